@@ -1,0 +1,1 @@
+"""The hardware around the microphone: profiles, lights, button."""

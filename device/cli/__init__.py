@@ -1,0 +1,1 @@
+"""The command line: the only place where the parts of a speaker are chosen."""

@@ -1,0 +1,99 @@
+"""Every exception that Parley raises on purpose.
+
+::
+
+    ParleyError
+    ├── ConfigError            the YAML is wrong; carries every mistake; exit code 78
+    ├── CredentialError        no API key, or one that cannot be read
+    ├── AudioDeviceError       a microphone or loudspeaker cannot be used now; retried
+    │   └── AudioDeviceHungError    its thread does not come back: only ending the process helps
+    ├── WakeModelError         a wake word network is missing or not one
+    ├── BoardError             LEDs or button cannot be used; the speaker works without
+    ├── ControlError           the control socket: nobody there, or it refused
+    └── ScriptError            the stand-in server's script is wrong
+
+Messages are lower case, name the thing and its value, and say what to do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ParleyError(Exception):
+    """Base of every exception Parley raises on purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One thing wrong in a configuration file."""
+
+    where: str
+    """Dotted path of the key, such as ``wake.words[0].threshold``; empty for the whole file."""
+    message: str
+    line: int
+    """1-based; 0 when the mistake has no place in the file."""
+    column: int
+    """1-based; 0 when the mistake has no place in the file."""
+
+
+class ConfigError(ParleyError):
+    """The configuration is refused; nothing of it is in force."""
+
+    def __init__(self, path: str, mistakes: list[Mistake]) -> None:
+        self.path = path
+        self.mistakes = mistakes
+        super().__init__("\n".join(self.lines()))
+
+    def lines(self) -> list[str]:
+        """One ``path:line:column: key: message`` per mistake, in the order of the file."""
+        return [
+            f"{self.path}:{m.line}:{m.column}: " + (f"{m.where}: " if m.where else "") + m.message
+            for m in self.mistakes
+        ]
+
+
+class CredentialError(ParleyError):
+    """No API key was found, or the one found cannot be used."""
+
+
+class DeviceTrouble(StrEnum):
+    """What is wrong with a sound device."""
+
+    MISSING = "missing"
+    BUSY = "busy"
+    REFUSED = "refused"
+    """It does not take the rate, the channels or the format asked for."""
+    LOST = "lost"
+    """It was open and went away."""
+    STALLED = "stalled"
+    """It is open and delivers (or takes) nothing."""
+
+
+class AudioDeviceError(ParleyError):
+    """A microphone or loudspeaker cannot be used now; worth another try later."""
+
+    def __init__(self, trouble: DeviceTrouble, message: str) -> None:
+        self.trouble = trouble
+        super().__init__(message)
+
+
+class AudioDeviceHungError(AudioDeviceError):
+    """A PortAudio thread does not come back; only the end of the process frees the device."""
+
+
+class WakeModelError(ParleyError):
+    """A wake word network is missing, or the file is not one."""
+
+
+class BoardError(ParleyError):
+    """LEDs or button of the board cannot be used; the speaker works without them."""
+
+
+class ControlError(ParleyError):
+    """The control socket cannot be reached, or the daemon refused the command."""
+
+
+class ScriptError(ParleyError):
+    """A script for the stand-in Live server cannot be used."""

@@ -1,0 +1,1 @@
+"""The Live API: one conversation over many connections."""

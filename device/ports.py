@@ -1,0 +1,412 @@
+"""What the hub knows of its parts: four Protocols and the news that parts send.
+
+Every part that speaks up by itself is given a ``post`` function when it starts. ``post`` takes one
+of the news below and must be called on the event loop's thread; a part with a thread of its own
+uses ``loop.call_soon_threadsafe(post, news)``. Times are CLOCK_MONOTONIC seconds of the moment the
+thing happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal, Protocol
+
+from device.audio.frames import Frame
+
+# --- what the parts report -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """A wake word was heard."""
+
+    word: str
+    score: float
+    """0..1, of the hop that decided."""
+    end_sample: int
+    """Place in the microphone's stream (``Frame.first_sample``) just after that hop."""
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechChanged:
+    """The user began or stopped speaking (endpointing; counts audio, not the clock)."""
+
+    speaking: bool
+    end_sample: int
+    time: float
+
+
+WakeNews = Detection | SpeechChanged
+
+
+@dataclass(frozen=True, slots=True)
+class FirstSound:
+    """The card took the first sample of a turn."""
+
+    turn: int
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackDrained:
+    """A turn was ended and the card has taken (and, by its latency, played) all of it."""
+
+    turn: int
+    played_ms: int
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackStarved:
+    """The buffer ran empty in the middle of a turn that has not ended."""
+
+    turn: int
+    time: float
+
+
+SpeakerNews = FirstSound | PlaybackDrained | PlaybackStarved
+
+
+class FailureKind(StrEnum):
+    """Why a session could not open or go on; each is told to the person in its own way."""
+
+    NETWORK = "network"
+    TLS = "tls"
+    KEY = "key"
+    QUOTA = "quota"
+    BILLING = "billing"
+    MODEL = "model"
+    CONFIG = "config"
+    SERVER = "server"
+    TIMEOUT = "timeout"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A told end of a session."""
+
+    kind: FailureKind
+    message: str
+    """For the owner: names the thing and says what to do; never holds the key."""
+    retryable: bool
+    """Whether trying again without changing anything can help."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOpened:
+    """Setup was confirmed: what is held goes up now. ``resumed``: on a handle."""
+
+    session: int
+    latency_ms: float
+    model: str
+    resumed: bool
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class SessionClosed:
+    """The session ended as asked (by us, or by the server with nothing wrong)."""
+
+    session: int
+    reason: str
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFailed:
+    """The session could not be opened or could not go on; it is over."""
+
+    session: int
+    failure: Failure
+    model: str
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class GoAway:
+    """The server will end this connection."""
+
+    session: int
+    time_left_s: float
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class UplinkChanged:
+    """Microphone audio began (or ceased) to be really sent."""
+
+    session: int
+    flowing: bool
+    frames: int
+    """Sent so far in this session."""
+    bytes: int
+    """Of PCM, sent so far in this session."""
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyAudio:
+    """A chunk of the model's speech: s16le mono 24 kHz, any length."""
+
+    session: int
+    turn: int
+    """Counts the model's turns over all sessions of the process; never used twice."""
+    pcm: bytes
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """The server stopped this turn because the user spoke: what is left of it must not play."""
+
+    session: int
+    turn: int
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationComplete:
+    """The model has produced all of this turn; the user has not heard it yet."""
+
+    session: int
+    turn: int
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class TurnComplete:
+    """The server is done with this turn; the next chunk belongs to the next number."""
+
+    session: int
+    turn: int
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What was said. A fragment as it comes, or (``final``) the whole text of that side's turn."""
+
+    session: int
+    turn: int
+    who: Literal["user", "model"]
+    text: str
+    final: bool
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class ToolNews:
+    """A function the model asked for."""
+
+    session: int
+    what: Literal["called", "answered", "cancelled", "failed"]
+    name: str
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of the turn just ended, as the server counts them."""
+
+    session: int
+    turn: int
+    tokens: Mapping[str, int]
+    """Keys as ``prompt``, ``prompt_audio``, ``prompt_text``, ``response``, ``response_audio``,
+    ``thoughts``, ``tool_use``, ``cached``, ``total``; only those the server named."""
+    time: float
+
+
+SessionNews = (
+    SessionOpened
+    | SessionClosed
+    | SessionFailed
+    | GoAway
+    | UplinkChanged
+    | ReplyAudio
+    | Interrupted
+    | GenerationComplete
+    | TurnComplete
+    | Transcript
+    | ToolNews
+    | Usage
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """A gesture on the button: ``tap`` (issue of more gestures: a new name each)."""
+
+    gesture: str
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class PartLost:
+    """A part of the board stopped working; the speaker goes on without it."""
+
+    part: Literal["lights", "button"]
+    message: str
+    time: float
+
+
+News = WakeNews | SpeakerNews | SessionNews | Pressed | PartLost
+Post = Callable[[News], None]
+
+
+# --- what has a real and a simulated implementation ----------------------------------------------
+
+
+class Microphone(Protocol):
+    """One microphone channel as 20 ms frames. Used from the event loop's thread only."""
+
+    @property
+    def description(self) -> str:
+        """The device that is open (or was last, or is asked for), for status and messages."""
+        ...
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """``frames``, ``overruns``, ``dropped``: since the process began."""
+        ...
+
+    async def open(self) -> None:
+        """Find the device by name and open it.
+
+        Raises AudioDeviceError, its message naming what was asked for and what there is instead.
+        """
+        ...
+
+    async def read(self) -> Frame:
+        """Wait for the next frame. Cancelling loses no frame.
+
+        Raises AudioDeviceError when the device is lost or has delivered nothing for 3 s.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close the device; open() works again afterwards. Harmless when closed.
+
+        Raises AudioDeviceHungError when the capture thread does not come back within 2 s.
+        """
+        ...
+
+
+class Speaker(Protocol):
+    """Plays replies turn by turn, and chimes over them. Used from the event loop's thread only."""
+
+    @property
+    def description(self) -> str:
+        """The device that is open (or was last, or is asked for), for status and messages."""
+        ...
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """``underruns``, ``dropped_ms`` and the like: since the process began."""
+        ...
+
+    @property
+    def audible(self) -> bool:
+        """Whether anything of ours can be heard now: a reply or a chime, its latency included."""
+        ...
+
+    @property
+    def level(self) -> float:
+        """RMS of what is being played, 0..1 of full scale, after volume; 0 when silent."""
+        ...
+
+    async def open(self, post: Post) -> None:
+        """Find the device by name and open it. Raises AudioDeviceError."""
+        ...
+
+    async def wait_lost(self) -> None:
+        """Return never; raise AudioDeviceError when the open device is lost or stalls."""
+        ...
+
+    async def close(self) -> None:
+        """Close the device. A turn that was playing is reported as drained. Harmless when closed.
+
+        Raises AudioDeviceHungError when the playback thread does not come back within 2 s.
+        """
+        ...
+
+    def play(self, pcm: bytes, turn: int) -> None:
+        """Append a chunk (s16le mono 24 kHz, any length) of a turn. Returns at once.
+
+        A chunk of a turn that was cleared, or older than the newest, is dropped. While no device is
+        open chunks are dropped and counted.
+        """
+        ...
+
+    def end_turn(self, turn: int) -> None:
+        """No more of this turn will come: PlaybackDrained follows when it has been heard."""
+        ...
+
+    def clear(self) -> int:
+        """Throw the rest of the current turn away: silence at the card within 50 ms, no click.
+
+        Returns how many milliseconds of the turn the card has taken. Chimes go on. Later chunks of
+        that turn are dropped; no PlaybackDrained comes for it.
+        """
+        ...
+
+    def chime(self, name: str) -> None:
+        """Play one of our chimes (``wake``, ``end``, ``error``) over whatever plays."""
+        ...
+
+    def set_volume(self, percent: int) -> None:
+        """0..100, for replies and chimes; takes effect within one block."""
+        ...
+
+
+class WakeDetector(Protocol):
+    """Hears wake words and, while asked to, speech. Used from the event loop's thread only."""
+
+    @property
+    def words(self) -> Sequence[str]:
+        """The names of the wake words it listens for."""
+        ...
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """``hops`` (inferences done), ``dropped`` (frames it could not keep up with), ``gaps``."""
+        ...
+
+    async def run(self, post: Post) -> None:
+        """Own the worker thread until cancelled; raises what the worker raised."""
+        ...
+
+    def feed(self, frame: Frame) -> None:
+        """Take the next frame; returns at once. A gap in ``first_sample`` restarts the warm-up."""
+        ...
+
+    def track_speech(self, on: bool) -> None:
+        """Whether to run speech detection too (during a conversation) and post SpeechChanged."""
+        ...
+
+
+Colour = tuple[int, int, int]
+"""Red, green, blue, 0..255 each."""
+
+
+class Lights(Protocol):
+    """A row or ring of RGB LEDs. Used from the event loop's thread only."""
+
+    @property
+    def count(self) -> int:
+        """How many LEDs; 0 when there are none."""
+        ...
+
+    def open(self) -> None:
+        """Claim the hardware and switch all LEDs off. Raises BoardError."""
+        ...
+
+    def show(self, colours: Sequence[Colour]) -> None:
+        """Set every LED; ``len(colours) == count``. Raises BoardError."""
+        ...
+
+    def close(self) -> None:
+        """All LEDs off, then let the hardware go. Harmless when closed; never raises."""
+        ...

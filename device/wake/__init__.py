@@ -1,0 +1,1 @@
+"""Wake word and speech detection: networks, gate, detector."""
