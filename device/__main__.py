@@ -1,0 +1,66 @@
+"""``parley`` and ``python -m device``: the command line's table of contents."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from device import __version__
+from device.cli import config, demo, devices, remote, run
+from device.errors import ConfigError, ParleyError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code.
+
+    0 fine, 1 found broken or failed, 2 wrong usage, 78 (EX_CONFIG) a mistake in the configuration.
+    """
+    args = parser().parse_args(argv)
+    try:
+        code: int = args.run(args)
+        sys.stdout.flush()
+    except ConfigError as error:
+        for line in error.lines():
+            print(line, file=sys.stderr)
+        return os.EX_CONFIG
+    except ParleyError as error:
+        print(f"parley: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; nothing may be written at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return code
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every command with its arguments; each leaves its handler in ``args.run``."""
+    top = argparse.ArgumentParser(
+        prog="parley", description="A smart speaker that talks through the Gemini Live API."
+    )
+    top.add_argument("--version", action="version", version=f"parley {__version__}")
+    top.add_argument("--socket", metavar="PATH", help=argparse.SUPPRESS)
+    commands = top.add_subparsers(metavar="COMMAND", required=True)
+    for group in (run, demo, remote, devices, config):
+        group.add_parser(commands)
+    for command in commands.choices.values():
+        _add_socket(command)
+    return top
+
+
+def _add_socket(command: argparse.ArgumentParser) -> None:
+    """Every command takes --socket, also where it only decides which speaker is meant."""
+    command.add_argument(
+        "--socket",
+        metavar="PATH",
+        default=argparse.SUPPRESS,
+        help="the control socket (default: in $RUNTIME_DIRECTORY or /run/parley)",
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

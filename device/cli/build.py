@@ -1,0 +1,96 @@
+"""Chooses the real parts: sound through PortAudio, GPIO through gpiozero, Google's Live API."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, MutableMapping
+
+from device.audio.capture import PortAudioMicrophone
+from device.audio.playback import PortAudioSpeaker
+from device.board import profiles
+from device.board.button import GpioButton, make_button
+from device.board.leds import make_lights
+from device.board.profiles import Profile
+from device.config import Config
+from device.credentials import ApiKey, find_api_key, forget_in
+from device.errors import CredentialError
+from device.live.session import LiveSession
+from device.parts import Parts
+from device.ports import Lights, Microphone, Post, Speaker, WakeDetector
+from device.wake.detector import OnnxWakeDetector, Word
+
+Sessions = Callable[[Config, int, Iterator[int], Post], LiveSession]
+
+
+def real_parts(environ: MutableMapping[str, str]) -> Parts:
+    """The parts of a speaker on real hardware. Takes the API key out of `environ`."""
+    return Parts(
+        microphone=microphone,
+        speaker=speaker,
+        detector=detector,
+        profile=profile,
+        lights=lights,
+        button=button,
+        session=sessions(environ),
+    )
+
+
+def microphone(config: Config) -> Microphone:
+    """The microphone array, its channel as configured or as its board's profile says."""
+
+    def board_channel(name: str) -> int | None:
+        return profile(config, name).channel
+
+    wanted = config.audio.input
+    return PortAudioMicrophone(wanted.device, wanted.channel, board_channel)
+
+
+def speaker(config: Config) -> Speaker:
+    """The loudspeaker."""
+    return PortAudioSpeaker(config.audio.output.device, config.audio.volume)
+
+
+async def detector(config: Config) -> WakeDetector:
+    """The wake word networks, loaded. Raises WakeModelError."""
+    wake = config.wake
+    words = [Word(word.model, word.threshold) for word in wake.words]
+    made = OnnxWakeDetector(words, patience=wake.patience, refractory_s=wake.refractory_s)
+    await made.load()
+    return made
+
+
+def profile(config: Config, device_name: str | None) -> Profile:
+    """The board: as configured, or by the name of the microphone that is open."""
+    return profiles.choose(config.board, device_name)
+
+
+def lights(config: Config, board: Profile) -> Lights:
+    """The LEDs of the board, or what the configuration asks for instead. Raises BoardError."""
+    wanted = config.lights
+    return make_lights(wanted.driver, board, gpio_pins=wanted.pins, stream=sys.stdout)
+
+
+def button(config: Config, board: Profile) -> GpioButton | None:
+    """The board's button, if it has one. Raises BoardError."""
+    return make_button(config.button.pin, board)
+
+
+def sessions(environ: MutableMapping[str, str]) -> Sessions:
+    """How a conversation with the Live API is made, with the key that is found now.
+
+    A missing key is told at each try to talk, so that the speaker itself can say so.
+    """
+    key: ApiKey | None = None
+    missing = ""
+    try:
+        key = find_api_key(environ)
+    except CredentialError as error:
+        missing = str(error)
+    forget_in(environ)
+
+    def session(config: Config, number: int, turns: Iterator[int], post: Post) -> LiveSession:
+        if key is None:
+            raise CredentialError(missing)
+        return LiveSession(config.live, key.secret, number=number, turns=turns, post=post)
+
+    return session

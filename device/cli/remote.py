@@ -1,0 +1,129 @@
+"""The commands that speak to a running speaker: status, watch, ask, mute, volume and the like."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from device.cli import shown
+from device.control import call, socket_path
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add every command that needs a running speaker."""
+    status_parser = subparsers.add_parser("status", help="what the speaker does, has and lacks")
+    status_parser.add_argument("--json", action="store_true", help="everything, for a script")
+    status_parser.set_defaults(run=status)
+
+    watch_parser = subparsers.add_parser("watch", help="what happens, as it happens")
+    watch_parser.add_argument("--json", action="store_true", help="one event per line")
+    watch_parser.set_defaults(run=watch)
+
+    ask_parser = subparsers.add_parser("ask", help="ask something in writing; it answers aloud")
+    ask_parser.add_argument("text", nargs="+", metavar="TEXT", help="the question")
+    ask_parser.set_defaults(run=ask)
+
+    volume_parser = subparsers.add_parser("volume", help="show or set the volume")
+    volume_parser.add_argument("percent", nargs="?", type=_percent, metavar="0-100")
+    volume_parser.set_defaults(run=volume)
+
+    for name, does in {
+        "mute": "close the microphone",
+        "unmute": "open the microphone again",
+        "stop": "be quiet and end the conversation",
+        "reload": "read the configuration again",
+    }.items():
+        subparsers.add_parser(name, help=does).set_defaults(run=plain, command=name)
+
+
+def status(args: argparse.Namespace) -> int:
+    """Print the state of the speaker."""
+    answer = _result(args, {"command": "status"})
+    if args.json:
+        print(json.dumps(answer, ensure_ascii=False, indent=2))
+    else:
+        shown.status(answer, Console())
+    return 0
+
+
+def watch(args: argparse.Namespace) -> int:
+    """Print events until interrupted."""
+
+    async def follow() -> None:
+        async for event in _call(args, {"command": "watch"}):
+            line = json.dumps(event, ensure_ascii=False) if args.json else shown.event(event)
+            print(line, flush=True)
+
+    asyncio.run(follow())
+    # The stream only ends when the speaker does.
+    print("parley: the speaker has stopped", file=sys.stderr)
+    return 1
+
+
+def ask(args: argparse.Namespace) -> int:
+    """Send the question and print the answer's words as they come."""
+
+    async def follow() -> None:
+        told = ""
+        async for record in _call(args, {"command": "ask", "text": " ".join(args.text)}):
+            if record.get("event") != "transcript":
+                continue
+            if not record["final"]:
+                told += record["text"]
+                print(record["text"], end="", flush=True)
+            elif not told:
+                print(record["text"], end="", flush=True)
+        print()
+
+    asyncio.run(follow())
+    return 0
+
+
+def volume(args: argparse.Namespace) -> int:
+    """Set the volume, or print it."""
+    request = {"command": "volume", "percent": args.percent}
+    print(_result(args, request)["volume"])
+    return 0
+
+
+def plain(args: argparse.Namespace) -> int:
+    """Give a command that needs no argument and has little to tell."""
+    answer = _result(args, {"command": args.command})
+    if args.command == "reload":
+        changed = answer["changed"]
+        print(f"in force: {', '.join(changed)}" if changed else "nothing has changed")
+    return 0
+
+
+def _call(args: argparse.Namespace, request: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+    return call(socket_path(args.socket, os.environ), request)
+
+
+def _result(args: argparse.Namespace, request: dict[str, Any]) -> dict[str, Any]:
+    async def last() -> dict[str, Any]:
+        answer: dict[str, Any] = {}
+        async for record in _call(args, request):
+            answer = record["result"]
+        return answer
+
+    return asyncio.run(last())
+
+
+def _percent(text: str) -> int:
+    try:
+        percent = int(text)
+    except ValueError:
+        percent = -1
+    if not 0 <= percent <= 100:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to 100")
+    return percent

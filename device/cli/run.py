@@ -1,0 +1,112 @@
+"""``parley run``: the daemon, in the foreground."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from device import __version__, journal
+from device.assistant import Assistant
+from device.cli import build
+from device.commands import Commands
+from device.config import Config, load
+from device.control import ControlServer, socket_path
+from device.errors import AudioDeviceHungError, ParleyError, WakeModelError
+from device.health import notifier
+from device.live.session import warm_up
+from device.parts import Parts
+from device.reload import Reloader
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+log = logging.getLogger(__name__)
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add ``run``."""
+    parser = subparsers.add_parser("run", help="be the speaker, in the foreground")
+    parser.add_argument("--config", type=Path, metavar="PATH", help="the configuration file")
+    parser.add_argument("--verbose", action="store_true", help="tell the journal everything")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the speaker until SIGTERM or SIGINT; returns the exit code."""
+    journal.set_up(os.environ, verbose=args.verbose)
+    read = partial(load, args.config)
+    parts = build.real_parts(os.environ)
+    path = socket_path(args.socket, os.environ)
+    try:
+        asyncio.run(speak(read, parts, path))
+    except* AudioDeviceHungError as hung:
+        # The thread sits inside PortAudio for ever: neither it nor the interpreter would end.
+        log.critical("%s", hung.exceptions[0])
+        logging.shutdown()
+        os._exit(1)
+    except* WakeModelError as missing:
+        print(f"parley: {missing.exceptions[0]}", file=sys.stderr)
+        return os.EX_CONFIG
+    return 0
+
+
+async def speak(read: Callable[[], Config], parts: Parts, socket: Path) -> None:
+    """Be a speaker made of these parts until a signal says stop.
+
+    Raises what keeps it from starting: ConfigError, WakeModelError, ControlError; or, in an
+    ExceptionGroup, what failed unexpectedly later.
+    """
+    config = read()
+    detector = await parts.detector(config)
+    assistant = Assistant(config, parts, detector, notifier(os.environ))
+    reloader = Reloader(assistant, read)
+    warming = asyncio.create_task(warm_up())
+    stopped = _cancelled_by_signals(reloader)
+    try:
+        async with ControlServer(socket, Commands(assistant, reloader.reload).table()):
+            log.info("parley %s starts; control socket %s", __version__, socket)
+            await assistant.run()
+    except asyncio.CancelledError:
+        if not stopped.is_set():
+            raise
+        log.info("stopped")
+    finally:
+        warming.cancel()
+
+
+def _cancelled_by_signals(reloader: Reloader) -> asyncio.Event:
+    """SIGTERM and SIGINT cancel this task, once, and set the event; SIGHUP reloads."""
+    loop, task, stopped = asyncio.get_running_loop(), asyncio.current_task(), asyncio.Event()
+
+    def stop() -> None:
+        if task is not None and not stopped.is_set():
+            stopped.set()
+            task.cancel()
+
+    reloads: set[asyncio.Task[None]] = set()
+
+    def reload() -> None:
+        reloading = loop.create_task(_reload(reloader))
+        reloads.add(reloading)
+        reloading.add_done_callback(reloads.discard)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    loop.add_signal_handler(signal.SIGHUP, reload)
+    return stopped
+
+
+async def _reload(reloader: Reloader) -> None:
+    try:
+        await reloader.reload()
+    except ParleyError as error:
+        # The mistakes are a fault by now; what was in force stays so.
+        log.warning("the configuration is refused, the old one stays in force: %s", error)

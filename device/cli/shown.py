@@ -1,0 +1,64 @@
+"""How a speaker's status and events look to a person in a terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+STATE_STYLES = {
+    "idle": "green",
+    "connecting": "cyan",
+    "listening": "bold blue",
+    "thinking": "magenta",
+    "speaking": "bold green",
+    "muted": "red",
+    "fault": "bold red",
+}
+
+
+def status(answer: dict[str, Any], console: Console) -> None:
+    """Print the status as a small table, faults first."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    state = answer["state"]
+    table.add_row("state", f"[{STATE_STYLES.get(state, 'white')}]{state}[/]")
+    for fault in answer["faults"]:
+        table.add_row("fault", f"[bold red]{fault['kind']}[/]: {fault['message']}")
+    table.add_row("microphone", answer["microphone"])
+    table.add_row("loudspeaker", f"{answer['speaker']}, volume {answer['volume']}")
+    table.add_row("board", f"{answer['board']}, {answer['lights']} lights")
+    table.add_row("wake word", " or ".join(answer["wake_words"]))
+    table.add_row("session", _session(answer["session"]))
+    table.add_row("up since", _duration(answer["uptime_s"]))
+    last = answer["last_fault"]
+    if last and not answer["faults"]:
+        table.add_row("last fault", f"{last['message']} ({_duration(last['age_s'])} ago)")
+    console.print(table)
+
+
+def event(record: dict[str, Any]) -> str:
+    """One event as one line: seconds, name, what it says."""
+    hidden = {"time", "event"}
+    said = " ".join(
+        f"{name}={value}"
+        for name, value in record.items()
+        if name not in hidden and value is not None
+    )
+    return f"{record['time']:12.3f}  {record['event']:<10}  {said}"
+
+
+def _session(about: dict[str, Any]) -> str:
+    if about["open_s"] is None:
+        return "none"
+    return f"{about['model']}, open for {_duration(about['open_s'])}"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

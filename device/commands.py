@@ -1,0 +1,174 @@
+"""What can be asked of a running speaker over the control socket."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+
+from device import __version__
+from device import vocabulary as v
+from device.assistant import Assistant
+from device.control import Command, Record
+from device.errors import ConfigError, ControlError, ParleyError
+from device.events import PublicEvent, Subscription
+from device.vocabulary import State
+
+ASK_TEXT_CHARACTERS = 4000
+
+
+class Commands:
+    """The commands of one speaker. Used from the event loop's thread only."""
+
+    def __init__(self, assistant: Assistant, reload: Callable[[], Any]) -> None:
+        """`reload` is an async function that reads the configuration again and applies it."""
+        self._assistant = assistant
+        self._reload = reload
+        self._began = time.monotonic()
+
+    def table(self) -> Mapping[str, Command]:
+        """Every command by its name."""
+        return {
+            "ask": self._ask,
+            "mute": self._mute,
+            "reload": self._reload_config,
+            "status": self._status,
+            "stop": self._stop,
+            "unmute": self._unmute,
+            "volume": self._volume,
+            "watch": self._watch,
+        }
+
+    async def _status(self, _: Record) -> AsyncIterator[Record]:
+        yield {"result": self.status()}
+
+    def status(self) -> dict[str, Any]:
+        """The whole state of the speaker, for people and scripts."""
+        hub = self._assistant
+        live = hub.session
+        faults = hub.faults.as_dict()
+        return {
+            "version": __version__,
+            "state": hub.talk.state.label,
+            "muted": hub.talk.rest is State.MUTED,
+            "ready": hub.health.ready,
+            "uptime_s": round(time.monotonic() - self._began, 1),
+            "board": hub.profile.name,
+            "lights": hub.panel.lights,
+            "microphone": hub.ears.microphone.description,
+            "speaker": hub.mouth.speaker.description,
+            "volume": hub.volume,
+            "wake_words": list(hub.ears.detector.words),
+            "duplex": hub.duplex.figures,
+            "session": {
+                "number": hub.talk.session,
+                "model": hub.model if live else None,
+                "open_s": round(hub.session_age_s, 1) if live else None,
+                **(dict(live.counters) if live else {}),
+            },
+            "faults": faults["active"],
+            "last_fault": faults["last"],
+            "counters": {
+                "microphone": dict(hub.ears.microphone.counters),
+                "wake": dict(hub.ears.detector.counters),
+                "speaker": dict(hub.mouth.speaker.counters),
+            },
+        }
+
+    async def _mute(self, _: Record) -> AsyncIterator[Record]:
+        await self._assistant.mute()
+        yield {"result": {"muted": True}}
+
+    async def _unmute(self, _: Record) -> AsyncIterator[Record]:
+        self._assistant.command(v.Unmute())
+        yield {"result": {"muted": False}}
+
+    async def _stop(self, _: Record) -> AsyncIterator[Record]:
+        self._assistant.command(v.Stop())
+        yield {"result": {"state": self._assistant.talk.state.label}}
+
+    async def _volume(self, request: Record) -> AsyncIterator[Record]:
+        percent = request.get("percent")
+        if percent is not None:
+            if type(percent) is not int or not 0 <= percent <= 100:
+                raise ControlError(f"volume {percent!r} is not a whole number from 0 to 100")
+            self._assistant.set_volume(percent)
+        yield {"result": {"volume": self._assistant.volume}}
+
+    async def _reload_config(self, _: Record) -> AsyncIterator[Record]:
+        try:
+            changed = await self._reload()
+        except ConfigError as error:
+            raise ControlError("\n".join(error.lines())) from error
+        except ParleyError as error:
+            raise ControlError(str(error)) from error
+        yield {"result": {"changed": sorted(changed)}}
+
+    async def _watch(self, _: Record) -> AsyncIterator[Record]:
+        async for event in self._events():
+            yield event.as_record()
+
+    async def _ask(self, request: Record) -> AsyncIterator[Record]:
+        """Yield the transcript as it comes; the result when the answer has been heard."""
+        text = request.get("text")
+        if not isinstance(text, str) or not text.strip():
+            raise ControlError("there is nothing to ask: give a text")
+        if len(text) > ASK_TEXT_CHARACTERS:
+            raise ControlError(
+                f"the text has {len(text)} characters; at most {ASK_TEXT_CHARACTERS} can be asked"
+            )
+        events = self._events(first=lambda: self._assistant.command(v.Ask(text.strip())))
+        answer = _Answer()
+        async for event in events:
+            if event.event == "transcript" and event.fields["who"] == "model":
+                yield event.as_record()
+            if answer.is_over(event):
+                break
+        if answer.failure:
+            raise ControlError(answer.failure)
+        yield {"result": {"state": self._assistant.talk.state.label}}
+
+    async def _events(self, first: Callable[[], None] = lambda: None) -> AsyncIterator[PublicEvent]:
+        """Every event from now on; `first` is called once nothing can be missed any more."""
+        news = asyncio.Event()
+        with self._assistant.bus.subscribe(news.set) as subscription:
+            first()
+            while True:
+                for event in _taken(subscription):
+                    yield event
+                news.clear()
+                await news.wait()
+
+
+def _taken(subscription: Subscription) -> list[PublicEvent]:
+    """What waits to be read; a reader that was too slow is told how much it lost."""
+    events = []
+    if subscription.lost:
+        events.append(PublicEvent("lost", time.monotonic(), {"events": subscription.lost}))
+        subscription.lost = 0
+    while (event := subscription.take()) is not None:
+        events.append(event)
+    return events
+
+
+class _Answer:
+    """Follows the events of one typed question until its answer is over."""
+
+    def __init__(self) -> None:
+        self.failure = ""
+
+    def is_over(self, event: PublicEvent) -> bool:
+        """Whether this event ends the answer; `failure` then says what went wrong, if anything."""
+        match event.event, event.fields:
+            case "session", {"what": "failed", "reason": reason}:
+                self.failure = str(reason)
+                return True
+            case "reply", {"what": "drained"}:
+                return True
+            case "state", {"from": "speaking", "to": to} if to != "thinking":
+                return True
+            case "state", {"to": "idle" | "muted" | "fault" as to}:
+                self.failure = f"no answer came ({to}: {event.fields['reason']})"
+                return True
+        return False

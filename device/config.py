@@ -1,0 +1,125 @@
+"""The configuration: one YAML file in, one frozen tree of settings out, or every mistake at once.
+
+Attributes mirror the file: ``config.live.model``, ``config.wake.words[0].threshold``.
+This module is the door: config_keys.py holds the keys and config_sanity.py what must fit
+together, yaml_marks.py reads YAML and remembers places, config_mistakes.py words the errors,
+config_view.py shows and compares.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from device import config_mistakes
+from device.config_keys import (
+    Audio,
+    Button,
+    Compression,
+    Config,
+    Conversation,
+    Input,
+    Lights,
+    Live,
+    Output,
+    Privacy,
+    Wake,
+    Word,
+)
+from device.config_sanity import across_keys
+from device.config_view import describe, differences
+from device.errors import ConfigError, Mistake
+from device.yaml_marks import Document, read, spot_at
+
+__all__ = [
+    "DEFAULT_PATH",
+    "MAX_BYTES",
+    "Audio",
+    "Button",
+    "Compression",
+    "Config",
+    "Conversation",
+    "Input",
+    "Lights",
+    "Live",
+    "Output",
+    "Privacy",
+    "Wake",
+    "Word",
+    "describe",
+    "differences",
+    "load",
+    "parse",
+    "schema",
+]
+
+DEFAULT_PATH: Final = Path("/etc/parley/config.yaml")
+MAX_BYTES: Final = 65_536
+"""Many times the shipped file; a larger one is not a configuration."""
+
+
+def load(path: Path | None) -> Config:
+    """Read a configuration file; ``None`` is DEFAULT_PATH, or all defaults where that is missing.
+
+    Raises ConfigError with every mistake; it names the file even where it cannot be read at all.
+    """
+    file = path or DEFAULT_PATH
+    try:
+        with file.open("rb") as stream:
+            raw = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        if path is None and isinstance(error, FileNotFoundError):
+            return Config()
+        reason = f"cannot be read: {(error.strerror or str(error)).lower()}"
+        raise ConfigError(str(file), [Mistake("", reason, 0, 0)]) from None
+    if len(raw) > MAX_BYTES:
+        raise _too_large(str(file))
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError as error:
+        before = raw[: error.start].decode()
+        line, column = spot_at(before, len(before))
+        message = f"byte 0x{raw[error.start]:02x} is not UTF-8: save the file as UTF-8 text"
+        raise ConfigError(str(file), [Mistake("", message, line, column)]) from None
+    return parse(text, str(file))
+
+
+def parse(text: str, path: str) -> Config:
+    """Check the text of a configuration; ``path`` only names it in the errors.
+
+    Raises ConfigError with every mistake, in the order of the text.
+    """
+    if len(text) > MAX_BYTES:
+        raise _too_large(path)
+    text = text.removeprefix("\ufeff")
+    document = read(text)
+    found = [*document.mistakes, *config_mistakes.secrets(text, document)]
+    config = None
+    if document.readable:
+        config, more = _check(document)
+        found += more
+    if found or config is None:
+        raise ConfigError(path, config_mistakes.in_order(found))
+    return config
+
+
+def schema() -> dict[str, Any]:
+    """Describe the file as JSON Schema, with descriptions, units, ranges and defaults."""
+    described = Config.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **described}
+
+
+def _check(document: Document) -> tuple[Config | None, list[Mistake]]:
+    """Check each key for itself and against the others."""
+    found = config_mistakes.at_their_places(across_keys(document.data), document)
+    try:
+        return Config.model_validate(document.data), found
+    except ValidationError as error:
+        return None, [*config_mistakes.explain(error, Config, document), *found]
+
+
+def _too_large(path: str) -> ConfigError:
+    message = f"is larger than {MAX_BYTES} bytes: this is not a configuration"
+    return ConfigError(path, [Mistake("", message, 1, 1)])

@@ -1,0 +1,281 @@
+"""Every key of the configuration: its type, default, range and meaning.
+
+The docstring of a key is also its description in the JSON Schema. Seconds are floats, percent and
+tokens are integers, lists are tuples.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
+
+from device.yaml_marks import shortened
+
+# --- kinds of value ------------------------------------------------------------------------------
+
+
+def _shape(pattern: str, advice: str) -> AfterValidator:
+    """Text that must match as a whole; ``advice`` says what it should look like."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"{shortened(text)} {advice}")
+        return text
+
+    return AfterValidator(check)
+
+
+def _on_off(value: object) -> object:
+    """Take the words that YAML 1.1 took for booleans, since owners write them."""
+    words = {"on": True, "yes": True, "off": False, "no": False}
+    return words.get(value.lower(), value) if isinstance(value, str) else value
+
+
+def _auto_or_number(words: tuple[str, ...], highest: int, what: str) -> BeforeValidator:
+    def check(value: object) -> object:
+        number = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= highest
+        if number or value in words:
+            return value
+        raise ValueError(f"{shortened(value)} is not {' or '.join(words)} or {what}")
+
+    return BeforeValidator(check)
+
+
+def _device_name(value: object) -> object:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise ValueError(  # noqa: TRY004 - the only exception that pydantic collects
+            f"{value} is a number, and card numbers change: write auto or a part of the name "
+            "that parley devices shows"
+        )
+    return value
+
+
+def _wake_model(text: str) -> str:
+    if re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+)*", text) or re.fullmatch(r"/.+\.onnx", text):
+        return text
+    name = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
+    hint = "" if "/" in text or "." in text or not name else f": did you mean {name}?"
+    raise ValueError(
+        f"{shortened(text)} is neither a bundled word (such as hey_jarvis) nor the absolute path "
+        f"of an .onnx file{hint}"
+    )
+
+
+def _three_pins(value: object) -> object:
+    if isinstance(value, tuple) and len(value) != 3:
+        raise ValueError("needs three GPIO numbers, for red, green and blue: e.g. [17, 27, 22]")
+    return value
+
+
+OnOff = Annotated[
+    bool,
+    BeforeValidator(_on_off, json_schema_input_type=bool | Literal["on", "off", "yes", "no"]),
+]
+Gpio = Annotated[int, Field(ge=0, le=27)]
+DeviceName = Annotated[str, Field(min_length=1), BeforeValidator(_device_name)]
+LiveModel = Annotated[
+    str, _shape(r"[\w.:/-]+", "is not a model's name: write e.g. gemini-3.8-live")
+]
+Endpoint = Annotated[
+    str,
+    _shape(
+        r"https://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?",
+        "is not an endpoint: write https://host or https://host:port, without a path or a slash "
+        "at the end",
+    ),
+]
+ApiVersion = Annotated[str, _shape(r"v[0-9]+[a-z0-9]*", "is not a version: write e.g. v1beta")]
+Language = Annotated[
+    str,
+    _shape(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", "is not a language tag: write e.g. de-DE or en"),
+]
+
+# --- the file's sections -------------------------------------------------------------------------
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+    )
+
+
+class _Section(_Settings):
+    @model_validator(mode="before")
+    @classmethod
+    def _all_commented_out(cls, data: Any) -> Any:
+        """A section of which only the name is left, its keys commented out, is all defaults."""
+        return {} if data is None else data
+
+
+class Compression(_Section):
+    """When and how far the server shortens a long conversation."""
+
+    trigger_tokens: int = Field(25_600, ge=2_000, le=128_000)
+    """Length in tokens at which the oldest turns are dropped. Lower costs less."""
+    target_tokens: int = Field(12_800, ge=1_000, le=128_000)
+    """Length in tokens that is left after dropping; less than trigger_tokens."""
+
+
+class Live(_Section):
+    """The Gemini Live API: which model answers, and how."""
+
+    model: LiveModel = "gemini-3.1-flash-live-preview"
+    """The model's name."""
+    fallback_models: tuple[LiveModel, ...] = ("gemini-3.8-live",)
+    """Tried in this order when the model is gone."""
+    endpoint: Endpoint | None = None
+    """https://host:port of another server that speaks the Live API; null is Google's."""
+    api_version: ApiVersion = "v1beta"
+    """Version of the API."""
+    voice: Annotated[str, Field(min_length=1)] | None = None
+    """A prebuilt voice's name, such as Kore; null leaves it to the model."""
+    language: Language | None = None
+    """Language of the conversation as a BCP-47 tag, such as de-DE; null leaves it to the model."""
+    system_instruction: str = ""
+    """Who the assistant is and how it should answer; empty for none."""
+    thinking_level: Literal["minimal", "low", "medium", "high"] = "minimal"
+    """How long the model thinks before it answers; only sent to models that take it."""
+    google_search: OnOff = False
+    """Whether the model may look things up with Google Search (billed extra)."""
+    resumption: OnOff = True
+    """Whether a conversation goes on over a new connection when the server ends the old one."""
+    compression: Compression = Compression()
+    """When and how far the server shortens a long conversation."""
+    connect_timeout_s: float = Field(10.0, ge=1, le=60)
+    """Seconds a connection may take until the server is ready."""
+
+
+class Word(_Settings):
+    """One wake word."""
+
+    model: Annotated[str, AfterValidator(_wake_model), Field(examples=["hey_jarvis"])]
+    """A bundled word's name, or the absolute path of an openWakeWord .onnx file."""
+    threshold: float = Field(0.5, gt=0, le=1)
+    """Score from which it counts, above 0 up to 1. Higher wakes less often by mistake."""
+
+
+class Wake(_Section):
+    """Wake words, and when a score counts as heard."""
+
+    words: tuple[Word, ...] = Field((Word(model="hey_jarvis"),), min_length=1)
+    """The wake words; any of them wakes the speaker."""
+    patience: int = Field(1, ge=1, le=10)
+    """Hops of 80 ms in a row that must reach the threshold."""
+    refractory_s: float = Field(2.0, ge=0, le=10)
+    """Seconds after a detection during which the same word is not detected again."""
+    pre_roll_s: float = Field(1.5, ge=1.0, le=5.0)
+    """Seconds of sound from before the detection that are sent along."""
+
+
+class Input(_Section):
+    """The microphone."""
+
+    device: DeviceName = "auto"
+    """auto, or a part of the device's name as `parley devices` shows it; never a number."""
+    channel: Annotated[
+        int | Literal["auto"], _auto_or_number(("auto",), 31, "a channel's number from 0 to 31")
+    ] = "auto"
+    """auto, or which channel of the array to listen to, counted from 0."""
+
+
+class Output(_Section):
+    """The loudspeaker."""
+
+    device: DeviceName = "auto"
+    """auto, or a part of the device's name as `parley devices` shows it; never a number."""
+
+
+class Audio(_Section):
+    """Microphone, loudspeaker, and the echo between them."""
+
+    input: Input = Input()
+    """The microphone."""
+    output: Output = Output()
+    """The loudspeaker."""
+    volume: int = Field(60, ge=0, le=100)
+    """How loud replies and chimes are when the speaker starts, percent."""
+    echo_cancellation: Literal["auto", "hardware", "software", "off"] = "auto"
+    """Who takes the speaker's own voice out of the microphone's sound."""
+    duplex: Literal["auto", "full", "half"] = "auto"
+    """full listens during a reply, so that it can be interrupted by speech; half does not."""
+    chimes: OnOff = True
+    """Short sounds when it wakes, ends a conversation or fails."""
+
+
+class Lights(_Section):
+    """The LEDs."""
+
+    driver: Literal["auto", "none", "gpio", "apa102", "xvf3000", "xvf3800", "terminal"] = "auto"
+    """What the LEDs are connected to."""
+    brightness: int = Field(40, ge=0, le=100)
+    """Percent of full brightness."""
+    pins: Annotated[tuple[Gpio, Gpio, Gpio], BeforeValidator(_three_pins)] = (17, 27, 22)
+    """GPIO numbers of red, green and blue, for driver gpio."""
+
+
+class Button(_Section):
+    """The push button."""
+
+    pin: Annotated[
+        int | Literal["auto", "none"],
+        _auto_or_number(("auto", "none"), 27, "a GPIO number from 0 to 27"),
+    ] = "auto"
+    """auto (what the board has), a GPIO number, or none."""
+
+
+class Conversation(_Section):
+    """How long it listens and waits."""
+
+    follow_up_s: float = Field(6.0, ge=0, le=60)
+    """Seconds it listens on after a reply, without the wake word; 0 is not at all."""
+    session_keep_s: float = Field(120.0, ge=0, le=3_600)
+    """Seconds an idle session stays open after that, so that it remembers what was said."""
+    max_session_s: float = Field(3_600.0, ge=30, le=86_400)
+    """Seconds after which a session is ended, however busy."""
+    max_listen_s: float = Field(30.0, ge=3, le=300)
+    """Seconds it listens to one person without a pause before it gives up."""
+    reply_timeout_s: float = Field(15.0, ge=2, le=120)
+    """Seconds it waits for an answer before it says that something is wrong."""
+
+
+class Privacy(_Section):
+    """What is written down."""
+
+    log_transcripts: OnOff = False
+    """Whether what was said is written to the journal."""
+
+
+class Config(_Section):
+    """Parley's configuration. Every key may be left out."""
+
+    live: Live = Live()
+    """The Gemini Live API: which model answers, and how."""
+    wake: Wake = Wake()
+    """Wake words, and when a score counts as heard."""
+    audio: Audio = Audio()
+    """Microphone, loudspeaker, and the echo between them."""
+    board: Annotated[
+        str, _shape(r"[a-z0-9][a-z0-9_-]*", "is not a board: write auto or a profile's name")
+    ] = "auto"
+    """auto, or the name of a board's profile."""
+    lights: Lights = Lights()
+    """The LEDs."""
+    button: Button = Button()
+    """The push button."""
+    conversation: Conversation = Conversation()
+    """How long it listens and waits."""
+    privacy: Privacy = Privacy()
+    """What is written down."""

@@ -1,0 +1,49 @@
+"""The one timer of the conversation: by the clock, or by audio in which nobody speaks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from device.audio.frames import FRAME_MS
+from device.vocabulary import Timer
+
+
+class Countdown:
+    """Starting a timer replaces the running one. Used from the event loop's thread only."""
+
+    def __init__(self, expired: Callable[[int], None]) -> None:
+        """`expired` is called with the number of the timer that ran out."""
+        self._expired = expired
+        self._handle: asyncio.TimerHandle | None = None
+        self._clock = 0
+        self._audio_ms = 0.0
+
+    def start(self, timer: Timer, clock: int, seconds: float) -> None:
+        """Call `expired(clock)` after `seconds`.
+
+        The follow-up window counts frames without speech instead: someone who has begun to speak
+        is never cut short by it, and it cannot run out while the microphone delivers nothing.
+        """
+        self.cancel()
+        self._clock = clock
+        if timer is Timer.FOLLOW_UP:
+            self._audio_ms = max(1000 * seconds, FRAME_MS)
+        else:
+            loop = asyncio.get_running_loop()
+            self._handle = loop.call_later(seconds, self._expired, clock)
+
+    def heard(self, *, speaking: bool) -> None:
+        """Count one frame of microphone."""
+        if self._audio_ms <= 0 or speaking:
+            return
+        self._audio_ms -= FRAME_MS
+        if self._audio_ms <= 0:
+            self._expired(self._clock)
+
+    def cancel(self) -> None:
+        """Forget the running timer."""
+        self._audio_ms = 0.0
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None

@@ -1,0 +1,105 @@
+"""Finds the API key, and keeps it out of everything that could be read by somebody else.
+
+Three places are looked at, in this order; the first that exists decides, so that a mistyped key is
+never silently replaced by another one:
+
+1. ``$CREDENTIALS_DIRECTORY/gemini_api_key``: what systemd's ``LoadCredential`` hands over,
+2. ``GEMINI_API_KEY``,
+3. ``GOOGLE_API_KEY``.
+
+google-genai by itself prefers ``GOOGLE_API_KEY`` to ``GEMINI_API_KEY`` and warns when both are
+set; an explicit ``api_key=`` beats both. So the caller passes the key it got here explicitly, and
+calls :func:`forget_in` first, so that neither the SDK nor a child process finds another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from device.errors import CredentialError
+
+CREDENTIAL_NAME: Final = "gemini_api_key"
+KEY_FILE: Final = Path("/etc/parley/credentials") / CREDENTIAL_NAME
+"""Where the owner of an installed speaker keeps the key; systemd passes a copy on."""
+VARIABLES: Final = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
+MAX_KEY_BYTES: Final = 1_024
+"""Google's keys have 39 to about 120 characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key that does not show when it is printed."""
+
+    secret: str = field(repr=False)
+    """Printable ASCII without whitespace, as it goes into a request."""
+    source: str
+    """Where it was found: a file's path or a variable's name."""
+
+
+def find_api_key(environ: Mapping[str, str]) -> ApiKey:
+    """Find the key, given the process's environment.
+
+    Raises CredentialError: none of the three places has one, or the first that exists holds
+    something that cannot be a key. The message never contains what was found.
+    """
+    directory = environ.get("CREDENTIALS_DIRECTORY")
+    if directory:
+        file = Path(directory) / CREDENTIAL_NAME
+        text = _read(file)
+        if text is not None:
+            return ApiKey(_checked(text, f"the key file {file}", _in_file), str(file))
+    for name in VARIABLES:
+        if name in environ:
+            return ApiKey(_checked(environ[name], f"the variable {name}", f"set {name} to"), name)
+    raise CredentialError(
+        f"no API key found: write one into {KEY_FILE} and restart parley.service (it is looked "
+        f"for in $CREDENTIALS_DIRECTORY/{CREDENTIAL_NAME}), or set {' or '.join(VARIABLES)}"
+    )
+
+
+def forget_in(environ: MutableMapping[str, str]) -> None:
+    """Remove the key from an environment, so that no library and no child process inherits it.
+
+    ``/proc/PID/environ`` keeps what the process was started with, readable by the same user and
+    root; a key handed over by systemd as a file was never there.
+    """
+    for name in VARIABLES:
+        environ.pop(name, None)
+
+
+_in_file = f"write only the key into {KEY_FILE} and restart parley.service:"
+
+
+def _read(file: Path) -> str | None:
+    """Return what the file holds; None where there is no such file."""
+    try:
+        with file.open("rb") as stream:
+            return stream.read(MAX_KEY_BYTES + 1).decode("latin-1")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        reason = (error.strerror or "unknown reason").lower()
+        raise CredentialError(
+            f"the key file {file} cannot be read: {reason}: check its owner and mode"
+        ) from None
+
+
+def _checked(text: str, what: str, remedy: str) -> str:
+    """Strip the key and make sure that it can be one; ``latin-1`` text shows every byte."""
+    key = text.strip()
+    if not key:
+        problem = "is empty"
+    elif len(key) > MAX_KEY_BYTES:
+        problem = f"is longer than {MAX_KEY_BYTES} characters"
+    elif any(character.isspace() for character in key):
+        problem = "has a space or a line break in the middle"
+    elif not (key.isascii() and key.isprintable()):
+        problem = "has a character that no key has"
+    elif key[0] in "'\"" or key.startswith(VARIABLES):
+        problem = "has quotes or a variable's name around the key"
+    else:
+        return key
+    raise CredentialError(f"{what} {problem}: {remedy} the key from https://aistudio.google.com")

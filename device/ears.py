@@ -1,0 +1,113 @@
+"""The hearing half of the hub: microphone, pre-roll, wake word and speech detection.
+
+Frames arrive here one by one and go three ways: into the pre-roll ring, to the detector's worker
+and to whoever is given `on_frame`. The microphone task never waits for the network.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from device.audio.frames import MICROPHONE_RATE_HZ, Frame
+from device.audio.preroll import PreRoll
+from device.errors import AudioDeviceError
+from device.keeping import keep_open
+from device.ports import Microphone, Post, WakeDetector
+
+RING_S = 8.0
+"""Longer than any pre-roll, so that a busy worker may report a wake word late."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Who is told what the ears notice; each is called on the event loop's thread."""
+
+    frame: Callable[[Frame], None]
+    lost: Callable[[AudioDeviceError], None]
+    back: Callable[[], None]
+
+
+class Ears:
+    """Keeps the microphone open unless muted, and the detector running."""
+
+    def __init__(self, microphone: Microphone, detector: WakeDetector, listener: Listener) -> None:
+        self.microphone = microphone
+        self.detector = detector
+        self._listener = listener
+        self._ring = PreRoll(RING_S)
+        self._end_sample = 0
+        self._tasks: asyncio.TaskGroup | None = None
+        self._hearing: asyncio.Task[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
+        self._detecting: asyncio.Task[None] | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether the microphone is (being kept) open: not muted."""
+        return self._hearing is not None
+
+    def start(self, tasks: asyncio.TaskGroup, post: Post) -> None:
+        """Open the microphone and start the detector as tasks of `tasks`."""
+        self._tasks = tasks
+        self._post = post
+        self._detecting = tasks.create_task(self.detector.run(post), name="wake word")
+        self.unmute()
+
+    def unmute(self) -> None:
+        """Keep the microphone open from now on."""
+        if self._tasks is not None and self._hearing is None:
+            hearing = keep_open(self.microphone, self._hear, self._listener.lost)
+            self._hearing = self._tasks.create_task(hearing, name="microphone")
+
+    def mute(self) -> None:
+        """Close the microphone and forget what it heard."""
+        self._ring.clear()
+        if self._hearing is not None:
+            self._hearing.cancel()
+            self._closing, self._hearing = self._hearing, None
+
+    async def closed(self) -> None:
+        """Wait until a microphone that was muted is really closed."""
+        if self._closing is not None:
+            await asyncio.wait([self._closing])
+
+    async def replace_microphone(self, microphone: Microphone) -> None:
+        """Use another microphone from now on (its settings changed)."""
+        was_open = self.open
+        self.mute()
+        await self.closed()
+        self.microphone = microphone
+        if was_open:
+            self.unmute()
+
+    async def replace_detector(self, detector: WakeDetector) -> None:
+        """Listen for other words from now on."""
+        before, self.detector = self._detecting, detector
+        if before is not None:
+            before.cancel()
+            await asyncio.wait([before])
+        if self._tasks is not None:
+            self._detecting = self._tasks.create_task(detector.run(self._post), name="wake word")
+
+    def since(self, end_sample: int | None, seconds: float, *, after: int) -> list[Frame]:
+        """The recorded frames from `seconds` before `end_sample` on (None: before now).
+
+        Frames that ended at or before sample `after` are left out: they were sent already.
+        """
+        until = self._end_sample if end_sample is None else end_sample
+        return self._ring.since(max(until - round(seconds * MICROPHONE_RATE_HZ), after))
+
+    async def _hear(self) -> None:
+        await self.microphone.open()
+        delivers = False
+        while True:
+            frame = await self.microphone.read()
+            if not delivers:
+                delivers = True
+                self._listener.back()
+            self._ring.append(frame)
+            self._end_sample = frame.end_sample
+            self.detector.feed(frame)
+            self._listener.frame(frame)

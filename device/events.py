@@ -1,0 +1,155 @@
+"""The public event stream: what `parley watch --json` shows, and who is listening.
+
+The names and fields are a contract with people who script against them; `public` is the one place
+where news from the parts becomes such an event. Everything here runs on the event loop's thread.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from device.ports import (
+    Detection,
+    FirstSound,
+    GoAway,
+    Interrupted,
+    News,
+    PlaybackDrained,
+    Pressed,
+    SessionClosed,
+    SessionFailed,
+    SessionOpened,
+    SpeechChanged,
+    ToolNews,
+    Transcript,
+    UplinkChanged,
+    Usage,
+)
+
+SUBSCRIBER_EVENTS = 1000
+"""How many events a slow reader may be behind before it loses the oldest."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublicEvent:
+    """One line of `parley watch --json`."""
+
+    event: str
+    time: float
+    """CLOCK_MONOTONIC seconds at which it happened, not when it was written."""
+    fields: dict[str, Any] = field(default_factory=dict)
+
+    def as_record(self) -> dict[str, Any]:
+        """The JSON object that stands for the event."""
+        return {"time": round(self.time, 6), "event": self.event, **self.fields}
+
+
+def public(news: News) -> PublicEvent | None:
+    """The public event that a part's news stands for; None for what is nobody's business."""
+    match news:
+        case Detection(word, score, _, at):
+            return PublicEvent("wake", at, {"word": word, "score": round(score, 3)})
+        case SpeechChanged(speaking, _, at):
+            return PublicEvent("activity", at, {"what": "started" if speaking else "ended"})
+        case Pressed(gesture, at):
+            return PublicEvent("button", at, {"gesture": gesture})
+        case UplinkChanged(_, flowing, frames, size, at):
+            what = "started" if flowing else "stopped"
+            return PublicEvent("uplink", at, {"what": what, "frames": frames, "bytes": size})
+        case GoAway(_, left, at):
+            return PublicEvent("go_away", at, {"time_left_s": left})
+        case ToolNews(_, what, name, at):
+            return PublicEvent("tool", at, {"what": what, "name": name})
+        case Transcript(_, _, who, text, final, at):
+            return PublicEvent("transcript", at, {"who": who, "text": text, "final": final})
+        case Usage(_, turn, tokens, at):
+            return PublicEvent("usage", at, {"turn": turn, **tokens})
+        case FirstSound(turn, at):
+            return reply("first_sound", turn, 0, at)
+        case PlaybackDrained(turn, played_ms, at):
+            return reply("drained", turn, played_ms, at)
+        case _:
+            return _session_event(news)
+
+
+def _session_event(news: News) -> PublicEvent | None:
+    match news:
+        case SessionOpened(_, latency_ms, model, resumed, at):
+            what = "resumed" if resumed else "opened"
+            return session(what, at, latency_ms=round(latency_ms, 1), model=model)
+        case SessionClosed(_, reason, at):
+            return session("closed", at, reason=reason)
+        case SessionFailed(_, failure, model, at):
+            return session("failed", at, reason=failure.message, model=model)
+        case Interrupted():
+            # Told as `reply interrupted` when the sound is really cut, and only then.
+            return None
+        case _:
+            return None
+
+
+def session(
+    what: str,
+    at: float,
+    *,
+    reason: str | None = None,
+    latency_ms: float | None = None,
+    model: str | None = None,
+) -> PublicEvent:
+    """A `session` event; every field is always there."""
+    fields = {"what": what, "reason": reason, "latency_ms": latency_ms, "model": model}
+    return PublicEvent("session", at, fields)
+
+
+def reply(what: str, turn: int, played_ms: int, at: float) -> PublicEvent:
+    """A `reply` event; `played_ms` is how much of the turn the card has taken."""
+    return PublicEvent("reply", at, {"what": what, "turn": turn, "played_ms": played_ms})
+
+
+class Subscription:
+    """One reader's queue of events: bounded, loses the oldest, and says how many it lost."""
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        """`wake` is called whenever there is something new to take."""
+        self._wake = wake
+        self._events: deque[PublicEvent] = deque(maxlen=SUBSCRIBER_EVENTS)
+        self.lost = 0
+
+    def put(self, event: PublicEvent) -> None:
+        """Append an event; the oldest goes when the reader is too far behind."""
+        self.lost += len(self._events) == SUBSCRIBER_EVENTS
+        self._events.append(event)
+        self._wake()
+
+    def take(self) -> PublicEvent | None:
+        """The oldest event not yet taken, or None."""
+        return self._events.popleft() if self._events else None
+
+
+class EventBus:
+    """Hands every public event to whoever listens at that moment."""
+
+    def __init__(self, observe: Callable[[PublicEvent], None]) -> None:
+        """`observe` sees every event, before the subscribers do."""
+        self._observe = observe
+        self._subscribers: list[Subscription] = []
+
+    def publish(self, event: PublicEvent) -> None:
+        """Give the event to every subscriber."""
+        self._observe(event)
+        for subscriber in self._subscribers:
+            subscriber.put(event)
+
+    @contextmanager
+    def subscribe(self, wake: Callable[[], None]) -> Iterator[Subscription]:
+        """Receive every event from now until the end of the `with` block."""
+        subscription = Subscription(wake)
+        self._subscribers.append(subscription)
+        try:
+            yield subscription
+        finally:
+            self._subscribers.remove(subscription)

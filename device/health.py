@@ -1,0 +1,85 @@
+"""What "alive" means: READY, STATUS and the watchdog, earned by frames and inferences.
+
+A speaker whose process lives but whose microphone delivers nothing is dead to its owner, and no
+supervisor can see it from outside. So the watchdog is fed only when microphone frames *and* wake
+word inferences have advanced since the last time; a process that cannot hear is restarted by
+systemd. Two silences are excused, because they are known and told: the microphone is muted, or it
+is a fault that somebody is working on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+Notify = Callable[[str], None]
+
+DEFAULT_INTERVAL_S = 5.0
+
+
+def notifier(environment: Mapping[str, str]) -> Notify:
+    """The function that tells systemd; one that does nothing when systemd is not there."""
+    if "NOTIFY_SOCKET" not in environment:
+        return _nobody_listens
+    from systemd.daemon import notify  # noqa: PLC0415 - only where systemd runs us
+
+    tell: Notify = notify
+    return tell
+
+
+def _nobody_listens(message: str) -> None:
+    """Stand in for systemd where it did not start us."""
+
+
+class Health:
+    """Counts the signs of life and reports them. Used from the event loop's thread only."""
+
+    def __init__(
+        self,
+        notify: Notify,
+        *,
+        frames: Callable[[], int],
+        hops: Callable[[], int],
+        excused: Callable[[], bool],
+        watchdog_usec: str | None = None,
+    ) -> None:
+        """`frames` and `hops` count up; `watchdog_usec` is what systemd set (WATCHDOG_USEC)."""
+        self._notify = notify
+        self._frames = frames
+        self._hops = hops
+        self._excused = excused
+        self._seen = (0, 0)
+        self._status = ""
+        # sd_watchdog_enabled(3): notify at half the interval.
+        self.interval_s = int(watchdog_usec) / 2e6 if watchdog_usec else DEFAULT_INTERVAL_S
+        self.ready = False
+
+    def hears(self) -> None:
+        """The microphone has delivered: from the first time on we are ready."""
+        if not self.ready:
+            self.ready = True
+            self._notify("READY=1")
+
+    def status(self, text: str) -> None:
+        """Show `text` in `systemctl status`."""
+        if text != self._status:
+            self._status = text
+            self._notify(f"STATUS={text}")
+
+    def check(self) -> bool:
+        """Feed the watchdog if we deserve it; returns whether we did."""
+        before, self._seen = self._seen, (self._frames(), self._hops())
+        alive = all(now > then for now, then in zip(self._seen, before, strict=True))
+        if alive or self._excused():
+            self._notify("WATCHDOG=1")
+            return True
+        return False
+
+    async def run(self) -> None:
+        """Check at half the watchdog's interval, until cancelled."""
+        while True:
+            await asyncio.sleep(self.interval_s)
+            self.check()
+            if not self.ready and self._excused():
+                # Nothing to hear with is a told fault and no hang: more time to start, please.
+                self._notify(f"EXTEND_TIMEOUT_USEC={int(self.interval_s * 4e6)}")

@@ -1,0 +1,48 @@
+"""The speaking half of the hub: the loudspeaker, kept open."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from device.errors import AudioDeviceError
+from device.keeping import keep_open
+from device.ports import Post, Speaker
+
+
+class Mouth:
+    """Keeps the loudspeaker open. Used from the event loop's thread only."""
+
+    def __init__(
+        self,
+        speaker: Speaker,
+        lost: Callable[[AudioDeviceError], None],
+        back: Callable[[], None],
+    ) -> None:
+        """`lost` is told why it cannot be used, `back` each time it was opened."""
+        self.speaker = speaker
+        self._lost = lost
+        self._back = back
+        self._tasks: asyncio.TaskGroup | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, tasks: asyncio.TaskGroup, post: Post) -> None:
+        """Open the loudspeaker and keep it open, as a task of `tasks`."""
+        self._tasks = tasks
+        self._post = post
+        keeping = keep_open(self.speaker, self._use, self._lost)
+        self._task = tasks.create_task(keeping, name="loudspeaker")
+
+    async def replace(self, speaker: Speaker) -> None:
+        """Use another loudspeaker from now on (its settings changed)."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        self.speaker = speaker
+        if self._tasks is not None:
+            self.start(self._tasks, self._post)
+
+    async def _use(self) -> None:
+        await self.speaker.open(self._post)
+        self._back()
+        await self.speaker.wait_lost()

@@ -1,0 +1,98 @@
+"""The board's face and finger: lights and button of the profile in force."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from device.board.button import GpioButton
+from device.board.lights import Pattern
+from device.board.profiles import Profile
+from device.errors import BoardError
+from device.lamp import Lamp
+from device.ports import Lights, PartLost, Post
+
+
+class Panel:
+    """Lights and button, replaced together when the board or its settings change."""
+
+    def __init__(self, level: Callable[[], float]) -> None:
+        """`level` gives the loudness of what is being played, 0..1."""
+        self._level = level
+        self._lamp: Lamp | None = None
+        self._button: GpioButton | None = None
+        self._drawing: asyncio.Task[None] | None = None
+        self._pattern = Pattern.OFF
+        self.profile: Profile | None = None
+
+    @property
+    def lights(self) -> int:
+        """How many LEDs there are."""
+        return self._lamp.count if self._lamp else 0
+
+    def use(
+        self,
+        profile: Profile,
+        lights: Callable[[], Lights],
+        button: Callable[[], GpioButton | None],
+        brightness: int,
+    ) -> None:
+        """Let the old hardware go and take what these make; what fails is told by `start`."""
+        self.close()
+        self.profile = profile
+        self._make_lights = lights
+        self._make_button = button
+        self._brightness = brightness
+
+    def start(self, tasks: asyncio.TaskGroup, post: Post) -> None:
+        """Claim the hardware and draw, as a task of `tasks`. A part that fails is posted once."""
+        self._start_lamp(tasks, post)
+        self._start_button(post)
+
+    def show(self, pattern: Pattern) -> None:
+        """Show another pattern from now on."""
+        self._pattern = pattern
+        if self._lamp is not None:
+            self._lamp.show(pattern)
+
+    def streaming(self, *, on: bool) -> None:
+        """Mark that microphone audio is really leaving the device (or no longer)."""
+        if self._lamp is not None:
+            self._lamp.streaming(on=on)
+
+    def set_brightness(self, percent: int) -> None:
+        """0..100, from the next picture on."""
+        if self._lamp is not None:
+            self._lamp.brightness = percent
+
+    def close(self) -> None:
+        """Button first, then the lights go dark. Harmless when closed."""
+        if self._button is not None:
+            self._button.close()
+            self._button = None
+        if self._drawing is not None:
+            self._drawing.cancel()
+            self._drawing = None
+        if self._lamp is not None:
+            self._lamp.close()
+            self._lamp = None
+
+    def _start_lamp(self, tasks: asyncio.TaskGroup, post: Post) -> None:
+        try:
+            lamp = Lamp(self._make_lights(), self._brightness, self._level)
+        except BoardError as error:
+            post(PartLost("lights", str(error), time.monotonic()))
+            return
+        self._lamp = lamp
+        lamp.open(post)
+        lamp.show(self._pattern)
+        self._drawing = tasks.create_task(lamp.run(post), name="lights")
+
+    def _start_button(self, post: Post) -> None:
+        try:
+            self._button = self._make_button()
+            if self._button is not None:
+                self._button.start(post)
+        except BoardError as error:
+            post(PartLost("button", str(error), time.monotonic()))
