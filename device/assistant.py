@@ -144,7 +144,6 @@ class Assistant:
             profile,
             lambda: self.parts.lights(config, profile),
             lambda: self.parts.button(config, profile),
-            config.lights.brightness,
         )
         self.panel.start(self._tasks, self.post)
         self._look()
@@ -220,7 +219,8 @@ class Assistant:
 
     def _frame(self, frame: Frame) -> None:
         speaker = self.mouth.speaker
-        pcm = self.duplex.uplink_pcm(frame.pcm, speaker.audible, speaker.level)
+        replying = self.talk.state in PLAYING
+        pcm = self.duplex.uplink_pcm(frame.pcm, speaker.audible, speaker.level, replying=replying)
         if self.talk.state in UPLINK_OPEN and self.session is not None:
             self.session.send_frame(pcm)
             self._sent_until = frame.end_sample

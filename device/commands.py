@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from device import __version__
@@ -60,7 +61,7 @@ class Commands:
             "speaker": hub.mouth.speaker.description,
             "volume": hub.volume,
             "wake_words": list(hub.ears.detector.words),
-            "duplex": hub.duplex.figures,
+            "duplex": asdict(hub.duplex.figures),
             "session": {
                 "number": hub.talk.session,
                 "model": hub.model if live else None,

@@ -158,7 +158,7 @@ def _not_a_section(value: object, expected: _Expected) -> str:
 def _not_a_number(value: object, expected: _Expected) -> str:
     if isinstance(value, str) and re.fullmatch(r"[-+]?[0-9]{1,12}(\.[0-9]{1,12})?", value):
         return f"{shortened(value)} is text: write {value} without quotes"
-    what = "a whole number" if isinstance(value, float) else "a number"
+    what = "a whole number" if expected.kind is int and isinstance(value, float) else "a number"
     return f"{shortened(value)} is not {what}: choose{_example(expected)[1:]}"
 
 

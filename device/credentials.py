@@ -50,10 +50,10 @@ def find_api_key(environ: Mapping[str, str]) -> ApiKey:
         file = Path(directory) / CREDENTIAL_NAME
         text = _read(file)
         if text is not None:
-            return ApiKey(_checked(text, f"the key file {file}", _in_file), str(file))
+            return ApiKey(_checked(text, f"the key file {file}", _IN_FILE), str(file))
     for name in VARIABLES:
         if name in environ:
-            return ApiKey(_checked(environ[name], f"the variable {name}", f"set {name} to"), name)
+            return ApiKey(_checked(environ[name], f"the variable {name}", f"into {name}"), name)
     raise CredentialError(
         f"no API key found: write one into {KEY_FILE} and restart parley.service (it is looked "
         f"for in $CREDENTIALS_DIRECTORY/{CREDENTIAL_NAME}), or set {' or '.join(VARIABLES)}"
@@ -70,7 +70,7 @@ def forget_in(environ: MutableMapping[str, str]) -> None:
         environ.pop(name, None)
 
 
-_in_file = f"write only the key into {KEY_FILE} and restart parley.service:"
+_IN_FILE: Final = f"into {KEY_FILE}, and restart parley.service"
 
 
 def _read(file: Path) -> str | None:
@@ -87,7 +87,7 @@ def _read(file: Path) -> str | None:
         ) from None
 
 
-def _checked(text: str, what: str, remedy: str) -> str:
+def _checked(text: str, what: str, place: str) -> str:
     """Strip the key and make sure that it can be one; ``latin-1`` text shows every byte."""
     key = text.strip()
     if not key:
@@ -102,4 +102,6 @@ def _checked(text: str, what: str, remedy: str) -> str:
         problem = "has quotes or a variable's name around the key"
     else:
         return key
-    raise CredentialError(f"{what} {problem}: {remedy} the key from https://aistudio.google.com")
+    raise CredentialError(
+        f"{what} {problem}: put the key from https://aistudio.google.com, and only that, {place}"
+    )

@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable
 
-from device.board.lights import Pattern, is_static, render, scale
+from device.board.lights import FRAME_S, Pattern, is_static, render
 from device.errors import BoardError
 from device.ports import Colour, Lights, PartLost, Post
-
-log = logging.getLogger(__name__)
-
-REDRAW_S = 0.05
-"""20 pictures a second: smooth to the eye, cheap for a software PWM."""
 
 
 class Lamp:
     """Draws the pattern that is set, until closed. Used from the event loop's thread only."""
 
-    def __init__(self, lights: Lights, brightness: int, level: Callable[[], float]) -> None:
-        """`brightness` is 0..100; `level` gives the loudness of the reply, 0..1."""
+    def __init__(self, lights: Lights, level: Callable[[], float]) -> None:
+        """`level` gives the loudness of the reply, 0..1."""
         self._lights = lights
-        self.brightness = brightness
         self._level = level
         self._pattern = Pattern.OFF
         self._since = time.monotonic()
@@ -36,12 +29,9 @@ class Lamp:
         """How many LEDs there are."""
         return self._lights.count
 
-    def open(self, post: Post) -> None:
-        """Claim the LEDs; where that fails the speaker goes on in the dark, and says so."""
-        try:
-            self._lights.open()
-        except BoardError as error:
-            post(PartLost("lights", str(error), time.monotonic()))
+    def open(self) -> None:
+        """Claim the LEDs. Raises BoardError."""
+        self._lights.open()
 
     def show(self, pattern: Pattern) -> None:
         """Show another pattern from now on."""
@@ -77,15 +67,14 @@ class Lamp:
             streaming=self._streaming,
             level=self._level(),
         )
-        colours = scale(colours, self.brightness)
         if colours != self._shown:
             self._shown = colours
             self._lights.show(colours)
 
     async def _pause(self) -> None:
-        still = is_static(self._pattern) or not self._lights.count
+        still = is_static(self._pattern, streaming=self._streaming) or not self._lights.count
         try:
-            async with asyncio.timeout(None if still else REDRAW_S):
+            async with asyncio.timeout(None if still else FRAME_S):
                 await self._changed.wait()
         except TimeoutError:
             return

@@ -36,14 +36,12 @@ class Panel:
         profile: Profile,
         lights: Callable[[], Lights],
         button: Callable[[], GpioButton | None],
-        brightness: int,
     ) -> None:
         """Let the old hardware go and take what these make; what fails is told by `start`."""
         self.close()
         self.profile = profile
         self._make_lights = lights
         self._make_button = button
-        self._brightness = brightness
 
     def start(self, tasks: asyncio.TaskGroup, post: Post) -> None:
         """Claim the hardware and draw, as a task of `tasks`. A part that fails is posted once."""
@@ -61,11 +59,6 @@ class Panel:
         if self._lamp is not None:
             self._lamp.streaming(on=on)
 
-    def set_brightness(self, percent: int) -> None:
-        """0..100, from the next picture on."""
-        if self._lamp is not None:
-            self._lamp.brightness = percent
-
     def close(self) -> None:
         """Button first, then the lights go dark. Harmless when closed."""
         if self._button is not None:
@@ -80,14 +73,14 @@ class Panel:
 
     def _start_lamp(self, tasks: asyncio.TaskGroup, post: Post) -> None:
         try:
-            lamp = Lamp(self._make_lights(), self._brightness, self._level)
+            self._lamp = Lamp(self._make_lights(), self._level)
+            self._lamp.open()
         except BoardError as error:
+            # The speaker goes on in the dark, and says so.
             post(PartLost("lights", str(error), time.monotonic()))
             return
-        self._lamp = lamp
-        lamp.open(post)
-        lamp.show(self._pattern)
-        self._drawing = tasks.create_task(lamp.run(post), name="lights")
+        self._lamp.show(self._pattern)
+        self._drawing = tasks.create_task(self._lamp.run(post), name="lights")
 
     def _start_button(self, post: Post) -> None:
         try:

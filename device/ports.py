@@ -394,6 +394,9 @@ Colour = tuple[int, int, int]
 class Lights(Protocol):
     """A row or ring of RGB LEDs. Used from the event loop's thread only."""
 
+    brightness: int
+    """0..100 percent, from the next `show` on."""
+
     @property
     def count(self) -> int:
         """How many LEDs; 0 when there are none."""

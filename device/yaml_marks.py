@@ -206,6 +206,9 @@ _EXPLANATIONS = (
 )
 
 
+_TOLD_WHERE_IT_BEGAN = {"could not find expected ':'", "found unexpected end of stream"}
+
+
 def _explain(error: yaml.MarkedYAMLError) -> tuple[str, yaml.Mark | None]:
     """Say what PyYAML found, in words for somebody who does not know YAML's grammar, and where."""
     problem = error.problem or "no reason known"
@@ -214,8 +217,8 @@ def _explain(error: yaml.MarkedYAMLError) -> tuple[str, yaml.Mark | None]:
         return problem, mark
     for part, explanation in _EXPLANATIONS:
         if part in problem:
-            opened = part == "found unexpected end of stream"
-            return explanation, error.context_mark if opened else mark
+            begun = part in _TOLD_WHERE_IT_BEGAN
+            return explanation, error.context_mark if begun else mark
     return f"cannot be read: {problem}", mark
 
 

@@ -111,7 +111,7 @@ SPEAKING         Wake           LISTENING  ClearPlayback chime:wake timer:follow
 SPEAKING         Tap            LISTENING  ClearPlayback chime:wake timer:follow_up
 SPEAKING         Ask            THINKING   ClearPlayback SendText timer:reply
 SPEAKING         Stop           IDLE       StopUplink ClearPlayback timer:keep
-SPEAKING         Mute           MUTED      rest:MUTED StopUplink ClearPlayback CloseMicrophone CloseSession
+SPEAKING Mute MUTED rest:MUTED StopUplink ClearPlayback CloseMicrophone CloseSession
 SPEAKING         MicrophoneLost ASKED_SPEAKING rest:FAULT StopUplink
 SPEAKING         Closed         ASKED_SPEAKING StopUplink EndTurn
 SPEAKING         Failed         CUT_OFF    StopUplink EndTurn

@@ -17,7 +17,8 @@ from device.errors import CredentialError
 from device.live.session import LiveSession
 from device.parts import Parts
 from device.ports import Lights, Microphone, Post, Speaker, WakeDetector
-from device.wake.detector import OnnxWakeDetector, Word
+from device.wake.detector import OnnxWakeDetector
+from device.wake.hearing import Word
 
 Sessions = Callable[[Config, int, Iterator[int], Post], LiveSession]
 
@@ -67,7 +68,13 @@ def profile(config: Config, device_name: str | None) -> Profile:
 def lights(config: Config, board: Profile) -> Lights:
     """The LEDs of the board, or what the configuration asks for instead. Raises BoardError."""
     wanted = config.lights
-    return make_lights(wanted.driver, board, gpio_pins=wanted.pins, stream=sys.stdout)
+    return make_lights(
+        wanted.driver,
+        board,
+        brightness=wanted.brightness,
+        gpio_pins=wanted.pins,
+        stream=sys.stdout,
+    )
 
 
 def button(config: Config, board: Profile) -> GpioButton | None:

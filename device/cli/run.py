@@ -7,7 +7,6 @@ import asyncio
 import logging
 import os
 import signal
-import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -17,9 +16,15 @@ from device import __version__, journal
 from device.assistant import Assistant
 from device.cli import build
 from device.commands import Commands
-from device.config import Config, load
+from device.config import DEFAULT_PATH, Config, load
 from device.control import ControlServer, socket_path
-from device.errors import AudioDeviceHungError, ParleyError, WakeModelError
+from device.errors import (
+    AudioDeviceHungError,
+    ConfigError,
+    Mistake,
+    ParleyError,
+    WakeModelError,
+)
 from device.health import notifier
 from device.live.session import warm_up
 from device.parts import Parts
@@ -47,15 +52,22 @@ def run(args: argparse.Namespace) -> int:
     path = socket_path(args.socket, os.environ)
     try:
         asyncio.run(speak(read, parts, path))
-    except* AudioDeviceHungError as hung:
+    except WakeModelError as missing:
+        raise ConfigError(str(args.config or DEFAULT_PATH), [_in_wake_words(missing)]) from missing
+    except BaseExceptionGroup as group:
+        hung, _ = group.split(AudioDeviceHungError)
+        if hung is None:
+            raise
         # The thread sits inside PortAudio for ever: neither it nor the interpreter would end.
         log.critical("%s", hung.exceptions[0])
         logging.shutdown()
         os._exit(1)
-    except* WakeModelError as missing:
-        print(f"parley: {missing.exceptions[0]}", file=sys.stderr)
-        return os.EX_CONFIG
     return 0
+
+
+def _in_wake_words(missing: WakeModelError) -> Mistake:
+    """A network that cannot be used is a mistake of the file: systemd must not try it again."""
+    return Mistake("wake.words", str(missing), 0, 0)
 
 
 async def speak(read: Callable[[], Config], parts: Parts, socket: Path) -> None:

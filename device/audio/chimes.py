@@ -1,0 +1,66 @@
+"""The short sounds of our own, synthesised: what they are made of is a table. Pure.
+
+They are told apart by which way they move (up: listening; down: over; twice the same low note: it
+did not work), are quiet, begin and end softly, and are so unlike a voice that neither endpointing
+nor the server takes one for speech when the microphone hears it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+import numpy.typing as npt
+
+PEAK = 0.2
+"""Of full scale: -14 dBFS."""
+
+ATTACK_MS = 8
+OVERTONE = 0.15
+"""Loudness of the octave above, against the note: enough to carry on a small loudspeaker."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One note of a chime."""
+
+    start_ms: int
+    length_ms: int
+    pitch_hz: float
+
+
+CHIMES = MappingProxyType(
+    {
+        "wake": (Note(0, 110, 659.3), Note(70, 120, 987.8)),
+        "end": (Note(0, 110, 880.0), Note(70, 120, 587.3)),
+        "error": (Note(0, 140, 311.1), Note(180, 150, 311.1)),
+    }
+)
+"""Every chime by its name."""
+
+
+def render(name: str, rate_hz: int) -> npt.NDArray[np.float32]:
+    """Synthesise a chime: mono float32 in -1..1, at any rate. Raises KeyError when unknown."""
+    notes = CHIMES[name]
+    length_ms = max(note.start_ms + note.length_ms for note in notes)
+    mix = np.zeros(round(length_ms * rate_hz / 1000))
+    for note in notes:
+        tone = _tone(note, rate_hz)
+        start = round(note.start_ms * rate_hz / 1000)
+        mix[start : start + len(tone)] += tone[: len(mix) - start]
+    quiet: npt.NDArray[np.float32] = (mix * (PEAK / np.max(np.abs(mix)))).astype(np.float32)
+    return quiet
+
+
+def _tone(note: Note, rate_hz: int) -> npt.NDArray[np.float64]:
+    samples = round(note.length_ms * rate_hz / 1000)
+    phase = 2 * np.pi * note.pitch_hz * np.arange(samples) / rate_hz
+    wave = np.sin(phase) + OVERTONE * np.sin(2 * phase)
+    attack = round(ATTACK_MS * rate_hz / 1000)
+    envelope = np.ones(samples)
+    envelope[:attack] = (1 - np.cos(np.pi * np.arange(attack) / attack)) / 2
+    fall = np.arange(samples - attack) / (samples - attack)
+    envelope[attack:] = (1 + np.cos(np.pi * fall)) / 2
+    faded: npt.NDArray[np.float64] = wave * envelope
+    return faded

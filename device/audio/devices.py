@@ -1,0 +1,225 @@
+"""Which sound device Parley takes out of those there are, and why.
+
+Pure. A device is never known by its index or card number, both of which move between boots and
+replugs, but by a part of its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from device.audio.frames import MICROPHONE_RATE_HZ
+from device.errors import AudioDeviceError, DeviceTrouble
+
+Direction = Literal["input", "output"]
+
+RESPEAKER_NAMES = (
+    "respeaker xvf3800",
+    "xvf3800",
+    "respeaker 4 mic array",
+    "arrayuac10",
+    "respeaker lite",
+    "seeed-8mic",
+    "seeed8mic",
+    "seeed-4mic",
+    "seeed4mic",
+    "seeed-2mic",
+    "seeed2mic",
+    "wm8960",
+    "respeaker",
+)
+"""Parts of the names under which the ReSpeaker boards appear, in the order of preference."""
+
+PARTS: dict[Direction, str] = {"input": "microphone", "output": "loudspeaker"}
+
+HARDWARE_MARKS = ("(hw:", "(plughw:")
+"""PortAudio names a card's own device so; plugins and servers appear by bare name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One sound device as PortAudio lists it."""
+
+    name: str
+    index: int
+    """Only good for opening it now; another enumeration may number differently."""
+    input_channels: int
+    output_channels: int
+    default_rate_hz: int
+    """PortAudio's idea: 44100 for whatever takes that, else the rate the card has."""
+    host_api: str
+    default_input: bool = False
+    default_output: bool = False
+
+    @property
+    def is_hardware(self) -> bool:
+        """Whether it is a card itself, which takes only its own rates and channel counts."""
+        return any(mark in self.name for mark in HARDWARE_MARKS)
+
+    def channels(self, direction: Direction) -> int:
+        """How many channels it has that way; 0 when it cannot be used so."""
+        return self.input_channels if direction == "input" else self.output_channels
+
+    def is_default(self, direction: Direction) -> bool:
+        """Whether the system takes it when nobody asks for another."""
+        return self.default_input if direction == "input" else self.default_output
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The device taken and the reason, for people."""
+
+    device: Device
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What Parley makes of one device, for ``parley devices``."""
+
+    device: Device
+    microphone: bool
+    """It would be the microphone."""
+    loudspeaker: bool
+    """It would be the loudspeaker."""
+    why: str
+
+
+def choose(devices: Sequence[Device], wanted: str, direction: Direction) -> Choice:
+    """Pick the device for one direction: ``wanted`` is ``auto`` or a part of its name.
+
+    Case does not count. Of several that fit, one of just that name goes first, then a card itself,
+    then the order of the list. Raises AudioDeviceError (MISSING).
+    """
+    usable = [device for device in devices if device.channels(direction) > 0]
+    found = _automatic(usable, direction) if wanted == "auto" else _named(usable, wanted)
+    if found is None:
+        raise AudioDeviceError(DeviceTrouble.MISSING, _nothing_fits(usable, wanted, direction))
+    return found
+
+
+def _named(usable: Iterable[Device], wanted: str) -> Choice | None:
+    part = wanted.casefold()
+    fitting = [device for device in usable if part in device.name.casefold()]
+    fitting.sort(key=lambda device: (device.name.casefold() != part, not device.is_hardware))
+    return Choice(fitting[0], f"its name contains '{wanted}'") if fitting else None
+
+
+def _automatic(usable: Sequence[Device], direction: Direction) -> Choice | None:
+    cards = [device for device in usable if device.is_hardware]
+    for part in RESPEAKER_NAMES:
+        for device in cards:
+            if part in device.name.casefold():
+                return Choice(device, f"a ReSpeaker by its name ('{part}')")
+    for device in usable:
+        if device.is_default(direction):
+            return Choice(device, f"no ReSpeaker here; the system's default {direction}")
+    if usable:
+        return Choice(usable[0], f"neither a ReSpeaker nor a default; the first {direction}")
+    return None
+
+
+def _nothing_fits(usable: Sequence[Device], wanted: str, direction: Direction) -> str:
+    if not usable:
+        asked = "" if wanted == "auto" else f" (asked for '{wanted}')"
+        return f"no {direction} device found{asked}: is it plugged in, and not taken by another?"
+    found = ", ".join(f"'{device.name}'" for device in usable)
+    return f"no {direction} device contains '{wanted}'; found: {found}"
+
+
+def explain(devices: Sequence[Device], wanted_input: str, wanted_output: str) -> list[Verdict]:
+    """Say of every device whether Parley would take it and why, in the order of the list."""
+    chosen: dict[Direction, Choice | None] = {
+        "input": _choose_or_none(devices, wanted_input, "input"),
+        "output": _choose_or_none(devices, wanted_output, "output"),
+    }
+    return [_verdict(device, chosen) for device in devices]
+
+
+def _choose_or_none(devices: Sequence[Device], wanted: str, direction: Direction) -> Choice | None:
+    try:
+        return choose(devices, wanted, direction)
+    except AudioDeviceError:
+        return None
+
+
+def _verdict(device: Device, chosen: dict[Direction, Choice | None]) -> Verdict:
+    reasons = []
+    taken: dict[Direction, bool] = {"input": False, "output": False}
+    for direction, part in PARTS.items():
+        choice = chosen[direction]
+        if device.channels(direction) == 0:
+            reasons.append(f"no {direction}")
+        elif choice is not None and choice.device == device:
+            taken[direction] = True
+            reasons.append(f"{part}: {choice.why}")
+        elif choice is not None:
+            reasons.append(f"not the {part}: '{choice.device.name}' goes first")
+        else:
+            reasons.append(f"not the {part}: its name does not contain what was asked for")
+    return Verdict(device, taken["input"], taken["output"], "; ".join(reasons))
+
+
+def choose_channel(setting: int | Literal["auto"], board_channel: int | None, channels: int) -> int:
+    """Pick one of a device's ``channels`` (counted from 0).
+
+    ``auto`` is the board's best channel where that is known and there, else the first. Raises
+    AudioDeviceError (REFUSED) when the device has no such channel.
+    """
+    if setting == "auto":
+        return board_channel if board_channel is not None and board_channel < channels else 0
+    if setting >= channels:
+        raise AudioDeviceError(
+            DeviceTrouble.REFUSED,
+            f"no channel {setting}: the device has {channels}, counted from 0; "
+            "set audio.input.channel to one of them or to auto",
+        )
+    return setting
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What is asked of a device when it is opened."""
+
+    rate_hz: int
+    channels: int
+    sample_bytes: int
+    """2 or 4, signed."""
+
+    def __str__(self) -> str:
+        return f"{self.rate_hz} hz, {self.channels} channels, {8 * self.sample_bytes} bit"
+
+
+FLEXIBLE_RATE_HZ = 44_100
+"""What PortAudio reports for every device that takes it: it says nothing about the card's own."""
+
+
+def input_layouts(device: Device, channel: int) -> list[Layout]:
+    """Give what to ask a microphone for, best first: 16 kHz, then what the card itself has.
+
+    A card is asked for all its channels, a plugin or server (which claims any number) for as many
+    as hold ``channel``, and for two at least: of one it would make the mean of all. Reading one
+    channel of two copies of a mono source changes no sample.
+    """
+    own = device.input_channels if device.is_hardware else max(2, channel + 1)
+    counts = _unique([min(own, device.input_channels), *([1] if channel == 0 else [])])
+    rates = _unique([MICROPHONE_RATE_HZ, device.default_rate_hz, 48_000, 44_100])
+    return [Layout(rate, count, size) for count in counts for rate in rates for size in (2, 4)]
+
+
+def output_layouts(device: Device) -> list[Layout]:
+    """Give what to ask a loudspeaker for, best first: the card's own rate; mono where it can be.
+
+    Where PortAudio only knows that the device is flexible, 48 kHz goes first: it is what sound
+    servers, dmix and codecs run at, and twice the rate of the replies.
+    """
+    flexible = device.default_rate_hz == FLEXIBLE_RATE_HZ
+    rates = _unique([48_000 if flexible else device.default_rate_hz, 48_000, 44_100, 16_000])
+    counts = _unique([1, device.output_channels if device.is_hardware else 2])
+    return [Layout(rate, count, 2) for rate in rates for count in counts]
+
+
+def _unique(numbers: Iterable[int]) -> list[int]:
+    return list(dict.fromkeys(numbers))

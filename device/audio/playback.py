@@ -1,0 +1,209 @@
+"""The loudspeaker: plays replies turn by turn, and chimes over them.
+
+Theory of operation. `PortAudioSpeaker` lives on the event loop. It resamples what comes to the
+card's rate and puts it into a `PlaybackBuffer`. A thread (`Player`) opens the device and keeps its
+stream open and fed, with silence when there is nothing to play: it takes blocks from the buffer as
+late as it can, so that no more than `QUEUE_MS` are on their way to the card. That is what a cleared
+reply can still be heard for. It asks how much room there is before it writes, so it never waits
+inside PortAudio (see `device.audio.capture` for why), and from the same figure it knows when the
+last sample of a turn will have left the card.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Mapping
+
+from device.audio import chimes
+from device.audio.frames import REPLY_RATE_HZ, SAMPLE_BYTES
+from device.audio.player import STALL_S, Player
+from device.audio.resample import Resampler
+from device.ports import PlaybackDrained, PlaybackStarved, Post, SpeakerNews
+
+NO_TURN = -1
+
+
+class PortAudioSpeaker:
+    """A Speaker on PortAudio. ``device`` is ``auto`` or a part of its name; ``volume`` 0..100."""
+
+    def __init__(self, device: str = "auto", volume: int = 60) -> None:
+        self._wanted = device
+        self._volume = volume
+        self._description = f"output device '{device}'"
+        self._counters = {"underruns": 0, "starved": 0, "dropped_ms": 0, "stale_ms": 0}
+        self._post: Post | None = None
+        self._player: Player | None = None
+        self._lost = asyncio.Event()
+        self._resampler = Resampler(REPLY_RATE_HZ, REPLY_RATE_HZ)
+        self._half_sample = b""
+        self._newest = NO_TURN
+        self._ended = NO_TURN
+        self._over = NO_TURN
+
+    # --- for status -------------------------------------------------------------------------------
+
+    @property
+    def description(self) -> str:
+        """The device that is open (or was last, or is asked for), for status and messages."""
+        return self._player.description if self._player is not None else self._description
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """Since the process began.
+
+        ``underruns``: the card ran dry while something played. ``starved``: a turn's sound did not
+        come fast enough. ``dropped_ms``: replies that came while no device was open or beyond the
+        buffer's ten minutes. ``stale_ms``: replies of turns that were over.
+        """
+        return self._counters
+
+    @property
+    def audible(self) -> bool:
+        """Whether anything of ours can be heard now: a reply or a chime, its latency included."""
+        return self._player is not None and time.monotonic() < self._player.audible_until
+
+    @property
+    def level(self) -> float:
+        """RMS of what is being played, 0..1 of full scale, after volume; 0 when silent."""
+        return self._player.level if self._player is not None else 0.0
+
+    # --- the device -------------------------------------------------------------------------------
+
+    async def open(self, post: Post) -> None:
+        """Find the device by name and open it. Raises AudioDeviceError."""
+        self._post = post
+        if self._player is not None:
+            return
+        player = Player(self._wanted, self._volume, self._lost.set, self._heard, self._counters)
+        await player.thread.start(f"output device '{self._wanted}'")
+        player.buffer.set_volume(self._volume)
+        self._resampler = Resampler(REPLY_RATE_HZ, player.buffer.rate_hz)
+        self._half_sample = b""
+        self._lost.clear()
+        self._player = player
+
+    async def wait_lost(self) -> None:
+        """Return never; raise AudioDeviceError: LOST or STALLED (nothing taken for 3 s)."""
+        while True:
+            player = self._player
+            if player is not None:
+                player.check()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(STALL_S / 6):
+                    await self._lost.wait()
+                    self._lost.clear()
+
+    async def close(self) -> None:
+        """Close the device. A turn that was playing is reported as drained. Harmless when closed.
+
+        Raises AudioDeviceHungError when the thread does not come back within 2 s.
+        """
+        player, self._player = self._player, None
+        if player is None:
+            return
+        self._description = player.description
+        try:
+            await player.thread.stop(f"output device {self._description}")
+        finally:
+            if self._newest > self._over:
+                self._drain(self._newest, player.buffer.played_ms(self._newest), time.monotonic())
+
+    # --- the sound --------------------------------------------------------------------------------
+
+    def play(self, pcm: bytes, turn: int) -> None:
+        """Append a chunk (s16le mono 24 kHz, any length) of a turn. Returns at once.
+
+        A chunk of a turn that was cleared or ended, or older than the newest, is dropped. While no
+        device is open chunks are dropped and counted.
+        """
+        if turn < self._newest or turn <= max(self._over, self._ended):
+            self._counters["stale_ms"] += _milliseconds(pcm)
+            return
+        if self._player is None:
+            self._counters["dropped_ms"] += _milliseconds(pcm)
+            return
+        self._begin(turn)
+        pcm = self._half_sample + pcm
+        whole = len(pcm) // SAMPLE_BYTES * SAMPLE_BYTES
+        self._half_sample = pcm[whole:]
+        self._append(self._resampler.process(pcm[:whole]), turn)
+
+    def _begin(self, turn: int) -> None:
+        if turn > self._newest:
+            if self._newest > max(self._over, self._ended):
+                self._append(self._resampler.finish(), self._newest)
+            self._resampler.reset()
+            self._half_sample = b""
+            self._newest = turn
+
+    def _append(self, pcm: bytes, turn: int) -> None:
+        if self._player is not None:
+            buffer = self._player.buffer
+            dropped_samples = buffer.append(pcm, turn)
+            self._counters["dropped_ms"] += dropped_samples * 1000 // buffer.rate_hz
+
+    def end_turn(self, turn: int) -> None:
+        """No more of this turn will come: PlaybackDrained follows when it has been heard."""
+        if turn < self._newest or turn <= max(self._over, self._ended):
+            return
+        if self._player is None:
+            self._newest = turn
+            self._drain(turn, 0, time.monotonic())
+            return
+        self._begin(turn)
+        self._append(self._resampler.finish(), turn)
+        self._half_sample = b""
+        self._ended = turn
+        self._player.buffer.end(turn)
+
+    def clear(self) -> int:
+        """Throw the rest of the current turn away: silence at the card within 50 ms, no click.
+
+        Returns how many milliseconds of the turn the card has taken. Chimes go on. Later chunks of
+        that turn are dropped; no PlaybackDrained comes for it.
+        """
+        if self._player is None or self._newest <= self._over:
+            return 0
+        self._over = self._newest
+        self._resampler.reset()
+        self._half_sample = b""
+        self._player.buffer.clear()
+        return self._player.buffer.played_ms(self._newest)
+
+    def chime(self, name: str) -> None:
+        """Play one of our chimes (``wake``, ``end``, ``error``) over whatever plays."""
+        if self._player is not None:
+            buffer = self._player.buffer
+            buffer.chime(chimes.render(name, buffer.rate_hz))
+
+    def set_volume(self, percent: int) -> None:
+        """0..100, for replies and chimes; takes effect within one block."""
+        self._volume = percent
+        if self._player is not None:
+            self._player.buffer.set_volume(percent)
+
+    # --- what the thread reports ------------------------------------------------------------------
+
+    def _heard(self, news: SpeakerNews) -> None:
+        if news.turn <= self._over:
+            return
+        if isinstance(news, PlaybackDrained):
+            self._drain(news.turn, news.played_ms, news.time)
+            return
+        if isinstance(news, PlaybackStarved):
+            self._counters["starved"] += 1
+        self._send(news)
+
+    def _drain(self, turn: int, played_ms: int, at: float) -> None:
+        self._over = turn
+        self._send(PlaybackDrained(turn, played_ms, at))
+
+    def _send(self, news: SpeakerNews) -> None:
+        if self._post is not None:
+            self._post(news)
+
+
+def _milliseconds(pcm: bytes) -> int:
+    return len(pcm) * 1000 // (REPLY_RATE_HZ * SAMPLE_BYTES)

@@ -1,0 +1,146 @@
+"""The thread that keeps the sound card fed, and what it reports of it.
+
+See `device.audio.playback` for the theory of operation.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from device.audio.buffer import Block, Mark, PlaybackBuffer, What
+from device.audio.devices import Device, Layout, choose, output_layouts
+from device.audio.frames import SAMPLE_BYTES
+from device.audio.portaudio import PortAudio
+from device.audio.worker import StreamThread
+from device.errors import AudioDeviceError, DeviceTrouble
+from device.ports import FirstSound, PlaybackDrained, PlaybackStarved, SpeakerNews
+
+BLOCK_MS = 10
+IDLE_BLOCK_MS = 20
+PERIOD_MS = 20
+QUEUE_MS = 40
+"""Twice the period, which is all a card has room for; PulseAudio's plugin would take more."""
+
+SHORTEST_WAIT_S = 0.002
+STALL_S = 3.0
+
+OUTPUT_UNDERFLOWED = -9980
+"""paOutputUnderflowed: the card ran dry just now; the stream goes on."""
+
+
+class Player:
+    """One opening of the loudspeaker.
+
+    ``buffer`` and ``description`` are there once it is open. ``audible_until`` (CLOCK_MONOTONIC)
+    and ``level`` are single values that the loop only reads.
+    """
+
+    buffer: PlaybackBuffer
+    description: str
+
+    def __init__(
+        self,
+        wanted: str,
+        volume: int,
+        lost: Callable[[], None],
+        heard: Callable[[SpeakerNews], None],
+        counters: dict[str, int],
+    ) -> None:
+        self.thread = StreamThread("loudspeaker", self._serve, lost)
+        self.audible_until = 0.0
+        self.level = 0.0
+        self._taken_at = time.monotonic()
+        self._wanted = wanted
+        self._volume = volume
+        self._heard = heard
+        self._counters = counters
+        self._due: deque[tuple[float, SpeakerNews]] = deque()
+
+    def check(self) -> None:
+        """Raise when the device was lost or takes nothing. Called on the loop's thread."""
+        if self.thread.failure is not None:
+            raise self.thread.failure
+        stuck_s = time.monotonic() - self._taken_at
+        if stuck_s >= STALL_S and not self.thread.stopping:
+            raise AudioDeviceError(
+                DeviceTrouble.STALLED,
+                f"output device {self.description} has taken nothing for {stuck_s:.1f} s",
+            )
+
+    def _serve(self, audio: PortAudio) -> None:
+        device = choose(audio.devices(), self._wanted, "output").device
+        with audio.stream(device, "output", output_layouts(device), PERIOD_MS) as (stream, layout):
+            self._describe(device, layout)
+            self._taken_at = time.monotonic()
+            self.thread.opened()
+            self._feed(stream, layout)
+
+    def _describe(self, device: Device, layout: Layout) -> None:
+        self.description = f"'{device.name}' ({layout.rate_hz} hz, {layout.channels} channels)"
+        if not hasattr(self, "buffer"):
+            self.buffer = PlaybackBuffer(layout.rate_hz, self._volume)
+        elif self.buffer.rate_hz != layout.rate_hz:
+            raise AudioDeviceError(
+                DeviceTrouble.LOST,
+                f"output device {self.description} came back with another rate: open it again",
+            )
+
+    def _feed(self, stream: Any, layout: Layout) -> None:
+        rate_hz = layout.rate_hz
+        capacity_samples = stream.get_write_available()
+        limit_samples = min(capacity_samples, rate_hz * QUEUE_MS // 1000)
+        silence = bytes(rate_hz * IDLE_BLOCK_MS // 1000 * layout.channels * SAMPLE_BYTES)
+        while not self._may_leave():
+            free_samples = stream.get_write_available()
+            if free_samples < 0 and free_samples != OUTPUT_UNDERFLOWED:
+                raise OSError(free_samples, "it stopped taking sound")
+            self._send_due()
+            queued_samples = capacity_samples - max(0, free_samples)
+            idle = self.buffer.idle and not self._due
+            block_samples = rate_hz * (IDLE_BLOCK_MS if idle else BLOCK_MS) // 1000
+            surplus_samples = queued_samples + block_samples - limit_samples
+            if surplus_samples > 0:
+                time.sleep(max(SHORTEST_WAIT_S, surplus_samples / rate_hz))
+                continue
+            if queued_samples == 0 and self.level:
+                self._counters["underruns"] += 1
+            block = self.buffer.take(block_samples)
+            if block.samples is None:
+                stream.write(silence[: block_samples * layout.channels * SAMPLE_BYTES])
+            else:
+                stream.write(np.repeat(block.samples, layout.channels).tobytes())
+            self._written(block, (queued_samples + block_samples) / rate_hz)
+
+    def _may_leave(self) -> bool:
+        if self.thread.stopping:
+            return True
+        return self.thread.must_leave and self.buffer.idle and not self._due
+
+    def _written(self, block: Block, queued_s: float) -> None:
+        now = self._taken_at = time.monotonic()
+        self.level = block.level
+        if block.samples is not None:
+            self.audible_until = now + queued_s
+        for mark in block.marks:
+            self._due.append(self._news(mark, now, now + queued_s))
+
+    def _news(self, mark: Mark, now: float, heard_at: float) -> tuple[float, SpeakerNews]:
+        match mark.what:
+            case What.FIRST:
+                return now, FirstSound(mark.turn, now)
+            case What.STARVED:
+                return now, PlaybackStarved(mark.turn, now)
+            case What.LAST:
+                played_ms = mark.played_samples * 1000 // self.buffer.rate_hz
+                return heard_at, PlaybackDrained(mark.turn, played_ms, heard_at)
+
+    def _send_due(self) -> None:
+        now = time.monotonic()
+        while self._due and self._due[0][0] <= now:
+            self.thread.call(partial(self._heard, self._due.popleft()[1]))

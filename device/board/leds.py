@@ -1,0 +1,186 @@
+"""The LEDs that a board and a configuration mean, and the drivers for one LED on pins and for none.
+
+All drivers take colours as the eye sees them, as `device.board.lights` renders them, and do what
+their LEDs need for it: gamma, brightness, byte order. An LED may keep its last colour when the
+process dies, so a driver begins and ends dark, and `switch_off` clears up after a process that
+could not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Sequence
+from typing import Any, TextIO
+
+from device.board.apa102 import Apa102Lights
+from device.board.lights import BLACK, scale
+from device.board.pins import attempt, gpio_factory, let_go, refuse_taken
+from device.board.profiles import LedDriver, Profile
+from device.board.terminal import TerminalLights
+from device.errors import BoardError
+from device.ports import Colour, Lights
+
+__all__ = [
+    "Apa102Lights",
+    "GpioLights",
+    "NoLights",
+    "TerminalLights",
+    "make_lights",
+    "switch_off",
+]
+
+_STRIP_LEDS = 3
+_TERMINAL_LEDS = 12
+
+
+class NoLights:
+    """A speaker without LEDs."""
+
+    count = 0
+    brightness = 0
+
+    def open(self) -> None:
+        """Do nothing."""
+
+    def show(self, colours: Sequence[Colour]) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class GpioLights:
+    """One RGB LED (common cathode) on three GPIO pins.
+
+    Where the pins cannot be dimmed the LED is on or off in its nearest colour, which still tells
+    the patterns apart by their rhythm.
+    """
+
+    count = 1
+
+    def __init__(self, pins: tuple[int, int, int], *, brightness: int = 40) -> None:
+        self._pins = pins
+        self.brightness = brightness
+        """0..100; counts from the next show()."""
+        self._led: Any = None
+        self._dimmable = True
+        self._shown: tuple[float, float, float] = BLACK
+
+    def open(self) -> None:
+        """Claim the pins and switch the LED off. Raises BoardError."""
+        factory = gpio_factory()
+        names = ", ".join(f"GPIO{pin}" for pin in self._pins)
+        self._led, self._dimmable = attempt(
+            f"use {names} for the LED",
+            lambda: _rgb_led(self._pins, factory),
+            "; does another program or part use it?",
+        )
+        self._shown = BLACK
+
+    def show(self, colours: Sequence[Colour]) -> None:
+        """Set the LED. Raises BoardError."""
+        (colour,) = colours
+        if self._led is None:
+            raise BoardError("the LED is not open")
+        value = self._duty(colour) if self._dimmable else _on_or_off(colour, self.brightness)
+        if value != self._shown:
+            attempt("set the LED", lambda: setattr(self._led, "value", value))
+            self._shown = value
+
+    def close(self) -> None:
+        """LED off, then let the pins go."""
+        led, self._led = self._led, None
+        if led is not None:
+            let_go(led.off, led.close)
+
+    def _duty(self, colour: Colour) -> tuple[float, float, float]:
+        ((red, green, blue),) = scale([colour], self.brightness)
+        return red / 255, green / 255, blue / 255
+
+
+def make_lights(
+    driver: str,
+    profile: Profile,
+    *,
+    brightness: int,
+    gpio_pins: tuple[int, int, int] | None,
+    stream: TextIO,
+) -> Lights:
+    """Return the driver for ``lights.driver`` on a board; nothing is claimed before its open().
+
+    ``brightness``: 0..100. ``gpio_pins``: red, green, blue, for driver ``gpio``. ``stream``: for
+    driver ``terminal``. ``apa102`` on a board that has none means three on the default bus. Raises
+    BoardError when the driver cannot be had on this board.
+    """
+    match driver:
+        case "none":
+            return NoLights()
+        case "auto" if profile.led_driver is not LedDriver.APA102:
+            return NoLights()
+        case "auto" | "apa102":
+            return _apa102_of(profile, brightness)
+        case "gpio":
+            return _led_on_pins(gpio_pins, profile, brightness)
+        case "terminal":
+            return TerminalLights(stream, profile.led_count or _TERMINAL_LEDS)
+        case _:
+            raise BoardError(
+                f"this version cannot set LEDs by lights.driver '{driver}', and the speaker goes on"
+                " without; it can by: auto, none, gpio, apa102, terminal"
+            )
+
+
+def switch_off(
+    profile: Profile, *, driver: str = "auto", gpio_pins: tuple[int, int, int] | None = None
+) -> None:
+    """Darken the LEDs that a dead process may have left on. Raises BoardError.
+
+    Only where a driver could have lit them: nothing to do for a terminal or a ring on USB.
+    """
+    if driver not in {"auto", "apa102", "gpio"}:
+        return
+    lights = make_lights(driver, profile, brightness=0, gpio_pins=gpio_pins, stream=sys.stderr)
+    try:
+        lights.open()
+    finally:
+        lights.close()
+
+
+def _led_on_pins(
+    gpio_pins: tuple[int, int, int] | None, profile: Profile, brightness: int
+) -> GpioLights:
+    if gpio_pins is None:
+        raise BoardError("lights.driver is gpio, but lights.pins does not name three pins")
+    for pin in gpio_pins:
+        refuse_taken(pin, "an LED", "lights.pins", profile)
+    return GpioLights(gpio_pins, brightness=brightness)
+
+
+def _apa102_of(profile: Profile, brightness: int) -> Apa102Lights:
+    own = profile.led_driver is LedDriver.APA102
+    return Apa102Lights(
+        profile.led_count if own else _STRIP_LEDS,
+        port=profile.spi_port,
+        device=profile.spi_device,
+        power_pin=profile.led_power_pin,
+        brightness=brightness,
+    )
+
+
+def _rgb_led(pins: tuple[int, int, int], factory: Any) -> tuple[Any, bool]:
+    """Return gpiozero's LED and whether it can be dimmed."""
+    from gpiozero import RGBLED, PinPWMUnsupported  # noqa: PLC0415 - only where there are pins
+
+    with contextlib.suppress(PinPWMUnsupported):
+        return RGBLED(*pins, pwm=True, pin_factory=factory), True
+    return RGBLED(*pins, pwm=False, pin_factory=factory), False
+
+
+def _on_or_off(colour: Colour, brightness: int) -> tuple[int, int, int]:
+    """Return which parts of an LED that cannot be dimmed are on: the strong ones of what is lit."""
+    strongest = max(colour)
+    if strongest < 64 or brightness == 0:
+        return BLACK
+    red, green, blue = (int(part * 2 >= strongest) for part in colour)
+    return red, green, blue

@@ -1,0 +1,199 @@
+"""``parley demo``: a whole conversation with no hardware, no key and no network."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from device.assistant import Assistant
+from device.audio.chimes import render as chime
+from device.audio.devices import choose
+from device.audio.playback import PortAudioSpeaker
+from device.audio.portaudio import list_devices
+from device.board.terminal import TerminalLights
+from device.cli import build
+from device.cli.timeline import LEDS, Timeline
+from device.config import Config, parse
+from device.errors import AudioDeviceError, ParleyError
+from device.health import notifier
+from device.live.session import warm_up
+from device.parts import Parts
+from device.ports import Speaker
+from device.simulator.live_server import LiveServer
+from device.simulator.script import Event, GoAway, Script, Turn
+from device.simulator.sound import WavMicrophone, WavSpeaker
+from device.simulator.voices import RECORDINGS
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+QUIET_MS = 2000
+"""Before the first word: the wake word networks look back over the last seconds."""
+
+STEP_S = 20.0
+"""How long each step of the conversation may take before the demo gives up."""
+
+WORDS = {recording.name: recording.text for recording in RECORDINGS}
+
+SCRIPT = Script(
+    turns=(
+        Turn(
+            heard=WORDS["ask_weather"],
+            says=WORDS["answer_weather"],
+            audio="answer_weather",
+            delay_s=0.3,
+        ),
+        Turn(
+            heard=WORDS["ask_tomorrow"],
+            says=WORDS["answer_tomorrow"],
+            audio="answer_tomorrow",
+            delay_s=0.3,
+        ),
+        Turn(heard=WORDS["barge_in"], says=WORDS["answer_stop"], audio="answer_stop", delay_s=0.3),
+    ),
+    # In the middle of the talk the server announces that it will end the connection.
+    events=(Event("turn", GoAway(6.0), turn=1),),
+    loop=False,
+    # A slow line: what is said meanwhile must not be lost.
+    setup_delay_s=0.8,
+)
+
+INTRODUCTION = """\
+[bold]Parley, a demonstration.[/]
+Real: the wake word networks, the google-genai client, TLS.
+Simulated: the microphone (spoken WAVs), the lights (drawn here) and
+[bold]the answering side: a stand-in on this machine, its answers are canned.[/]
+"""
+
+CONFIG = """
+live: {{endpoint: "{url}"}}
+audio: {{echo_cancellation: off, duplex: full}}
+conversation: {{follow_up_s: 3.0, session_keep_s: 1}}
+"""
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add ``demo``."""
+    parser = subparsers.add_parser("demo", help="a conversation without hardware, key or network")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("parley-demo"),
+        metavar="DIR",
+        help="where the sound is written (default: parley-demo)",
+    )
+    parser.set_defaults(run=demo)
+
+
+def demo(args: argparse.Namespace) -> int:
+    """Perform the conversation; returns 0 when everything went as it should."""
+    console = Console(highlight=False)
+    try:
+        args.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ParleyError(f"{args.out} cannot be made: {error.strerror}; choose --out") from error
+    return asyncio.run(_perform(args.out, console))
+
+
+async def _perform(out: Path, console: Console) -> int:
+    console.print(INTRODUCTION)
+    with tempfile.TemporaryDirectory(prefix="parley-demo-") as private:
+        async with LiveServer(SCRIPT, directory=Path(private)) as server:
+            os.environ["SSL_CERT_FILE"] = str(server.certificate)
+            config = parse(CONFIG.format(url=server.url), "demo")
+            microphone = WavMicrophone()
+            speaker = WavSpeaker(chime, volume=config.audio.volume, tee=_sound_card())
+            lights = TerminalLights(sys.stdout, LEDS)
+            parts = _parts(microphone, speaker, lights)
+            await warm_up()
+            detector = await parts.detector(config)
+            assistant = Assistant(config, parts, detector, notifier({}))
+            timeline = Timeline(console)
+            async with _running(assistant):
+                await _converse(assistant, microphone, timeline)
+            timeline.judge(server.audio, speaker)
+    speaker.write_wav(out / "heard.wav")
+    timeline.print_figures(out / "heard.wav", card=speaker.description)
+    return 0 if timeline.fine else 1
+
+
+def _parts(microphone: WavMicrophone, speaker: WavSpeaker, lights: TerminalLights) -> Parts:
+    """The demo's cast: simulated where there is no hardware, everything else as it really is."""
+    real = build.real_parts({"GEMINI_API_KEY": "demo-key"})
+    return replace(
+        real,
+        microphone=lambda _config: microphone,
+        speaker=lambda _config: speaker,
+        lights=lambda _config, _profile: lights,
+        button=lambda _config, _profile: None,
+    )
+
+
+def _sound_card() -> Speaker | None:
+    """The loudspeaker of this machine, to play along; None where there is none."""
+    try:
+        choose(list_devices(), "auto", "output")
+    except AudioDeviceError:
+        return None
+    return PortAudioSpeaker("auto", Config().audio.volume)
+
+
+@asynccontextmanager
+async def _running(assistant: Assistant) -> AsyncIterator[None]:
+    """The assistant, alive for as long as the block runs; its failure ends the block."""
+    running = asyncio.create_task(assistant.run())
+    try:
+        yield
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+
+
+async def _converse(assistant: Assistant, microphone: WavMicrophone, timeline: Timeline) -> None:
+    """Say the user's lines, each when its turn has come."""
+    news = asyncio.Event()
+    with assistant.bus.subscribe(news.set) as subscription:
+
+        async def until(name: str, **fields: object) -> None:
+            """Show what happens until this has happened."""
+            async with asyncio.timeout(STEP_S):
+                while True:
+                    while (event := subscription.take()) is not None:
+                        timeline.show(event)
+                        wanted = event.event == name and fields.items() <= event.fields.items()
+                        if wanted:
+                            return
+                    news.clear()
+                    await news.wait()
+
+        async def say(line: str) -> None:
+            timeline.user_says(WORDS[line])
+            timeline.said(line, microphone.say(line))
+            await microphone.wait_said()
+            timeline.user_stopped()
+
+        try:
+            await until("state", to="idle")
+            microphone.say(QUIET_MS)
+            await say("ask_weather")
+            await until("reply", what="drained")
+            await say("ask_tomorrow")
+            await until("reply", what="first_sound")
+            microphone.say(1500)
+            await say("barge_in")
+            await until("reply", what="interrupted")
+            await until("reply", what="drained")
+            await until("session", what="closed")
+        except TimeoutError:
+            timeline.gave_up()

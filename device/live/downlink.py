@@ -1,0 +1,173 @@
+"""What the server says in a turn, as news: speech, both transcripts, the turn's ends and its bill.
+
+The server numbers nothing. A turn of the model begins with its first output after the last
+``turnComplete`` and takes the next number then; what still arrives between ``interrupted`` and
+``turnComplete`` belongs to the interrupted turn. Transcripts have no guaranteed order beside the
+rest: what the user said counts to the model's turn under way until that is interrupted, and to the
+one that follows otherwise.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal
+
+from device.live.usage import tokens
+from device.ports import (
+    GenerationComplete,
+    Interrupted,
+    Post,
+    ReplyAudio,
+    Transcript,
+    TurnComplete,
+    Usage,
+)
+
+if TYPE_CHECKING:
+    from google.genai import types
+
+_log = logging.getLogger(__name__)
+
+Who = Literal["user", "model"]
+
+
+class Downlink:
+    """Turns the content of server messages into news. Used from the event loop's thread only."""
+
+    def __init__(self, session: int, turns: Iterator[int], post: Post) -> None:
+        self._session = session
+        self._turns = turns
+        self._post = post
+        self._turn: int | None = None
+        self._next: int | None = None
+        self._interrupted = False
+        self._working = False
+        self._spoken: dict[Who, _Spoken | None] = {"user": None, "model": None}
+        self._bill: types.UsageMetadata | None = None
+        self.ended_at = 0.0
+        """When the last turn ended; CLOCK_MONOTONIC seconds."""
+        self.asked_at: float | None = None
+        """When the user last said or typed something that is not answered yet."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether the model is in a turn, or thinks on in the background."""
+        return self._turn is not None or self._working
+
+    def asked(self) -> None:
+        """Take note that the user has said or typed something."""
+        self.asked_at = time.monotonic()
+
+    def begin_turn(self) -> int:
+        """Return the number of the model's turn under way, which begins now if none is."""
+        if self._turn is None:
+            self._turn = self._coming()
+            self._next = None
+            self._interrupted = False
+            self.asked_at = None
+            self._conclude("user")
+        return self._turn
+
+    def end_turn(self) -> None:
+        """End the turn under way; harmless when there is none."""
+        self._working = False
+        if self._turn is None:
+            return
+        turn, self._turn = self._turn, None
+        self._conclude("user", turn)
+        self._conclude("model")
+        self.ended_at = time.monotonic()
+        self._post(TurnComplete(self._session, turn, self.ended_at))
+        if self._bill is not None:
+            self._post(Usage(self._session, turn, tokens(self._bill), self.ended_at))
+            self._bill = None
+
+    def give_up(self) -> None:
+        """End here what the connection's end has cut off, so that nobody waits for the rest."""
+        self.end_turn()
+        self._conclude("user")
+        self._conclude("model")
+
+    def bill(self, usage: types.UsageMetadata) -> None:
+        """Keep a usage message. Live API: the last one until turnComplete is the turn's bill."""
+        self._bill = usage
+
+    def take(self, content: types.LiveServerContent) -> None:
+        """Post all that one server message holds."""
+        if content.input_transcription is not None:
+            self._heard("user", content.input_transcription)
+        if content.interrupted:
+            turn = self.begin_turn()
+            self._interrupted = True
+            self.asked()
+            self._post(Interrupted(self._session, turn, time.monotonic()))
+        if content.model_turn is not None:
+            self._speech(content.model_turn)
+        if content.output_transcription is not None:
+            self._heard("model", content.output_transcription)
+        if content.generation_complete and self._turn is not None:
+            self._post(GenerationComplete(self._session, self._turn, time.monotonic()))
+        if content.turn_complete:
+            self._completed(content)
+        if content.interaction_status is not None:
+            self._working = content.interaction_status.value == "IN_PROGRESS"
+
+    def _speech(self, model_turn: types.Content) -> None:
+        for part in model_turn.parts or ():
+            turn = self.begin_turn()
+            blob = part.inline_data
+            if part.thought or blob is None or not blob.data:
+                continue
+            if (blob.mime_type or "audio/").startswith("audio/"):
+                self._post(ReplyAudio(self._session, turn, blob.data, time.monotonic()))
+
+    def _completed(self, content: types.LiveServerContent) -> None:
+        self.begin_turn()
+        if content.turn_complete_reason is not None:
+            _log.info("the server ended the turn: %s", content.turn_complete_reason.value)
+        self.end_turn()
+
+    def _heard(self, who: Who, transcription: types.Transcription) -> None:
+        if transcription.text:
+            turn = self._turn_of(who)
+            spoken = self._spoken[who]
+            if spoken is None or spoken.turn != turn:
+                self._conclude(who)
+                spoken = self._spoken[who] = _Spoken(turn)
+            spoken.text += transcription.text
+            self._post_transcript(turn, who, transcription.text, final=False)
+            if who == "user" and turn != self._turn:
+                self.asked()
+        if transcription.finished:
+            self._conclude(who)
+
+    def _conclude(self, who: Who, turn: int | None = None) -> None:
+        """Post the whole text of a side, if any; only what belongs to ``turn``, if given."""
+        spoken = self._spoken[who]
+        if spoken is not None and turn in {None, spoken.turn}:
+            self._spoken[who] = None
+            self._post_transcript(spoken.turn, who, spoken.text.strip(), final=True)
+
+    def _post_transcript(self, turn: int, who: Who, text: str, *, final: bool) -> None:
+        self._post(Transcript(self._session, turn, who, text, final, time.monotonic()))
+
+    def _turn_of(self, who: Who) -> int:
+        if self._turn is None or (who == "user" and self._interrupted):
+            return self._coming()
+        return self._turn
+
+    def _coming(self) -> int:
+        """Return the number of the turn to come, taken once and kept until that turn begins."""
+        if self._next is None:
+            self._next = next(self._turns)
+        return self._next
+
+
+class _Spoken:
+    """What one side has said in a turn so far."""
+
+    def __init__(self, turn: int) -> None:
+        self.turn = turn
+        self.text = ""

@@ -1,0 +1,302 @@
+"""Why a connection to the Live API failed, and what to do about it: one table, first row wins.
+
+The server says most things in the reason text of the WebSocket's close frame, and uses the same few
+close codes for all of them: a wrong key, a missing model and an expired handle all arrive as 1007
+or 1008. So a row that names a text stands above a row that names a code or an HTTP status, and that
+above a row that only names the family of the exception. Every symptom ends at some row.
+
+What was raised is turned into plain values by `device.live.symptoms`; `diagnose` looks those up.
+No I/O anywhere.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from device.live.symptoms import Family, Place, Symptom
+from device.ports import Failure, FailureKind
+
+
+class Remedy(StrEnum):
+    """What can help."""
+
+    RESUME = "resume"
+    """A new connection with the newest handle."""
+    FRESH = "fresh"
+    """A new connection without a handle; never the same handle again."""
+    NEXT_MODEL = "next model"
+    WAIT = "wait"
+    """The same again, later."""
+    STOP = "stop"
+    """Nothing that the speaker can do: tell its owner."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What it is, told to the owner, and what to do."""
+
+    failure: Failure
+    remedy: Remedy
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    kind: FailureKind
+    remedy: Remedy
+    message: str
+    """May hold ``{model}``, ``{host}``, ``{text}`` and ``{code}``."""
+    text: str = ""
+    """A regular expression searched for in the lower-case reason text."""
+    family: Family | None = None
+    codes: frozenset[int] = frozenset()
+    places: frozenset[Place] = frozenset(Place)
+    resuming: bool | None = None
+
+    def matches(self, symptom: Symptom) -> bool:
+        return (
+            (self.family is None or symptom.family is self.family)
+            and (not self.codes or symptom.code in self.codes)
+            and symptom.place in self.places
+            and (self.resuming is None or symptom.resuming is self.resuming)
+            and re.search(self.text, symptom.text.lower()) is not None
+        )
+
+
+_BEFORE_OPEN = frozenset({Place.DIAL, Place.SETUP})
+_KEY_FILE = "/etc/parley/credentials/gemini_api_key"
+
+_KEY_REFUSED = (
+    f"the server refused the key: put a valid one into {_KEY_FILE}, then systemctl restart parley"
+)
+_SETTINGS_REFUSED = (
+    "the server refused the settings for {model}: look through live: in the configuration "
+    "(voice, language, thinking_level, google_search, compression)"
+)
+_HANDLE_REFUSED = "the server no longer takes the handle of the earlier talk: a new talk is needed"
+_BUSY = "the server {host} cannot serve now: try again in a few minutes"
+_BROKE_OFF = "the server {host} broke the connection off: try again"
+
+# The texts are those of live-api.md 3.4 as people met them; reasons are cut at 123 bytes, so the
+# expressions look for their beginnings.
+_BY_TEXT = (
+    _Row(
+        FailureKind.SERVER,
+        Remedy.RESUME,
+        "the connection was not closed in time after the server's goAway",
+        text=r"after receiving a goaway",
+    ),
+    _Row(
+        FailureKind.MODEL,
+        Remedy.NEXT_MODEL,
+        "the server does not have the model {model}: set another live.model (or live.api_version)",
+        text=r"is not found for api version|not supported for bidi|models?/\S+ (is|was) not found"
+        r"|model .*(no longer available|has been (retired|shut down|discontinued))",
+    ),
+    _Row(
+        FailureKind.CONFIG,
+        Remedy.STOP,
+        "the Live API is not offered where this speaker is",
+        text=r"location is not supported",
+    ),
+    _Row(FailureKind.KEY, Remedy.STOP, _KEY_REFUSED, text=r"api[ _]key|unregistered callers"),
+    _Row(
+        FailureKind.KEY,
+        Remedy.STOP,
+        "the key is not allowed to use the Live API: allow it in the key's project, or put "
+        f"another one into {_KEY_FILE}, then systemctl restart parley",
+        text=r"permission[_ ]denied|has not been used in project|api .*is (disabled|blocked)"
+        r"|unauthenticated|invalid authentication",
+    ),
+    _Row(
+        FailureKind.BILLING,
+        Remedy.STOP,
+        "the account behind the key has no credit left: top it up",
+        text=r"prepayment|credits are depleted|billing (is|has|account|must)|enable billing",
+    ),
+    _Row(FailureKind.SERVER, Remedy.WAIT, _BUSY, text=r"currently unavailable|overloaded"),
+    _Row(
+        FailureKind.QUOTA,
+        Remedy.WAIT,
+        "the quota of the key is used up: wait, or raise it in the key's plan",
+        text=r"quota|resource[_ ](has been )?exhausted|rate limit|too many (requests|concurrent)",
+    ),
+    _Row(
+        FailureKind.SERVER,
+        Remedy.FRESH,
+        _HANDLE_REFUSED,
+        text=r"requested entity was not found|session.*(expired|not found|invalid)|resumption"
+        r"|invalid.*handle|handle.*(invalid|expired|not found)",
+        resuming=True,
+    ),
+    _Row(
+        FailureKind.MODEL,
+        Remedy.NEXT_MODEL,
+        "the server does not have what was asked for, most likely the model {model}: set another "
+        "live.model",
+        text=r"requested entity was not found",
+        places=_BEFORE_OPEN,
+    ),
+    _Row(
+        FailureKind.NETWORK,
+        Remedy.RESUME,
+        "the network to {host} went silent",
+        text=r"keepalive ping timeout",
+    ),
+    _Row(
+        FailureKind.CONFIG,
+        Remedy.STOP,
+        _SETTINGS_REFUSED,
+        text=r"cannot extract voices|invalid json payload|unknown name|cannot find field",
+    ),
+    _Row(
+        FailureKind.SERVER,
+        Remedy.RESUME,
+        "the server {host} cancelled the connection: try again",
+        text=r"operation was (cancelled|aborted)",
+    ),
+    _Row(
+        FailureKind.SERVER,
+        Remedy.RESUME,
+        "the server {host} took too long inside: try again",
+        text=r"deadline expired|deadline[_ ]exceeded",
+    ),
+    _Row(
+        FailureKind.SERVER,
+        Remedy.RESUME,
+        "an error inside the server {host}: try again",
+        text=r"internal error",
+    ),
+)
+
+
+def _closed(
+    codes: set[int],
+    kind: FailureKind,
+    remedy: Remedy,
+    message: str,
+    *,
+    places: frozenset[Place] = frozenset(Place),
+    resuming: bool | None = None,
+) -> _Row:
+    return _Row(
+        kind,
+        remedy,
+        message,
+        family=Family.CLOSED,
+        codes=frozenset(codes),
+        places=places,
+        resuming=resuming,
+    )
+
+
+_LOST = "the connection to {host} was lost: check the network"
+
+_BY_CLOSE_CODE = (
+    # Live API: "never with the same handle and config": 1007 and 1008 repeat for ever.
+    _closed({1007, 1008}, FailureKind.SERVER, Remedy.FRESH, _HANDLE_REFUSED, places=_BEFORE_OPEN,
+            resuming=True),
+    _closed({1000, 1003, 1007, 1008}, FailureKind.CONFIG, Remedy.STOP, _SETTINGS_REFUSED,
+            places=_BEFORE_OPEN),
+    _closed({1006}, FailureKind.NETWORK, Remedy.RESUME, _LOST),
+    _closed({1013}, FailureKind.SERVER, Remedy.WAIT, _BUSY),
+    _closed({1002, 1003, 1007, 1008, 1009}, FailureKind.SERVER, Remedy.FRESH,
+            "the server {host} refused what the speaker sent: a new talk is needed"),
+    _closed(set(), FailureKind.SERVER, Remedy.RESUME, _BROKE_OFF),
+)  # fmt: skip
+
+
+def _refused(codes: set[int], kind: FailureKind, remedy: Remedy, message: str) -> _Row:
+    return _Row(kind, remedy, message, family=Family.REFUSED, codes=frozenset(codes))
+
+
+_PORTAL = (
+    "something else than the Live API answered for {host} (HTTP {code}): a captive portal or a "
+    "proxy? sign the network in"
+)
+
+_BY_HTTP_STATUS = (
+    _refused({401, 403}, FailureKind.KEY, Remedy.STOP, _KEY_REFUSED),
+    _refused({404, 405, 426}, FailureKind.CONFIG, Remedy.STOP,
+             "{host} serves no Live API at this address (HTTP {code}): check live.endpoint and "
+             "live.api_version"),
+    _refused({400}, FailureKind.CONFIG, Remedy.STOP, _SETTINGS_REFUSED),
+    _refused({429}, FailureKind.QUOTA, Remedy.WAIT,
+             "the quota of the key is used up: wait, or raise it in the key's plan"),
+    _refused({200, 204, 300, 301, 302, 303, 307, 308, 511}, FailureKind.NETWORK, Remedy.WAIT,
+             _PORTAL),
+    _refused(set(), FailureKind.SERVER, Remedy.WAIT, "the server {host} answered HTTP {code}: try "
+             "again in a few minutes"),
+)  # fmt: skip
+
+
+def _family(
+    family: Family, kind: FailureKind, remedy: Remedy, message: str, text: str = ""
+) -> _Row:
+    return _Row(kind, remedy, message, text=text, family=family)
+
+
+_CERTIFICATE = "the certificate of {host} is not trusted ({text}): "
+
+_BY_FAMILY = (
+    _family(Family.NAME, FailureKind.NETWORK, Remedy.WAIT,
+            "the name {host} cannot be resolved: no network, or no DNS"),
+    _family(Family.NETWORK, FailureKind.NETWORK, Remedy.WAIT,
+            "no server takes connections at {host} (connection refused): check live.endpoint, a "
+            "firewall, and that the server runs",
+            text=r"refused|errno 111"),
+    _family(Family.NETWORK, FailureKind.NETWORK, Remedy.WAIT,
+            "{host} cannot be reached ({text}): check the network",
+            text=r"unreachable|no route|network is down"),
+    _family(Family.NETWORK, FailureKind.NETWORK, Remedy.RESUME,
+            "the connection to {host} broke ({text}): check the network"),
+    _family(Family.CERTIFICATE, FailureKind.TLS, Remedy.WAIT,
+            _CERTIFICATE + "the speaker's clock may be wrong",
+            text=r"expired|not yet valid"),
+    _family(Family.CERTIFICATE, FailureKind.TLS, Remedy.STOP,
+            _CERTIFICATE + "for a private server name its certificate in SSL_CERT_FILE; else "
+            "something on the network answers in its place"),
+    _family(Family.TLS, FailureKind.TLS, Remedy.STOP,
+            "{host} does not speak TLS as it should ({text}): check live.endpoint and proxies"),
+    _family(Family.PROXY, FailureKind.NETWORK, Remedy.WAIT,
+            "the proxy on the way to {host} failed ({text}): check HTTPS_PROXY"),
+    _Row(FailureKind.TIMEOUT, Remedy.WAIT, "{host} did not answer in time: check the network",
+         family=Family.TIMEOUT, places=frozenset({Place.DIAL})),
+    _Row(FailureKind.TIMEOUT, Remedy.FRESH,
+         "{host} never confirmed the resumed talk: a new talk is needed",
+         family=Family.TIMEOUT, places=frozenset({Place.SETUP}), resuming=True),
+    _Row(FailureKind.TIMEOUT, Remedy.WAIT,
+         "{host} never confirmed the setup for {model}: it may be overloaded, or refuse a setting "
+         "under live: without saying so",
+         family=Family.TIMEOUT, places=frozenset({Place.SETUP})),
+    _family(Family.TIMEOUT, FailureKind.TIMEOUT, Remedy.RESUME,
+            "{host} stopped answering: check the network"),
+    _Row(FailureKind.SERVER, Remedy.WAIT,
+         "{host} answered the setup with something that cannot be read ({text})",
+         family=Family.ODD, places=_BEFORE_OPEN),
+    _family(Family.ODD, FailureKind.SERVER, Remedy.FRESH,
+            "{host} keeps sending what cannot be read ({text})"),
+)  # fmt: skip
+
+_TABLE = (
+    *_BY_TEXT,
+    *_BY_CLOSE_CODE,
+    *_BY_HTTP_STATUS,
+    *_BY_FAMILY,
+    _Row(FailureKind.SERVER, Remedy.WAIT, "the server {host} reported error {code}"),
+)
+
+_SERVER_SPOKE = frozenset({Family.CLOSED, Family.REFUSED, Family.ERROR})
+
+
+def diagnose(symptom: Symptom) -> Diagnosis:
+    """Return what a failure is and what to do; every symptom has an answer."""
+    row = next(row for row in _TABLE if row.matches(symptom))
+    message = row.message.format(
+        model=symptom.model, host=symptom.host, text=symptom.text, code=symptom.code
+    )
+    if symptom.text and symptom.family in _SERVER_SPOKE:
+        message += f' (it said: "{symptom.text}")'
+    retryable = row.remedy in {Remedy.RESUME, Remedy.FRESH, Remedy.WAIT}
+    return Diagnosis(Failure(row.kind, message, retryable), row.remedy)

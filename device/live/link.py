@@ -1,0 +1,140 @@
+"""One WebSocket to the Live API: opening it, and one message each way.
+
+Whatever goes wrong here is one exception, `LinkError`, with the failure in plain values. The SDK
+and what lies under it raise four families of them, and lose what matters in their contexts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from device.audio.frames import MICROPHONE_RATE_HZ
+from device.errors import ParleyError
+from device.live.symptoms import Symptom, symptom_of
+from device.live.tools import Answer
+from device.live.uplink import Audio, AudioEnd, Message, Text
+
+if TYPE_CHECKING:
+    from google import genai
+    from google.genai import live, types
+
+_log = logging.getLogger(__name__)
+
+_MIME_TYPE = f"audio/pcm;rate={MICROPHONE_RATE_HZ}"
+_CLOSE_S = 1.0
+"""How long a close may take before the connection is cut."""
+_ODD_IN_A_ROW = 20
+"""Unreadable messages without a readable one between, after which the connection is given up."""
+
+
+class LinkError(ParleyError):
+    """The connection could not be made, or is lost. Never leaves ``device.live``."""
+
+    def __init__(self, symptom: Symptom) -> None:
+        self.symptom = symptom
+        super().__init__(f"{symptom.place} {symptom.family} {symptom.code} {symptom.text}")
+
+
+class Link:
+    """An open connection whose setup was confirmed. One task may read and one may write."""
+
+    def __init__(self, session: live.AsyncSession, about: Mapping[str, Any]) -> None:
+        self._session = session
+        self._about = about
+        self._stream = session.receive()
+        self._odd_in_a_row = 0
+
+    async def receive(self) -> types.LiveServerMessage | None:
+        """Wait for the next message; None stands for one that cannot be read.
+
+        Cancelling loses no message. Raises LinkError when the connection is lost, or when nothing
+        readable comes any more.
+        """
+        with _told(opened=True, about=self._about):
+            while True:
+                try:
+                    message = await anext(self._stream)
+                except StopAsyncIteration:
+                    # The SDK ends the stream with each turn; the next one goes on where it ended.
+                    self._stream = self._session.receive()
+                except (TypeError, ValueError) as error:
+                    self._stream = self._session.receive()
+                    self._odd_in_a_row += 1
+                    _log.debug("unreadable message: %s", type(error).__name__)
+                    if self._odd_in_a_row >= _ODD_IN_A_ROW:
+                        raise
+                    return None
+                else:
+                    self._odd_in_a_row = 0
+                    return message
+
+    async def send(self, message: Message) -> None:
+        """Hand a message to the socket; waits while the network takes nothing.
+
+        Raises LinkError when the connection is lost.
+        """
+        from google.genai import types  # noqa: PLC0415 - heavy
+
+        with _told(opened=True, about=self._about):
+            match message:
+                case Audio(pcm=pcm):
+                    blob = types.Blob(data=pcm, mime_type=_MIME_TYPE)
+                    await self._session.send_realtime_input(audio=blob)
+                case AudioEnd():
+                    await self._session.send_realtime_input(audio_stream_end=True)
+                case Text(text=text):
+                    await self._session.send_realtime_input(text=text)
+                case Answer(call_id=call_id, name=name, response=response):
+                    await self._session.send_tool_response(
+                        function_responses=types.FunctionResponse(
+                            id=call_id, name=name, response=dict(response)
+                        )
+                    )
+
+
+@asynccontextmanager
+async def open_link(
+    client: genai.Client,
+    model: str,
+    config: types.LiveConnectConfig,
+    patience: asyncio.Timeout,
+    about: Mapping[str, Any],
+) -> AsyncIterator[Link]:
+    """Connect, wait for the setup's confirmation, close with 1000 at the end.
+
+    ``patience`` bounds the connecting (the SDK waits for the first message for ever); ``about`` is
+    what `symptom_of` is told beside the exception. Closing takes about a second at most. Raises
+    LinkError.
+    """
+    connection = client.aio.live.connect(model=model, config=config)
+    with _told(opened=False, about=about):
+        async with patience:
+            session = await connection.__aenter__()
+    try:
+        if session.setup_complete is None:
+            odd = ValueError("its first message was not setupComplete")
+            raise LinkError(symptom_of(odd, opened=False, **about))
+        yield Link(session, about)
+    finally:
+        # websockets waits without end for a stalled network to take the close frame.
+        transport = session._ws.transport
+        stalled = asyncio.get_running_loop().call_later(_CLOSE_S, transport.abort)
+        try:
+            await connection.__aexit__(None, None, None)
+        finally:
+            stalled.cancel()
+
+
+@contextmanager
+def _told(*, opened: bool, about: Mapping[str, Any]) -> Iterator[None]:
+    from google.genai.errors import APIError  # noqa: PLC0415 - heavy
+    from websockets.exceptions import WebSocketException  # noqa: PLC0415 - heavy
+
+    try:
+        yield
+    except (APIError, WebSocketException, OSError, TypeError, ValueError) as error:
+        raise LinkError(symptom_of(error, opened=opened, **about)) from error

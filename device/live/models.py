@@ -1,0 +1,152 @@
+"""What each Live model takes: one table, so that no field is ever sent that a model refuses.
+
+A field that a model does not know is not answered with a clear error: the server closes with 1007
+or 1000, or never answers the setup at all. So everything that differs from model to model is asked
+of a profile, and a name that is not in the table gets a profile that takes only what every Live
+model ever took.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date
+from enum import StrEnum
+
+
+class Calls(StrEnum):
+    """How a model runs the functions it calls."""
+
+    BLOCKING = "blocking"
+    """It stays silent until the answer is there."""
+    EITHER = "either"
+    """Each declaration says so itself."""
+    NON_BLOCKING = "non-blocking"
+    """It talks on meanwhile; a blocking declaration is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retirement:
+    """A model that another one replaces."""
+
+    successor: str
+    ended: date | None = None
+    """The day it was switched off; None while no day is announced."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelProfile:
+    """What one Live model takes. Live API: model pages and the Live API skill of 2026-09."""
+
+    name: str
+    """Without the prefix ``models/``."""
+    known: bool = False
+    """Whether the name is in the table."""
+    thinking_levels: frozenset[str] = frozenset()
+    """What ``thinking_level`` may be; empty: the whole thinking config must not be sent."""
+    takes_language: bool = False
+    """Whether a speech language code may be sent."""
+    turn_coverage: str = "TURN_INCLUDES_ONLY_ACTIVITY"
+    """Sent as it is: documentation and SDK name different defaults."""
+    content_any_time: bool = False
+    """Whether client content may be sent after the first turn."""
+    calls: Calls = Calls.BLOCKING
+    takes_scheduling: bool = False
+    """Whether a function's answer may say when the model may speak of it."""
+    search_beside_functions: bool = False
+    """Whether Google Search and functions of ours may be declared together."""
+    may_stay_silent: bool = False
+    """Whether it decides by itself that speech was not meant for it, and does not answer."""
+    ends_by_status: bool = False
+    """Whether ``interactionStatus: IDLE`` ends its work, not ``turnComplete``."""
+    retirement: Retirement | None = None
+
+    def thinking_level(self, wanted: str) -> str | None:
+        """Return what to send for the level wanted, None to send nothing."""
+        level = wanted.lower()
+        return level if level in self.thinking_levels else None
+
+    @property
+    def warning(self) -> str | None:
+        """What the owner should know about this choice of model, None when nothing."""
+        if self.retirement is None:
+            return None
+        successor = self.retirement.successor
+        if self.retirement.ended is not None:
+            return (
+                f"{self.name} was switched off on {self.retirement.ended.isoformat()}: "
+                f"set live.model to {successor}"
+            )
+        return (
+            f"{self.name} is replaced by {successor} (no end date was announced by "
+            f"{_CHECKED.isoformat()}): set live.model to {successor} when it suits you"
+        )
+
+
+_CHECKED = date(2026, 9, 21)
+_AUDIO_ACTIVITY = "TURN_INCLUDES_AUDIO_ACTIVITY_AND_ALL_VIDEO"
+
+_LIVE_38 = ModelProfile(
+    name="gemini-3.8-live",
+    known=True,
+    takes_language=True,
+    turn_coverage=_AUDIO_ACTIVITY,
+    content_any_time=True,
+    calls=Calls.EITHER,
+    takes_scheduling=True,
+    search_beside_functions=True,
+    may_stay_silent=True,
+)
+
+_EXTENDED_38 = replace(
+    _LIVE_38,
+    name="gemini-3.8-live-extended-thinking",
+    # Live API: the skill lists `minimal` too; the model page says it is not supported.
+    thinking_levels=frozenset({"low", "medium", "high"}),
+    calls=Calls.NON_BLOCKING,
+    takes_scheduling=False,
+    ends_by_status=True,
+)
+
+_FLASH_31 = ModelProfile(
+    name="gemini-3.1-flash-live-preview",
+    known=True,
+    thinking_levels=frozenset({"minimal", "low", "medium", "high"}),
+    takes_language=True,
+    turn_coverage=_AUDIO_ACTIVITY,
+    search_beside_functions=True,
+    retirement=Retirement("gemini-3.8-live"),
+)
+
+# Live API: it counts thoughts by `thinkingBudget`, and closes with 1000 on a language code.
+_NATIVE_25 = ModelProfile(
+    name="gemini-2.5-flash-native-audio-latest",
+    known=True,
+    content_any_time=True,
+    calls=Calls.EITHER,
+    takes_scheduling=True,
+    retirement=Retirement("gemini-3.8-live"),
+)
+
+_SWITCHED_OFF = Retirement("gemini-3.8-live", date(2025, 12, 9))
+
+_PROFILES = {
+    known.name: known
+    for known in (
+        _LIVE_38,
+        _EXTENDED_38,
+        _FLASH_31,
+        _NATIVE_25,
+        replace(_NATIVE_25, name="gemini-2.5-flash-native-audio-preview-12-2025"),
+        replace(_NATIVE_25, name="gemini-live-2.5-flash-preview", retirement=_SWITCHED_OFF),
+        ModelProfile("gemini-2.0-flash-live-001", known=True, retirement=_SWITCHED_OFF),
+    )
+}
+
+NAMES = tuple(_PROFILES)
+"""Every model of the table, the one to use first."""
+
+
+def profile(name: str) -> ModelProfile:
+    """Return what the model of this name takes, with or without the prefix ``models/``."""
+    bare = name.removeprefix("models/")
+    return _PROFILES.get(bare) or ModelProfile(bare)

@@ -1,0 +1,304 @@
+"""One conversation with the Live API, over as many connections as it takes.
+
+Theory of operation. `LiveSession.run` makes one connection after the other. On each, a reader and a
+writer task carry the traffic (`traffic`), and `run` itself waits until something must be decided:
+the hub wants to close, the connection should give way to the next (`rotation`), or one of the two
+tasks has lost it (`failures` says what that is, `recovery` whether and how to go on). A connection
+that gives way is closed before the next one is opened on the newest handle; what the microphone
+delivers in between waits in the uplink queue. Everything runs on the event loop's thread, but for
+the import of the SDK and the making of its client, which take too long for that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from device.live.failures import diagnose
+from device.live.link import Link, LinkError, open_link
+from device.live.models import profile
+from device.live.recovery import Recovery
+from device.live.rotation import ROTATE_AFTER_S, Rotation
+from device.live.setup import (
+    LiveSettings,
+    client_of,
+    connect_config,
+    host_of,
+    load_sdk,
+    unusable,
+)
+from device.live.symptoms import Family
+from device.live.traffic import Traffic
+from device.ports import Failure, Post, SessionClosed, SessionFailed, SessionOpened
+
+if TYPE_CHECKING:
+    from google import genai
+
+_log = logging.getLogger(__name__)
+
+_LAST_WORDS_S = 0.3
+"""How long a closing session goes on sending what waits."""
+
+Ending = SessionClosed | SessionFailed
+
+
+async def warm_up() -> None:
+    """Load the SDK in a thread (seconds on a Pi), so that no session has to wait for it."""
+    await asyncio.to_thread(load_sdk)
+
+
+class LiveSession:
+    """One conversation. Used from the event loop's thread only.
+
+    ``number`` names it in all its news; ``turns`` counts on over all sessions of the process;
+    ``handle`` resumes an earlier conversation with the same model.
+    """
+
+    def __init__(  # noqa: PLR0913 - what it is made of; only the first four without a default
+        self,
+        settings: LiveSettings,
+        key: str,
+        *,
+        number: int,
+        turns: Iterator[int],
+        post: Post,
+        handle: str | None = None,
+        rotate_after_s: float = ROTATE_AFTER_S,
+    ) -> None:
+        self.number = number
+        self._settings = settings
+        self._key = key
+        self._post = post
+        self._rotate_after_s = rotate_after_s
+        self._recovery = Recovery([settings.model, *settings.fallback_models], handle)
+        self._traffic = Traffic(number, turns, post, self._recovery, resumes=settings.resumption)
+        self._connecting: asyncio.Timeout | None = None
+        self._closing: str | None = None
+        self._running = False
+        self._over = asyncio.Event()
+
+    # --- what the hub uses -----------------------------------------------------------------------
+
+    @property
+    def handle(self) -> str | None:
+        """The newest handle that resumes this conversation, also after its end; None without."""
+        return self._recovery.handle
+
+    @property
+    def model(self) -> str:
+        """The model in use, or asked for."""
+        return self._recovery.model
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """What this session did so far.
+
+        ``frames_sent``, ``bytes_sent``, ``held`` (frames that wait), ``held_max``, ``dropped``
+        (frames and words without room), ``repeated`` (messages sent again because a stalled
+        connection may not have taken them), ``attempts``, ``connections``, ``rotations``,
+        ``recoveries``, ``odd_messages``, ``tool_calls``.
+        """
+        return self._traffic.counters
+
+    def send_frame(self, pcm: bytes) -> None:
+        """Append 20 ms of microphone (640 bytes, s16le mono 16 kHz) to what goes up.
+
+        It waits until a connection is open. When a minute waits already, the frame is dropped and
+        counted. Returns at once.
+        """
+        self._traffic.uplink.append_frame(pcm)
+
+    def end_audio(self) -> None:
+        """Say, after all that waits, that the microphone pauses; more frames begin a new stretch.
+
+        ``UplinkChanged(flowing=False)`` follows when it has been sent. Nothing is sent, and no news
+        comes, when no audio went up before. Returns at once.
+        """
+        self._traffic.uplink.append_end()
+
+    def send_text(self, text: str) -> None:
+        """Append words of the user, after all that waits. Returns at once."""
+        self._traffic.uplink.append_text(text)
+
+    def user_speaks(self, speaking: bool) -> None:
+        """Take note whether the user is in mid-sentence: a rotation waits for its end."""
+        self._traffic.speaking = speaking
+        self._traffic.stirred.set()
+
+    async def close(self, reason: str) -> None:
+        """End the session; returns when it has ended, about a second later at most.
+
+        What waits is given a short chance to go up. ``SessionClosed`` carries the first reason
+        given. Harmless when it has ended or is ending; before `run` it makes `run` end at once.
+        """
+        if self._closing is None:
+            self._closing = reason
+        self._traffic.stirred.set()
+        if self._connecting is not None and not self._connecting.expired():
+            self._connecting.reschedule(asyncio.get_running_loop().time())
+        if self._running:
+            await self._over.wait()
+
+    async def run(self) -> None:
+        """Hold the conversation. The last news is one SessionClosed or SessionFailed.
+
+        Safe to cancel: the connection is closed within about a second, and no task is left.
+        """
+        self._running = True
+        try:
+            ending = await self._converse()
+        except asyncio.CancelledError:
+            self._end(self._closed("cancelled"))
+            raise
+        else:
+            self._end(ending)
+        finally:
+            self._running = False
+            self._over.set()
+
+    # --- from connection to connection -----------------------------------------------------------
+
+    async def _converse(self) -> Ending:
+        if (failure := unusable(self._key)) is not None:
+            return self._failed(failure, self.model)
+        await warm_up()
+        client = await asyncio.to_thread(client_of, self._settings, self._key)
+        try:
+            while self._closing is None:
+                try:
+                    await self._one_connection(client)
+                except LinkError as error:
+                    ending = await self._lost(error)
+                    if ending is not None:
+                        return ending
+            return self._closed(self._closing)
+        finally:
+            # Left to the garbage collector the client would start a task to close itself.
+            await client.aio.aclose()
+
+    async def _one_connection(self, client: genai.Client) -> None:
+        """Open a connection and stay on it until it should be closed. Raises LinkError."""
+        began = time.monotonic()
+        model, handle = self.model, self.handle if self._settings.resumption else None
+        about = {
+            "resuming": handle is not None,
+            "model": model,
+            "host": host_of(self._settings),
+            "secret": self._key,
+        }
+        config = connect_config(self._settings, profile(model), handle)
+        self._traffic.counts["attempts"] += 1
+        self._connecting = asyncio.timeout(self._settings.connect_timeout_s)
+        try:
+            async with open_link(client, model, config, self._connecting, about) as link:
+                self._connecting = None
+                self._opened(began, resumed=handle is not None)
+                await self._carry(link)
+        finally:
+            self._connecting = None
+
+    def _opened(self, began: float, *, resumed: bool) -> None:
+        now = time.monotonic()
+        latency_ms = (now - began) * 1000
+        self._traffic.counts["connections"] += 1
+        self._traffic.opened(Rotation(now, self._rotate_after_s))
+        self._recovery.opened(now)
+        what = "resumed" if resumed else "opened"
+        _log.info("session %d %s: %s, %.0f ms", self.number, what, self.model, latency_ms)
+        self._post(SessionOpened(self.number, latency_ms, self.model, resumed, now))
+
+    async def _carry(self, link: Link) -> None:
+        """Read and write until the hub closes or the connection should give way."""
+        traffic = self._traffic
+        reader = asyncio.create_task(traffic.read(link), name=f"session {self.number} reader")
+        writer = asyncio.create_task(traffic.write(link), name=f"session {self.number} writer")
+        for task in (reader, writer):
+            task.add_done_callback(lambda _: traffic.stirred.set())
+        try:
+            await self._until_over(reader, writer)
+            if self._closing is not None:
+                await self._last_words()
+            else:
+                await traffic.stop_writing(writer)
+        finally:
+            reader.cancel()
+            writer.cancel()
+            await asyncio.gather(reader, writer, return_exceptions=True)
+            traffic.cut_off()
+
+    async def _until_over(self, reader: asyncio.Task[None], writer: asyncio.Task[None]) -> None:
+        """Return when the connection should be closed. Raises LinkError when it is lost."""
+        while True:
+            self._traffic.stirred.clear()
+            for task in (reader, writer):
+                if task.done():
+                    task.result()
+            if self._closing is not None:
+                return
+            due = self._traffic.due()
+            if due is not None and due <= time.monotonic():
+                self._traffic.counts["rotations"] += 1
+                _log.info("session %d goes on over a new connection", self.number)
+                return
+            await self._news_until(due)
+
+    async def _news_until(self, due: float | None) -> None:
+        """Wait until something has changed, or that time has come."""
+        timeout_s = None if due is None else max(due - time.monotonic(), 0.0)
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._traffic.stirred.wait()
+        except TimeoutError:
+            pass
+
+    async def _last_words(self) -> None:
+        uplink = self._traffic.uplink
+        try:
+            async with asyncio.timeout(_LAST_WORDS_S):
+                await uplink.emptied()
+        except TimeoutError:
+            _log.debug("session %d closes with %d frames unsent", self.number, uplink.held)
+
+    # --- ends ------------------------------------------------------------------------------------
+
+    async def _lost(self, error: LinkError) -> Ending | None:
+        """Decide on a failed connection: wait and return None to go on, or return the end."""
+        if self._closing is not None:
+            return self._closed(self._closing)
+        model, symptom, diagnosis = self.model, error.symptom, diagnose(error.symptom)
+        _log.debug("session %d: %s: %s", self.number, error, diagnosis.remedy)
+        self._traffic.dry()
+        wait_s = self._recovery.after(diagnosis, time.monotonic())
+        if wait_s is not None:
+            _log.info("session %d goes on: %s", self.number, diagnosis.failure.message)
+            self._traffic.counts["recoveries"] += 1
+            await self._pause(wait_s)
+            return None
+        opened = self._traffic.counts["connections"]
+        if opened and symptom.family is Family.CLOSED and symptom.code == 1000:
+            # Live API: an idle session is closed with 1000 and no reason.
+            return self._closed(symptom.text or "the server closed it")
+        return self._failed(diagnosis.failure, model)
+
+    async def _pause(self, wait_s: float) -> None:
+        deadline = time.monotonic() + wait_s
+        while self._closing is None and time.monotonic() < deadline:
+            self._traffic.stirred.clear()
+            await self._news_until(deadline)
+
+    def _closed(self, reason: str) -> SessionClosed:
+        return SessionClosed(self.number, reason, time.monotonic())
+
+    def _failed(self, failure: Failure, model: str) -> SessionFailed:
+        return SessionFailed(self.number, failure, model, time.monotonic())
+
+    def _end(self, ending: Ending) -> None:
+        self._traffic.dry()
+        if isinstance(ending, SessionFailed):
+            _log.warning("session %d failed: %s", self.number, ending.failure.message)
+        else:
+            _log.info("session %d closed: %s", self.number, ending.reason)
+        self._post(ending)

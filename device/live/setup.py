@@ -1,0 +1,181 @@
+"""What a connection is made with: the SDK's client, and a fresh setup for every connection.
+
+The SDK changes the setup it is given, so each connection gets one of its own. Nothing is taken from
+the SDK's environment variables: key, address and version are always handed over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import ssl
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
+
+from device.live.models import ModelProfile
+from device.ports import Failure, FailureKind
+
+if TYPE_CHECKING:
+    from google import genai
+    from google.genai import types
+
+GOOGLE = "https://generativelanguage.googleapis.com"
+"""Live API: where Google serves it; ``live.endpoint`` names another server."""
+
+# At DEBUG websockets writes every header of the handshake, the key among them, and every frame.
+_WIRE_LOG = logging.getLogger("device.live.wire")
+_WIRE_LOG.setLevel(logging.INFO)
+
+
+class CompressionSettings(Protocol):
+    """``live.compression`` of the configuration."""
+
+    @property
+    def trigger_tokens(self) -> int: ...  # noqa: D102 - as in the configuration
+    @property
+    def target_tokens(self) -> int: ...  # noqa: D102 - as in the configuration
+
+
+class LiveSettings(Protocol):
+    """``live`` of the configuration."""
+
+    @property
+    def model(self) -> str: ...  # noqa: D102 - as in the configuration
+    @property
+    def fallback_models(self) -> tuple[str, ...]: ...  # noqa: D102 - as in the configuration
+    @property
+    def endpoint(self) -> str | None: ...  # noqa: D102 - as in the configuration
+    @property
+    def api_version(self) -> str: ...  # noqa: D102 - as in the configuration
+    @property
+    def voice(self) -> str | None: ...  # noqa: D102 - as in the configuration
+    @property
+    def language(self) -> str | None: ...  # noqa: D102 - as in the configuration
+    @property
+    def system_instruction(self) -> str: ...  # noqa: D102 - as in the configuration
+    @property
+    def thinking_level(self) -> str: ...  # noqa: D102 - as in the configuration
+    @property
+    def google_search(self) -> bool: ...  # noqa: D102 - as in the configuration
+    @property
+    def resumption(self) -> bool: ...  # noqa: D102 - as in the configuration
+    @property
+    def compression(self) -> CompressionSettings: ...  # noqa: D102 - as in the configuration
+    @property
+    def connect_timeout_s(self) -> float: ...  # noqa: D102 - as in the configuration
+
+
+def host_of(settings: LiveSettings) -> str:
+    """Return host (and port, where one is given) of the server, for messages."""
+    return urlsplit(settings.endpoint or GOOGLE).netloc
+
+
+def unusable(key: str) -> Failure | None:
+    """Return what is wrong with a key that no server needs to be asked about."""
+    if key and key.isascii() and key.isprintable() and " " not in key:
+        return None
+    what = "holds characters that no key has" if key else "is empty"
+    message = (
+        f"the API key {what}: put a valid one into /etc/parley/credentials/gemini_api_key, then "
+        "systemctl restart parley"
+    )
+    return Failure(FailureKind.KEY, message, retryable=False)
+
+
+@functools.cache
+def load_sdk() -> None:
+    """Import all that a session needs of the SDK; it loads much only when it is first used."""
+    import websockets.asyncio.client  # noqa: F401, PLC0415 - heavy
+    from google import genai  # noqa: PLC0415 - heavy
+    from google.genai import live, types  # noqa: F401, PLC0415 - heavy
+
+    async def close() -> None:
+        await genai.Client(vertexai=False, api_key="none").aio.aclose()
+
+    asyncio.run(close())
+    types.LiveConnectConfig(tools=[types.Tool()]).model_dump()
+    types.LiveServerMessage(server_content=types.LiveServerContent()).model_dump()
+
+
+def client_of(settings: LiveSettings, key: str) -> genai.Client:
+    """Build the SDK's client. Takes seconds the first time and tenths later: call it in a thread.
+
+    The certificates trusted are the system's, or those that ``SSL_CERT_FILE`` names.
+    """
+    from google import genai  # noqa: PLC0415 - heavy
+    from google.genai import types  # noqa: PLC0415 - heavy
+
+    socket: dict[str, Any] = {
+        "ssl": ssl.create_default_context(),
+        # Live API: late pongs kill healthy sessions, and without pings idle connections are
+        # dropped on the way: so ping, and never mind the pong.
+        "ping_interval": 20,
+        "ping_timeout": None,
+        # Below the timeout over the whole connect, so that one tells from the other.
+        "open_timeout": settings.connect_timeout_s * 0.75,
+        "close_timeout": 1,
+        "max_size": None,
+        "max_queue": 256,
+        # Base64 of sound hardly shrinks, and a Pi has better uses for its time.
+        "compression": None,
+        "logger": _WIRE_LOG,
+    }
+    return genai.Client(
+        vertexai=False,
+        api_key=key,
+        http_options=types.HttpOptions(
+            base_url=settings.endpoint or GOOGLE,
+            api_version=settings.api_version,
+            async_client_args=socket,
+        ),
+    )
+
+
+def connect_config(
+    settings: LiveSettings, profile: ModelProfile, handle: str | None
+) -> types.LiveConnectConfig:
+    """Return the setup of one connection: what is configured, as far as the model takes it."""
+    from google.genai import types  # noqa: PLC0415 - heavy
+
+    level = profile.thinking_level(settings.thinking_level)
+    return types.LiveConnectConfig(
+        response_modalities=[types.Modality.AUDIO],
+        system_instruction=settings.system_instruction or None,
+        speech_config=_speech(settings, profile),
+        thinking_config=(
+            types.ThinkingConfig(thinking_level=types.ThinkingLevel(level.upper()))
+            if level
+            else None
+        ),
+        tools=[types.Tool(google_search=types.GoogleSearch())] if settings.google_search else None,
+        input_audio_transcription=types.AudioTranscriptionConfig(),
+        output_audio_transcription=types.AudioTranscriptionConfig(),
+        # The server's own voice activity detection stays at the server's defaults.
+        realtime_input_config=types.RealtimeInputConfig(
+            turn_coverage=types.TurnCoverage(profile.turn_coverage)
+        ),
+        session_resumption=(
+            types.SessionResumptionConfig(handle=handle) if settings.resumption else None
+        ),
+        context_window_compression=types.ContextWindowCompressionConfig(
+            trigger_tokens=settings.compression.trigger_tokens,
+            sliding_window=types.SlidingWindow(target_tokens=settings.compression.target_tokens),
+        ),
+    )
+
+
+def _speech(settings: LiveSettings, profile: ModelProfile) -> types.SpeechConfig | None:
+    from google.genai import types  # noqa: PLC0415 - heavy
+
+    language = settings.language if profile.takes_language else None
+    if settings.voice is None and language is None:
+        return None
+    voice = (
+        types.VoiceConfig(
+            prebuilt_voice_config=types.PrebuiltVoiceConfig(voice_name=settings.voice)
+        )
+        if settings.voice
+        else None
+    )
+    return types.SpeechConfig(voice_config=voice, language_code=language)

@@ -1,0 +1,162 @@
+"""A failed connection in plain values, from what the SDK, websockets, ssl or the system raised."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import ssl
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Place(StrEnum):
+    """How far a connection had come."""
+
+    DIAL = "dial"
+    """Name, TCP, TLS, HTTP upgrade."""
+    SETUP = "setup"
+    """The WebSocket stands, the setup is not confirmed."""
+    OPEN = "open"
+    """The setup was confirmed."""
+
+
+class Family(StrEnum):
+    """What kind of exception it was."""
+
+    CLOSED = "closed"
+    """The WebSocket was closed; ``code`` is the close code."""
+    REFUSED = "refused"
+    """The HTTP upgrade was refused; ``code`` is the HTTP status."""
+    ERROR = "error"
+    """The server sent an error as a message; ``code`` is its own."""
+    NAME = "name"
+    """The host's name could not be resolved."""
+    NETWORK = "network"
+    CERTIFICATE = "certificate"
+    TLS = "tls"
+    PROXY = "proxy"
+    TIMEOUT = "timeout"
+    ODD = "odd"
+    """An answer that cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Symptom:
+    """A failure in plain values."""
+
+    place: Place
+    family: Family
+    code: int = 0
+    text: str = ""
+    resuming: bool = False
+    """Whether the connection was made with a handle."""
+    model: str = ""
+    host: str = ""
+
+
+_BEFORE_SETUP = frozenset(
+    {
+        Family.REFUSED,
+        Family.NAME,
+        Family.NETWORK,
+        Family.CERTIFICATE,
+        Family.TLS,
+        Family.PROXY,
+    }
+)
+_TEXT_CHARACTERS = 200
+
+
+def symptom_of(
+    error: BaseException,
+    *,
+    opened: bool,
+    resuming: bool = False,
+    model: str = "",
+    host: str = "",
+    secret: str = "",
+) -> Symptom:
+    """Translate what the SDK, websockets, ssl or the system raised; ``secret`` is blotted out.
+
+    The SDK raises four families: APIError when receiving and at setup, ConnectionClosed when
+    sending, InvalidStatus or an OSError when dialling, TypeError or ValueError for odd JSON.
+    """
+    family, code, text = _plain(error)
+    if opened:
+        place = Place.OPEN
+    elif family in _BEFORE_SETUP or (family is Family.TIMEOUT and str(error)):
+        # websockets and the system name their timeouts; the one over the whole connect is bare.
+        place = Place.DIAL
+    else:
+        place = Place.SETUP
+    if secret:
+        text = text.replace(secret, "[key]")
+    text = " ".join(text.split())[:_TEXT_CHARACTERS]
+    return Symptom(place, family, code, text, resuming, model, host)
+
+
+def _plain(error: BaseException) -> tuple[Family, int, str]:
+    """Return family, code and text. The SDK's types go by name: importing it takes seconds."""
+    names = {base.__name__ for base in type(error).__mro__}
+    if "APIError" in names:
+        return _api_error(error)
+    if "ConnectionClosed" in names:
+        return _closed_connection(error)
+    if "InvalidStatus" in names:
+        response: Any = vars(error)["response"]
+        return Family.REFUSED, response.status_code, _body_text(response.body)
+    if isinstance(error, OSError):
+        return _os_error(error)
+    if names & {"ProxyError", "InvalidProxy", "InvalidMessage"}:
+        return Family.NETWORK if "InvalidMessage" in names else Family.PROXY, 0, str(error)
+    if isinstance(error, TypeError):
+        # The SDK trips over a message of which it knows no key; its own words say nothing.
+        return Family.ODD, 0, "a message of an unknown kind"
+    return Family.ODD, 0, str(error)
+
+
+def _api_error(error: Any) -> tuple[Family, int, str]:
+    if isinstance(error.details, str) and error.code >= 1000:
+        if error.code == 1006:
+            # The SDK hides that our own library closed, and why, in the exception's context.
+            return _closed_connection(error.__context__)
+        return Family.CLOSED, error.code, error.details
+    return Family.ERROR, error.code or 0, str(error.message or error.details or "")
+
+
+def _closed_connection(error: Any) -> tuple[Family, int, str]:
+    received, sent = getattr(error, "rcvd", None), getattr(error, "sent", None)
+    if received is not None:
+        return Family.CLOSED, received.code, received.reason
+    return Family.CLOSED, 1006, sent.reason if sent is not None else ""
+
+
+def _body_text(body: bytes | None) -> str:
+    """Return what an HTTP error says, in Google's JSON or plainly; a page of HTML says nothing."""
+    text = (body or b"").decode(errors="replace").strip()
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        return "" if text.startswith("<") else text
+    error = answer.get("error") if isinstance(answer, dict) else None
+    return str(error.get("message", "")) if isinstance(error, dict) else ""
+
+
+def _os_error(error: OSError) -> tuple[Family, int, str]:
+    match error:
+        case socket.gaierror():
+            return Family.NAME, 0, str(error.strerror)
+        case ssl.SSLCertVerificationError():
+            return Family.CERTIFICATE, 0, str(error.verify_message)
+        case ssl.SSLEOFError() | ssl.SSLZeroReturnError():
+            return Family.NETWORK, 0, "the other end hung up"
+        case ssl.SSLError():
+            return Family.TLS, 0, str(error.reason)
+        case TimeoutError():
+            return Family.TIMEOUT, 0, str(error)
+        case _:
+            # asyncio puts its own words into strerror, and joins those of several addresses.
+            text = os.strerror(error.errno) if error.errno else str(error)
+            return Family.NETWORK, 0, text

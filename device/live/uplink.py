@@ -1,0 +1,191 @@
+"""What waits to go up to the server, in order, until a connection takes it.
+
+Frames, ends of audio and texts go up in the order in which they came; answers to function calls go
+before all of them, since the model waits for those. A message stays in the queue until it has
+really been sent, so nothing is lost when a connection gives way to the next in between. Used from
+the event loop's thread only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+
+from device.audio.frames import FRAME_MS, MICROPHONE_RATE_HZ, SAMPLE_BYTES
+from device.live.tools import Answer
+
+HELD_FRAMES = 60_000 // FRAME_MS
+"""How much audio may wait: a minute."""
+HELD_WORDS = 100
+"""How many texts, ends of audio and answers may wait."""
+
+# Live API: chunks of 20-40 ms are advised and up to 100 ms are in use; longer ones delay the end of
+# speech.
+_MESSAGE_BYTES = MICROPHONE_RATE_HZ * SAMPLE_BYTES // 10
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """One frame, or up to 100 ms of a backlog, s16le mono 16 kHz."""
+
+    pcm: bytes
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class AudioEnd:
+    """The microphone pauses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Words of the user, typed."""
+
+    text: str
+
+
+Message = Audio | AudioEnd | Text | Answer
+
+
+class Uplink:
+    """The queue. When a minute of audio waits already, the newest frames are dropped and counted.
+
+    The oldest are kept because they hold what was said with the wake word; so what does go up has
+    its gap at the end, where the link was already lost for a minute.
+    """
+
+    def __init__(self) -> None:
+        self._queue: deque[bytes | AudioEnd | Text] = deque()
+        self._answers: deque[Answer] = deque()
+        self._held = 0
+        self._held_max = 0
+        self._dropped = 0
+        self._work = asyncio.Event()
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    @property
+    def held(self) -> int:
+        """Frames that wait."""
+        return self._held
+
+    @property
+    def held_max(self) -> int:
+        """The most frames that ever waited."""
+        return self._held_max
+
+    @property
+    def dropped(self) -> int:
+        """Frames and words that found no room."""
+        return self._dropped
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether an answer to a function call waits."""
+        return bool(self._answers)
+
+    def append_frame(self, pcm: bytes) -> None:
+        """Append 20 ms of microphone."""
+        if self._held >= HELD_FRAMES:
+            self._dropped += 1
+            return
+        self._held += 1
+        self._held_max = max(self._held_max, self._held)
+        self._append(pcm)
+
+    def append_end(self) -> None:
+        """Append the end of a stretch of audio; a second one in a row says nothing new."""
+        if not self._queue or not isinstance(self._queue[-1], AudioEnd):
+            self._append_word(AudioEnd())
+
+    def append_text(self, text: str) -> None:
+        """Append words of the user."""
+        self._append_word(Text(text))
+
+    def append_answer(self, answer: Answer) -> None:
+        """Append the answer to a function call; it overtakes everything but other answers."""
+        if len(self._answers) >= HELD_WORDS:
+            self._dropped += 1
+            return
+        self._answers.append(answer)
+        self._wake()
+
+    def withdraw(self, call_id: str) -> Answer | None:
+        """Take back the answer to a call that was cancelled, None when it has been sent."""
+        found = next((answer for answer in self._answers if answer.call_id == call_id), None)
+        if found is not None:
+            self._answers.remove(found)
+            self._settle()
+        return found
+
+    def withdraw_all(self) -> list[Answer]:
+        """Take back every answer: a new connection knows nothing of the calls of the old one."""
+        withdrawn = list(self._answers)
+        self._answers.clear()
+        self._settle()
+        return withdrawn
+
+    async def next(self) -> Message:
+        """Wait for the next message, which stays in the queue until `sent`. Cancelling is safe."""
+        while (message := self._first()) is None:
+            self._work.clear()
+            await self._work.wait()
+        return message
+
+    def sent(self, message: Message) -> None:
+        """Remove the message that `next` returned."""
+        match message:
+            case Answer():
+                # It may have been cancelled while it was on its way.
+                if message in self._answers:
+                    self._answers.remove(message)
+            case Audio():
+                for _ in range(message.frames):
+                    self._queue.popleft()
+                self._held -= message.frames
+            case _:
+                self._queue.popleft()
+        self._settle()
+
+    async def emptied(self) -> None:
+        """Wait until nothing waits."""
+        await self._empty.wait()
+
+    def _append(self, item: bytes | AudioEnd | Text) -> None:
+        self._queue.append(item)
+        self._wake()
+
+    def _append_word(self, item: AudioEnd | Text) -> None:
+        if len(self._queue) - self._held >= HELD_WORDS:
+            self._dropped += 1
+            return
+        self._append(item)
+
+    def _wake(self) -> None:
+        self._empty.clear()
+        self._work.set()
+
+    def _settle(self) -> None:
+        if not self._queue and not self._answers:
+            self._empty.set()
+
+    def _first(self) -> Message | None:
+        if self._answers:
+            return self._answers[0]
+        if not self._queue:
+            return None
+        first = self._queue[0]
+        return self._backlog() if isinstance(first, bytes) else first
+
+    def _backlog(self) -> Audio:
+        frames: list[bytes] = []
+        length_bytes = 0
+        for item in self._queue:
+            if not isinstance(item, bytes):
+                break
+            length_bytes += len(item)
+            if frames and length_bytes > _MESSAGE_BYTES:
+                break
+            frames.append(item)
+        return Audio(b"".join(frames), len(frames))

@@ -1,0 +1,194 @@
+"""One connection of the stand-in Live server: what comes in, and what the script does to it.
+
+Theory of operation: one task reads and never waits for a send, so a client that does not read
+cannot keep the server from hearing. Whatever is said in return is said by
+:class:`~device.simulator.speaking.Model` in tasks of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import time
+
+from websockets.asyncio.server import ServerConnection
+
+from device.simulator import messages, protocol, script
+from device.simulator.cues import Cues
+from device.simulator.hearing import Edge, Hearing
+from device.simulator.record import ConnectionRecord
+from device.simulator.schema import RefusedError
+from device.simulator.setup_rules import Taken
+from device.simulator.speaking import Model, Stage
+from device.simulator.wire import Wire
+
+GO_AWAY_IGNORED = (
+    "Connection aborted because the client failed to close the connection after receiving a GoAway "
+    "signal once the session duration was exceeded."
+)
+KEY_NOT_VALID = "API key not valid. Please pass a valid API key."
+
+
+class Connection:
+    """One WebSocket, from its opening to its end. Used from the event loop's thread only."""
+
+    def __init__(
+        self, stage: Stage, socket: ServerConnection, record: ConnectionRecord, version: str
+    ) -> None:
+        self.record = record
+        self._script = stage.script
+        self._memory = stage.memory
+        self._wire = Wire(socket, record, stage.changed)
+        self._protocol = protocol.Protocol(stage.script.models, stage.script.api_versions, version)
+        self._hearing = Hearing(stage.script.silence_ms, stage.script.speech_dbfs)
+        self._cues = Cues(stage.script.events, record.number)
+        self._model = Model(
+            stage, self._wire, self._protocol, self._cues, do=self.do, reach=self._reach
+        )
+        self._heard_s = 0.0
+
+    @property
+    def open(self) -> bool:
+        """Whether the WebSocket is open, as far as anyone knows."""
+        return self._wire.open
+
+    async def run(self) -> None:
+        """Serve until the connection is closed, by whomever."""
+        await self._wire.run(self._read)
+
+    def say(self, turn: script.Turn) -> None:
+        """Let the model say something beside the script."""
+        self._model.say(turn)
+
+    async def do(self, action: script.Action) -> None:
+        """Do one of the script's actions now."""
+        match action:
+            case script.Close(code, reason):
+                await self._wire.close(code, reason)
+            case script.Drop():
+                await self._wire.drop()
+            case script.GoAway(time_left_s, closes):
+                await self._go_away(time_left_s, closes=closes)
+            case script.Silence(for_s):
+                self._wire.stop_speaking(for_s)
+            case script.Deaf(for_s):
+                self._wire.stop_hearing(for_s)
+            case script.Send(message, padding_bytes):
+                text = message if isinstance(message, str) else json.dumps(dict(message))
+                await self._wire.send_raw((text + " " * padding_bytes).encode(), ["literal"])
+            case script.Resumable(now):
+                self._model.resumable = now
+                await self._model.tell_resumption()
+            case script.Forget():
+                self._memory.forget()
+            case script.Poison():
+                self._memory.poison()
+            case script.Interrupt(complete):
+                self._model.interrupt(complete=complete)
+            case script.Reject():
+                raise TypeError("a request can only be rejected before the WebSocket is open")
+
+    async def _read(self) -> None:
+        self._wire.spawn(functools.partial(self._reach, "opened"))
+        while True:
+            data = await self._wire.receive()
+            if self._wire.ended:
+                continue
+            try:
+                await self._take(data)
+            except RefusedError as refused:
+                self._wire.refuse(refused.code, refused.reason)
+            self._wire.changed()
+
+    async def _take(self, data: bytes | str) -> None:
+        now = time.monotonic()
+        kind, content, asked = self._protocol.receive(data, now)
+        if isinstance(asked, protocol.Audio):
+            await self._take_audio(asked, now)
+            return
+        self.record.messages.append((now, {kind: content}))
+        match asked:
+            case Taken():
+                self._take_setup(content, asked)
+            case protocol.Text(text):
+                self.record.texts.append(text)
+                self._model.interrupt_by_user()
+                self._model.asked("text", text)
+            case protocol.ActivityStart():
+                self._model.interrupt_by_user()
+            case protocol.ActivityEnd():
+                self._model.asked("speech")
+            case protocol.StreamEnd():
+                self.record.audio_stream_ends.append((now, len(self.record.audio)))
+                self._take_edges(self._hearing.end())
+            case protocol.Answers(responses):
+                self.record.tool_responses.extend(dict(response) for response in responses)
+                self._model.answered()
+            case protocol.Content(complete=True):
+                self._model.interrupt_by_content()
+                self._model.asked("text")
+
+    def _take_setup(self, content: dict[str, object], taken: Taken) -> None:
+        self.record.setup = content
+        self.record.model = taken.model
+        self.record.handle = taken.handle
+        keys = self._script.api_keys
+        if keys is not None and self.record.api_key not in keys:
+            raise RefusedError(1007, KEY_NOT_VALID)
+        self._model.begin(taken)
+        self._wire.spawn(lambda: self._answer_setup(taken))
+
+    async def _answer_setup(self, taken: Taken) -> None:
+        await self._reach("setup")
+        await asyncio.sleep(self._script.setup_delay_s)
+        if not taken.answered:
+            return
+        await self._wire.wait_speaking()
+        # Before the send: the client's next message may be there before the send returns.
+        self._protocol.ready = True
+        self.record.ready_at = time.monotonic()
+        self._cues.arm("audio")
+        await self._wire.send({"setupComplete": {}})
+        await self._model.tell_resumption()
+        await self._reach("ready")
+        self._model.asked("open")
+
+    async def _take_audio(self, audio: protocol.Audio, now: float) -> None:
+        self.record.audio += audio.pcm
+        self.record.audio_chunks.append((now, len(audio.pcm)))
+        self.record.audio_rates_hz.add(audio.rate_hz)
+        seconds = len(audio.pcm) / 2 / audio.rate_hz
+        self._heard_s += seconds
+        for event in self._cues.due("audio", self._heard_s):
+            match event.do:
+                case script.Close(code, reason):
+                    raise RefusedError(code, reason)
+                case script.Drop():
+                    await self._wire.drop()
+                case other:
+                    self._wire.spawn(functools.partial(self.do, other))
+        if self._protocol.taken is not None and self._protocol.taken.automatic_activity:
+            self._take_edges(self._hearing.feed(audio.pcm, audio.rate_hz))
+        self._model.heard(seconds)
+
+    def _take_edges(self, edges: list[Edge]) -> None:
+        for edge in edges:
+            if edge == "started":
+                self._model.interrupt_by_user()
+            else:
+                self._model.asked("speech")
+
+    async def _go_away(self, time_left_s: float, *, closes: bool) -> None:
+        await self._wire.send(messages.go_away(time_left_s))
+        if closes:
+            self._wire.later(time_left_s, lambda: self._wire.close(1008, GO_AWAY_IGNORED))
+        await self._reach("go_away")
+
+    async def _reach(self, point: script.Point, turn: int = 0) -> None:
+        """Do what the script has at a point: in order and at once, or after its time."""
+        for event in self._cues.at(point, turn):
+            if event.after_s:
+                self._wire.later(event.after_s, functools.partial(self.do, event.do))
+            else:
+                await self.do(event.do)

@@ -1,0 +1,81 @@
+"""(pure) The conversations of the stand-in server and the handles they are resumed by."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from device.simulator.schema import RefusedError
+
+
+def _nobody() -> bool:
+    return False
+
+
+@dataclass(slots=True)
+class Conversation:
+    """What the model remembers, over many connections."""
+
+    number: int
+    """From 1, in the order the conversations were begun."""
+    turns_done: int = 0
+    heard_s: float = 0.0
+    """Of microphone audio so far; every turn's prompt holds it all."""
+    poisoned: bool = False
+    """Hears but never answers."""
+    in_use: Callable[[], bool] = _nobody
+    """Whether a connection of this conversation is still open."""
+
+
+@dataclass(slots=True)
+class _Handle:
+    conversation: Conversation
+    turns_done: int
+    """When it was issued: what happened since is lost to who resumes on it."""
+    poisoned: bool
+
+
+class Memory:
+    """Every conversation since the server began."""
+
+    def __init__(self) -> None:
+        self._handles: dict[str, _Handle] = {}
+        self._begun = 0
+
+    def begin(self) -> Conversation:
+        """Begin a conversation that remembers nothing."""
+        self._begun += 1
+        return Conversation(self._begun)
+
+    def issue(self, conversation: Conversation) -> str:
+        """Return a new handle for this moment of a conversation."""
+        handle = secrets.token_urlsafe(24)
+        self._handles[handle] = _Handle(
+            conversation, conversation.turns_done, conversation.poisoned
+        )
+        return handle
+
+    def recall(self, handle: str) -> Conversation:
+        """Return the conversation of a handle, as it was when the handle was issued.
+
+        Raises RefusedError for a handle that is unknown (1008), or whose conversation still has an
+        open connection (1011).
+        """
+        known = self._handles.get(handle)
+        if known is None:
+            raise RefusedError(1008, "Requested entity was not found.")
+        if known.conversation.in_use():
+            raise RefusedError(1011, "Internal error encountered.")
+        known.conversation.turns_done = known.turns_done
+        known.conversation.poisoned = known.poisoned
+        return known.conversation
+
+    def forget(self) -> None:
+        """Forget every handle issued so far."""
+        self._handles.clear()
+
+    def poison(self) -> None:
+        """Spoil every handle issued so far."""
+        for handle in self._handles.values():
+            handle.poisoned = True

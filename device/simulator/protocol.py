@@ -1,0 +1,217 @@
+"""(pure) What a client may say when, on one connection: messages in, what they ask for out.
+
+Theory of operation: :class:`Protocol` follows one connection from its first message. It knows what
+was agreed at setup, whether the setup was answered, and which function calls are unanswered; with
+that every message is either one of the inputs below or a RefusedError with the close code and the
+reason the real server gives.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from device.simulator.schema import INVALID_ARGUMENT, RefusedError, read_message
+from device.simulator.setup_rules import UNSUPPORTED, Taken, take_setup
+
+IN_FLIGHT_S = 0.5
+"""Audio that comes so soon after a tool call was on its way before the client knew of it."""
+
+URL_SAFE = str.maketrans("-_", "+/")
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """Microphone audio, s16le mono."""
+
+    pcm: bytes
+    rate_hz: int
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text as user input."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityStart:
+    """The client says that the user began to speak."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityEnd:
+    """The client says that the user has finished."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEnd:
+    """The microphone pauses; what is buffered is to be looked at now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Results of function calls, of those not cancelled."""
+
+    responses: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Turns put into the history; ``complete`` asks for a reply."""
+
+    turns: tuple[Mapping[str, Any], ...]
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """A video frame or a context update: taken, and nothing comes of it."""
+
+
+Input = Taken | Audio | Text | ActivityStart | ActivityEnd | StreamEnd | Answers | Content | Other
+
+
+class Protocol:
+    """The rules for one connection."""
+
+    def __init__(self, models: Sequence[str], api_versions: Sequence[str], version: str) -> None:
+        self._models = models if version in api_versions else ()
+        self._version = version
+        self._in_activity = False
+        self._activity_audio = False
+        self._realtime_began = False
+        self._cancelled: set[str] = set()
+        self.taken: Taken | None = None
+        self.ready = False
+        """Set by the server when it sends ``setupComplete``."""
+        self.pending: dict[str, float] = {}
+        """Ids of unanswered blocking calls and when they were sent (seconds)."""
+        self.running: set[str] = set()
+        """Ids of unanswered calls that nothing waits for."""
+
+    def cancel_calls(self) -> list[str]:
+        """Cancel all unanswered calls and return their ids; late answers to them are ignored."""
+        ids = [*self.pending, *sorted(self.running)]
+        self._cancelled.update(ids)
+        self.pending.clear()
+        self.running.clear()
+        return ids
+
+    def receive(self, data: bytes | str, now: float) -> tuple[str, dict[str, Any], Input]:
+        """Return the kind of a message, its content in camelCase, and what it asks for.
+
+        ``now`` in seconds, on the clock of ``pending``. Raises RefusedError.
+        """
+        try:
+            raw = json.loads(data)
+        except (UnicodeDecodeError, json.JSONDecodeError):
+            raise RefusedError(1007, "Invalid JSON payload received. Syntax error.") from None
+        kind, content = read_message(raw)
+        if kind == "setup":
+            if self.taken is not None:
+                raise RefusedError(1007, INVALID_ARGUMENT)
+            self.taken = take_setup(content, self._models, self._version)
+            return kind, content, self.taken
+        if self.taken is None or not self.ready:
+            raise RefusedError(1007, INVALID_ARGUMENT)
+        return kind, content, self._session_input(kind, content, self.taken, now)
+
+    def _session_input(
+        self, kind: str, content: Mapping[str, Any], taken: Taken, now: float
+    ) -> Input:
+        match kind:
+            case "realtimeInput":
+                self._realtime_began = True
+                return self._realtime(content, taken, now)
+            case "toolResponse":
+                return self._answers(content, taken)
+            case "clientContent":
+                if taken.family == "3.1" and (self._realtime_began or not taken.takes_history):
+                    raise RefusedError(1007, INVALID_ARGUMENT)
+                return Content(
+                    tuple(content.get("turns", [])), bool(content.get("turnComplete", False))
+                )
+            case _:
+                # Whether the Developer API takes contextUpdate is open; before 3.8 nothing says so.
+                if not content or taken.family in ("2.5", "3.1"):
+                    raise RefusedError(1007, INVALID_ARGUMENT)
+                return Other()
+
+    def _realtime(self, content: Mapping[str, Any], taken: Taken, now: float) -> Input:
+        if len(content) != 1:
+            raise RefusedError(1007, INVALID_ARGUMENT)
+        match next(iter(content.items())):
+            case "audio", blob:
+                return self._audio(blob, taken, now)
+            case "text", text if text:
+                return Text(str(text))
+            case "activityStart", _ if not taken.automatic_activity and not self._in_activity:
+                self._in_activity, self._activity_audio = True, False
+                return ActivityStart()
+            case "activityEnd", _ if self._in_activity and self._activity_audio:
+                self._in_activity = False
+                return ActivityEnd()
+            case "audioStreamEnd", True if taken.automatic_activity:
+                return StreamEnd()
+            case "video", blob if blob.get("mimeType") == "image/jpeg":
+                _decode(blob, "video")
+                return Other()
+        raise RefusedError(1007, INVALID_ARGUMENT)
+
+    def _audio(self, blob: Mapping[str, str], taken: Taken, now: float) -> Audio:
+        rate = re.fullmatch(r"audio/pcm;\s*rate=(\d+)", blob.get("mimeType", ""))
+        pcm = _decode(blob, "audio")
+        if rate is None or int(rate[1]) < 8000 or len(pcm) % 2:
+            raise RefusedError(1007, INVALID_ARGUMENT)
+        if taken.family == "2.5" and any(
+            now - sent > IN_FLIGHT_S for sent in self.pending.values()
+        ):
+            raise RefusedError(1008, UNSUPPORTED)
+        self._activity_audio = True
+        return Audio(pcm, int(rate[1]))
+
+    def _answers(self, content: Mapping[str, Any], taken: Taken) -> Answers:
+        responses = content.get("functionResponses", [])
+        kept = []
+        for response in responses:
+            name = response.get("id", "")
+            if name not in self._cancelled:
+                self._check_answer(response, taken)
+                kept.append(response)
+                if not response.get("willContinue"):
+                    self.pending.pop(name, None)
+                    self.running.discard(name)
+        if not responses:
+            raise RefusedError(1007, INVALID_ARGUMENT)
+        return Answers(tuple(kept))
+
+    def _check_answer(self, response: Mapping[str, Any], taken: Taken) -> None:
+        known = response.get("id", "") in (*self.pending, *self.running)
+        complete = "name" in response and isinstance(response.get("response"), Mapping)
+        if not known or not complete or ("scheduling" in response and taken.family == "3.8x"):
+            raise RefusedError(1007, INVALID_ARGUMENT)
+
+
+def _decode(blob: Mapping[str, str], kind: str) -> bytes:
+    """Return the bytes of a blob, which must not be empty.
+
+    Protobuf's JSON takes standard and URL-safe base64, with or without padding; the SDK sends the
+    URL-safe one.
+    """
+    text = blob.get("data", "").translate(URL_SAFE).rstrip("=")
+    try:
+        data = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except ValueError:
+        raise RefusedError(
+            1007,
+            f"Invalid value at 'realtime_input.{kind}.data' (TYPE_BYTES), Base64 decoding failed",
+        ) from None
+    if not data:
+        raise RefusedError(1007, INVALID_ARGUMENT)
+    return data

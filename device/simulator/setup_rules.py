@@ -1,0 +1,139 @@
+"""(pure) What each Live model takes at setup, and how it refuses the rest.
+
+Live API: the tables of model pages and the field reports on wrong configurations; a wrong one
+ends in close 1007, in close 1000 without a reason, or in a setup that is never answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from device.simulator.schema import INVALID_ARGUMENT, RefusedError
+
+UNSUPPORTED = "Operation is not implemented, or supported, or enabled."
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A setup that was accepted, as far as the server acts on it."""
+
+    model: str
+    """Without ``models/``."""
+    handle: str
+    """Empty for a fresh session."""
+    resumption: bool
+    automatic_activity: bool
+    interrupts: bool
+    """Whether speech during a reply interrupts it."""
+    transcribes_input: bool
+    transcribes_output: bool
+    takes_history: bool
+    answered: bool
+    """False for the setup that the model swallows without a word."""
+
+    @property
+    def family(self) -> str:
+        """``2.5``, ``3.1``, ``3.8`` or ``3.8x`` (extended thinking)."""
+        return family(self.model)
+
+
+def family(model: str) -> str:
+    """Return which of the rules a model follows; unknown ones follow the newest."""
+    for part, name in (("2.5", "2.5"), ("3.1", "3.1"), ("extended-thinking", "3.8x")):
+        if part in model:
+            return name
+    return "3.8"
+
+
+def take_setup(setup: Mapping[str, Any], models: Sequence[str], version: str) -> Taken:
+    """Judge a setup as :func:`~device.simulator.schema.read_message` read it.
+
+    Raises RefusedError with the code and the words the real server is known for.
+    """
+    model = str(setup.get("model", ""))
+    if not model.startswith("models/"):
+        raise RefusedError(1007, INVALID_ARGUMENT)
+    name = model.removeprefix("models/")
+    if name not in models:
+        raise RefusedError(1008, not_found(model, version))
+    generation = setup.get("generationConfig", {})
+    _check_voice(generation, family(name))
+    _check_thinking(generation.get("thinkingConfig"), family(name))
+    _check_character(setup, generation, family(name))
+    _check_tools(setup.get("tools", []), family(name))
+    _check_compression(setup.get("contextWindowCompression", {}))
+    realtime = setup.get("realtimeInputConfig", {})
+    return Taken(
+        model=name,
+        handle=str(setup.get("sessionResumption", {}).get("handle", "")),
+        resumption="sessionResumption" in setup,
+        automatic_activity=not realtime.get("automaticActivityDetection", {}).get("disabled"),
+        interrupts=realtime.get("activityHandling") != "NO_INTERRUPTION",
+        transcribes_input="inputAudioTranscription" in setup,
+        transcribes_output="outputAudioTranscription" in setup,
+        takes_history=bool(setup.get("historyConfig", {}).get("initialHistoryInClientContent")),
+        answered=not (family(name) == "3.8" and "thinkingConfig" in generation),
+    )
+
+
+def not_found(model: str, version: str) -> str:
+    """Return the reason for an unknown or retired model, or one of another API version."""
+    return (
+        f"{model} is not found for API version {version}, or is not supported for "
+        "bidiGenerateContent. Call ListModels to see the list of available models and their "
+        "supported methods."
+    )
+
+
+def _check_voice(generation: Mapping[str, Any], kind: str) -> None:
+    if generation.get("responseModalities", ["AUDIO"]) not in ([], ["AUDIO"]):
+        raise RefusedError(1007, "Cannot extract voices from a non-audio request")
+    if kind == "2.5" and "languageCode" in generation.get("speechConfig", {}):
+        raise RefusedError(1000, "")
+
+
+def _check_thinking(thinking: Mapping[str, Any] | None, kind: str) -> None:
+    if thinking is None or kind == "3.8":
+        return
+    level = thinking.get("thinkingLevel")
+    wrong = {
+        "2.5": level is not None,
+        "3.1": "thinkingBudget" in thinking,
+        "3.8x": "thinkingBudget" in thinking or level == "MINIMAL",
+    }
+    if wrong[kind]:
+        raise RefusedError(1007, INVALID_ARGUMENT)
+
+
+def _check_character(setup: Mapping[str, Any], generation: Mapping[str, Any], kind: str) -> None:
+    """Proactive audio and affective dialog: always on from 3.8, v1alpha only on 2.5."""
+    if "proactivity" in setup and kind in ("2.5", "3.1"):
+        raise RefusedError(1007, INVALID_ARGUMENT)
+    switched_off = setup.get("proactivity", {}).get("proactiveAudio") is False
+    if switched_off or "enableAffectiveDialog" in generation:
+        raise RefusedError(1007, INVALID_ARGUMENT)
+
+
+def _check_tools(tools: Sequence[Mapping[str, Any]], kind: str) -> None:
+    names = {name for tool in tools for name in tool}
+    if names & {"codeExecution", "urlContext", "googleMaps"}:
+        raise RefusedError(1008, UNSUPPORTED)
+    if kind == "2.5" and {"googleSearch", "functionDeclarations"} <= names:
+        raise RefusedError(1007, INVALID_ARGUMENT)
+    refused = {"3.1": "NON_BLOCKING", "3.8x": "BLOCKING"}.get(kind, "")
+    if any(function.get("behavior") == refused for function in _functions(tools)):
+        raise RefusedError(1007, INVALID_ARGUMENT)
+
+
+def _functions(tools: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    for tool in tools:
+        yield from tool.get("functionDeclarations", [])
+
+
+def _check_compression(compression: Mapping[str, Any]) -> None:
+    trigger = compression.get("triggerTokens")
+    target = compression.get("slidingWindow", {}).get("targetTokens")
+    if trigger is not None and target is not None and int(target) >= int(trigger):
+        raise RefusedError(1007, INVALID_ARGUMENT)

@@ -1,0 +1,152 @@
+"""The wake word detector: one worker thread between the microphone's frames and the news.
+
+The event loop puts frames into a bounded inbox and never waits. The worker takes them out, runs the
+networks, and posts what it hears with ``call_soon_threadsafe``. When it cannot keep up, the oldest
+frames go first; that leaves a gap, so the worker begins afresh instead of joining what was apart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+
+from device.audio.frames import FRAME_MS, Frame
+from device.ports import Post, WakeNews
+from device.wake.hearing import Hearing, WakeScores, Word
+
+INBOX_FRAMES = 2000 // FRAME_MS
+"""Two seconds: longer than any hiccup that is worth catching up with."""
+
+
+class OnnxWakeDetector:
+    """Hears openWakeWord's wake words. Implements ports.WakeDetector."""
+
+    def __init__(
+        self,
+        words: Sequence[Word],
+        patience: int = 1,
+        refractory_s: float = 2.0,
+        silence_ms: int = 700,
+    ) -> None:
+        """Nothing is loaded yet.
+
+        ``patience``: hops of 80 ms in a row that must reach a word's threshold.
+        ``refractory_s``: audio after a detection in which there is no other.
+        ``silence_ms``: audio without speech after which speech has ended.
+        """
+        self.words: Sequence[str] = [word.name for word in words]
+        self._make_hearing = lambda: Hearing(words, patience, refractory_s, silence_ms)
+        self._hearing: Hearing | None = None
+        self._inbox = _Inbox(INBOX_FRAMES)
+        self._track_speech = False
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """``hops`` (inferences done), ``dropped`` (frames it could not keep up with), ``gaps``."""
+        hops, gaps = (self._hearing.hops, self._hearing.gaps) if self._hearing else (0, 0)
+        return {"hops": hops, "dropped": self._inbox.dropped, "gaps": gaps}
+
+    @property
+    def scores(self) -> WakeScores:
+        """The last score of each word, and how long the hops take."""
+        if self._hearing:
+            return self._hearing.scores
+        return WakeScores(dict.fromkeys(self.words, 0.0), 0.0, 0.0)
+
+    async def load(self) -> None:
+        """Load the networks in a thread; harmless when they are loaded.
+
+        Raises WakeModelError. ``run`` does it too; call it first to know before promising to hear.
+        """
+        await self._loaded()
+
+    async def run(self, post: Post) -> None:
+        """Own the worker thread until cancelled; raises what the worker raised.
+
+        When it returns the thread is gone, after at most one hop's inference.
+        """
+        hearing = await self._loaded()
+        loop = asyncio.get_running_loop()
+        ended = loop.create_future()
+
+        def deliver(news: WakeNews) -> None:
+            if not ended.done():
+                post(news)
+
+        def fail(error: Exception) -> None:
+            if not ended.done():
+                ended.set_exception(error)
+
+        def work() -> None:
+            try:
+                self._work(hearing, lambda news: loop.call_soon_threadsafe(deliver, news))
+            except Exception as error:  # noqa: BLE001 - run() raises it, on the loop's thread
+                loop.call_soon_threadsafe(fail, error)
+
+        self._inbox.open()
+        thread = threading.Thread(target=work, name="wake", daemon=True)
+        thread.start()
+        try:
+            await ended
+        finally:
+            self._inbox.close()
+            thread.join()
+
+    def feed(self, frame: Frame) -> None:
+        """Take the next frame; returns at once. A gap in ``first_sample`` restarts the warm-up.
+
+        While ``run`` is not running the frame is ignored.
+        """
+        self._inbox.put(frame)
+
+    def track_speech(self, on: bool) -> None:
+        """Whether to run speech detection too, and post SpeechChanged."""
+        self._track_speech = on
+
+    async def _loaded(self) -> Hearing:
+        if self._hearing is None:
+            self._hearing = await asyncio.to_thread(self._make_hearing)
+        return self._hearing
+
+    def _work(self, hearing: Hearing, tell: Callable[[WakeNews], object]) -> None:
+        """Take frames until the inbox closes. On the worker thread."""
+        while frame := self._inbox.take():
+            for news in hearing.hear(frame, self._track_speech):
+                tell(news)
+
+
+class _Inbox:
+    """Frames on their way to the worker; the oldest make room for the newest."""
+
+    def __init__(self, size_frames: int) -> None:
+        self._frames: deque[Frame] = deque(maxlen=size_frames)
+        self._changed = threading.Condition()
+        self._closed = True
+        self.dropped = 0
+
+    def open(self) -> None:
+        with self._changed:
+            self._frames.clear()
+            self._closed = False
+
+    def close(self) -> None:
+        """Let the worker go; what is left is not heard."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+
+    def put(self, frame: Frame) -> None:
+        with self._changed:
+            if self._closed:
+                return
+            self.dropped += len(self._frames) == self._frames.maxlen
+            self._frames.append(frame)
+            self._changed.notify()
+
+    def take(self) -> Frame | None:
+        """Wait for the next frame; None when closed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._frames or self._closed)
+            return None if self._closed else self._frames.popleft()

@@ -1,0 +1,152 @@
+"""Frames in, news out: what the worker thread of the wake room does with each frame.
+
+No thread and no clock of its own (but to time the hops): everything is counted in samples.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from device.audio.frames import MICROPHONE_RATE_HZ, Frame
+from device.errors import WakeModelError
+from device.ports import Detection, SpeechChanged, WakeNews
+from device.wake.endpointing import Edge, Endpointing
+from device.wake.gate import WakeGate
+from device.wake.catalogue import word_name
+from device.wake.networks import SPEECH_SAMPLES, SpeechNetwork
+from device.wake.scoring import WakeScorer
+
+_SPEECH_WARM_UP_FRAMES = 25
+"""Half a second heard before makes the speech network sure from the first syllable on; one that
+starts cold needs 130 ms more, which is half a "no"."""
+_TIMED_HOPS = 256
+"""The last 20 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A wake word to listen for."""
+
+    model: str
+    """A bundled name, or the absolute path of an .onnx file."""
+    threshold: float = 0.5
+    """0..1: the score that counts."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in events."""
+        return word_name(self.model)
+
+
+@dataclass(frozen=True, slots=True)
+class WakeScores:
+    """How the wake room is doing, for status."""
+
+    last: Mapping[str, float]
+    """The newest score of each word, 0..1."""
+    hop_ms_p50: float
+    hop_ms_max: float
+    """How long a hop's inference took, over the last 20 s; the budget is 80 ms."""
+
+
+class Hearing:
+    """Wake words, and speech while asked to. Used from one thread, except for ``scores``."""
+
+    def __init__(
+        self, words: Sequence[Word], patience: int, refractory_s: float, silence_ms: int
+    ) -> None:
+        """Load the networks, which takes a while. Raises WakeModelError."""
+        thresholds = {word.name: word.threshold for word in words}
+        if len(thresholds) < len(words):
+            raise WakeModelError(
+                f"two wake words have one name: {', '.join(w.name for w in words)}; "
+                "rename the file of one"
+            )
+        self._scorer = WakeScorer([word.model for word in words])
+        self._gate = WakeGate(thresholds, patience, round(refractory_s * MICROPHONE_RATE_HZ))
+        self._speech = SpeechNetwork()
+        self._endpointing = Endpointing(silence_ms, MICROPHONE_RATE_HZ)
+        self._tracking = False
+        self._heard: deque[NDArray[np.int16]] = deque(maxlen=_SPEECH_WARM_UP_FRAMES)
+        self._unjudged = np.zeros(0, np.int16)
+        self._next_sample: int | None = None
+        self._last: Mapping[str, float] = dict.fromkeys(thresholds, 0.0)
+        self._took_ms = np.zeros(_TIMED_HOPS)
+        self.hops = 0
+        self.gaps = 0
+
+    @property
+    def scores(self) -> WakeScores:
+        """As of the last hop. From any thread."""
+        took_ms = self._took_ms[: min(self.hops, _TIMED_HOPS)]
+        if not took_ms.size:
+            return WakeScores(self._last, 0.0, 0.0)
+        return WakeScores(self._last, float(np.median(took_ms)), float(took_ms.max()))
+
+    def hear(self, frame: Frame, track_speech: bool) -> Iterator[WakeNews]:
+        """Take a frame; yield what became certain with it."""
+        if frame.first_sample != self._next_sample:
+            yield from self._begin_afresh(frame)
+        self._next_sample = frame.end_sample
+        samples = np.frombuffer(frame.pcm, "<i2")
+        if track_speech != self._tracking:
+            self._switch_tracking(track_speech, frame.first_sample)
+        yield from self._listen_for_words(samples, frame)
+        if self._tracking:
+            yield from self._listen_for_speech(samples, frame)
+        self._heard.append(samples)
+
+    def _begin_afresh(self, frame: Frame) -> Iterator[WakeNews]:
+        """Nothing of before the gap may be joined to what comes after it."""
+        if self._next_sample is not None:
+            self.gaps += 1
+            if ended := self._endpointing.cut(self._next_sample):
+                yield _speech_changed(ended, frame)
+        self._scorer.reset()
+        self._gate.reset()
+        self._speech.reset()
+        self._heard.clear()
+        self._unjudged = self._unjudged[:0]
+
+    def _listen_for_words(self, samples: NDArray[np.int16], frame: Frame) -> Iterator[WakeNews]:
+        began = time.perf_counter()
+        for scores in self._scorer.feed(samples):
+            self._took_ms[self.hops % _TIMED_HOPS] = (time.perf_counter() - began) * 1000.0
+            self.hops += 1
+            self._last = scores
+            # A hop is four frames and begins with one, so it ends with one.
+            if hit := self._gate.judge(scores, frame.end_sample):
+                yield Detection(hit.word, hit.score, hit.end_sample, frame.captured_at)
+
+    def _switch_tracking(self, on: bool, first_sample: int) -> None:
+        self._tracking = on
+        self._endpointing.cut(first_sample)
+        self._unjudged = self._unjudged[:0]
+        if on:
+            self._speech.reset()
+            heard = np.concatenate([self._unjudged, *self._heard])
+            whole = heard[heard.size % SPEECH_SAMPLES :].reshape(-1, SPEECH_SAMPLES)
+            for before in whole:
+                self._speech.probability(before)
+
+    def _listen_for_speech(self, samples: NDArray[np.int16], frame: Frame) -> Iterator[WakeNews]:
+        self._unjudged = np.concatenate([self._unjudged, samples])
+        while self._unjudged.size >= SPEECH_SAMPLES:
+            first_sample = frame.end_sample - self._unjudged.size
+            probability = self._speech.probability(self._unjudged[:SPEECH_SAMPLES])
+            self._unjudged = self._unjudged[SPEECH_SAMPLES:]
+            end_sample = first_sample + SPEECH_SAMPLES
+            if edge := self._endpointing.judge(probability, first_sample, end_sample):
+                yield _speech_changed(edge, frame)
+
+
+def _speech_changed(edge: Edge, frame: Frame) -> SpeechChanged:
+    """``edge`` as news, with the time at which it happened: before ``frame`` was captured."""
+    ago_s = (frame.end_sample - edge.sample) / MICROPHONE_RATE_HZ
+    return SpeechChanged(edge.speaking, edge.sample, frame.captured_at - ago_s)

@@ -1,0 +1,94 @@
+"""Samples in, one score per wake word and 80 ms hop out.
+
+A hop's samples give 8 mel frames, the last 76 mel frames an embedding, the last embeddings (16 for
+most words) a score. Each is computed once, when the sample that completes it arrives.
+
+After a start or a gap there is no past. openWakeWord fills it with random noise, whose scores wake
+speakers for no reason. Here the past is digital silence and nothing scores until the silence has
+almost left the classifier's view: see ``WARM_UP_HOPS``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from device.wake.networks import (
+    EMBEDDING_SIZE,
+    HISTORY_SAMPLES,
+    HOP_FRAMES,
+    HOP_SAMPLES,
+    WINDOW_FRAMES,
+    Classifier,
+    Embedding,
+    Floats,
+    Melspectrogram,
+)
+
+WARM_UP_HOPS = 4
+"""How many hops more than the classifier's embeddings pass before its first score.
+
+See tests/wake/test_scoring.py
+"""
+
+Scores = Mapping[str, float]
+
+
+class WakeScorer:
+    """Streams samples through the networks. Not thread-safe."""
+
+    def __init__(self, models: Sequence[str]) -> None:
+        """Load the networks: a tenth of a second on a PC, about one on a small Raspberry Pi.
+
+        ``models`` are bundled names or absolute paths. Raises WakeModelError.
+        """
+        self._classifiers = [Classifier(model) for model in models]
+        self._melspectrogram = Melspectrogram()
+        self._embedding = Embedding()
+        self._samples = np.zeros((1, HISTORY_SAMPLES + HOP_SAMPLES), np.float32)
+        most = max((c.embeddings for c in self._classifiers), default=1)
+        self._embeddings = np.zeros((1, most, EMBEDDING_SIZE), np.float32)
+        self._silence = self._hear_silence()
+        self._silent_states = self._embedding.states()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all that was heard, as after a gap; costs no inference."""
+        self._embedding.restore(self._silent_states)
+        self._embeddings[:] = self._silence
+        self._samples[:] = 0.0
+        self._filled = HISTORY_SAMPLES
+        self._hops = 0
+
+    def feed(self, samples: NDArray[np.int16]) -> Iterator[Scores]:
+        """Take any number of samples; yield the scores (0..1) of each hop they complete."""
+        room = self._samples[0]
+        while len(samples):
+            taken, samples = np.split(samples, [room.size - self._filled])
+            room[self._filled : self._filled + taken.size] = taken
+            self._filled += taken.size
+            if self._filled == room.size:
+                yield self._hop()
+
+    def _hop(self) -> Scores:
+        embedding = self._embedding.embed(self._melspectrogram.frames(self._samples))
+        self._samples[0, :HISTORY_SAMPLES] = self._samples[0, -HISTORY_SAMPLES:]
+        self._filled = HISTORY_SAMPLES
+        self._embeddings[0, :-1] = self._embeddings[0, 1:]
+        self._embeddings[0, -1] = embedding
+        self._hops += 1
+        return {classifier.name: self._score(classifier) for classifier in self._classifiers}
+
+    def _score(self, classifier: Classifier) -> float:
+        if self._hops < classifier.embeddings + WARM_UP_HOPS:
+            return 0.0
+        return classifier.score(self._embeddings[:, -classifier.embeddings :])
+
+    def _hear_silence(self) -> Floats:
+        """The embedding of digital silence, leaving the network as if it had heard nothing else."""
+        frames = self._melspectrogram.frames(self._samples)
+        for _ in range(WINDOW_FRAMES // HOP_FRAMES):
+            self._embedding.embed(frames)
+        return self._embedding.embed(frames)

@@ -1,0 +1,180 @@
+"""Choosing a sound device by name."""
+
+from __future__ import annotations
+
+import pytest
+
+from device.audio.devices import (
+    Device,
+    Layout,
+    choose,
+    choose_channel,
+    explain,
+    input_layouts,
+    output_layouts,
+)
+from device.errors import AudioDeviceError, DeviceTrouble
+
+
+def device(
+    name: str, inputs: int = 2, outputs: int = 2, *, index: int = 0, default: bool = False
+) -> Device:
+    return Device(name, index, inputs, outputs, 44_100, "ALSA", default, default)
+
+
+HEADPHONES = device("bcm2835 Headphones: - (hw:0,0)", 0, 8)
+HAT = device("seeed2micvoicec: bcm2835-i2s-wm8960-hifi wm8960-hifi-0 (hw:1,0)", index=1)
+XVF3800 = device("reSpeaker XVF3800 4-Mic Array: USB Audio (hw:2,0)", index=2)
+PLUGGED = device("ReSpeaker Lite: USB Audio (plughw:3,0)", index=3)
+SYSDEFAULT = device("sysdefault", 128, 128, index=4)
+DEFAULT = device("default", 32, 32, index=5, default=True)
+
+
+def test_auto_prefers_the_respeakers_in_their_order_whatever_the_system_s_default_is() -> None:
+    """The XVF3800 with echo cancellation goes before a HAT, and both before `default`."""
+    everything = [HEADPHONES, DEFAULT, HAT, XVF3800]
+    assert choose(everything, "auto", "input").device == XVF3800
+    assert choose(everything, "auto", "output").device == XVF3800
+    assert choose([DEFAULT, HAT], "auto", "input").device == HAT
+    assert choose([DEFAULT, PLUGGED], "auto", "input").device == PLUGGED
+
+
+def test_auto_does_not_take_a_plugin_for_a_respeaker() -> None:
+    """A name from asound.conf says nothing about the card behind it."""
+    plugin = device("respeaker", index=9)
+    assert choose([plugin, DEFAULT], "auto", "input").device == DEFAULT
+
+
+def test_auto_falls_back_to_the_default_and_then_to_the_first_usable_device() -> None:
+    """A machine without a ReSpeaker has a microphone too."""
+    assert choose([SYSDEFAULT, DEFAULT], "auto", "input").device == DEFAULT
+    found = choose([HEADPHONES, SYSDEFAULT], "auto", "input")
+    assert found.device == SYSDEFAULT
+    assert "first" in found.why
+
+
+def test_a_part_of_the_name_is_enough_and_case_does_not_count() -> None:
+    """Nobody types a whole ALSA name."""
+    everything = [DEFAULT, HAT, XVF3800]
+    assert choose(everything, "SEEED", "input").device == HAT
+    assert choose(everything, "hw:2,0", "output").device == XVF3800
+
+
+def test_the_exact_name_and_then_a_card_go_before_other_names_that_contain_it() -> None:
+    """`default` is not `sysdefault`, and a card is not a plugin named after it."""
+    assert choose([SYSDEFAULT, DEFAULT], "default", "input").device == DEFAULT
+    plugin = device("plug_seeed", index=7)
+    assert choose([plugin, HAT], "seeed", "input").device == HAT
+
+
+def test_a_device_without_the_direction_is_never_taken() -> None:
+    """Headphones are no microphone, though the name fits."""
+    with pytest.raises(AudioDeviceError, match="no input device contains 'bcm'"):
+        choose([HEADPHONES, HAT], "bcm", "input")
+
+
+def test_the_error_names_what_was_asked_for_and_what_there_is() -> None:
+    """The owner can correct the YAML from the message alone."""
+    with pytest.raises(AudioDeviceError) as caught:
+        choose([DEFAULT, HAT], "xvf", "input")
+    assert caught.value.trouble is DeviceTrouble.MISSING
+    assert str(caught.value) == (f"no input device contains 'xvf'; found: 'default', '{HAT.name}'")
+
+
+@pytest.mark.parametrize(("wanted", "said"), [("auto", "found: is"), ("usb", "(asked for 'usb')")])
+def test_the_error_says_when_there_is_no_device_at_all(wanted: str, said: str) -> None:
+    """An empty list of found devices would only confuse."""
+    with pytest.raises(AudioDeviceError) as caught:
+        choose([HEADPHONES], wanted, "input")
+    assert said in str(caught.value)
+    assert caught.value.trouble is DeviceTrouble.MISSING
+
+
+def test_every_device_is_explained() -> None:
+    """`parley devices` says of each what it would be and why, or why not."""
+    verdicts = explain([HEADPHONES, HAT, DEFAULT], "auto", "headphones")
+    headphones, hat, default = verdicts
+    assert (headphones.microphone, headphones.loudspeaker) == (False, True)
+    assert headphones.why == "no input; loudspeaker: its name contains 'headphones'"
+    assert (hat.microphone, hat.loudspeaker) == (True, False)
+    assert "a ReSpeaker by its name ('seeed2mic')" in hat.why
+    assert f"not the loudspeaker: '{HEADPHONES.name}' goes first" in hat.why
+    assert (default.microphone, default.loudspeaker) == (False, False)
+
+
+def test_a_name_that_fits_nothing_is_explained_too() -> None:
+    """The list still comes, though opening would fail."""
+    (verdict,) = explain([HAT], "usb", "auto")
+    assert not verdict.microphone
+    assert "its name does not contain what was asked for" in verdict.why
+
+
+@pytest.mark.parametrize(
+    ("setting", "board", "channels", "taken"),
+    [
+        ("auto", None, 2, 0),
+        ("auto", 1, 2, 1),
+        ("auto", 5, 1, 0),
+        (3, 0, 6, 3),
+        (0, 1, 2, 0),
+    ],
+)
+def test_the_channel_is_the_setting_or_the_board_s_or_the_first(
+    setting: int, board: int | None, channels: int, taken: int
+) -> None:
+    """A board's best channel is only good where the firmware has it."""
+    assert choose_channel(setting, board, channels) == taken  # type: ignore[arg-type]
+
+
+def test_a_channel_that_is_not_there_is_refused() -> None:
+    """Listening to another one than asked for would be worse."""
+    with pytest.raises(AudioDeviceError, match="no channel 2: the device has 2") as caught:
+        choose_channel(2, None, 2)
+    assert caught.value.trouble is DeviceTrouble.REFUSED
+
+
+def test_a_microphone_is_asked_for_16_khz_and_all_its_channels_first() -> None:
+    """Untouched samples where the card can; its own rate and 32 bit where it cannot."""
+    array = Device("seeed-4mic-voicecard: - (hw:1,0)", 0, 4, 0, 48_000, "ALSA")
+    layouts = input_layouts(array, 1)
+    assert layouts[:4] == [
+        Layout(16_000, 4, 2),
+        Layout(16_000, 4, 4),
+        Layout(48_000, 4, 2),
+        Layout(48_000, 4, 4),
+    ]
+    assert {layout.channels for layout in layouts} == {4}
+
+
+def test_a_mono_microphone_is_opened_as_mono() -> None:
+    """Nothing to pick."""
+    mono = Device("USB PnP: USB Audio (hw:1,0)", 0, 1, 0, 44_100, "ALSA")
+    assert input_layouts(mono, 0)[0] == Layout(16_000, 1, 2)
+
+
+def test_a_server_is_asked_for_no_more_channels_than_needed_but_never_for_one() -> None:
+    """It claims 32, and of one it makes the mean of those it has."""
+    assert input_layouts(DEFAULT, 0)[0] == Layout(16_000, 2, 2)
+    assert input_layouts(DEFAULT, 4)[0] == Layout(16_000, 5, 2)
+    assert Layout(16_000, 1, 2) in input_layouts(DEFAULT, 0)
+
+
+@pytest.mark.parametrize(
+    ("rate_hz", "name", "first", "second"),
+    [
+        (44_100, "default", Layout(48_000, 1, 2), Layout(48_000, 2, 2)),
+        (16_000, "Array: USB Audio (hw:1,0)", Layout(16_000, 1, 2), Layout(16_000, 8, 2)),
+        (24_000, "odd (hw:1,0)", Layout(24_000, 1, 2), Layout(24_000, 8, 2)),
+    ],
+)
+def test_a_loudspeaker_is_asked_for_its_own_rate_and_for_mono_first(
+    rate_hz: int, name: str, first: Layout, second: Layout
+) -> None:
+    """44.1 kHz is only what PortAudio says of every flexible device; 48 kHz is what they run at."""
+    layouts = output_layouts(Device(name, 0, 0, 8, rate_hz, "ALSA"))
+    assert layouts[:2] == [first, second]
+
+
+def test_a_layout_reads_well_in_a_message() -> None:
+    """It stands in the message when a device refuses it."""
+    assert str(Layout(16_000, 2, 4)) == "16000 hz, 2 channels, 32 bit"

@@ -1,0 +1,213 @@
+"""Which LEDs a board and a configuration mean; one LED on pins; switching off from outside."""
+
+from __future__ import annotations
+
+import io
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from device.board.leds import (
+    Apa102Lights,
+    GpioLights,
+    NoLights,
+    TerminalLights,
+    make_lights,
+    switch_off,
+)
+from device.board.lights import FRAME_S, WHITE, Pattern, is_static, render, scale
+from device.board.profiles import NONE, profile_named
+from device.errors import BoardError
+from device.ports import Lights
+
+PINS = (23, 24, 25)
+
+
+def made(driver: str, board: str, gpio_pins: tuple[int, int, int] | None = PINS) -> Lights:
+    return make_lights(
+        driver, profile_named(board), brightness=40, gpio_pins=gpio_pins, stream=io.StringIO()
+    )
+
+
+@pytest.mark.parametrize(
+    ("driver", "board", "kind", "count"),
+    [
+        ("auto", "2mic-hat", Apa102Lights, 3),
+        ("auto", "4mic-hat", Apa102Lights, 12),
+        ("auto", "6mic-circular", Apa102Lights, 12),
+        ("auto", "4mic-linear", NoLights, 0),
+        ("auto", "usb-array", NoLights, 0),
+        ("auto", "xvf3800", NoLights, 0),
+        ("auto", "none", NoLights, 0),
+        ("none", "2mic-hat", NoLights, 0),
+        ("apa102", "none", Apa102Lights, 3),
+        ("apa102", "usb-array", Apa102Lights, 3),
+        ("gpio", "none", GpioLights, 1),
+        ("terminal", "2mic-hat", TerminalLights, 3),
+        ("terminal", "none", TerminalLights, 12),
+    ],
+)
+def test_the_driver_follows_from_setting_and_board(
+    driver: str, board: str, kind: type, count: int
+) -> None:
+    """`auto` takes what the board has and this version can set."""
+    lights = made(driver, board)
+    assert type(lights) is kind
+    assert lights.count == count
+
+
+@pytest.mark.parametrize("driver", ["none", "apa102", "gpio", "terminal"])
+def test_brightness_can_change_while_the_lights_are_open(driver: str, pins: Any) -> None:
+    """A changed configuration need not close them; every driver takes it."""
+    lights: Any = made(driver, "2mic-hat")
+    lights.open()
+    lights.brightness = 70
+    lights.show([WHITE] * lights.count)
+    lights.close()
+
+
+@pytest.mark.parametrize("driver", ["xvf3000", "xvf3800"])
+def test_a_ring_that_cannot_be_set_is_told(driver: str) -> None:
+    """Asked for by name it is an error that says what works; nobody wonders about a dark ring."""
+    with pytest.raises(BoardError, match=f"lights.driver '{driver}'.*goes on without.*apa102"):
+        made(driver, "xvf3800")
+
+
+def test_an_led_needs_three_free_pins() -> None:
+    """Pins that are missing, or that the board's sound needs, are refused before being claimed."""
+    with pytest.raises(BoardError, match=r"lights\.pins does not name three pins"):
+        made("gpio", "none", None)
+    with pytest.raises(BoardError, match=r"GPIO25 cannot|GPIO19 cannot be an LED.*lights\.pins"):
+        made("gpio", "2mic-hat", (23, 24, 19))
+
+
+def test_a_speaker_without_leds_takes_no_notice() -> None:
+    """All of it works and does nothing."""
+    lights = NoLights()
+    lights.open()
+    lights.show([])
+    lights.close()
+
+
+def levels(factory: Any) -> list[float]:
+    return [float(factory.pin(pin).state) for pin in PINS]
+
+
+def test_an_led_on_pins_that_can_be_dimmed(pwm_pins: Any) -> None:
+    """Duty cycles follow colour, brightness and gamma; dark at the start and at the end."""
+    lights = GpioLights(PINS, brightness=50)
+    lights.open()
+    assert levels(pwm_pins) == [0.0, 0.0, 0.0]
+    lights.show([(255, 128, 0)])
+    ((red, green, blue),) = scale([(255, 128, 0)], 50)
+    assert levels(pwm_pins) == pytest.approx([red / 255, green / 255, blue / 255])
+    pwm_pins.pin(23).clear_states()
+    lights.show([(255, 128, 0)])
+    assert len(pwm_pins.pin(23).states) == 1
+    lights.brightness = 100
+    lights.show([(255, 128, 0)])
+    assert levels(pwm_pins)[0] == 1.0
+    lights.close()
+    lights.close()
+    assert levels(pwm_pins) == [0.0, 0.0, 0.0]
+    with pytest.raises(BoardError, match="not open"):
+        lights.show([WHITE])
+
+
+def test_an_led_on_pins_that_cannot_be_dimmed_shows_the_nearest_colour(pins: Any) -> None:
+    """On or off: the strong parts of a colour that is plainly lit."""
+    lights = GpioLights(PINS)
+    lights.open()
+    seen = {}
+    for pattern in (Pattern.IDLE, Pattern.MUTED, Pattern.LISTENING, Pattern.THINKING):
+        lights.show(render(pattern, 0.0, 1))
+        seen[pattern] = levels(pins)
+    assert seen == {
+        Pattern.IDLE: [0, 0, 0],
+        Pattern.MUTED: [1, 0, 0],
+        Pattern.LISTENING: [0, 0, 1],
+        Pattern.THINKING: [1, 0, 1],
+    }
+    lights.close()
+    assert levels(pins) == [0, 0, 0]
+
+
+def test_an_led_that_is_on_or_off_keeps_every_rhythm_apart(pins: Any) -> None:
+    """The share of time it is on, and the changes in 18 s, differ from pattern to pattern."""
+    lights = GpioLights(PINS)
+    lights.open()
+    rhythms = {}
+    for pattern in Pattern:
+        if not is_static(pattern):
+            seen = []
+            for step in range(360):
+                lights.show(render(pattern, step * FRAME_S, 1))
+                seen.append(any(levels(pins)))
+            changes = sum(one != two for one, two in itertools.pairwise(seen))
+            rhythms[pattern] = changes
+            assert 0.1 < sum(seen) / len(seen) < 0.9
+    lights.close()
+    in_order = sorted(rhythms.values())
+    assert in_order[0] >= 10
+    assert all(more - less >= 5 for less, more in itertools.pairwise(in_order))
+
+
+def test_brightness_nought_keeps_an_undimmable_led_dark(pins: Any) -> None:
+    """Nothing is something an on-off LED can do."""
+    lights = GpioLights(PINS, brightness=0)
+    lights.open()
+    lights.show([WHITE])
+    assert levels(pins) == [0, 0, 0]
+    lights.close()
+
+
+def test_a_pin_that_is_taken_is_told_and_the_next_try_works(pins: Any) -> None:
+    """The error names the pins; nothing stays claimed by the failure."""
+    other = GpioLights((25, 8, 7))
+    other.open()
+    mine = GpioLights(PINS)
+    for _ in range(2):
+        with pytest.raises(
+            BoardError, match=r"cannot use GPIO23, GPIO24, GPIO25 for the LED: .*in use"
+        ):
+            mine.open()
+    mine.close()
+    other.close()
+    mine.open()
+    mine.close()
+
+
+def test_a_pin_that_does_not_exist_is_told(pins: Any) -> None:
+    """As gpiozero says it."""
+    with pytest.raises(BoardError, match="cannot use GPIO99"):
+        GpioLights((99, 24, 25)).open()
+
+
+def test_switching_off_darkens_what_a_dead_process_left(
+    chain: Callable[..., Any], pins: Any
+) -> None:
+    """One dark frame under power, and everything let go."""
+    recorded = chain(watched=5)
+    switch_off(profile_named("4mic-hat"))
+    assert recorded.frames
+    assert all(
+        set(frame[5:52:4] + frame[6:52:4] + frame[7:52:4]) == {0} for frame in recorded.frames
+    )
+    assert recorded.supply == [True] * len(recorded.frames)
+    assert pins.pin(5).function == "input"
+
+
+def test_switching_off_an_led_on_pins(pwm_pins: Any) -> None:
+    """Its pins are driven low, then let go."""
+    switch_off(NONE, driver="gpio", gpio_pins=PINS)
+    assert levels(pwm_pins) == [0.0, 0.0, 0.0]
+    assert pwm_pins.pin(23).function == "input"
+
+
+@pytest.mark.parametrize("driver", ["none", "terminal", "xvf3000", "xvf3800"])
+def test_switching_off_needs_no_pins_where_there_is_nothing_to_darken(driver: str) -> None:
+    """ExecStopPost must not fail on a machine without GPIO."""
+    switch_off(profile_named("4mic-hat"), driver=driver)
+    switch_off(profile_named("usb-array"))

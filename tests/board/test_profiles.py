@@ -1,0 +1,115 @@
+"""Facts about boards, and how a board is found."""
+
+from __future__ import annotations
+
+import pytest
+
+from device.board.profiles import (
+    NONE,
+    PROFILES,
+    LedDriver,
+    choose,
+    known_name_parts,
+    names,
+    profile_for,
+    profile_named,
+)
+from device.errors import BoardError
+
+
+@pytest.mark.parametrize(
+    ("device_name", "board"),
+    [
+        ("seeed-2mic-voicecard: - (hw:1,0)", "2mic-hat"),
+        ("seeed-2mic-voicecard: bcm2835-i2s-wm8960-hifi wm8960-hifi-0 (hw:3,0)", "2mic-hat"),
+        (
+            "seeed2micvoicec: 1f000a4000.i2s-tlv320aic3x-hifi tlv320aic3x-hifi-0 (hw:2,0)",
+            "2mic-hat",
+        ),
+        ("wm8960-soundcard: bcm2835-i2s-wm8960-hifi wm8960-hifi-0 (hw:0,0)", "2mic-hat"),
+        ("seeed-4mic-voicecard: - (hw:1,0)", "4mic-hat"),
+        ("seeed4micvoicec", "4mic-hat"),
+        ("seeed-8mic-voicecard: - (plughw:1,0)", "6mic-circular"),
+        ("ReSpeaker 4 Mic Array (UAC1.0): USB Audio (hw:1,0)", "usb-array"),
+        ("alsa_input.usb-SEEED_ReSpeaker_4_Mic_Array__UAC1.0_-00.analog", "usb-array"),
+        ("ReSpeaker Lite: USB Audio (hw:2,0)", "lite"),
+        ("reSpeaker XVF3800 4-Mic Array: USB Audio (hw:2,0)", "xvf3800"),
+        ("reSpeaker XVF3800 Flex: USB Audio (hw:2,0)", "flex"),
+        ("USB PnP Sound Device: Audio (hw:1,0)", "none"),
+        ("default", "none"),
+        ("reSpeaker Something New: USB Audio (hw:1,0)", "none"),
+    ],
+)
+def test_a_board_is_told_by_its_sound_device(device_name: str, board: str) -> None:
+    """The names are those PortAudio, ALSA and PulseAudio are known to give."""
+    assert profile_for(device_name).name == board
+
+
+@pytest.mark.parametrize(
+    ("board", "channel", "cancels", "leds", "driver", "power", "button"),
+    [
+        ("2mic-hat", 0, False, 3, LedDriver.APA102, None, 17),
+        ("4mic-hat", 0, False, 12, LedDriver.APA102, 5, None),
+        ("4mic-linear", 0, False, 0, LedDriver.NONE, None, 26),
+        ("6mic-circular", 0, False, 12, LedDriver.APA102, 5, 26),
+        ("usb-array", 0, True, 12, LedDriver.XVF3000, None, None),
+        ("lite", 0, True, 0, LedDriver.NONE, None, None),
+        ("xvf3800", 1, True, 12, LedDriver.XVF3800, None, None),
+        ("flex", 1, True, 0, LedDriver.NONE, None, None),
+        ("none", 0, False, 0, LedDriver.NONE, None, None),
+    ],
+)
+def test_the_facts_of_each_board(  # noqa: PLR0917
+    board: str,
+    channel: int,
+    cancels: bool,
+    leds: int,
+    driver: LedDriver,
+    power: int | None,
+    button: int | None,
+) -> None:
+    """One wrong pin mutes a speaker or lights nothing, so the table is written down twice."""
+    profile = profile_named(board)
+    assert (profile.channel, profile.echo_cancellation) == (channel, cancels)
+    assert (profile.led_count, profile.led_driver) == (leds, driver)
+    assert (profile.led_power_pin, profile.button_pin) == (power, button)
+    assert (profile.spi_port, profile.spi_device) == (0, 1)
+
+
+def test_no_board_uses_a_pin_its_own_sound_needs() -> None:
+    """GPIO17 is the button of one board and the amplifier's switch of another."""
+    for profile in PROFILES:
+        assert not {profile.led_power_pin, profile.button_pin} & set(profile.taken_pins)
+    assert 17 in profile_named("6mic-circular").taken_pins
+    assert 17 in profile_named("4mic-linear").taken_pins
+
+
+def test_names_are_unique_and_fit_the_configuration() -> None:
+    """What `board:` takes is a short lower-case name, and `auto` is no board."""
+    assert len(set(names())) == len(PROFILES) == len(names())
+    assert "auto" not in names()
+    assert all(name == name.lower() and " " not in name for name in names())
+
+
+def test_a_mistyped_board_is_told_with_the_nearest_name() -> None:
+    """An owner should not have to look names up."""
+    with pytest.raises(BoardError, match=r"'2-mic-hat', did you mean '2mic-hat'\?.*6mic-circular"):
+        profile_named("2-mic-hat")
+    with pytest.raises(BoardError, match=r"no board is called 'kitchen'; known: auto, 2mic-hat"):
+        profile_named("kitchen")
+
+
+def test_a_named_board_outranks_what_was_found() -> None:
+    """`board:` decides; `auto` goes by the microphone, and knows nothing without one."""
+    array = "ReSpeaker 4 Mic Array (UAC1.0): USB Audio (hw:1,0)"
+    assert choose("4mic-linear", array).name == "4mic-linear"
+    assert choose("auto", array).name == "usb-array"
+    assert choose("auto", None) is NONE
+
+
+def test_every_way_to_know_a_board_makes_its_microphone_preferred() -> None:
+    """An array whose exact model is unknown is still better than the webcam."""
+    parts = known_name_parts()
+    assert parts[-1] == "respeaker"
+    assert all(part in parts for profile in PROFILES for part in profile.name_parts)
+    assert parts.index("xvf3800 flex") < parts.index("xvf3800")

@@ -1,0 +1,119 @@
+"""`parley config`: what it prints, where, and its exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import pytest
+
+from device.cli import config as config_cli
+from device.config import Config, parse
+
+BAD = "audio:\n  volume: 300\n  duplex: ful\n"
+
+
+def run(*words: str) -> int:
+    """Run `parley config WORDS` as the command line would."""
+    parser = argparse.ArgumentParser("parley")
+    config_cli.add_parser(parser.add_subparsers(required=True))
+    args = parser.parse_args(["config", *words])
+    code: int = args.run(args)
+    return code
+
+
+@pytest.fixture(autouse=True)
+def default_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stand in for /etc/parley/config.yaml; not there yet."""
+    path = tmp_path / "default.yaml"
+    monkeypatch.setattr("device.config.DEFAULT_PATH", path)
+    monkeypatch.setattr("device.cli.config.DEFAULT_PATH", path)
+    return path
+
+
+@pytest.fixture
+def bad(tmp_path: Path) -> Path:
+    path = tmp_path / "bad.yaml"
+    path.write_text(BAD)
+    return path
+
+
+class TestCheck:
+    @pytest.mark.parametrize("words", [["{}"], ["--config", "{}"]])
+    def test_a_file_without_a_mistake_is_fine(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+    ) -> None:
+        """Said with its name, whichever way it was given."""
+        file = tmp_path / "good.yaml"
+        file.write_text("audio: {volume: 3}")
+        assert run("check", *[word.format(file) for word in words]) == 0
+        assert capsys.readouterr().out == f"{file}: fine\n"
+
+    def test_every_mistake_goes_to_stderr(
+        self, bad: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """One a line as editors and grep understand it, and the code for systemd."""
+        assert run("check", str(bad)) == 78
+        printed = capsys.readouterr()
+        assert printed.out == ""
+        assert printed.err.splitlines() == [
+            f"{bad}:2:11: audio.volume: 300 is not in 0..100: choose e.g. 60",
+            f"{bad}:3:11: audio.duplex: 'ful' is not one of auto, full, half: did you mean full?",
+            "2 mistakes",
+        ]
+
+    def test_a_missing_default_file_is_said(
+        self, default_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """The speaker works then, with the built-in defaults."""
+        assert run("check") == 0
+        assert "does not exist: the built-in defaults are in force" in capsys.readouterr().out
+        default_path.write_text("")
+        assert run("check") == 0
+        assert capsys.readouterr().out == f"{default_path}: fine\n"
+
+    def test_a_missing_file_that_was_named_is_a_mistake(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """A typing error in the path must not look like success."""
+        assert run("check", str(tmp_path / "none.yaml")) == 78
+        assert "none.yaml" in capsys.readouterr().err
+
+
+class TestShow:
+    def test_it_prints_what_is_in_force(
+        self, default_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """As YAML that reads back as the same, changes marked."""
+        default_path.write_text("audio: {volume: 3}")
+        assert run("show") == 0
+        shown = capsys.readouterr().out
+        assert "  volume: 3  # default: 60\n" in shown
+        assert parse(shown, "shown.yaml").audio.volume == 3
+
+    def test_a_mistake_is_a_mistake_here_too(
+        self, bad: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Nothing is shown as in force that is not."""
+        assert run("show", "--config", str(bad)) == 78
+        printed = capsys.readouterr()
+        assert printed.out == ""
+        assert "audio.volume" in printed.err
+
+
+class TestSchema:
+    def test_it_is_the_json_schema(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """For editors that check while one types."""
+        assert run("schema") == 0
+        described = json.loads(capsys.readouterr().out)
+        assert set(described["properties"]) == set(Config.model_fields)
+
+
+class TestUsage:
+    def test_a_command_is_needed(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """`parley config` alone is wrong usage, exit code 2."""
+        with pytest.raises(SystemExit) as caught:
+            run()
+        assert caught.value.code == 2
+        assert "COMMAND" in capsys.readouterr().err

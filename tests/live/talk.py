@@ -1,0 +1,194 @@
+"""A session talking to the stand-in server over TLS, and an ear for its news."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from device.live.session import LiveSession
+from device.live.setup import LiveSettings
+from device.ports import News, SessionClosed, SessionFailed, SessionOpened, Transcript
+from device.simulator.live_server import LiveServer
+from device.simulator.record import ConnectionRecord
+from device.simulator.script import Script, Send
+
+KEY = "AIzaSECRETsecret123"
+PATIENCE_S = 20.0
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Compression:
+    trigger_tokens: int = 25_600
+    target_tokens: int = 12_800
+
+
+@dataclass(frozen=True)
+class Settings:
+    model: str = "gemini-3.1-flash-live-preview"
+    fallback_models: tuple[str, ...] = ()
+    endpoint: str | None = None
+    api_version: str = "v1beta"
+    voice: str | None = None
+    language: str | None = None
+    system_instruction: str = "Be brief."
+    thinking_level: str = "minimal"
+    google_search: bool = False
+    resumption: bool = True
+    compression: Compression = field(default_factory=Compression)
+    connect_timeout_s: float = 10.0
+
+
+class Ear:
+    """Collects news and lets a test wait for them."""
+
+    def __init__(self) -> None:
+        self.news: list[News] = []
+        self._changed = asyncio.Event()
+
+    def post(self, news: News) -> None:
+        self.news.append(news)
+        self._changed.set()
+
+    def all(self, kind: type[T]) -> list[T]:
+        return [news for news in self.news if isinstance(news, kind)]
+
+    async def until(self, kind: type[T], count: int = 1) -> T:
+        """Wait for the ``count``-th news of a kind and return it."""
+        await self.when(lambda: len(self.all(kind)) >= count)
+        return self.all(kind)[count - 1]
+
+    async def when(self, condition: Callable[[], T]) -> T:
+        async with asyncio.timeout(PATIENCE_S):
+            while not (result := condition()):
+                self._changed.clear()
+                await self._changed.wait()
+        return result
+
+
+def frame(number: int) -> bytes:
+    """20 ms that differ from each other and are too quiet to be speech."""
+    return (number % 100).to_bytes(2, "little") * 320
+
+
+@dataclass
+class Talk:
+    """One session beside one server."""
+
+    server: LiveServer
+    session: LiveSession
+    ear: Ear
+    said: bytearray = field(default_factory=bytearray)
+    task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self.task = asyncio.create_task(self.session.run())
+
+    def speak(self, frames: int) -> None:
+        for _ in range(frames):
+            pcm = frame(len(self.said) // 640)
+            self.said += pcm
+            self.session.send_frame(pcm)
+
+    async def ended(self) -> SessionClosed | SessionFailed:
+        assert self.task is not None
+        async with asyncio.timeout(PATIENCE_S):
+            await self.task
+        ends = self.ear.all(SessionClosed) + self.ear.all(SessionFailed)
+        assert len(ends) == 1
+        assert self.ear.news[-1] is ends[0]
+        return ends[0]
+
+    async def failed(self) -> SessionFailed:
+        end = await self.ended()
+        assert isinstance(end, SessionFailed)
+        assert KEY not in repr(self.ear.news)
+        return end
+
+    async def close(self) -> SessionClosed:
+        await self.session.close("done")
+        end = await self.ended()
+        assert isinstance(end, SessionClosed)
+        return end
+
+    async def record(self, number: int = 1, *, closed: bool = True) -> ConnectionRecord:
+        """Return a connection's record, once it is closed."""
+
+        def found(server: LiveServer) -> ConnectionRecord | None:
+            if len(server.connections) < number:
+                return None
+            record = server.connections[number - 1]
+            return record if not closed or record.closed_at is not None else None
+
+        record = await self.server.wait_for(found, PATIENCE_S)
+        assert record is not None
+        return record
+
+    async def handle(self) -> str:
+        """Wait until the session has the newest handle of the newest connection."""
+        await self.ear.until(SessionOpened)
+        await self.server.wait_for(lambda server: server.connections[-1].handles_sent, PATIENCE_S)
+        seen = len(self.ear.all(Transcript))
+        await self.server.do(Send({"serverContent": {"outputTranscription": {"text": "mark"}}}))
+        await self.ear.until(Transcript, seen + 1)
+        assert self.session.handle is not None
+        return self.session.handle
+
+    async def heard(self) -> None:
+        """Wait until the server has all that was said."""
+        await self.server.wait_for(lambda server: len(server.audio) >= len(self.said), PATIENCE_S)
+
+
+def session_of(
+    settings: LiveSettings,
+    ear: Ear,
+    *,
+    key: str = KEY,
+    handle: str | None = None,
+    rotate_after_s: float = 540.0,
+) -> LiveSession:
+    return LiveSession(
+        settings,
+        key,
+        number=1,
+        turns=itertools.count(1),
+        post=ear.post,
+        handle=handle,
+        rotate_after_s=rotate_after_s,
+    )
+
+
+@asynccontextmanager
+async def talking(
+    directory: Path,
+    script: Script | None = None,
+    *,
+    start: bool = True,
+    rotate_after_s: float = 540.0,
+    handle: str | None = None,
+    **settings: object,
+) -> AsyncIterator[Talk]:
+    """Serve the script and run a session against it; whatever is left is closed at the end."""
+    ear = Ear()
+    async with LiveServer(script or Script(), directory=directory) as server:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("SSL_CERT_FILE", os.fspath(server.certificate))
+            chosen = Settings(**({"endpoint": server.url} | settings))  # type: ignore[arg-type]
+            session = session_of(chosen, ear, handle=handle, rotate_after_s=rotate_after_s)
+            talk = Talk(server, session, ear)
+            if start:
+                talk.start()
+            try:
+                yield talk
+            finally:
+                if talk.task is not None and not talk.task.done():
+                    talk.task.cancel()
+                    await asyncio.wait([talk.task])

@@ -1,0 +1,222 @@
+"""Content of server messages as news."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+from google.genai import types
+
+from device.live.downlink import Downlink
+from device.ports import (
+    GenerationComplete,
+    Interrupted,
+    News,
+    ReplyAudio,
+    Transcript,
+    TurnComplete,
+    Usage,
+)
+
+
+class Heard:
+    def __init__(self) -> None:
+        self.news: list[News] = []
+        self.down = Downlink(1, itertools.count(1), self.news.append)
+
+    def take(self, **content: Any) -> list[News]:
+        """Take one message and return only what it brought."""
+        before = len(self.news)
+        self.down.take(types.LiveServerContent.model_validate(content))
+        return self.news[before:]
+
+
+def audio(pcm: bytes = b"ab", **part: Any) -> dict[str, Any]:
+    blob = {"data": pcm, "mime_type": "audio/pcm;rate=24000"}
+    return {"parts": [{"inline_data": blob, **part}]}
+
+
+def kinds(news: list[News]) -> list[str]:
+    return [type(each).__name__ for each in news]
+
+
+@pytest.fixture
+def heard() -> Heard:
+    return Heard()
+
+
+def test_turns_are_numbered_by_their_first_output(heard: Heard) -> None:
+    """A number is taken when a turn begins and is never used twice."""
+    heard.take(model_turn=audio())
+    heard.take(model_turn=audio(), turn_complete=True)
+    heard.take(model_turn=audio())
+    assert [n.turn for n in heard.news if isinstance(n, ReplyAudio)] == [1, 1, 2]
+    assert [n.turn for n in heard.news if isinstance(n, TurnComplete)] == [1]
+    assert heard.down.busy
+
+
+def test_every_part_of_one_message_is_handled(heard: Heard) -> None:
+    """Live API: one event may hold audio, transcripts and the turn's end at once."""
+    parts = audio(b"ab")["parts"] + audio(b"cd")["parts"]
+    news = heard.take(
+        input_transcription={"text": "hi"},
+        model_turn={"parts": parts},
+        output_transcription={"text": "hello"},
+        generation_complete=True,
+        turn_complete=True,
+    )
+    assert [n.pcm for n in news if isinstance(n, ReplyAudio)] == [b"ab", b"cd"]
+    assert kinds(news)[-3:] == ["GenerationComplete", "Transcript", "TurnComplete"]
+
+
+def test_thoughts_are_not_spoken_but_open_the_turn(heard: Heard) -> None:
+    """A thinking model is busy, and what it thinks stays unheard."""
+    assert heard.take(model_turn=audio(thought=True)) == []
+    assert heard.take(model_turn={"parts": [{"text": "hm", "thought": True}]}) == []
+    assert heard.down.busy
+
+
+def test_parts_that_are_no_sound_are_skipped(heard: Heard) -> None:
+    """Text, empty blobs and pictures are not played."""
+    picture = {"inline_data": {"data": b"x", "mime_type": "image/png"}}
+    empty = {"inline_data": {"data": b"", "mime_type": "audio/pcm"}}
+    assert heard.take(model_turn={"parts": [{"text": "x"}, empty, picture]}) == []
+    assert heard.take(model_turn={"parts": None}) == []
+    bare = heard.take(model_turn={"parts": [{"inline_data": {"data": b"ab"}}]})
+    assert kinds(bare) == ["ReplyAudio"]
+
+
+def test_leftovers_of_an_interrupted_turn_keep_its_number(heard: Heard) -> None:
+    """What arrives between interrupted and turnComplete must not look like a new turn."""
+    heard.take(model_turn=audio())
+    heard.take(interrupted=True)
+    heard.take(model_turn=audio())
+    heard.take(turn_complete=True)
+    heard.take(model_turn=audio())
+    assert [n.turn for n in heard.news if isinstance(n, ReplyAudio)] == [1, 1, 2]
+    assert [n.turn for n in heard.news if isinstance(n, Interrupted)] == [1]
+    assert not any(isinstance(n, GenerationComplete) for n in heard.news)
+
+
+def test_interruption_counts_as_a_question(heard: Heard) -> None:
+    """Who interrupts will be answered, so it is not quiet then."""
+    heard.take(interrupted=True)
+    assert heard.down.asked_at is not None
+    heard.take(turn_complete=True)
+    assert heard.down.asked_at is not None
+    heard.take(model_turn=audio())
+    assert heard.down.asked_at is None
+
+
+def test_turn_without_any_output_is_ended_too(heard: Heard) -> None:
+    """A bare turnComplete takes a number of its own, so that who waits for it goes on."""
+    news = heard.take(turn_complete=True, turn_complete_reason="RESPONSE_REJECTED")
+    assert news == [TurnComplete(1, 1, news[0].time)]
+    assert not heard.down.busy
+
+
+def test_late_generation_complete_opens_nothing(heard: Heard) -> None:
+    """Outside a turn it says nothing to anyone."""
+    assert heard.take(generation_complete=True) == []
+    assert not heard.down.busy
+
+
+def test_words_of_the_user_belong_to_the_turn_that_answers_them(heard: Heard) -> None:
+    """Fragments come as they are; the whole follows when the model begins."""
+    heard.take(input_transcription={"text": "what's "})
+    heard.take(input_transcription={"text": "up "})
+    assert heard.down.asked_at is not None
+    heard.take(model_turn=audio())
+    said = [n for n in heard.news if isinstance(n, Transcript)]
+    assert [(n.text, n.final, n.turn) for n in said] == [
+        ("what's ", False, 1),
+        ("up ", False, 1),
+        ("what's up", True, 1),
+    ]
+    assert [n.turn for n in heard.news if isinstance(n, ReplyAudio)] == [1]
+
+
+def test_finished_concludes_once(heard: Heard) -> None:
+    """The server's own mark ends the text; the turn's end does not repeat it."""
+    heard.take(input_transcription={"text": "hello", "finished": True})
+    heard.take(input_transcription={"finished": True})
+    heard.take(model_turn=audio(), turn_complete=True)
+    finals = [n for n in heard.news if isinstance(n, Transcript) and n.final]
+    assert [(n.who, n.text) for n in finals] == [("user", "hello")]
+
+
+def test_transcript_that_comes_late_is_concluded_with_the_turn(heard: Heard) -> None:
+    """Live API: no order is guaranteed; each word is in exactly one final."""
+    heard.take(model_turn=audio())
+    heard.take(input_transcription={"text": "late words"})
+    assert heard.down.asked_at is None
+    heard.take(turn_complete=True)
+    finals = [n for n in heard.news if isinstance(n, Transcript) and n.final]
+    assert [(n.text, n.turn) for n in finals] == [("late words", 1)]
+
+
+def test_words_after_an_interruption_belong_to_the_next_turn(heard: Heard) -> None:
+    """The end of the interrupted turn does not cut the user's sentence in two."""
+    heard.take(model_turn=audio())
+    heard.take(output_transcription={"text": "Once upon"})
+    heard.take(interrupted=True)
+    heard.take(input_transcription={"text": "no, "})
+    heard.take(turn_complete=True)
+    heard.take(input_transcription={"text": "stop"})
+    heard.take(model_turn=audio())
+    finals = [n for n in heard.news if isinstance(n, Transcript) and n.final]
+    assert [(n.who, n.text, n.turn) for n in finals] == [
+        ("model", "Once upon", 1),
+        ("user", "no, stop", 2),
+    ]
+
+
+def test_new_turn_of_speech_concludes_the_old_one(heard: Heard) -> None:
+    """Words for the turn under way and words after its interruption are two texts."""
+    heard.take(model_turn=audio())
+    heard.take(input_transcription={"text": "one"})
+    heard.take(interrupted=True)
+    heard.take(input_transcription={"text": "two"})
+    finals = [n for n in heard.news if isinstance(n, Transcript) and n.final]
+    assert [(n.text, n.turn) for n in finals] == [("one", 1)]
+
+
+def test_model_transcript_before_its_audio_has_the_same_number(heard: Heard) -> None:
+    """Whichever comes first, text and sound of a turn agree."""
+    heard.take(output_transcription={"text": "Sunny."})
+    assert not heard.down.busy
+    heard.take(model_turn=audio(), turn_complete=True)
+    said = [n for n in heard.news if isinstance(n, Transcript)]
+    assert [(n.who, n.turn, n.final) for n in said] == [("model", 1, False), ("model", 1, True)]
+
+
+def test_last_usage_until_the_turns_end_is_the_bill(heard: Heard) -> None:
+    """Live API: the messages are not to be summed."""
+    heard.down.bill(types.UsageMetadata(prompt_token_count=1))
+    heard.down.bill(types.UsageMetadata(prompt_token_count=5))
+    heard.take(model_turn=audio(), turn_complete=True)
+    heard.take(model_turn=audio(), turn_complete=True)
+    bills = [n for n in heard.news if isinstance(n, Usage)]
+    assert [(n.turn, n.tokens["prompt"]) for n in bills] == [(1, 5)]
+
+
+def test_thinking_in_the_background_is_not_quiet(heard: Heard) -> None:
+    """Live API: extended thinking ends by interactionStatus, not by turnComplete."""
+    heard.take(model_turn=audio(), turn_complete=True, interaction_status="IN_PROGRESS")
+    assert heard.down.busy
+    heard.take(turn_complete=True, interaction_status="IDLE")
+    assert not heard.down.busy
+
+
+def test_giving_up_ends_the_turn_and_all_texts(heard: Heard) -> None:
+    """When the connection ends, nobody is left waiting for the rest."""
+    heard.take(model_turn=audio(), output_transcription={"text": "Once"})
+    heard.take(interrupted=True, input_transcription={"text": "hey"})
+    heard.take(input_transcription={"text": " you"})
+    before = len(heard.news)
+    heard.down.give_up()
+    assert kinds(heard.news[before:]) == ["Transcript", "TurnComplete", "Transcript"]
+    assert not heard.down.busy
+    heard.down.give_up()
+    assert kinds(heard.news[before:]) == ["Transcript", "TurnComplete", "Transcript"]

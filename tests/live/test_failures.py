@@ -1,0 +1,198 @@
+"""Every row of the failure table, found by the words and codes that people met."""
+
+from __future__ import annotations
+
+import pytest
+
+from device.live.failures import Remedy, diagnose
+from device.live.symptoms import Family, Place, Symptom
+from device.ports import FailureKind as Kind
+
+GO_AWAY = (
+    "Connection aborted because the client failed to close the connection after receiving a GoAway "
+    "signal once the session durat"
+)
+NO_MODEL = (
+    "models/gemini-9 is not found for API version v1beta, or is not supported for "
+    "bidiGenerateContent. Call"
+)
+QUOTA = "You exceeded your current quota, please check your plan and billing details. For more inf"
+INVALID = "Request contains an invalid argument."
+UNSUPPORTED = "Operation is not implemented, or supported, or enabled."
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "kind", "remedy"),
+    [
+        (1000, "The operation was cancelled.", Kind.SERVER, Remedy.RESUME),
+        (1000, "", Kind.SERVER, Remedy.RESUME),
+        (1001, "", Kind.SERVER, Remedy.RESUME),
+        (1006, "", Kind.NETWORK, Remedy.RESUME),
+        (1006, "keepalive ping timeout", Kind.NETWORK, Remedy.RESUME),
+        (1007, INVALID, Kind.SERVER, Remedy.FRESH),
+        (1007, "API key not valid. Please pass a valid API key.", Kind.KEY, Remedy.STOP),
+        (1007, "Cannot extract voices from a non-audio request", Kind.CONFIG, Remedy.STOP),
+        (
+            1007,
+            'Invalid JSON payload received. Unknown name "scheduling"',
+            Kind.CONFIG,
+            Remedy.STOP,
+        ),
+        (1008, GO_AWAY, Kind.SERVER, Remedy.RESUME),
+        (1008, NO_MODEL, Kind.MODEL, Remedy.NEXT_MODEL),
+        (1008, "Requested entity was not found.", Kind.SERVER, Remedy.FRESH),
+        (1008, UNSUPPORTED, Kind.SERVER, Remedy.FRESH),
+        (1008, "The operation was aborted", Kind.SERVER, Remedy.RESUME),
+        (1009, "", Kind.SERVER, Remedy.FRESH),
+        (1011, "Deadline expired before operation could complete.", Kind.SERVER, Remedy.RESUME),
+        (1011, "Internal error encountered.", Kind.SERVER, Remedy.RESUME),
+        (1011, "Internal error occurred.", Kind.SERVER, Remedy.RESUME),
+        (1011, "The service is currently unavailable.", Kind.SERVER, Remedy.WAIT),
+        (1011, "OVERLOADED_TOO_MANY_RETRIES_PER_REQUEST", Kind.SERVER, Remedy.WAIT),
+        (1011, QUOTA, Kind.QUOTA, Remedy.WAIT),
+        (1011, "RESOURCE_EXHAUSTED", Kind.QUOTA, Remedy.WAIT),
+        (1011, "Your prepayment credits are depleted", Kind.BILLING, Remedy.STOP),
+        (1011, "something new", Kind.SERVER, Remedy.RESUME),
+        (1013, "", Kind.SERVER, Remedy.WAIT),
+    ],
+)
+def test_close_of_an_open_connection(code: int, text: str, kind: Kind, remedy: Remedy) -> None:
+    """Live API: the close codes and reasons of an open session, the reason deciding first."""
+    found = diagnose(Symptom(Place.OPEN, Family.CLOSED, code, text))
+    assert (found.failure.kind, found.remedy) == (kind, remedy)
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "resuming", "kind", "remedy"),
+    [
+        (1000, "", False, Kind.CONFIG, Remedy.STOP),
+        (1006, "", False, Kind.NETWORK, Remedy.RESUME),
+        (1007, INVALID, False, Kind.CONFIG, Remedy.STOP),
+        (1007, INVALID, True, Kind.SERVER, Remedy.FRESH),
+        (1008, NO_MODEL, True, Kind.MODEL, Remedy.NEXT_MODEL),
+        (1008, "Requested entity was not found.", True, Kind.SERVER, Remedy.FRESH),
+        (1008, "Requested entity was not found.", False, Kind.MODEL, Remedy.NEXT_MODEL),
+        (1008, "Session has expired", True, Kind.SERVER, Remedy.FRESH),
+        (1008, UNSUPPORTED, False, Kind.CONFIG, Remedy.STOP),
+        (1008, "User location is not supported for the API use.", False, Kind.CONFIG, Remedy.STOP),
+        (1011, "Internal error encountered.", True, Kind.SERVER, Remedy.RESUME),
+    ],
+)
+def test_close_during_setup(
+    code: int, text: str, resuming: bool, kind: Kind, remedy: Remedy
+) -> None:
+    """What repeats with the same settings stops; what comes from a handle goes on without it."""
+    found = diagnose(Symptom(Place.SETUP, Family.CLOSED, code, text, resuming))
+    assert (found.failure.kind, found.remedy) == (kind, remedy)
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "kind", "remedy"),
+    [
+        (401, "", Kind.KEY, Remedy.STOP),
+        (403, "Method doesn't allow unregistered callers", Kind.KEY, Remedy.STOP),
+        (403, "Generative Language API has not been used in project 1", Kind.KEY, Remedy.STOP),
+        (400, "API key not valid. Please pass a valid API key.", Kind.KEY, Remedy.STOP),
+        (400, "", Kind.CONFIG, Remedy.STOP),
+        (404, "", Kind.CONFIG, Remedy.STOP),
+        (429, "", Kind.QUOTA, Remedy.WAIT),
+        (302, "", Kind.NETWORK, Remedy.WAIT),
+        (200, "", Kind.NETWORK, Remedy.WAIT),
+        (503, "", Kind.SERVER, Remedy.WAIT),
+    ],
+)
+def test_refused_upgrade(status: int, text: str, kind: Kind, remedy: Remedy) -> None:
+    """An HTTP answer instead of a WebSocket."""
+    found = diagnose(Symptom(Place.DIAL, Family.REFUSED, status, text))
+    assert (found.failure.kind, found.remedy) == (kind, remedy)
+
+
+@pytest.mark.parametrize(
+    ("symptom", "kind", "remedy", "words"),
+    [
+        (Symptom(Place.DIAL, Family.NAME), Kind.NETWORK, Remedy.WAIT, "cannot be resolved"),
+        (
+            Symptom(Place.DIAL, Family.NETWORK, 0, "Connection refused"),
+            Kind.NETWORK,
+            Remedy.WAIT,
+            "connection refused",
+        ),
+        (
+            Symptom(Place.DIAL, Family.NETWORK, 0, "Network is unreachable"),
+            Kind.NETWORK,
+            Remedy.WAIT,
+            "cannot be reached",
+        ),
+        (
+            Symptom(Place.DIAL, Family.NETWORK, 0, "Connection reset by peer"),
+            Kind.NETWORK,
+            Remedy.RESUME,
+            "broke",
+        ),
+        (
+            Symptom(Place.DIAL, Family.CERTIFICATE, 0, "certificate is not yet valid"),
+            Kind.TLS,
+            Remedy.WAIT,
+            "clock",
+        ),
+        (
+            Symptom(Place.DIAL, Family.CERTIFICATE, 0, "self-signed certificate"),
+            Kind.TLS,
+            Remedy.STOP,
+            "SSL_CERT_FILE",
+        ),
+        (Symptom(Place.DIAL, Family.TLS, 0, "WRONG_VERSION_NUMBER"), Kind.TLS, Remedy.STOP, "TLS"),
+        (Symptom(Place.DIAL, Family.PROXY), Kind.NETWORK, Remedy.WAIT, "proxy"),
+        (Symptom(Place.DIAL, Family.TIMEOUT), Kind.TIMEOUT, Remedy.WAIT, "did not answer"),
+        (Symptom(Place.SETUP, Family.TIMEOUT), Kind.TIMEOUT, Remedy.WAIT, "never confirmed"),
+        (
+            Symptom(Place.SETUP, Family.TIMEOUT, resuming=True),
+            Kind.TIMEOUT,
+            Remedy.FRESH,
+            "never confirmed the resumed",
+        ),
+        (Symptom(Place.OPEN, Family.TIMEOUT), Kind.TIMEOUT, Remedy.RESUME, "stopped answering"),
+        (Symptom(Place.SETUP, Family.ODD), Kind.SERVER, Remedy.WAIT, "cannot be read"),
+        (Symptom(Place.OPEN, Family.ODD), Kind.SERVER, Remedy.FRESH, "keeps sending"),
+        (Symptom(Place.OPEN, Family.ERROR, 418), Kind.SERVER, Remedy.WAIT, "error 418"),
+    ],
+)
+def test_failure_without_a_close_frame(
+    symptom: Symptom, kind: Kind, remedy: Remedy, words: str
+) -> None:
+    """Network, TLS, proxy, silence and nonsense are told apart."""
+    found = diagnose(symptom)
+    assert (found.failure.kind, found.remedy) == (kind, remedy)
+    assert words in found.failure.message
+
+
+@pytest.mark.parametrize("place", Place)
+@pytest.mark.parametrize("family", Family)
+@pytest.mark.parametrize("resuming", [False, True])
+def test_every_symptom_has_an_answer(place: Place, family: Family, resuming: bool) -> None:
+    """Codes and words nobody has seen yet end somewhere, with a message."""
+    for code in (0, 1000, 1007, 4999, 599):
+        found = diagnose(Symptom(place, family, code, "{never} seen", resuming, "model", "host"))
+        assert found.failure.message
+        assert found.failure.retryable == (
+            found.remedy in {Remedy.RESUME, Remedy.FRESH, Remedy.WAIT}
+        )
+
+
+def test_message_tells_the_owner_what_to_do_and_what_the_server_said() -> None:
+    """A wrong key names its file and the restart; the server's words are quoted once."""
+    message = diagnose(
+        Symptom(Place.SETUP, Family.CLOSED, 1007, "API key not valid.", model="m", host="h")
+    ).failure.message
+    assert "/etc/parley/credentials/gemini_api_key" in message
+    assert "systemctl restart parley" in message
+    assert message.count('"API key not valid."') == 1
+
+
+def test_message_names_model_and_host() -> None:
+    """The thing that failed is in the message."""
+    model = diagnose(Symptom(Place.SETUP, Family.CLOSED, 1008, NO_MODEL, model="gemini-9"))
+    assert "does not have the model gemini-9" in model.failure.message
+    assert not model.failure.retryable
+    host = diagnose(Symptom(Place.DIAL, Family.NAME, host="example.org"))
+    assert "example.org" in host.failure.message

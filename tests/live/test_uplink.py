@@ -1,0 +1,150 @@
+"""The queue of what goes up."""
+
+from __future__ import annotations
+
+import asyncio
+
+from device.live.tools import Answer, not_available
+from device.live.uplink import HELD_FRAMES, HELD_WORDS, Audio, AudioEnd, Message, Text, Uplink
+
+
+def frame(number: int) -> bytes:
+    return number.to_bytes(2, "little") * 320
+
+
+async def drained(uplink: Uplink) -> list[Message]:
+    messages = []
+    while uplink.held or not await idle(uplink):
+        message = await uplink.next()
+        uplink.sent(message)
+        messages.append(message)
+    return messages
+
+
+async def idle(uplink: Uplink) -> bool:
+    try:
+        async with asyncio.timeout(0):
+            await uplink.emptied()
+    except TimeoutError:
+        return False
+    return True
+
+
+async def test_single_frame_is_one_message() -> None:
+    """In the steady state every 20 ms go up by themselves."""
+    uplink = Uplink()
+    uplink.append_frame(frame(1))
+    assert await uplink.next() == Audio(frame(1), 1)
+
+
+async def test_backlog_goes_up_in_order_in_messages_of_at_most_100_ms() -> None:
+    """What was held before the session opened is sent in few messages, and whole."""
+    uplink = Uplink()
+    for number in range(12):
+        uplink.append_frame(frame(number))
+    messages = [message for message in await drained(uplink) if isinstance(message, Audio)]
+    assert [message.frames for message in messages] == [5, 5, 2]
+    assert b"".join(message.pcm for message in messages) == b"".join(map(frame, range(12)))
+    assert uplink.held_max == 12
+
+
+async def test_words_keep_their_place_between_the_frames() -> None:
+    """Ends and texts are not overtaken by audio, nor audio by them."""
+    uplink = Uplink()
+    uplink.append_frame(frame(1))
+    uplink.append_end()
+    uplink.append_text("hello")
+    uplink.append_frame(frame(2))
+    uplink.append_frame(frame(3))
+    assert await drained(uplink) == [
+        Audio(frame(1), 1),
+        AudioEnd(),
+        Text("hello"),
+        Audio(frame(2) + frame(3), 2),
+    ]
+
+
+async def test_message_stays_until_it_was_sent() -> None:
+    """A connection that dies in between leaves the message to the next one."""
+    uplink = Uplink()
+    uplink.append_frame(frame(1))
+    first = await uplink.next()
+    uplink.append_frame(frame(2))
+    assert await uplink.next() == Audio(frame(1) + frame(2), 2)
+    uplink.sent(first)
+    assert await uplink.next() == Audio(frame(2), 1)
+
+
+async def test_answer_overtakes_what_waits() -> None:
+    """The model waits for an answer, so it does not stand behind held audio."""
+    uplink = Uplink()
+    uplink.append_frame(frame(1))
+    uplink.append_answer(not_available("1", "f"))
+    assert uplink.unanswered
+    assert isinstance(await uplink.next(), Answer)
+    assert isinstance((await drained(uplink))[-1], Audio)
+    assert not uplink.unanswered
+
+
+async def test_cancelled_answer_is_withdrawn() -> None:
+    """What was cancelled is not answered, and what was sent cannot be withdrawn."""
+    uplink = Uplink()
+    answer = not_available("1", "f")
+    uplink.append_answer(answer)
+    assert uplink.withdraw("2") is None
+    assert uplink.withdraw("1") == answer
+    assert await idle(uplink)
+    uplink.sent(answer)  # it was on its way when it was withdrawn
+    uplink.append_answer(answer)
+    uplink.append_frame(frame(1))
+    assert uplink.withdraw_all() == [answer]
+    assert await uplink.next() == Audio(frame(1), 1)
+
+
+async def test_second_end_in_a_row_says_nothing_new() -> None:
+    """Two ends without audio between them are one."""
+    uplink = Uplink()
+    uplink.append_end()
+    uplink.append_end()
+    assert await drained(uplink) == [AudioEnd()]
+
+
+async def test_after_a_minute_the_newest_frames_are_dropped_and_counted() -> None:
+    """What was said first is kept whole."""
+    uplink = Uplink()
+    for number in range(HELD_FRAMES + 3):
+        uplink.append_frame(frame(number % 1000))
+    assert (uplink.held, uplink.held_max, uplink.dropped) == (HELD_FRAMES, HELD_FRAMES, 3)
+    sent = b"".join(m.pcm for m in await drained(uplink) if isinstance(m, Audio))
+    assert sent == b"".join(frame(number % 1000) for number in range(HELD_FRAMES))
+
+
+async def test_words_and_answers_are_bounded_too() -> None:
+    """Nothing that waits can grow without end."""
+    uplink = Uplink()
+    for number in range(HELD_WORDS + 2):
+        uplink.append_text(str(number))
+        uplink.append_answer(not_available(str(number), "f"))
+    assert uplink.dropped == 4
+    assert len(await drained(uplink)) == 2 * HELD_WORDS
+
+
+async def test_next_waits_for_what_comes() -> None:
+    """The writer sleeps while nothing waits; cancelling it loses nothing."""
+    uplink = Uplink()
+    waiting = asyncio.create_task(uplink.next())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    waiting = asyncio.create_task(uplink.next())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    uplink.append_text("now")
+    assert await asyncio.wait_for(waiting, 5) == Text("now")
+
+
+async def test_frame_longer_than_a_message_goes_alone() -> None:
+    """An odd frame is not held up for ever."""
+    uplink = Uplink()
+    uplink.append_frame(bytes(5000))
+    uplink.append_frame(frame(1))
+    assert [m.frames for m in await drained(uplink) if isinstance(m, Audio)] == [1, 1]

@@ -1,0 +1,109 @@
+"""A whole room for the real daemon: a sound server, a stand-in Live server and speech to say."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import numpy as np
+import soxr
+
+from device.simulator.script import Script
+from tests.rig.daemon import Daemon
+from tests.rig.server import ServerThread
+from tests.rig.sound import Recorder, SoundServer, espeak
+
+CONFIG: dict[str, Any] = {
+    "audio": {"echo_cancellation": "off", "duplex": "full", "volume": 100, "chimes": False},
+    "conversation": {"follow_up_s": 3.0, "session_keep_s": 60, "reply_timeout_s": 10},
+}
+
+NOISE = 3
+"""Peak of the noise under all speech: no stretch of it repeats, so nothing can hide in silence."""
+
+
+@functools.cache
+def spoken(text: str, *, before_ms: int = 300, after_ms: int = 1200) -> bytes:
+    """A sentence as the microphone hears it: s16le mono 16 kHz, with a little noise all along."""
+    voice = np.frombuffer(espeak(text), "<i2").astype(np.int32)
+    samples = np.pad(voice, (16 * before_ms, 16 * after_ms))
+    noise = np.random.default_rng(len(text)).integers(-NOISE, NOISE + 1, len(samples))
+    return bytes(np.clip(samples + noise, -32768, 32767).astype("<i2").tobytes())
+
+
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
+        result[key] = merged(result[key], value) if both else value
+    return result
+
+
+class Room:
+    """Everything around one running speaker."""
+
+    def __init__(self, sound: SoundServer, server: ServerThread, daemon: Daemon) -> None:
+        self.sound = sound
+        self.server = server
+        self.daemon = daemon
+
+    def say(self, text: str, **pauses: int) -> bytes:
+        """Speak into the microphone; returns what was fed when all of it was taken."""
+        pcm = spoken(text, **pauses)
+        self.sound.speak(pcm)
+        return pcm
+
+    def wake_and_ask(self, text: str = "hey jarvis, what is the weather in Berlin") -> bytes:
+        pcm = self.say(text)
+        self.daemon.event("wake")
+        return pcm
+
+
+@contextmanager
+def open_room(
+    script: Script | None = None,
+    config: Mapping[str, Any] | None = None,
+    *,
+    key: str | None = "test-key",
+    wait_ready: bool = True,
+    daemon: type[Daemon] = Daemon,
+) -> Iterator[Room]:
+    """Start it all, the speaker last; end it all."""
+    with ExitStack() as stack:
+        sound = stack.enter_context(SoundServer())
+        server = stack.enter_context(ServerThread(script))
+        settings = merged(merged(CONFIG, {"live": {"endpoint": server.url}}), config or {})
+        environment = {**sound.environment, "SSL_CERT_FILE": str(server.certificate)}
+        speaker = daemon(settings, environment, key=key, wait_ready=wait_ready)
+        yield Room(sound, server, stack.enter_context(speaker))
+
+
+def loud(recorder: Recorder, since: float = 0.0, threshold: int = 300) -> list[tuple[float, float]]:
+    """When the loudspeaker was audible: 10 ms blocks above a peak, joined over gaps of 60 ms."""
+    block = recorder.rate_hz // 100
+    samples = recorder.samples()[:, 0].astype(np.int32)
+    samples = samples[: len(samples) // block * block].reshape(-1, block)
+    stretches: list[tuple[float, float]] = []
+    for index in np.flatnonzero(np.abs(samples).max(axis=1) > threshold).tolist():
+        begin, end = recorder.time_of(index * block), recorder.time_of((index + 1) * block)
+        if end < since:
+            continue
+        if stretches and begin - stretches[-1][1] < 0.06:
+            stretches[-1] = (stretches[-1][0], end)
+        else:
+            stretches.append((begin, end))
+    return stretches
+
+
+def similarity(recorder: Recorder, pcm: bytes, rate_hz: int) -> float:
+    """Best normalised correlation of what was recorded with PCM that should be in it."""
+    want = soxr.resample(np.frombuffer(pcm, "<i2").astype(np.float32), rate_hz, recorder.rate_hz)
+    have = recorder.samples()[:, 0].astype(np.float32)
+    size = 1 << (len(have) + len(want)).bit_length()
+    cross = np.fft.irfft(np.fft.rfft(have, size) * np.conj(np.fft.rfft(want, size)), size)
+    place = int(np.argmax(cross[: len(have)]))
+    found = have[place : place + len(want)]
+    norm = float(np.linalg.norm(found) * np.linalg.norm(want[: len(found)]))
+    return float(cross[place]) / norm if norm else 0.0

@@ -1,0 +1,86 @@
+"""Whatever is done to the shipped file, the answer is a configuration or a list of mistakes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from device.config import Config, describe, parse
+from device.errors import ConfigError, Mistake
+
+SHIPPED = Path(__file__).parents[1] / "config" / "parley.yaml"
+LINES = SHIPPED.read_text().splitlines()
+MUTATED_LINES = st.one_of(
+    st.sampled_from(LINES),
+    st.sampled_from(LINES).map(lambda line: " " + line),
+    st.sampled_from(LINES).map(lambda line: line.replace(": ", ":\t")),
+    st.sampled_from(LINES).map(lambda line: line.replace(": ", ": -")),
+    st.sampled_from(LINES).map(lambda line: line + "e9"),
+    st.text(max_size=30),
+    st.binary(max_size=30).map(lambda raw: raw.decode("latin-1")),
+    st.sampled_from(["- a", "? b", "<<: {a: 1}", "volume: 1_0", "? - x", "key: |", "}", "''", "~"]),
+)
+EDITS = st.lists(
+    st.tuples(
+        st.sampled_from(["delete", "duplicate", "replace", "insert"]),
+        st.integers(0, len(LINES) - 1),
+        MUTATED_LINES,
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+def edited(edits: list[tuple[str, int, str]]) -> str:
+    """Apply edits to the shipped file as a hasty owner would."""
+    lines = list(LINES)
+    for what, place, line in edits:
+        at = place % len(lines)
+        match what:
+            case "delete":
+                del lines[at]
+            case "duplicate":
+                lines.insert(at, lines[at])
+            case "replace":
+                lines[at] = line
+            case _:
+                lines.insert(at, line)
+    return "\n".join(lines)
+
+
+def checked(text: str) -> tuple[Config | None, list[Mistake]]:
+    """Parse a text: its configuration, or its mistakes; any other exception ends the test."""
+    try:
+        return parse(text, "edited.yaml"), []
+    except ConfigError as error:
+        return None, error.mistakes
+
+
+class TestMutations:
+    @settings(deadline=None, max_examples=250, suppress_health_check=[HealthCheck.too_slow])
+    @given(EDITS)
+    def test_an_edited_file_is_either_fine_or_its_mistakes_have_places(
+        self, edits: list[tuple[str, int, str]]
+    ) -> None:
+        """Whatever a hand does to the file, nothing but ConfigError comes out."""
+        text = edited(edits)
+        config, found = checked(text)
+        if config is not None:
+            assert parse(describe(config), "shown.yaml") == config
+            return
+        lines = text.count("\n") + len(text.splitlines()) + 1
+        assert found
+        assert all(0 < m.line <= lines and m.column > 0 for m in found)
+        assert all(m.message and "\n" not in m.message for m in found)
+        places = [(m.line, m.column) for m in found]
+        assert places == sorted(places)
+
+    @settings(deadline=None, max_examples=150)
+    @given(st.binary(max_size=200))
+    def test_any_bytes_are_a_configuration_or_a_config_error(self, raw: bytes) -> None:
+        """As any text, and behind a correct beginning."""
+        for text in (raw.decode("latin-1"), "audio:\n  volume: " + raw.decode("utf-8", "replace")):
+            _, found = checked(text)
+            assert all(m.line > 0 and m.column > 0 for m in found)

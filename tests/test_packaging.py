@@ -1,0 +1,209 @@
+"""The files around the package: installer, unit, configuration, licence, lock file, CI."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from device.config import Config, load
+
+ROOT = Path(__file__).parents[1]
+UNIT = ROOT / "systemd" / "parley.service"
+
+
+def run(*command: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def unit_settings() -> dict[str, list[str]]:
+    """Read the unit; a key may stand there more than once."""
+    found: dict[str, list[str]] = {}
+    for line in UNIT.read_text().splitlines():
+        if "=" in line and not line.startswith("#"):
+            key, value = line.split("=", 1)
+            found.setdefault(key, []).append(value)
+    return found
+
+
+class TestShell:
+    @pytest.mark.parametrize("script", ["install.sh", ".ci/run"])
+    def test_shellcheck_has_nothing_to_say(self, script: str) -> None:
+        """A quote forgotten in an installer that runs as root is no trifle."""
+        done = run("shellcheck", script)
+        assert done.stdout + done.stderr == ""
+        assert (ROOT / script).stat().st_mode & stat.S_IXUSR
+
+    def test_ci_runs_the_tests_as_everybody_does(self) -> None:
+        """And nothing after them, so that pytest's summary is the last line."""
+        lines = (ROOT / ".ci" / "run").read_text().split("\n")
+        assert lines[0] == "#!/bin/sh"
+        assert "set -eu" in lines
+        assert lines[-2:] == ["./install.sh --test", ""]
+
+
+class TestInstaller:
+    def test_help_names_every_command(self) -> None:
+        """The four commands of the contract, and the unattended options."""
+        done = run("./install.sh", "--help")
+        assert done.returncode == 0
+        for word in ("--demo", "--test", "--uninstall", "--purge", "--yes", "--key-file"):
+            assert word in done.stdout
+
+    @pytest.mark.parametrize("words", [["--bogus"], ["--purge"], ["--key-file"], ["--yes", "x"]])
+    def test_wrong_usage_changes_nothing(self, words: list[str]) -> None:
+        """Exit code 2 and the usage, before anything is done."""
+        done = run("./install.sh", *words)
+        assert done.returncode == 2
+        assert done.stderr.startswith("usage:")
+
+    @pytest.mark.skipif(Path("/run/systemd/system").exists(), reason="would install for real")
+    def test_without_systemd_the_appliance_is_refused_at_once(self) -> None:
+        """Before a package, a user or a file is touched."""
+        done = run("./install.sh", "--yes")
+        assert done.returncode == 1
+        wanted = "systemd does not run here" if os.geteuid() == 0 else "run it as root"
+        assert wanted in done.stderr
+
+    def test_an_unfit_python_is_named(self, tmp_path: Path) -> None:
+        """What was found, with its version, and what is needed."""
+        (tmp_path / "python3").write_text(
+            "#!/bin/sh\ncase $2 in *ensurepip*) exit 1 ;; *) echo 3.9.2 ;; esac\n"
+        )
+        (tmp_path / "python3").chmod(0o755)
+        done = sourced('find_python python3; echo "not reached"', PATH=f"{tmp_path}:/usr/bin:/bin")
+        assert done.returncode == 1
+        assert done.stderr == (
+            "install.sh: Python 3.11 to 3.13 with the venv module is needed; "
+            f"found: {tmp_path}/python3 (3.9.2)\n"
+        )
+        assert "not reached" not in done.stdout
+
+    def test_missing_packages_without_root_and_sudo_name_the_command(self) -> None:
+        """What to ask the machine's administrator for, word for word."""
+        done = sourced("may_become_root() { false; }; ensure_packages no-such-a no-such-b")
+        assert done.returncode == 1
+        assert "apt-get install --no-install-recommends no-such-a no-such-b" in done.stderr
+
+    def test_a_failing_step_shows_its_output_and_stops(self) -> None:
+        """The reason is on the screen, not in a file somewhere."""
+        done = sourced("quietly 'the step' sh -c 'echo reason; exit 3'; echo 'not reached'")
+        assert done.returncode == 1
+        assert done.stderr.splitlines() == [
+            "reason",
+            "install.sh: the step failed; the end of what it said is above",
+        ]
+        assert done.stdout == ""
+
+    def test_a_release_is_named_after_what_is_in_it(self) -> None:
+        """The same sources give the same name; it begins with the version."""
+        names = {sourced(f"release_name {sys.executable}").stdout for _ in range(2)}
+        assert len(names) == 1
+        assert names.pop().startswith(project()["version"] + "+")
+
+
+def sourced(commands: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run commands with the installer's functions, without its main."""
+    script = (ROOT / "install.sh").read_text().removesuffix('main "$@"\n')
+    script = script.replace("${BASH_SOURCE[0]}", str(ROOT / "install.sh"))
+    return run("bash", "-c", script + commands, **environ)
+
+
+class TestUnit:
+    def test_systemd_has_nothing_to_say(self, tmp_path: Path) -> None:
+        """Unknown keys do not change the exit code: only silence means that all is understood."""
+        copy = tmp_path / "parley.service"
+        lines = UNIT.read_text().splitlines(keepends=True)
+        start = "ExecStart=/opt/parley/current/.venv/bin/parley run\n"
+        assert start in lines
+        copy.write_text("".join(lines).replace(start, f"ExecStart={shutil.which('true')}\n"))
+        done = run("systemd-analyze", "verify", copy)
+        assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+    def test_the_contract_holds(self) -> None:
+        """What the daemon relies on, and what owners were promised."""
+        unit = unit_settings()
+        assert unit["Type"] == ["notify"]
+        assert unit["WatchdogSec"] == ["30"]
+        assert unit["Restart"] == ["on-failure"]
+        assert unit["RestartPreventExitStatus"] == ["78"]
+        assert unit["User"] == ["parley"]
+        assert unit["LoadCredential"] == ["gemini_api_key:/etc/parley/credentials/gemini_api_key"]
+        assert unit["StateDirectory"] == unit["RuntimeDirectory"] == ["parley"]
+        assert "ORT_DISABLE_TELEMETRY=1" in unit["Environment"]
+        assert "LG_WD=%t/parley" in unit["Environment"]
+
+    def test_the_key_is_not_in_the_environment(self) -> None:
+        """`systemctl show` and /proc would tell it to everybody."""
+        assert "API_KEY=" not in UNIT.read_text()
+
+    def test_nothing_hides_the_devices(self) -> None:
+        """Sound card, GPIO, SPI and USB are what the speaker is made of."""
+        hiding = {"PrivateDevices", "ProtectClock", "DevicePolicy", "PrivateUsers", "ProcSubset"}
+        assert not hiding & set(unit_settings())
+
+    def test_the_key_file_is_always_there(self) -> None:
+        """A missing source of LoadCredential= would keep the speaker from starting at all."""
+        rules = (ROOT / "systemd" / "parley.tmpfiles").read_text()
+        assert "f /etc/parley/credentials/gemini_api_key 0600 root root\n" in rules
+        assert "d /etc/parley/credentials 0700 root root\n" in rules
+
+
+class TestProject:
+    def test_the_shipped_configuration_says_the_defaults(self) -> None:
+        """An owner who deletes the file loses nothing."""
+        assert load(ROOT / "config" / "parley.yaml") == Config()
+
+    def test_the_licence_is_in_the_package(self) -> None:
+        """Named in the metadata, whole in the file."""
+        assert project()["license"] == "Apache-2.0"
+        text = (ROOT / "LICENSE").read_text()
+        assert "Apache License" in text
+        assert "END OF TERMS AND CONDITIONS" in text
+        assert "Copyright 2026 The Parley authors" in text
+
+    def test_the_lock_file_is_of_this_project(self) -> None:
+        """Same version, and every dependency of pyproject.toml is locked."""
+        locked = tomllib.loads((ROOT / "uv.lock").read_text())["package"]
+        [ours] = [package for package in locked if package["name"] == "parley"]
+        assert ours["version"] == project()["version"]
+        wanted = {name_of(dependency) for dependency in project()["dependencies"]}
+        assert {dependency["name"] for dependency in ours["dependencies"]} == wanted
+
+    def test_uv_agrees_that_the_lock_file_is_up_to_date(self) -> None:
+        """What pyproject.toml asks for is what is installed."""
+        uv = shutil.which("uv", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+        if uv is None:
+            pytest.skip("uv is not here; install.sh --test brings it")
+        done = run(uv, "lock", "--check", "--offline", UV_PYTHON_DOWNLOADS="never")
+        assert done.returncode == 0, done.stderr
+
+
+def project() -> dict[str, Any]:
+    """Return the table [project] of pyproject.toml."""
+    table: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return table
+
+
+def name_of(requirement: str) -> str:
+    """Return the normalised name in a requirement such as `PyYAML>=6.0.3`."""
+    name = requirement
+    for mark in "<>=!~[; ":
+        name = name.split(mark)[0]
+    return name.lower()

@@ -1,0 +1,245 @@
+"""The worker thread: what it hears is posted, what it raises surfaces, and it goes when told."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import AsyncIterator, Iterator
+
+import numpy as np
+import pytest
+
+from device.audio.frames import FRAME_SAMPLES, Frame
+from device.errors import WakeModelError
+from device.ports import Detection, News, SpeechChanged, WakeDetector, WakeNews
+from device.wake.detector import INBOX_FRAMES, OnnxWakeDetector
+from device.wake.hearing import Hearing, Word
+from tests.rig.speech import espeak, noise
+from tests.wake.conftest import Clip
+
+
+def frames(samples: Clip, first_sample: int = 0) -> Iterator[Frame]:
+    for start in range(0, samples.size - FRAME_SAMPLES + 1, FRAME_SAMPLES):
+        place = first_sample + start
+        yield Frame(samples[start : start + FRAME_SAMPLES].tobytes(), place, place / 16_000)
+
+
+class Listener:
+    """Keeps what was posted, and on which thread."""
+
+    def __init__(self) -> None:
+        self.news: asyncio.Queue[News] = asyncio.Queue()
+        self.threads: set[int] = set()
+
+    def post(self, news: News) -> None:
+        self.threads.add(threading.get_ident())
+        self.news.put_nowait(news)
+
+    async def next(self) -> News:
+        return await asyncio.wait_for(self.news.get(), 10)
+
+
+@contextlib.asynccontextmanager
+async def running(detector: OnnxWakeDetector, listener: Listener) -> AsyncIterator[None]:
+    """The detector at work; on leaving, it is cancelled and its thread must be gone."""
+    await detector.load()
+    task = asyncio.create_task(detector.run(listener.post))
+    while not wake_threads():
+        await asyncio.sleep(0)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert wake_threads() == []
+
+
+def wake_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "wake"]
+
+
+async def feed(detector: OnnxWakeDetector, samples: Clip, first_sample: int = 0) -> None:
+    """Feed as fast as the worker hears, so that nothing is dropped."""
+    before = detector.counters["hops"]
+    for number, frame in enumerate(frames(samples, first_sample), 1):
+        detector.feed(frame)
+        if number % 40 == 0:
+            await until_hops(detector, before + number // 4)
+
+
+async def until_hops(detector: OnnxWakeDetector, hops: int) -> None:
+    async with asyncio.timeout(10):
+        while detector.counters["hops"] < hops:
+            await asyncio.sleep(0.001)
+
+
+def padded(*parts: Clip) -> Clip:
+    """Joined, and cut to whole runs of 40 frames."""
+    joined = np.concatenate(parts)
+    return joined[: joined.size // 12_800 * 12_800]
+
+
+@pytest.fixture(scope="module")
+def jarvis() -> Clip:
+    return padded(noise(2.0, 20.0), espeak("hey jarvis"), noise(2.0, 20.0))
+
+
+@pytest.fixture
+def detector() -> OnnxWakeDetector:
+    return OnnxWakeDetector([Word("hey_jarvis", 0.5)])
+
+
+@pytest.fixture
+def listener() -> Listener:
+    return Listener()
+
+
+def test_it_is_what_the_hub_expects(detector: OnnxWakeDetector) -> None:
+    """It fits the Protocol, and knows its words before anything is loaded."""
+    port: WakeDetector = detector
+    assert port.words == ["hey_jarvis"]
+    assert port.counters == {"hops": 0, "dropped": 0, "gaps": 0}
+    assert detector.scores.last == {"hey_jarvis": 0.0}
+
+
+async def test_a_wake_word_is_posted_on_the_loops_thread(
+    detector: OnnxWakeDetector, listener: Listener, jarvis: Clip
+) -> None:
+    """Found by the worker, told on the thread of the event loop."""
+    async with running(detector, listener):
+        await feed(detector, jarvis)
+        news = await listener.next()
+    assert isinstance(news, Detection)
+    assert news.word == "hey_jarvis"
+    assert news.time == pytest.approx((news.end_sample - FRAME_SAMPLES) / 16_000)
+    assert listener.threads == {threading.get_ident()}
+    assert detector.counters == {"hops": jarvis.size // 1280, "dropped": 0, "gaps": 0}
+    assert detector.scores.hop_ms_max > 0.0
+
+
+async def test_the_networks_never_run_on_the_loops_thread(
+    detector: OnnxWakeDetector, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither loading them nor hearing with them holds up the loop."""
+    seen: list[tuple[str, int]] = []
+
+    class Watched(Hearing):
+        def __init__(self, *arguments: object) -> None:
+            seen.append(("load", threading.get_ident()))
+            super().__init__([Word("hey_jarvis")], 1, 2.0, 700)
+
+        def hear(self, frame: Frame, track_speech: bool) -> Iterator[WakeNews]:
+            seen.append(("hear", threading.get_ident()))
+            return super().hear(frame, track_speech)
+
+    monkeypatch.setattr("device.wake.detector.Hearing", Watched)
+    async with running(detector, listener):
+        await feed(detector, padded(noise(0.9)))
+    assert {what for what, _ in seen} == {"load", "hear"}
+    assert threading.get_ident() not in {thread for _, thread in seen}
+
+
+async def test_speech_is_posted_while_it_is_tracked(
+    detector: OnnxWakeDetector, listener: Listener
+) -> None:
+    """Switched on from the loop, heard by the worker from the next frame on."""
+    clip = padded(noise(1.0, 20.0), espeak("what time is it"), noise(2.0, 20.0))
+    async with running(detector, listener):
+        await feed(detector, clip)
+        assert listener.news.empty()
+        detector.track_speech(True)
+        await feed(detector, clip, clip.size)
+        began, ended = await listener.next(), await listener.next()
+        detector.track_speech(False)
+        await feed(detector, clip, 2 * clip.size)
+    assert isinstance(began, SpeechChanged)
+    assert isinstance(ended, SpeechChanged)
+    assert (began.speaking, ended.speaking) == (True, False)
+    assert clip.size < began.end_sample < ended.end_sample < 2 * clip.size
+    assert listener.news.empty()
+
+
+async def test_a_broken_network_surfaces_before_anything_runs(listener: Listener) -> None:
+    """load() raises what is wrong with the configured word; so does run()."""
+    detector = OnnxWakeDetector([Word("hey_jarvs", 0.5)])
+    with pytest.raises(WakeModelError, match="did you mean 'hey_jarvis'"):
+        await detector.load()
+    with pytest.raises(WakeModelError, match="did you mean 'hey_jarvis'"):
+        await detector.run(listener.post)
+    assert wake_threads() == []
+
+
+async def test_what_the_worker_raises_run_raises(
+    detector: OnnxWakeDetector, listener: Listener
+) -> None:
+    """A thread that dies is never silent: the daemon must not stay up deaf."""
+    task = asyncio.create_task(detector.run(listener.post))
+    async with asyncio.timeout(10):
+        while not wake_threads():
+            await asyncio.sleep(0.001)
+    detector.feed(Frame(b"odd", 0, 0.0))
+    with pytest.raises(ValueError, match="buffer size"):
+        await asyncio.wait_for(task, 10)
+    assert wake_threads() == []
+
+
+async def test_too_many_frames_are_dropped_oldest_first_and_counted(
+    detector: OnnxWakeDetector, listener: Listener, jarvis: Clip
+) -> None:
+    """A flood that no worker can swallow: the newest 2 s are heard, and it hears on after that."""
+    flood = noise(200.0, 20.0)
+    async with running(detector, listener):
+        for frame in frames(flood):
+            detector.feed(frame)
+        dropped = detector.counters["dropped"]
+        assert dropped > 0
+        await feed(detector, jarvis, 10 * flood.size)
+        news = await listener.next()
+    assert isinstance(news, Detection)
+    assert news.end_sample > 10 * flood.size
+    counters = detector.counters
+    assert counters["dropped"] == dropped
+    assert counters["gaps"] >= 2
+    heard = flood.size // FRAME_SAMPLES - dropped
+    assert counters["hops"] <= heard // 4 + jarvis.size // 1280
+    assert heard >= INBOX_FRAMES
+
+
+async def test_it_can_run_again_after_it_was_cancelled(
+    detector: OnnxWakeDetector, listener: Listener, jarvis: Clip
+) -> None:
+    """What was fed in between is not heard; the networks are not loaded again."""
+    async with running(detector, listener):
+        await feed(detector, noise(0.8))
+    for frame in frames(noise(4.0)):
+        detector.feed(frame)
+    assert detector.counters["dropped"] == 0
+    async with running(detector, listener):
+        await feed(detector, jarvis, 160_000)
+        assert isinstance(await listener.next(), Detection)
+    assert detector.counters["gaps"] == 1
+
+
+async def test_nothing_is_posted_after_the_end(
+    detector: OnnxWakeDetector, listener: Listener, jarvis: Clip
+) -> None:
+    """News that were on their way when run() was cancelled reach nobody."""
+    await detector.load()
+    task = asyncio.create_task(detector.run(listener.post))
+    while not wake_threads():
+        await asyncio.sleep(0)
+    last = jarvis.size // FRAME_SAMPLES - INBOX_FRAMES // 2
+    fed = list(frames(jarvis))
+    await feed(detector, jarvis[: last * FRAME_SAMPLES // 12_800 * 12_800])
+    while not listener.news.empty():
+        listener.news.get_nowait()
+    for frame in fed:
+        detector.feed(frame)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert listener.news.empty()
