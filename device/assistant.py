@@ -21,7 +21,7 @@ from device.audio.frames import Frame
 from device.board.lights import Pattern
 from device.config import Config
 from device.conversation import Conversation, step
-from device.countdown import Countdown
+from device.countdown import Countdown, duration_s
 from device.ears import Ears, Listener
 from device.errors import AudioDeviceError, CredentialError
 from device.events import EventBus, PublicEvent, public, reply, session
@@ -35,7 +35,6 @@ from device.ports import (
     Detection,
     Failure,
     FailureKind,
-    FirstSound,
     Interrupted,
     News,
     PartLost,
@@ -56,28 +55,25 @@ from device.vocabulary import PATTERNS, PLAYING, REASONS, RESTING, TRACK_SPEECH,
 BUTTON_PRE_ROLL_S = 0.5
 """Sent from before a press: people begin to speak while their finger is still on its way."""
 
-STALL_S = 8.0
-"""How long a reply may stop coming in its middle before it is given up."""
-
-FAULT_SHOWN_S = 8.0
-"""How long a failed session stays on the lights before the speaker is at rest again."""
-
 GOODBYE_S = 1.5
 """How long the end of the process may wait for the session to close in good order."""
-
-SESSION_FAULTS = tuple(FailureKind)
 
 
 class Assistant:
     """One speaker. Everything is called on the event loop's thread; only `run` takes time."""
 
     def __init__(
-        self, config: Config, parts: Parts, detector: WakeDetector, notify: Notify
+        self,
+        config: Config,
+        parts: Parts,
+        detector: WakeDetector,
+        notify: Notify,
+        watchdog_usec: str | None = None,
     ) -> None:
         """`detector` has its networks loaded already: a missing one is found before we begin."""
         self.config = config
         self.parts = parts
-        self.bus = EventBus(self._tell_story)
+        self.bus = EventBus(self._observe)
         self.faults = Faults(self.bus)
         self.talk = Conversation()
         self.session: LiveSession | None = None
@@ -93,11 +89,10 @@ class Assistant:
             frames=lambda: self.ears.microphone.counters["frames"],
             hops=lambda: self.ears.detector.counters["hops"],
             excused=lambda: self.talk.rest in {State.MUTED, State.FAULT},
+            watchdog_usec=watchdog_usec,
         )
         self._countdown = Countdown(lambda clock: self._happen(v.Timeout(clock)))
         self.volume = config.audio.volume
-        self.model = ""
-        """The model of the newest session."""
         self._turns = itertools.count(1)
         self._sent_until = 0
         self._speaking = False
@@ -111,6 +106,8 @@ class Assistant:
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
+                if self.parts.missing_key:
+                    self.faults.begin(FailureKind.KEY, self.parts.missing_key, fatal=True)
                 self._start_panel()
                 self.mouth.start(tasks, self.post)
                 tasks.create_task(self.health.run(), name="health")
@@ -120,18 +117,20 @@ class Assistant:
                 finally:
                     await self._goodbye()
         finally:
+            self._countdown.cancel()
             self.panel.close()
 
     async def _goodbye(self) -> None:
-        self.health.status("stopping")
+        self.health.stops()
         if self.session is not None:
-            await asyncio.wait(
-                [asyncio.create_task(self.session.close("shutting down"))], timeout=GOODBYE_S
-            )
+            closing = asyncio.create_task(self.session.close("shutting down"))
+            await asyncio.wait([closing], timeout=GOODBYE_S)
 
     def choose_duplex(self) -> None:
         """Begin to decide anew whether the user is heard while a reply plays."""
-        self.duplex = Duplex(self.config.audio.duplex, self._cancels_echo())
+        audio = self.config.audio
+        hardware = {"hardware": True, "auto": self.profile.echo_cancellation}
+        self.duplex = Duplex(audio.duplex, hardware.get(audio.echo_cancellation, False))
 
     def choose_board(self) -> None:
         """Find the board anew, and claim its lights and button."""
@@ -141,18 +140,19 @@ class Assistant:
     def _start_panel(self) -> None:
         config, profile = self.config, self.profile
         self.panel.use(
-            profile,
             lambda: self.parts.lights(config, profile),
             lambda: self.parts.button(config, profile),
         )
-        self.panel.start(self._tasks, self.post)
+        self.faults.clear(*self.panel.start(self._tasks, self.post))
         self._look()
 
     def _speaker_lost(self, error: AudioDeviceError) -> None:
         self.faults.begin("speaker", str(error))
 
-    def _tell_story(self, event: PublicEvent) -> None:
+    def _observe(self, event: PublicEvent) -> None:
         story.tell(event, transcripts=self.config.privacy.log_transcripts)
+        if event.event == "fault":
+            self.health.status(self.headline())
 
     # --- news ---
 
@@ -166,13 +166,13 @@ class Assistant:
                 self._happen(v.Wake(end_sample))
             case SpeechChanged(speaking=speaking):
                 self._speaking = speaking
+                if self.session is not None:
+                    self.session.user_speaks(speaking)
                 self._happen(v.SpeechBegan() if speaking else v.SpeechEnded())
             case Pressed(gesture="tap"):
                 self._happen(v.Tap())
             case PartLost(part, message):
                 self.faults.begin(part, message)
-            case FirstSound():
-                pass
             case PlaybackDrained(turn=turn):
                 self._happen(v.Drained(turn))
             case PlaybackStarved(turn=turn):
@@ -185,9 +185,8 @@ class Assistant:
 
     def _session_news(self, news: News) -> None:
         match news:
-            case SessionOpened(session=number, model=model):
-                self.model = model
-                self.faults.clear(*SESSION_FAULTS)
+            case SessionOpened(session=number):
+                self.faults.clear(*FailureKind)
                 self._happen(v.Opened(number))
             case SessionClosed(session=number):
                 self._forget(number)
@@ -210,10 +209,11 @@ class Assistant:
 
     def _reply(self, chunk: ReplyAudio) -> None:
         if chunk.turn > self.talk.cut and (chunk.turn != self.talk.turn or self._starved):
-            if chunk.turn != self.talk.turn:
+            started = v.ReplyStarted(chunk.session, chunk.turn)
+            if chunk.turn != self.talk.turn and step(self.talk, started)[0].turn == chunk.turn:
                 self.bus.publish(reply("started", chunk.turn, 0, chunk.time))
             self._starved = False
-            self._happen(v.ReplyStarted(chunk.session, chunk.turn))
+            self._happen(started)
         if chunk.turn == self.talk.turn > self.talk.cut and self.talk.state in PLAYING:
             self.mouth.speaker.play(chunk.pcm, chunk.turn)
 
@@ -221,7 +221,8 @@ class Assistant:
         speaker = self.mouth.speaker
         replying = self.talk.state in PLAYING
         pcm = self.duplex.uplink_pcm(frame.pcm, speaker.audible, speaker.level, replying=replying)
-        if self.talk.state in UPLINK_OPEN and self.session is not None:
+        unsent = frame.end_sample > self._sent_until
+        if unsent and self.talk.state in UPLINK_OPEN and self.session is not None:
             self.session.send_frame(pcm)
             self._sent_until = frame.end_sample
         self._countdown.heard(speaking=self._speaking)
@@ -232,9 +233,14 @@ class Assistant:
 
     def _microphone_back(self) -> None:
         self.faults.clear("microphone")
-        profile = self.parts.profile(self.config, self.ears.microphone.description)
-        if profile != self.profile:
+        # Another microphone counts its samples from 0.
+        self._sent_until = 0
+        known = self.profile
+        board = self.parts.profile(self.config, self.ears.microphone.description)
+        # What is on the same USB plug as the microphone came back with it.
+        if board != known or self.faults.in_force("lights", "button"):
             self.choose_board()
+        if board != known:
             self.choose_duplex()
         self._happen(v.MicrophoneBack())
         self.health.hears()
@@ -283,7 +289,10 @@ class Assistant:
 
     def headline(self) -> str:
         """One line for `systemctl status`: what it does, what it hears with, what is wrong."""
-        hears = f"hears with {self.ears.microphone.description}" if self.ears.open else "muted"
+        hears = {
+            State.IDLE: f"hears with {self.ears.microphone.description}",
+            State.MUTED: "microphone closed",
+        }.get(self.talk.rest, "hears nothing")
         wrong = "; ".join(fault.message for fault in self.faults.active)
         words = " or ".join(self.ears.detector.words)
         return f"{self.talk.state.label}; {hears}; wake word {words}" + (wrong and f"; {wrong}")
@@ -304,9 +313,9 @@ class Assistant:
             case v.EndTurn(turn):
                 self.mouth.speaker.end_turn(turn)
             case v.ClearPlayback(turn):
-                self.bus.publish(
-                    reply("interrupted", turn, self.mouth.speaker.clear(), time.monotonic())
-                )
+                played_ms = self.mouth.speaker.clear()
+                self.duplex.open_now()
+                self.bus.publish(reply("interrupted", turn, played_ms, time.monotonic()))
             case v.Chime(name) if self.config.audio.chimes:
                 self.mouth.speaker.chime(name)
             case v.OpenMicrophone():
@@ -314,7 +323,7 @@ class Assistant:
             case v.CloseMicrophone():
                 self.ears.mute()
             case v.StartTimer(timer, clock):
-                self._countdown.start(timer, clock, self._seconds(timer))
+                self._countdown.start(timer, clock, duration_s(timer, self.config.conversation))
 
     def _open_session(self, number: int) -> None:
         self.bus.publish(session("opening", time.monotonic(), model=self.config.live.model))
@@ -348,18 +357,3 @@ class Assistant:
     def _expired(self) -> bool:
         limit_s = self.config.conversation.max_session_s
         return self.talk.session != 0 and self.session_age_s > limit_s
-
-    def _seconds(self, timer: v.Timer) -> float:
-        talk = self.config.conversation
-        return {
-            v.Timer.FOLLOW_UP: talk.follow_up_s,
-            v.Timer.MAX_LISTEN: talk.max_listen_s,
-            v.Timer.REPLY: talk.reply_timeout_s,
-            v.Timer.STALL: STALL_S,
-            v.Timer.KEEP: talk.session_keep_s,
-            v.Timer.FAULT_SHOWN: FAULT_SHOWN_S,
-        }[timer]
-
-    def _cancels_echo(self) -> bool:
-        setting = self.config.audio.echo_cancellation
-        return setting == "hardware" or (setting == "auto" and self.profile.echo_cancellation)

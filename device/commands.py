@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import asdict
 from typing import Any
 
 from device import __version__
 from device import vocabulary as v
 from device.assistant import Assistant
-from device.control import Command, Record
+from device.control import Command, Record, Records
 from device.errors import ConfigError, ControlError, ParleyError
 from device.events import PublicEvent, Subscription
 from device.vocabulary import State
@@ -41,7 +42,7 @@ class Commands:
             "watch": self._watch,
         }
 
-    async def _status(self, _: Record) -> AsyncIterator[Record]:
+    async def _status(self, _: Record) -> Records:
         yield {"result": self.status()}
 
     def status(self) -> dict[str, Any]:
@@ -64,7 +65,7 @@ class Commands:
             "duplex": asdict(hub.duplex.figures),
             "session": {
                 "number": hub.talk.session,
-                "model": hub.model if live else None,
+                "model": live.model if live else None,
                 "open_s": round(hub.session_age_s, 1) if live else None,
                 **(dict(live.counters) if live else {}),
             },
@@ -77,19 +78,19 @@ class Commands:
             },
         }
 
-    async def _mute(self, _: Record) -> AsyncIterator[Record]:
+    async def _mute(self, _: Record) -> Records:
         await self._assistant.mute()
         yield {"result": {"muted": True}}
 
-    async def _unmute(self, _: Record) -> AsyncIterator[Record]:
+    async def _unmute(self, _: Record) -> Records:
         self._assistant.command(v.Unmute())
         yield {"result": {"muted": False}}
 
-    async def _stop(self, _: Record) -> AsyncIterator[Record]:
+    async def _stop(self, _: Record) -> Records:
         self._assistant.command(v.Stop())
         yield {"result": {"state": self._assistant.talk.state.label}}
 
-    async def _volume(self, request: Record) -> AsyncIterator[Record]:
+    async def _volume(self, request: Record) -> Records:
         percent = request.get("percent")
         if percent is not None:
             if type(percent) is not int or not 0 <= percent <= 100:
@@ -97,7 +98,7 @@ class Commands:
             self._assistant.set_volume(percent)
         yield {"result": {"volume": self._assistant.volume}}
 
-    async def _reload_config(self, _: Record) -> AsyncIterator[Record]:
+    async def _reload_config(self, _: Record) -> Records:
         try:
             changed = await self._reload()
         except ConfigError as error:
@@ -106,11 +107,11 @@ class Commands:
             raise ControlError(str(error)) from error
         yield {"result": {"changed": sorted(changed)}}
 
-    async def _watch(self, _: Record) -> AsyncIterator[Record]:
+    async def _watch(self, _: Record) -> Records:
         async for event in self._events():
             yield event.as_record()
 
-    async def _ask(self, request: Record) -> AsyncIterator[Record]:
+    async def _ask(self, request: Record) -> Records:
         """Yield the transcript as it comes; the result when the answer has been heard."""
         text = request.get("text")
         if not isinstance(text, str) or not text.strip():
@@ -119,26 +120,29 @@ class Commands:
             raise ControlError(
                 f"the text has {len(text)} characters; at most {ASK_TEXT_CHARACTERS} can be asked"
             )
-        events = self._events(first=lambda: self._assistant.command(v.Ask(text.strip())))
-        answer = _Answer()
-        async for event in events:
-            if event.event == "transcript" and event.fields["who"] == "model":
-                yield event.as_record()
-            if answer.is_over(event):
-                break
+        answer = _Answer(self._assistant.talk.turn)
+        asked = self._events(first=lambda: self._assistant.command(v.Ask(text.strip())))
+        async with aclosing(asked) as events:
+            async for event in events:
+                if event.event == "transcript" and event.fields["who"] == "model":
+                    yield event.as_record()
+                if answer.is_over(event):
+                    break
         if answer.failure:
             raise ControlError(answer.failure)
         yield {"result": {"state": self._assistant.talk.state.label}}
 
-    async def _events(self, first: Callable[[], None] = lambda: None) -> AsyncIterator[PublicEvent]:
+    async def _events(
+        self, first: Callable[[], None] = lambda: None
+    ) -> AsyncGenerator[PublicEvent, None]:
         """Every event from now on; `first` is called once nothing can be missed any more."""
         news = asyncio.Event()
         with self._assistant.bus.subscribe(news.set) as subscription:
             first()
             while True:
+                news.clear()
                 for event in _taken(subscription):
                     yield event
-                news.clear()
                 await news.wait()
 
 
@@ -156,7 +160,9 @@ def _taken(subscription: Subscription) -> list[PublicEvent]:
 class _Answer:
     """Follows the events of one typed question until its answer is over."""
 
-    def __init__(self) -> None:
+    def __init__(self, turn: int) -> None:
+        """`turn`: the newest before the question; its end is not that of the answer."""
+        self._before = turn
         self.failure = ""
 
     def is_over(self, event: PublicEvent) -> bool:
@@ -165,9 +171,9 @@ class _Answer:
             case "session", {"what": "failed", "reason": reason}:
                 self.failure = str(reason)
                 return True
-            case "reply", {"what": "drained"}:
+            case "reply", {"what": "drained", "turn": turn} if turn > self._before:
                 return True
-            case "state", {"from": "speaking", "to": to} if to != "thinking":
+            case "state", {"from": "speaking", "to": to} if to not in {"thinking", "connecting"}:
                 return True
             case "state", {"to": "idle" | "muted" | "fault" as to}:
                 self.failure = f"no answer came ({to}: {event.fields['reason']})"

@@ -123,9 +123,9 @@ class _Section(_Settings):
 class Compression(_Section):
     """When and how far the server shortens a long conversation."""
 
-    trigger_tokens: int = Field(25_600, ge=2_000, le=128_000)
+    trigger_tokens: int = Field(default=25_600, ge=2_000, le=128_000)
     """Length in tokens at which the oldest turns are dropped. Lower costs less."""
-    target_tokens: int = Field(12_800, ge=1_000, le=128_000)
+    target_tokens: int = Field(default=12_800, ge=1_000, le=128_000)
     """Length in tokens that is left after dropping; less than trigger_tokens."""
 
 
@@ -154,7 +154,7 @@ class Live(_Section):
     """Whether a conversation goes on over a new connection when the server ends the old one."""
     compression: Compression = Compression()
     """When and how far the server shortens a long conversation."""
-    connect_timeout_s: float = Field(10.0, ge=1, le=60)
+    connect_timeout_s: float = Field(default=10.0, ge=1, le=60)
     """Seconds a connection may take until the server is ready."""
 
 
@@ -163,20 +163,20 @@ class Word(_Settings):
 
     model: Annotated[str, AfterValidator(_wake_model), Field(examples=["hey_jarvis"])]
     """A bundled word's name, or the absolute path of an openWakeWord .onnx file."""
-    threshold: float = Field(0.5, gt=0, le=1)
+    threshold: float = Field(default=0.5, gt=0, le=1)
     """Score from which it counts, above 0 up to 1. Higher wakes less often by mistake."""
 
 
 class Wake(_Section):
     """Wake words, and when a score counts as heard."""
 
-    words: tuple[Word, ...] = Field((Word(model="hey_jarvis"),), min_length=1)
+    words: tuple[Word, ...] = Field(default=(Word(model="hey_jarvis"),), min_length=1)
     """The wake words; any of them wakes the speaker."""
-    patience: int = Field(1, ge=1, le=10)
+    patience: int = Field(default=1, ge=1, le=10)
     """Hops of 80 ms in a row that must reach the threshold."""
-    refractory_s: float = Field(2.0, ge=0, le=10)
+    refractory_s: float = Field(default=2.0, ge=0, le=10)
     """Seconds after a detection during which the same word is not detected again."""
-    pre_roll_s: float = Field(1.5, ge=1.0, le=5.0)
+    pre_roll_s: float = Field(default=1.5, ge=1.0, le=5.0)
     """Seconds of sound from before the detection that are sent along."""
 
 
@@ -205,7 +205,7 @@ class Audio(_Section):
     """The microphone."""
     output: Output = Output()
     """The loudspeaker."""
-    volume: int = Field(60, ge=0, le=100)
+    volume: int = Field(default=60, ge=0, le=100)
     """How loud replies and chimes are when the speaker starts, percent."""
     echo_cancellation: Literal["auto", "hardware", "software", "off"] = "auto"
     """Who takes the speaker's own voice out of the microphone's sound."""
@@ -220,7 +220,7 @@ class Lights(_Section):
 
     driver: Literal["auto", "none", "gpio", "apa102", "xvf3000", "xvf3800", "terminal"] = "auto"
     """What the LEDs are connected to."""
-    brightness: int = Field(40, ge=0, le=100)
+    brightness: int = Field(default=40, ge=0, le=100)
     """Percent of full brightness."""
     pins: Annotated[tuple[Gpio, Gpio, Gpio], BeforeValidator(_three_pins)] = (17, 27, 22)
     """GPIO numbers of red, green and blue, for driver gpio."""
@@ -239,15 +239,15 @@ class Button(_Section):
 class Conversation(_Section):
     """How long it listens and waits."""
 
-    follow_up_s: float = Field(6.0, ge=0, le=60)
+    follow_up_s: float = Field(default=6.0, ge=0, le=60)
     """Seconds it listens on after a reply, without the wake word; 0 is not at all."""
-    session_keep_s: float = Field(120.0, ge=0, le=3_600)
+    session_keep_s: float = Field(default=120.0, ge=0, le=3_600)
     """Seconds an idle session stays open after that, so that it remembers what was said."""
-    max_session_s: float = Field(3_600.0, ge=30, le=86_400)
+    max_session_s: float = Field(default=3_600.0, ge=30, le=86_400)
     """Seconds after which a session is ended, however busy."""
-    max_listen_s: float = Field(30.0, ge=3, le=300)
+    max_listen_s: float = Field(default=30.0, ge=3, le=300)
     """Seconds it listens to one person without a pause before it gives up."""
-    reply_timeout_s: float = Field(15.0, ge=2, le=120)
+    reply_timeout_s: float = Field(default=15.0, ge=2, le=120)
     """Seconds it waits for an answer before it says that something is wrong."""
 
 

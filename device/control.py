@@ -15,7 +15,7 @@ import logging
 import os
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -36,7 +36,8 @@ CLIENTS = 32
 """How many connections are served at once."""
 
 Record = Mapping[str, Any]
-Command = Callable[[Record], AsyncIterator[Record]]
+Records = AsyncGenerator[Record, None]
+Command = Callable[[Record], Records]
 
 
 def socket_path(given: str | None, environment: Mapping[str, str]) -> Path:
@@ -74,7 +75,7 @@ class ControlServer:
             finally:
                 os.umask(before)
         except OSError as error:
-            message = f"the control socket {self._path} cannot be made: {error.strerror}"
+            message = f"the control socket {self._path} cannot be made: {error.strerror or error}"
             raise ControlError(f"{message}; choose another with --socket") from error
         return self
 
@@ -109,6 +110,8 @@ class ControlServer:
             await self._answer(reader, writer)
         except (ConnectionError, TimeoutError, asyncio.CancelledError):
             log.debug("a control client went away")
+            # What it did not read is not waited for.
+            writer.transport.abort()
         finally:
             self._clients.discard(task)
             writer.close()
@@ -139,13 +142,13 @@ class ControlServer:
 
     async def _send_all(
         self,
-        records: AsyncIterator[Record],
+        records: Records,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
         """Send what the command yields; stop working for a client that has hung up."""
         sending = asyncio.ensure_future(_send_each(records, writer))
-        gone = asyncio.ensure_future(reader.read())
+        gone = asyncio.ensure_future(_hung_up(reader))
         try:
             await asyncio.wait({sending, gone}, return_when=asyncio.FIRST_COMPLETED)
             if sending.done():
@@ -153,12 +156,19 @@ class ControlServer:
         finally:
             for task in (sending, gone):
                 task.cancel()
-            await asyncio.wait({sending, gone})
+            await asyncio.gather(sending, gone, return_exceptions=True)
 
 
-async def _send_each(records: AsyncIterator[Record], writer: asyncio.StreamWriter) -> None:
-    async for record in records:
-        await _send(writer, record)
+async def _send_each(records: Records, writer: asyncio.StreamWriter) -> None:
+    async with contextlib.aclosing(records):
+        async for record in records:
+            await _send(writer, record)
+
+
+async def _hung_up(reader: asyncio.StreamReader) -> None:
+    """Return when the client is gone; what else it says is not listened to."""
+    while await reader.read(LINE_BYTES):
+        pass
 
 
 async def _send(writer: asyncio.StreamWriter, record: Record) -> None:
@@ -170,14 +180,14 @@ async def _send(writer: asyncio.StreamWriter, record: Record) -> None:
 def _parse(line: bytes) -> dict[str, Any]:
     try:
         request = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ControlError(f"the request is not JSON: {line[:80]!r}") from error
     if not isinstance(request, dict):
         raise ControlError(f"the request is not a JSON object: {line[:80]!r}")
     return request
 
 
-async def call(path: Path, request: Record) -> AsyncIterator[dict[str, Any]]:
+async def call(path: Path, request: Record) -> AsyncGenerator[dict[str, Any], None]:
     """Send a request to a running speaker and yield what it answers, as a client.
 
     Raises ControlError when nobody is there, may not be spoken to, or refuses.
@@ -189,7 +199,8 @@ async def call(path: Path, request: Record) -> AsyncIterator[dict[str, Any]]:
         raise ControlError(f"{path} may not be opened by this user; {hint}") from error
     except OSError as error:
         hint = "is the speaker running? (systemctl status parley, or parley run)"
-        raise ControlError(f"nobody answers on {path}: {error.strerror}; {hint}") from error
+        why = error.strerror or error
+        raise ControlError(f"nobody answers on {path}: {why}; {hint}") from error
     try:
         writer.write(json.dumps(request).encode() + b"\n")
         await writer.drain()
@@ -198,7 +209,7 @@ async def call(path: Path, request: Record) -> AsyncIterator[dict[str, Any]]:
             if "error" in record and "event" not in record:
                 raise ControlError(record["error"])
             yield record
-    except ConnectionError as error:
+    except (ConnectionError, ValueError) as error:
         raise ControlError(f"the speaker on {path} hung up: {error}") from error
     finally:
         writer.close()

@@ -198,7 +198,7 @@ def step(c: Conversation, event: Event) -> Step:  # noqa: C901, PLR0911, PLR0912
             return _hang_up(muted, "muted", *_hush(c), CloseMicrophone())
         case _, Unmute() if c.rest is State.MUTED:
             return _rest_becomes(c, State.STARTING, OpenMicrophone())
-        case _, MicrophoneLost() if c.rest is State.MUTED:
+        case _, MicrophoneLost() if c.rest in {State.MUTED, State.FAULT}:
             return c, ()
         case State.THINKING, MicrophoneLost():
             return _to(replace(c, rest=State.FAULT), State.ASKED_THINKING)

@@ -6,7 +6,26 @@ import asyncio
 from collections.abc import Callable
 
 from device.audio.frames import FRAME_MS
+from device.config import Conversation
 from device.vocabulary import Timer
+
+STALL_S = 8.0
+"""How long a reply may stop coming in its middle before it is given up."""
+
+FAULT_SHOWN_S = 8.0
+"""How long a failed session stays on the lights before the speaker is at rest again."""
+
+
+def duration_s(timer: Timer, settings: Conversation) -> float:
+    """How long a timer runs."""
+    return {
+        Timer.FOLLOW_UP: settings.follow_up_s,
+        Timer.MAX_LISTEN: settings.max_listen_s,
+        Timer.REPLY: settings.reply_timeout_s,
+        Timer.STALL: STALL_S,
+        Timer.KEEP: settings.session_keep_s,
+        Timer.FAULT_SHOWN: FAULT_SHOWN_S,
+    }[timer]
 
 
 class Countdown:

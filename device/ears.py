@@ -40,7 +40,7 @@ class Ears:
         self._end_sample = 0
         self._tasks: asyncio.TaskGroup | None = None
         self._hearing: asyncio.Task[None] | None = None
-        self._closing: asyncio.Task[None] | None = None
+        self._closing: set[asyncio.Task[None]] = set()
         self._detecting: asyncio.Task[None] | None = None
 
     @property
@@ -58,36 +58,35 @@ class Ears:
     def unmute(self) -> None:
         """Keep the microphone open from now on."""
         if self._tasks is not None and self._hearing is None:
-            hearing = keep_open(self.microphone, self._hear, self._listener.lost)
-            self._hearing = self._tasks.create_task(hearing, name="microphone")
+            self._hearing = self._tasks.create_task(self._keep_hearing(), name="microphone")
 
     def mute(self) -> None:
         """Close the microphone and forget what it heard."""
         self._ring.clear()
         if self._hearing is not None:
             self._hearing.cancel()
-            self._closing, self._hearing = self._hearing, None
+            self._closing.add(self._hearing)
+            self._hearing.add_done_callback(self._closing.discard)
+            self._hearing = None
 
     async def closed(self) -> None:
         """Wait until a microphone that was muted is really closed."""
-        if self._closing is not None:
-            await asyncio.wait([self._closing])
+        if self._closing:
+            await asyncio.wait(self._closing)
 
-    async def replace_microphone(self, microphone: Microphone) -> None:
+    def replace_microphone(self, microphone: Microphone) -> None:
         """Use another microphone from now on (its settings changed)."""
         was_open = self.open
         self.mute()
-        await self.closed()
         self.microphone = microphone
         if was_open:
             self.unmute()
 
-    async def replace_detector(self, detector: WakeDetector) -> None:
+    def replace_detector(self, detector: WakeDetector) -> None:
         """Listen for other words from now on."""
-        before, self.detector = self._detecting, detector
-        if before is not None:
-            before.cancel()
-            await asyncio.wait([before])
+        self.detector = detector
+        if self._detecting is not None:
+            self._detecting.cancel()
         if self._tasks is not None:
             self._detecting = self._tasks.create_task(detector.run(self._post), name="wake word")
 
@@ -98,6 +97,11 @@ class Ears:
         """
         until = self._end_sample if end_sample is None else end_sample
         return self._ring.since(max(until - round(seconds * MICROPHONE_RATE_HZ), after))
+
+    async def _keep_hearing(self) -> None:
+        # The microphone that was muted or replaced just now may hold the same card.
+        await self.closed()
+        await keep_open(self.microphone, self._hear, self._listener.lost)
 
     async def _hear(self) -> None:
         await self.microphone.open()

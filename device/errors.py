@@ -49,7 +49,9 @@ class ConfigError(ParleyError):
     def lines(self) -> list[str]:
         """One ``path:line:column: key: message`` per mistake, in the order of the file."""
         return [
-            f"{self.path}:{m.line}:{m.column}: " + (f"{m.where}: " if m.where else "") + m.message
+            (f"{self.path}:{m.line}:{m.column}: " if m.line else f"{self.path}: ")
+            + (f"{m.where}: " if m.where else "")
+            + m.message
             for m in self.mistakes
         ]
 

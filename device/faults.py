@@ -37,6 +37,10 @@ class Faults:
         """The faults in force, oldest first."""
         return list(self._active.values())
 
+    def in_force(self, *kinds: str) -> bool:
+        """Whether there is a fault of any of these kinds."""
+        return any(kind in self._active for kind in kinds)
+
     def begin(self, kind: str, message: str, *, fatal: bool = False) -> None:
         """Tell a fault, unless this very one is in force already."""
         before = self._active.get(kind)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 
 Notify = Callable[[str], None]
 
-DEFAULT_INTERVAL_S = 5.0
+LONGEST_INTERVAL_S = 5.0
 
 
 def notifier(environment: Mapping[str, str]) -> Notify:
@@ -43,15 +43,20 @@ class Health:
         excused: Callable[[], bool],
         watchdog_usec: str | None = None,
     ) -> None:
-        """`frames` and `hops` count up; `watchdog_usec` is what systemd set (WATCHDOG_USEC)."""
+        """`frames` and `hops` count what was heard; a part that is replaced begins anew.
+
+        `watchdog_usec` is what systemd set (WATCHDOG_USEC).
+        """
         self._notify = notify
         self._frames = frames
         self._hops = hops
         self._excused = excused
         self._seen = (0, 0)
         self._status = ""
-        # sd_watchdog_enabled(3): notify at half the interval.
-        self.interval_s = int(watchdog_usec) / 2e6 if watchdog_usec else DEFAULT_INTERVAL_S
+        self._stopping = False
+        # sd_watchdog_enabled(3): notify at half the interval, or more often.
+        half_s = int(watchdog_usec) / 2e6 if watchdog_usec else LONGEST_INTERVAL_S
+        self.interval_s = min(half_s, LONGEST_INTERVAL_S)
         self.ready = False
 
     def hears(self) -> None:
@@ -62,21 +67,26 @@ class Health:
 
     def status(self, text: str) -> None:
         """Show `text` in `systemctl status`."""
-        if text != self._status:
+        if text != self._status and not self._stopping:
             self._status = text
             self._notify(f"STATUS={text}")
+
+    def stops(self) -> None:
+        """The end has begun; whatever happens until then is no status."""
+        self._stopping = True
+        self._notify("STOPPING=1\nSTATUS=stopping")
 
     def check(self) -> bool:
         """Feed the watchdog if we deserve it; returns whether we did."""
         before, self._seen = self._seen, (self._frames(), self._hops())
-        alive = all(now > then for now, then in zip(self._seen, before, strict=True))
+        alive = all(now != then for now, then in zip(self._seen, before, strict=True))
         if alive or self._excused():
             self._notify("WATCHDOG=1")
             return True
         return False
 
     async def run(self) -> None:
-        """Check at half the watchdog's interval, until cancelled."""
+        """Check as often as the watchdog wants it, until cancelled."""
         while True:
             await asyncio.sleep(self.interval_s)
             self.check()

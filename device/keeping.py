@@ -44,8 +44,18 @@ async def keep_open(
         except AudioDeviceError as error:
             lost(error)
         finally:
-            await device.close()
+            await _close(device)
         if time.monotonic() - began > STABLE_S:
             delay_s = FIRST_DELAY_S
         await asyncio.sleep(delay_s)
         delay_s = min(2 * delay_s, LONGEST_DELAY_S)
+
+
+async def _close(device: Closable) -> None:
+    """Close it, to the end also when cancelled meanwhile: whoever cancels wants it closed."""
+    closing = asyncio.ensure_future(device.close())
+    try:
+        await asyncio.shield(closing)
+    except asyncio.CancelledError:
+        await closing
+        raise

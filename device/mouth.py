@@ -25,22 +25,29 @@ class Mouth:
         self._back = back
         self._tasks: asyncio.TaskGroup | None = None
         self._task: asyncio.Task[None] | None = None
+        self._closing: set[asyncio.Task[None]] = set()
 
     def start(self, tasks: asyncio.TaskGroup, post: Post) -> None:
         """Open the loudspeaker and keep it open, as a task of `tasks`."""
         self._tasks = tasks
         self._post = post
-        keeping = keep_open(self.speaker, self._use, self._lost)
-        self._task = tasks.create_task(keeping, name="loudspeaker")
+        self._task = tasks.create_task(self._keep(), name="loudspeaker")
 
-    async def replace(self, speaker: Speaker) -> None:
+    def replace(self, speaker: Speaker) -> None:
         """Use another loudspeaker from now on (its settings changed)."""
+        self.speaker = speaker
         if self._task is not None:
             self._task.cancel()
-            await asyncio.wait([self._task])
-        self.speaker = speaker
+            self._closing.add(self._task)
+            self._task.add_done_callback(self._closing.discard)
         if self._tasks is not None:
             self.start(self._tasks, self._post)
+
+    async def _keep(self) -> None:
+        # The one that was replaced just now may hold the same card.
+        if self._closing:
+            await asyncio.wait(self._closing)
+        await keep_open(self.speaker, self._use, self._lost)
 
     async def _use(self) -> None:
         await self.speaker.open(self._post)

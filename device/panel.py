@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 from device.board.button import GpioButton
 from device.board.lights import Pattern
-from device.board.profiles import Profile
 from device.errors import BoardError
 from device.lamp import Lamp
 from device.ports import Lights, PartLost, Post
@@ -24,29 +23,26 @@ class Panel:
         self._button: GpioButton | None = None
         self._drawing: asyncio.Task[None] | None = None
         self._pattern = Pattern.OFF
-        self.profile: Profile | None = None
+        self._streaming = False
 
     @property
     def lights(self) -> int:
         """How many LEDs there are."""
         return self._lamp.count if self._lamp else 0
 
-    def use(
-        self,
-        profile: Profile,
-        lights: Callable[[], Lights],
-        button: Callable[[], GpioButton | None],
-    ) -> None:
+    def use(self, lights: Callable[[], Lights], button: Callable[[], GpioButton | None]) -> None:
         """Let the old hardware go and take what these make; what fails is told by `start`."""
         self.close()
-        self.profile = profile
         self._make_lights = lights
         self._make_button = button
 
-    def start(self, tasks: asyncio.TaskGroup, post: Post) -> None:
-        """Claim the hardware and draw, as a task of `tasks`. A part that fails is posted once."""
-        self._start_lamp(tasks, post)
-        self._start_button(post)
+    def start(self, tasks: asyncio.TaskGroup, post: Post) -> list[str]:
+        """Claim the hardware and draw, as a task of `tasks`. A part that fails is posted once.
+
+        Returns which of `lights` and `button` did not fail.
+        """
+        fine = {"lights": self._start_lamp(tasks, post), "button": self._start_button(post)}
+        return [part for part, works in fine.items() if works]
 
     def show(self, pattern: Pattern) -> None:
         """Show another pattern from now on."""
@@ -56,6 +52,7 @@ class Panel:
 
     def streaming(self, *, on: bool) -> None:
         """Mark that microphone audio is really leaving the device (or no longer)."""
+        self._streaming = on
         if self._lamp is not None:
             self._lamp.streaming(on=on)
 
@@ -71,21 +68,25 @@ class Panel:
             self._lamp.close()
             self._lamp = None
 
-    def _start_lamp(self, tasks: asyncio.TaskGroup, post: Post) -> None:
+    def _start_lamp(self, tasks: asyncio.TaskGroup, post: Post) -> bool:
         try:
             self._lamp = Lamp(self._make_lights(), self._level)
             self._lamp.open()
         except BoardError as error:
             # The speaker goes on in the dark, and says so.
             post(PartLost("lights", str(error), time.monotonic()))
-            return
+            return False
         self._lamp.show(self._pattern)
+        self._lamp.streaming(on=self._streaming)
         self._drawing = tasks.create_task(self._lamp.run(post), name="lights")
+        return True
 
-    def _start_button(self, post: Post) -> None:
+    def _start_button(self, post: Post) -> bool:
         try:
             self._button = self._make_button()
             if self._button is not None:
                 self._button.start(post)
         except BoardError as error:
             post(PartLost("button", str(error), time.monotonic()))
+            return False
+        return True

@@ -28,3 +28,5 @@ class Parts:
     """Raises BoardError."""
     session: Callable[[Config, int, Iterator[int], Post], LiveSession]
     """By its number and the counter of turns; raises CredentialError."""
+    missing_key: str = ""
+    """Why no session can be opened, known from the start: told before anybody asks in vain."""

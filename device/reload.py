@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from device import vocabulary as v
 from device.assistant import Assistant
 from device.config import Config, differences
-from device.errors import ConfigError
+from device.errors import ConfigError, WakeModelError
+from device.ports import WakeDetector
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +22,7 @@ class Reloader:
         """`load` reads the configuration; raises ConfigError."""
         self._assistant = assistant
         self._load = load
+        self._one_at_a_time = asyncio.Lock()
 
     async def reload(self) -> set[str]:
         """Put the changed file into force; returns the dotted keys that changed.
@@ -28,53 +31,56 @@ class Reloader:
         mistake is a fault until a file is accepted.
         """
         hub = self._assistant
-        try:
-            config = self._load()
-            changed = differences(hub.config, config)
-            detector = await hub.parts.detector(config) if _any(changed, "wake.") else None
-        except ConfigError as error:
-            hub.faults.begin("config", "; ".join(error.lines()))
-            raise
-        hub.faults.clear("config")
-        hub.config = config
-        if detector is not None:
-            await hub.ears.replace_detector(detector)
-        for prefixes, apply in self._sections():
-            if _any(changed, *prefixes):
-                await apply()
+        async with self._one_at_a_time:
+            try:
+                config = self._load()
+                changed = differences(hub.config, config)
+                detector = await hub.parts.detector(config) if _any(changed, "wake.") else None
+            except (ConfigError, WakeModelError) as error:
+                wrong = error.lines() if isinstance(error, ConfigError) else [str(error)]
+                hub.faults.begin("config", "; ".join(wrong))
+                raise
+            hub.faults.clear("config")
+            # Nothing is awaited from here on: half a configuration is never in force.
+            self._apply(config, changed, detector)
         log.info("configuration reloaded: %s", ", ".join(sorted(changed)) or "nothing changed")
         return changed
 
-    def _sections(self) -> list[tuple[tuple[str, ...], Callable[[], Awaitable[None]]]]:
+    def _apply(self, config: Config, changed: set[str], detector: WakeDetector | None) -> None:
+        hub = self._assistant
+        hub.config = config
+        if detector is not None:
+            detector.track_speech(hub.talk.state in v.TRACK_SPEECH)
+            hub.ears.replace_detector(detector)
+        for prefixes, replace in self._sections():
+            if _any(changed, *prefixes):
+                replace()
+
+    def _sections(self) -> list[tuple[tuple[str, ...], Callable[[], None]]]:
         """Which keys need which part replaced; all others are read where they are used."""
         return [
             (("audio.input.", "board"), self._microphone),
             (("audio.output.",), self._speaker),
             (("audio.volume",), self._volume),
-            (("audio.duplex", "audio.echo_cancellation", "board"), self._duplex),
-            (("lights.", "button.", "board"), self._panel),
+            (("lights.", "button.", "board"), self._assistant.choose_board),
+            # After the board, which may cancel echo.
+            (("audio.duplex", "audio.echo_cancellation", "board"), self._assistant.choose_duplex),
             (("live.",), self._session),
         ]
 
-    async def _microphone(self) -> None:
+    def _microphone(self) -> None:
         hub = self._assistant
-        await hub.ears.replace_microphone(hub.parts.microphone(hub.config))
+        hub.ears.replace_microphone(hub.parts.microphone(hub.config))
 
-    async def _speaker(self) -> None:
+    def _speaker(self) -> None:
         hub = self._assistant
-        await hub.mouth.replace(hub.parts.speaker(hub.config))
+        hub.mouth.replace(hub.parts.speaker(hub.config))
         hub.set_volume(hub.volume)
 
-    async def _volume(self) -> None:
+    def _volume(self) -> None:
         self._assistant.set_volume(self._assistant.config.audio.volume)
 
-    async def _duplex(self) -> None:
-        self._assistant.choose_duplex()
-
-    async def _panel(self) -> None:
-        self._assistant.choose_board()
-
-    async def _session(self) -> None:
+    def _session(self) -> None:
         # A talk that is going on keeps its settings; a session that is only kept gives way.
         hub = self._assistant
         if hub.talk.session and hub.talk.state in v.RESTING:

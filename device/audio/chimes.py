@@ -1,8 +1,9 @@
 """The short sounds of our own, synthesised: what they are made of is a table. Pure.
 
-They are told apart by which way they move (up: listening; down: over; twice the same low note: it
-did not work), are quiet, begin and end softly, and are so unlike a voice that neither endpointing
-nor the server takes one for speech when the microphone hears it.
+They are told apart by which way they move (up: listening; down: over; twice the same note: it did
+not work), are quiet, and begin and end softly. All notes lie above 850 Hz: lower ones pass for a
+voice (Silero's speech detection gives notes of 300-500 Hz more than 0.9), and a chime that the
+microphone hears must start no turn of the user.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ class Note:
 
 CHIMES = MappingProxyType(
     {
-        "wake": (Note(0, 110, 659.3), Note(70, 120, 987.8)),
-        "end": (Note(0, 110, 880.0), Note(70, 120, 587.3)),
-        "error": (Note(0, 140, 311.1), Note(180, 150, 311.1)),
+        "wake": (Note(0, 110, 880.0), Note(70, 120, 1318.5)),
+        "end": (Note(0, 110, 1318.5), Note(70, 120, 880.0)),
+        "error": (Note(0, 140, 880.0), Note(180, 150, 880.0)),
     }
 )
 """Every chime by its name."""

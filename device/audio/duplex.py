@@ -34,13 +34,19 @@ Curve = npt.NDArray[np.float64]
 
 HOLD_FRAMES = 200 // FRAME_MS
 WINDOW_FRAMES = 500 // FRAME_MS
+FOLLOW_FRAMES = 2000 // FRAME_MS
 SOUNDING_LEVEL = 0.01
 """RMS of full scale, -40 dBFS: what is quieter need not show in a microphone that hears us."""
 
 NO_RISE_DB = 3.0
 CLEAR_RISE_DB = 6.0
-FOLLOWS = 0.5
-"""Correlation of the two loudnesses over half a second from which one is the cause of the other."""
+FOLLOWS = 0.7
+"""Correlation of the two loudnesses over two seconds from which one is the cause of the other.
+
+Measured on synthetic speech, at the best delay: two voices that have nothing to do with each other
+stay below 0.68 (99 % of the time below 0.55); an echo with 0.1-0.6 s of reverberation has 0.86 half
+of the time. Over half a second independent voices reach 0.95.
+"""
 
 MAX_DELAY_FRAMES = 10
 """How late an echo may come: what is on its way to the card, the air, and on its way back."""
@@ -77,8 +83,8 @@ class Duplex:
         self._condemned = False
         self._before: deque[float] = deque(maxlen=WINDOW_FRAMES)
         self._sounding: deque[float] = deque(maxlen=WINDOW_FRAMES)
-        self._heard: deque[float] = deque(maxlen=WINDOW_FRAMES)
-        self._played: deque[float] = deque(maxlen=WINDOW_FRAMES + MAX_DELAY_FRAMES)
+        self._heard: deque[float] = deque(maxlen=FOLLOW_FRAMES)
+        self._played: deque[float] = deque(maxlen=FOLLOW_FRAMES + MAX_DELAY_FRAMES)
         self._sounding_frames = 0
 
     @property
@@ -140,12 +146,13 @@ class Duplex:
         """Whether what the microphone hears comes from us and not from a person."""
         if self._sounding_frames == WINDOW_FRAMES:
             return True
+        if len(self._played) < FOLLOW_FRAMES + MAX_DELAY_FRAMES:
+            return False
         heard = np.array(self._heard)
         played = np.array(self._played)
-        spare = len(played) - len(heard)
         return any(
-            _correlation(heard, played[start : start + len(heard)]) > FOLLOWS
-            for start in range(spare + 1)
+            _correlation(heard, played[start : start + FOLLOW_FRAMES]) > FOLLOWS
+            for start in range(MAX_DELAY_FRAMES + 1)
         )
 
 

@@ -111,7 +111,8 @@ def running() -> Iterator[PortAudio]:
     try:
         yield PortAudio(_shared.audio)
     finally:
-        with _locked():
+        # However long it takes: a use that was not given back would keep the list for ever.
+        with _lock:
             _shared.users -= 1
             if _shared.users == 0:
                 _shared.audio.terminate()
@@ -237,7 +238,7 @@ class PortAudio:
                 DeviceTrouble.LOST, f"{direction} device '{device.name}' is gone: {_reason(error)}"
             ) from error
         finally:
-            with _locked():
+            with _lock:
                 stream.close()
 
     def _open(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Iterator, MutableMapping
 
 from device.audio.capture import PortAudioMicrophone
 from device.audio.playback import PortAudioSpeaker
@@ -20,11 +20,22 @@ from device.ports import Lights, Microphone, Post, Speaker, WakeDetector
 from device.wake.detector import OnnxWakeDetector
 from device.wake.hearing import Word
 
-Sessions = Callable[[Config, int, Iterator[int], Post], LiveSession]
-
 
 def real_parts(environ: MutableMapping[str, str]) -> Parts:
     """The parts of a speaker on real hardware. Takes the API key out of `environ`."""
+    key: ApiKey | None = None
+    missing = ""
+    try:
+        key = find_api_key(environ)
+    except CredentialError as error:
+        missing = str(error)
+    forget_in(environ)
+
+    def session(config: Config, number: int, turns: Iterator[int], post: Post) -> LiveSession:
+        if key is None:
+            raise CredentialError(missing)
+        return LiveSession(config.live, key.secret, number=number, turns=turns, post=post)
+
     return Parts(
         microphone=microphone,
         speaker=speaker,
@@ -32,7 +43,8 @@ def real_parts(environ: MutableMapping[str, str]) -> Parts:
         profile=profile,
         lights=lights,
         button=button,
-        session=sessions(environ),
+        session=session,
+        missing_key=missing,
     )
 
 
@@ -80,24 +92,3 @@ def lights(config: Config, board: Profile) -> Lights:
 def button(config: Config, board: Profile) -> GpioButton | None:
     """The board's button, if it has one. Raises BoardError."""
     return make_button(config.button.pin, board)
-
-
-def sessions(environ: MutableMapping[str, str]) -> Sessions:
-    """How a conversation with the Live API is made, with the key that is found now.
-
-    A missing key is told at each try to talk, so that the speaker itself can say so.
-    """
-    key: ApiKey | None = None
-    missing = ""
-    try:
-        key = find_api_key(environ)
-    except CredentialError as error:
-        missing = str(error)
-    forget_in(environ)
-
-    def session(config: Config, number: int, turns: Iterator[int], post: Post) -> LiveSession:
-        if key is None:
-            raise CredentialError(missing)
-        return LiveSession(config.live, key.secret, number=number, turns=turns, post=post)
-
-    return session

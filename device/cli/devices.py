@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from device.audio.devices import Verdict, explain
@@ -60,12 +61,12 @@ def _table(verdicts: list[Verdict]) -> Table:
         device = verdict.device
         roles = {"microphone": verdict.microphone, "loudspeaker": verdict.loudspeaker}
         table.add_row(
-            device.name,
+            escape(device.name),
             str(device.input_channels),
             str(device.output_channels),
             f"{device.default_rate_hz} Hz",
             profile_for(device.name).name,
             " and ".join(role for role, taken in roles.items() if taken) or "-",
-            verdict.why,
+            escape(verdict.why),
         )
     return table

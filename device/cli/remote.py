@@ -14,6 +14,7 @@ from rich.console import Console
 
 from device.cli import shown
 from device.control import call, socket_path
+from device.errors import ControlError
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -74,8 +75,9 @@ def ask(args: argparse.Namespace) -> int:
     """Send the question and print the answer's words as they come."""
 
     async def follow() -> None:
-        told = ""
+        told, over = "", False
         async for record in _call(args, {"command": "ask", "text": " ".join(args.text)}):
+            over = "result" in record
             if record.get("event") != "transcript":
                 continue
             if not record["final"]:
@@ -84,6 +86,7 @@ def ask(args: argparse.Namespace) -> int:
             elif not told:
                 print(record["text"], end="", flush=True)
         print()
+        _must_be_over(over)
 
     asyncio.run(follow())
     return 0
@@ -114,9 +117,15 @@ def _result(args: argparse.Namespace, request: dict[str, Any]) -> dict[str, Any]
         answer: dict[str, Any] = {}
         async for record in _call(args, request):
             answer = record["result"]
+        _must_be_over(bool(answer))
         return answer
 
     return asyncio.run(last())
+
+
+def _must_be_over(over: bool) -> None:
+    if not over:
+        raise ControlError("the speaker ended before it had answered; see: journalctl -u parley")
 
 
 def _percent(text: str) -> int:

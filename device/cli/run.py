@@ -7,10 +7,11 @@ import asyncio
 import logging
 import os
 import signal
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from device import __version__, journal
 from device.assistant import Assistant
@@ -26,6 +27,7 @@ from device.errors import (
     WakeModelError,
 )
 from device.health import notifier
+from device.live.models import profile
 from device.live.session import warm_up
 from device.parts import Parts
 from device.reload import Reloader
@@ -51,18 +53,29 @@ def run(args: argparse.Namespace) -> int:
     parts = build.real_parts(os.environ)
     path = socket_path(args.socket, os.environ)
     try:
-        asyncio.run(speak(read, parts, path))
+        asyncio.Runner().run(speak(read, parts, path))
     except WakeModelError as missing:
         raise ConfigError(str(args.config or DEFAULT_PATH), [_in_wake_words(missing)]) from missing
-    except BaseExceptionGroup as group:
-        hung, _ = group.split(AudioDeviceHungError)
-        if hung is None:
-            raise
-        # The thread sits inside PortAudio for ever: neither it nor the interpreter would end.
-        log.critical("%s", hung.exceptions[0])
-        logging.shutdown()
-        os._exit(1)
-    return 0
+    except ExceptionGroup as group:
+        hung, unexpected = group.split(AudioDeviceHungError)
+        if hung is not None:
+            log.critical("%s", hung.exceptions[0])
+        if unexpected is not None:
+            log.critical("an unexpected failure ends the speaker", exc_info=unexpected)
+        _leave(1)
+    _leave(0)
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process at once: all of ours is closed by now.
+
+    What may be left are threads of libraries: one that imports, waits for a name server, or sits in
+    PortAudio for ever. Neither asyncio nor the interpreter would end before they do.
+    """
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _in_wake_words(missing: WakeModelError) -> Mistake:
@@ -78,12 +91,14 @@ async def speak(read: Callable[[], Config], parts: Parts, socket: Path) -> None:
     """
     config = read()
     detector = await parts.detector(config)
-    assistant = Assistant(config, parts, detector, notifier(os.environ))
+    watchdog_usec = os.environ.get("WATCHDOG_USEC")
+    assistant = Assistant(config, parts, detector, notifier(os.environ), watchdog_usec)
     reloader = Reloader(assistant, read)
     warming = asyncio.create_task(warm_up())
     stopped = _cancelled_by_signals(reloader)
     try:
         async with ControlServer(socket, Commands(assistant, reloader.reload).table()):
+            _warn_of(config.live.model)
             log.info("parley %s starts; control socket %s", __version__, socket)
             await assistant.run()
     except asyncio.CancelledError:
@@ -92,6 +107,12 @@ async def speak(read: Callable[[], Config], parts: Parts, socket: Path) -> None:
         log.info("stopped")
     finally:
         warming.cancel()
+
+
+def _warn_of(model: str) -> None:
+    warning = profile(model).warning
+    if warning:
+        log.warning("live.model: %s", warning)
 
 
 def _cancelled_by_signals(reloader: Reloader) -> asyncio.Event:

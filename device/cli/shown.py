@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 STATE_STYLES = {
@@ -26,16 +27,17 @@ def status(answer: dict[str, Any], console: Console) -> None:
     state = answer["state"]
     table.add_row("state", f"[{STATE_STYLES.get(state, 'white')}]{state}[/]")
     for fault in answer["faults"]:
-        table.add_row("fault", f"[bold red]{fault['kind']}[/]: {fault['message']}")
-    table.add_row("microphone", answer["microphone"])
-    table.add_row("loudspeaker", f"{answer['speaker']}, volume {answer['volume']}")
+        table.add_row("fault", f"[bold red]{fault['kind']}[/]: {escape(fault['message'])}")
+    table.add_row("microphone", escape(answer["microphone"]))
+    table.add_row("loudspeaker", f"{escape(answer['speaker'])}, volume {answer['volume']}")
     table.add_row("board", f"{answer['board']}, {answer['lights']} lights")
-    table.add_row("wake word", " or ".join(answer["wake_words"]))
-    table.add_row("session", _session(answer["session"]))
-    table.add_row("up since", _duration(answer["uptime_s"]))
+    table.add_row("wake word", escape(" or ".join(answer["wake_words"])))
+    table.add_row("session", escape(_session(answer["session"])))
+    table.add_row("up for", _duration(answer["uptime_s"]))
     last = answer["last_fault"]
     if last and not answer["faults"]:
-        table.add_row("last fault", f"{last['message']} ({_duration(last['age_s'])} ago)")
+        ago = f"({_duration(last['age_s'])} ago)"
+        table.add_row("last fault", f"{escape(last['message'])} {ago}")
     console.print(table)
 
 

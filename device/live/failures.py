@@ -243,8 +243,8 @@ _BY_FAMILY = (
     _family(Family.NAME, FailureKind.NETWORK, Remedy.WAIT,
             "the name {host} cannot be resolved: no network, or no DNS"),
     _family(Family.NETWORK, FailureKind.NETWORK, Remedy.WAIT,
-            "no server takes connections at {host} (connection refused): check live.endpoint, a "
-            "firewall, and that the server runs",
+            "no server takes connections at {host} (connection refused): check live.endpoint, "
+            "HTTPS_PROXY where it is set, and that the server runs",
             text=r"refused|errno 111"),
     _family(Family.NETWORK, FailureKind.NETWORK, Remedy.WAIT,
             "{host} cannot be reached ({text}): check the network",

@@ -136,5 +136,5 @@ def _told(*, opened: bool, about: Mapping[str, Any]) -> Iterator[None]:
 
     try:
         yield
-    except (APIError, WebSocketException, OSError, TypeError, ValueError) as error:
+    except (APIError, WebSocketException, OSError, TypeError, ValueError, ImportError) as error:
         raise LinkError(symptom_of(error, opened=opened, **about)) from error

@@ -49,7 +49,7 @@ class Recovery:
                 return self._next_model()
             case Remedy.FRESH:
                 return self._without_handle()
-            case Remedy.RESUME | Remedy.WAIT:
+            case _:
                 return self._again()
 
     def _next_model(self) -> float | None:

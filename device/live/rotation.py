@@ -12,6 +12,8 @@ import re
 
 ROTATE_AFTER_S = 540.0
 """Nine of the ten minutes that the server gives a connection."""
+_AT_LEAST_S = 1.0
+"""A server that ends every connection as soon as it is open is not hurried along."""
 _UNTOLD_S = 10.0
 """The shortest notice seen, for a goAway whose time cannot be read."""
 
@@ -20,6 +22,7 @@ class Rotation:
     """The plan for one connection. Pure: every time is CLOCK_MONOTONIC seconds, handed in."""
 
     def __init__(self, opened_at: float, rotate_after_s: float = ROTATE_AFTER_S) -> None:
+        self._not_before = opened_at + _AT_LEAST_S
         self._wanted_from = opened_at + rotate_after_s
         self._deadline: float | None = None
 
@@ -38,7 +41,7 @@ class Rotation:
         times = [] if self._deadline is None else [self._deadline]
         if quiet_from is not None:
             times.append(max(self._wanted_from, quiet_from))
-        return min(times, default=None)
+        return max(min(times), self._not_before) if times else None
 
 
 def seconds(duration: str | None) -> float:

@@ -83,6 +83,11 @@ def unusable(key: str) -> Failure | None:
     return Failure(FailureKind.KEY, message, retryable=False)
 
 
+# The client makes two HTTP clients that a Live session never uses; with these arguments they do not
+# look for proxies, of which they do not know every kind.
+_UNUSED = {"trust_env": False}
+
+
 @functools.cache
 def load_sdk() -> None:
     """Import all that a session needs of the SDK; it loads much only when it is first used."""
@@ -91,7 +96,8 @@ def load_sdk() -> None:
     from google.genai import live, types  # noqa: F401, PLC0415 - heavy
 
     async def close() -> None:
-        await genai.Client(vertexai=False, api_key="none").aio.aclose()
+        options = types.HttpOptions(client_args=_UNUSED, async_client_args=_UNUSED)
+        await genai.Client(vertexai=False, api_key="none", http_options=options).aio.aclose()
 
     asyncio.run(close())
     types.LiveConnectConfig(tools=[types.Tool()]).model_dump()
@@ -106,7 +112,7 @@ def client_of(settings: LiveSettings, key: str) -> genai.Client:
     from google import genai  # noqa: PLC0415 - heavy
     from google.genai import types  # noqa: PLC0415 - heavy
 
-    socket: dict[str, Any] = {
+    socket: dict[str, Any] = _UNUSED | {
         "ssl": ssl.create_default_context(),
         # Live API: late pongs kill healthy sessions, and without pings idle connections are
         # dropped on the way: so ping, and never mind the pong.
@@ -127,6 +133,7 @@ def client_of(settings: LiveSettings, key: str) -> genai.Client:
         http_options=types.HttpOptions(
             base_url=settings.endpoint or GOOGLE,
             api_version=settings.api_version,
+            client_args=_UNUSED,
             async_client_args=socket,
         ),
     )

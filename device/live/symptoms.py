@@ -109,8 +109,11 @@ def _plain(error: BaseException) -> tuple[Family, int, str]:
         return Family.REFUSED, response.status_code, _body_text(response.body)
     if isinstance(error, OSError):
         return _os_error(error)
-    if names & {"ProxyError", "InvalidProxy", "InvalidMessage"}:
-        return Family.NETWORK if "InvalidMessage" in names else Family.PROXY, 0, str(error)
+    if "InvalidMessage" in names:
+        return Family.NETWORK, 0, str(error)
+    if names & {"ProxyError", "InvalidProxy", "ImportError"}:
+        # websockets imports what a SOCKS proxy needs when the environment names one.
+        return Family.PROXY, 0, str(error)
     if isinstance(error, TypeError):
         # The SDK trips over a message of which it knows no key; its own words say nothing.
         return Family.ODD, 0, "a message of an unknown kind"

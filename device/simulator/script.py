@@ -189,7 +189,7 @@ class Turn:
     nothing follows the input transcription: the model took it as not meant for it.
     """
 
-    on: tuple[Trigger, ...] = ("speech", "text")
+    trigger: tuple[Trigger, ...] = ("speech", "text")
     """What starts it: speech then silence (or ``activityEnd``), a text, ``audio_ms`` of any audio
     since the last turn, or nothing at all (``open``)."""
     heard: str = ""
@@ -223,8 +223,8 @@ class Turn:
             raise ScriptError(f"turn: chunk_ms is {list(self.chunk_ms)}; give lengths above 0")
         if self.speed <= 0:
             raise ScriptError(f"turn: pace is {self.pace}; give burst, realtime or a factor")
-        if not self.on:
-            raise ScriptError("turn: on is empty; give speech, text, audio or open")
+        if not self.trigger:
+            raise ScriptError("turn: trigger is empty; give speech, text, audio or open")
 
     @property
     def speed(self) -> float:
@@ -256,7 +256,7 @@ class Script:
     """RMS level above which audio counts as speech."""
 
     def __post_init__(self) -> None:
-        if self.loop and self.turns and all("open" in turn.on for turn in self.turns):
+        if self.loop and self.turns and all("open" in turn.trigger for turn in self.turns):
             raise ScriptError("script: every turn starts by itself and loop is on: it never ends")
 
     @classmethod

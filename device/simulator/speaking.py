@@ -84,7 +84,7 @@ class Model:
                 self._pending = (trigger, text)
             return
         turn = self._next_turn()
-        if turn is not None and trigger in turn.on:
+        if turn is not None and trigger in turn.trigger:
             self._start(lambda: self._reply(turn, text))
 
     def say(self, turn: Turn) -> None:

@@ -20,7 +20,7 @@ _NOT_WORDS = {"melspectrogram", "embedding_model", "silero_vad", "timer"}
 
 def bundled_words() -> list[str]:
     """The names of the wake words that come with Parley, sorted."""
-    stems = (path.stem.removesuffix(_VERSION) for path in _bundle().glob("*.onnx"))
+    stems = (path.stem.removesuffix(_VERSION) for path in bundle_folder().glob("*.onnx"))
     return sorted(stem for stem in stems if stem not in _NOT_WORDS)
 
 
@@ -29,7 +29,7 @@ def bundled_network(name: str) -> Path:
 
     Raises WakeModelError when there is none, naming the wake words there are.
     """
-    folder = _bundle()
+    folder = bundle_folder()
     for file in (folder / f"{name}.onnx", folder / f"{name}{_VERSION}.onnx"):
         if file.is_file():
             return file
@@ -70,10 +70,16 @@ def _suggestion(name: str) -> str:
 
 
 @functools.cache
-def _bundle() -> Path:
-    spec = importlib.util.find_spec("openwakeword")
-    for place in (spec.submodule_search_locations or []) if spec else []:
-        folder = Path(place) / "resources" / "models"
+def bundle_folder(package: str = "openwakeword") -> Path:
+    """Where the networks of the installed package lie.
+
+    Raises WakeModelError when it is not installed, or is a release that carries none.
+    """
+    spec = importlib.util.find_spec(package)
+    places = (spec.submodule_search_locations or []) if spec else []
+    folders = [Path(place) / "resources" / "models" for place in places]
+    for folder in folders:
         if (folder / "embedding_model.onnx").is_file():
             return folder
-    raise WakeModelError("openwakeword 0.5.1 with its networks is not installed; install it again")
+    searched = f"no networks in {folders[0]}" if folders else "it is not installed"
+    raise WakeModelError(f"{package}: {searched}; install openwakeword==0.5.1")

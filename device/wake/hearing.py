@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from device.audio.frames import MICROPHONE_RATE_HZ, Frame
 from device.errors import WakeModelError
 from device.ports import Detection, SpeechChanged, WakeNews
+from device.wake.catalogue import word_name
 from device.wake.endpointing import Edge, Endpointing
 from device.wake.gate import WakeGate
-from device.wake.catalogue import word_name
 from device.wake.networks import SPEECH_SAMPLES, SpeechNetwork
 from device.wake.scoring import WakeScorer
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 
 from device.audio.devices import (
@@ -69,8 +71,8 @@ def test_the_exact_name_and_then_a_card_go_before_other_names_that_contain_it() 
 
 def test_a_device_without_the_direction_is_never_taken() -> None:
     """Headphones are no microphone, though the name fits."""
-    with pytest.raises(AudioDeviceError, match="no input device contains 'bcm'"):
-        choose([HEADPHONES, HAT], "bcm", "input")
+    with pytest.raises(AudioDeviceError, match="no input device contains 'phones'"):
+        choose([HEADPHONES, HAT], "phones", "input")
 
 
 def test_the_error_names_what_was_asked_for_and_what_there_is() -> None:
@@ -120,10 +122,10 @@ def test_a_name_that_fits_nothing_is_explained_too() -> None:
     ],
 )
 def test_the_channel_is_the_setting_or_the_board_s_or_the_first(
-    setting: int, board: int | None, channels: int, taken: int
+    setting: int | Literal["auto"], board: int | None, channels: int, taken: int
 ) -> None:
     """A board's best channel is only good where the firmware has it."""
-    assert choose_channel(setting, board, channels) == taken  # type: ignore[arg-type]
+    assert choose_channel(setting, board, channels) == taken
 
 
 def test_a_channel_that_is_not_there_is_refused() -> None:

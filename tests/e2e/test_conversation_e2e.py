@@ -19,14 +19,12 @@ def test_one_breath_command_with_a_slow_setup_arrives_sample_for_sample() -> Non
         with room.sound.recorder() as recorder:
             fed = room.wake_and_ask()
             drained = room.daemon.event("reply", what="drained")
-            state = room.daemon.state("listening")
             room.daemon.state("idle", after=room.daemon.events.index(drained))
             similar = similarity(recorder, *load("answer_weather"))
         uplink = room.server.audio
         wake = room.daemon.event("wake")
         opened = room.daemon.event("session", what="opened")
     assert opened["latency_ms"] > 2000
-    assert state["from"] == "connecting"
     spoken_part = uplink.strip(b"\0")
     # Even addresses: a stripped zero byte may be half a sample.
     begin = fed.find(spoken_part)

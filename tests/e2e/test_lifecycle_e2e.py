@@ -132,7 +132,7 @@ def _muted(room: Room) -> None:
 
 
 def _fault(room: Room) -> None:
-    room.sound.unload_microphone()
+    room.sound.kill()
     room.daemon.state("fault")
 
 
@@ -148,8 +148,8 @@ def test_sigterm_ends_it_within_two_seconds_in_every_state(reach: object) -> Non
         assert code == 0, room.daemon.log()
         assert seconds < 2.0
         assert not room.daemon.socket.exists()
-        for connection in room.server.connections:
-            assert connection.close_code in ({None, 1000} if reach is _connecting else {1000})
+        if reach is not _connecting:  # before its setup is answered there is no session to close
+            assert all(c.close_code == 1000 for c in room.server.connections)
         assert "Traceback" not in room.daemon.log()
 
 
@@ -222,14 +222,27 @@ def test_without_a_key_it_starts_and_says_so_at_the_first_wake() -> None:
 
 
 def test_a_lost_connection_in_a_reply_ends_in_a_told_failure() -> None:
-    """TCP is cut: what had arrived is played, then the failure is told, then it is at rest."""
+    """No resumption, TCP is cut: what had arrived is played, the failure is told, then it rests."""
     paced = Turn(heard="story", says="once", audio=6000, pace="realtime")
     script = Script(turns=(paced,), events=(Event("reply", Drop(), after_s=1.0),), loop=False)
+    with open_room(script, {"live": {"resumption": False}}) as room:
+        room.wake_and_ask()
+        room.daemon.event("session", what="failed")
+        room.daemon.event("fault", kind="network", cleared=False)
+        fault = room.daemon.state("fault")
+        assert fault["from"] == "speaking"
+        assert 500 < room.daemon.event("reply", what="drained")["played_ms"] < 2500
+        room.daemon.state("idle", after=room.daemon.events.index(fault))
+
+
+def test_a_lost_connection_is_resumed_and_the_talk_goes_on() -> None:
+    """TCP is cut while the user speaks: the session is resumed on its handle, no word is lost."""
+    script = Script(turns=(SHORT,), events=(Event("audio", Drop(), after_s=2.5, connections=(1,)),))
     with open_room(script) as room:
         room.wake_and_ask()
-        room.daemon.event("session", what="failed", timeout=60)
-        room.daemon.state("fault", timeout=60)
-        room.daemon.state("idle", after=room.daemon.here - 1)
+        room.daemon.event("session", what="resumed")
+        room.daemon.event("reply", what="drained")
+        assert room.daemon.seen("fault") == []
 
 
 def test_events_and_status_keep_their_contract() -> None:
@@ -323,4 +336,8 @@ def test_devices_says_what_it_would_take() -> None:
     with open_room() as room:
         told = room.daemon.cli("devices")
         assert told.returncode == 0, told.stderr
-        assert "microphone and loudspeaker" in " ".join(told.stdout.split())
+        assert "default" in told.stdout
+        (device,) = json.loads(room.daemon.cli("devices", "--json").stdout)
+        assert device["microphone"]
+        assert device["speaker"]
+        assert "system's default input" in device["why"]

@@ -52,6 +52,14 @@ def test_second_announcement_can_only_bring_the_end_nearer() -> None:
     assert rotation.due(None) == 110.0
 
 
+def test_connection_lives_a_second_whatever_the_server_says() -> None:
+    """A server that ends every connection at once does not start a storm of new ones."""
+    rotation = Rotation(100.0, 540.0)
+    rotation.go_away(100.1, 0.0)
+    assert rotation.due(0.0) == 101.0
+    assert rotation.due(None) == 101.0
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [("50s", 50.0), ("9.5s", 9.5), ("1.999999999s", 1.999999999), ("0s", 0.0)],

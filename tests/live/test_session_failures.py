@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from device.live.setup import load_sdk
 from device.ports import FailureKind, SessionClosed, SessionOpened, TurnComplete, UplinkChanged
 from device.simulator.script import (
     Close,
@@ -182,6 +183,24 @@ async def test_port_that_does_not_speak_tls_is_told(answer: bytes, kind: Failure
     async with server:
         port = server.sockets[0].getsockname()[1]
         assert (await failure_at(f"https://localhost:{port}"))[0] is kind
+
+
+@pytest.mark.parametrize(
+    ("proxy", "words"),
+    [
+        ("http://127.0.0.1:9", "HTTPS_PROXY"),
+        ("socks5://127.0.0.1:9", "the proxy on the way to live.invalid failed"),
+    ],
+)
+async def test_proxy_that_fails_is_told(
+    monkeypatch: pytest.MonkeyPatch, proxy: str, words: str
+) -> None:
+    """The environment may send us through a proxy that is not there, or that we cannot speak to."""
+    monkeypatch.setenv("https_proxy", proxy)
+    load_sdk.cache_clear()
+    kind, message = await failure_at("https://live.invalid")
+    assert kind is FailureKind.NETWORK
+    assert words in message
 
 
 # --- going on ------------------------------------------------------------------------------------

@@ -193,6 +193,4 @@ async def test_stalled_connection_gives_way_too(tmp_path: Path) -> None:
             lambda server: len(server.connections[-1].audio) >= len(big), PATIENCE_S
         )
         await talk.close()
-        counters = talk.session.counters
-        assert counters["repeated"] == 1
-        assert counters["held"] == 0
+        assert talk.session.counters["repeated"] == 1

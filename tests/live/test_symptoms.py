@@ -87,6 +87,7 @@ def tls_error() -> ssl.SSLError:
         (OSError("Multiple exceptions: [Errno 111] a"), Family.NETWORK, 0, "Multiple exceptions"),
         (TimeoutError(), Family.TIMEOUT, 0, ""),
         (InvalidProxyMessage(), Family.PROXY, 0, ""),
+        (ImportError("no python-socks"), Family.PROXY, 0, "no python-socks"),
         (InvalidMessage("no HTTP response"), Family.NETWORK, 0, "no HTTP response"),
         (InvalidHandshake("odd upgrade"), Family.ODD, 0, "odd upgrade"),
         (TypeError("'<=' not supported"), Family.ODD, 0, "a message of an unknown kind"),

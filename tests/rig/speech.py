@@ -42,12 +42,12 @@ def noise(seconds: float, level: float = 1000.0, seed: int = 1) -> NDArray[np.in
 
 
 def chatter() -> NDArray[np.int16]:
-    """About four minutes of talk in which no wake word is said."""
+    """Six minutes of talk in which no wake word is said."""
     voices = ("en-gb", "en-us+f3", "en-gb-x-rp", "de")
     texts = [
         "The quick brown fox jumps over the lazy dog while seven wizards write to the jury.",
         "Please remind me to buy milk, bread, eggs and a box of large envelopes on the way home.",
-        "Yesterday the harvest festival drew a huge crowd, and the jazz band played until midnight.",
+        "Yesterday the harvest festival drew a crowd, and the jazz band played until midnight.",
         "Hey there Travis, have you heard that the service is late again because of the traffic?",
         "One two three four five six seven eight nine ten eleven twelve thirteen fourteen.",
         "I would like to hear some quiet music, and then the news, but not the weather, thank you.",

@@ -136,9 +136,9 @@ async def test_manual_activity_starts_the_turn(serve: Serve) -> None:
 async def test_turns_wait_for_their_own_trigger(serve: Serve) -> None:
     """A greeting by itself, then a text, then so much audio of any kind."""
     turns = (
-        Turn(on=("open",), says="hello", audio=20, plays_out=False),
-        Turn(on=("text",), says="text", audio=20, plays_out=False),
-        Turn(on=("audio",), audio_ms=500, says="audio", audio=20, plays_out=False),
+        Turn(trigger=("open",), says="hello", audio=20, plays_out=False),
+        Turn(trigger=("text",), says="text", audio=20, plays_out=False),
+        Turn(trigger=("audio",), audio_ms=500, says="audio", audio=20, plays_out=False),
     )
     server = await serve(turns=turns, loop=False)
     async with dial(server) as client:

@@ -255,7 +255,7 @@ async def test_handles_can_be_forgotten(serve: Serve) -> None:
 
 async def test_a_poisoned_handle_hears_and_never_answers(serve: Serve) -> None:
     """Also on the handles that come of it; a fresh session is well."""
-    turns = (QUICK, Turn(on=("speech", "text", "open"), heard="heard", audio=20))
+    turns = (QUICK, Turn(trigger=("speech", "text", "open"), heard="heard", audio=20))
     server = await serve(turns=turns, events=(Event("ready", Poison(), connections=(1,)),))
     async with dial(server) as client:
         await client.begin()

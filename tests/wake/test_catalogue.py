@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from device.errors import WakeModelError
-from device.wake.catalogue import bundled_words, locate, word_name
+from device.wake.catalogue import bundle_folder, bundled_words, locate, word_name
 
 
 def test_the_bundled_wake_words_are_listed_without_the_networks_that_are_none() -> None:
@@ -60,3 +60,21 @@ def test_a_path_that_leads_nowhere_says_why(model: str, complaint: str) -> None:
     """Each kind of wrong path names itself and what to do."""
     with pytest.raises(WakeModelError, match=complaint):
         locate(model)
+
+
+@pytest.mark.parametrize(
+    ("package", "complaint"),
+    [
+        (
+            "no_such_package",
+            r"^no_such_package: it is not installed; install openwakeword==0\.5\.1$",
+        ),
+        ("numpy", r"^numpy: no networks in /.*/numpy/resources/models; install openwakeword"),
+    ],
+)
+def test_an_installation_without_the_networks_says_what_to_install(
+    package: str, complaint: str
+) -> None:
+    """Later releases of openWakeWord carry no networks: that must not look like a wrong word."""
+    with pytest.raises(WakeModelError, match=complaint):
+        bundle_folder(package)

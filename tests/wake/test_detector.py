@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import numpy as np
 import pytest
@@ -45,8 +45,7 @@ async def running(detector: OnnxWakeDetector, listener: Listener) -> AsyncIterat
     """The detector at work; on leaving, it is cancelled and its thread must be gone."""
     await detector.load()
     task = asyncio.create_task(detector.run(listener.post))
-    while not wake_threads():
-        await asyncio.sleep(0)
+    await until(wake_threads)
     try:
         yield
     finally:
@@ -69,10 +68,14 @@ async def feed(detector: OnnxWakeDetector, samples: Clip, first_sample: int = 0)
             await until_hops(detector, before + number // 4)
 
 
-async def until_hops(detector: OnnxWakeDetector, hops: int) -> None:
+async def until(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(10):
-        while detector.counters["hops"] < hops:
+        while not condition():  # noqa: ASYNC110 - the worker is a thread and tells nobody
             await asyncio.sleep(0.001)
+
+
+async def until_hops(detector: OnnxWakeDetector, hops: int) -> None:
+    await until(lambda: detector.counters["hops"] >= hops)
 
 
 def padded(*parts: Clip) -> Clip:
@@ -176,9 +179,7 @@ async def test_what_the_worker_raises_run_raises(
 ) -> None:
     """A thread that dies is never silent: the daemon must not stay up deaf."""
     task = asyncio.create_task(detector.run(listener.post))
-    async with asyncio.timeout(10):
-        while not wake_threads():
-            await asyncio.sleep(0.001)
+    await until(wake_threads)
     detector.feed(Frame(b"odd", 0, 0.0))
     with pytest.raises(ValueError, match="buffer size"):
         await asyncio.wait_for(task, 10)
@@ -188,23 +189,28 @@ async def test_what_the_worker_raises_run_raises(
 async def test_too_many_frames_are_dropped_oldest_first_and_counted(
     detector: OnnxWakeDetector, listener: Listener, jarvis: Clip
 ) -> None:
-    """A flood that no worker can swallow: the newest 2 s are heard, and it hears on after that."""
+    """A flood that no worker can swallow: every frame is heard or counted, and it hears on."""
     flood = noise(200.0, 20.0)
+    fed = (flood.size + jarvis.size) // FRAME_SAMPLES
+
+    def all_accounted_for() -> bool:
+        counters = detector.counters
+        cut_short = 3 * (counters["gaps"] + 1)  # a gap costs the frames of an unfinished hop
+        return counters["dropped"] + 4 * counters["hops"] + cut_short >= fed
+
     async with running(detector, listener):
         for frame in frames(flood):
             detector.feed(frame)
-        dropped = detector.counters["dropped"]
-        assert dropped > 0
+        assert detector.counters["dropped"] > 0
         await feed(detector, jarvis, 10 * flood.size)
         news = await listener.next()
+        await until(all_accounted_for)
     assert isinstance(news, Detection)
     assert news.end_sample > 10 * flood.size
     counters = detector.counters
-    assert counters["dropped"] == dropped
+    assert counters["dropped"] + 4 * counters["hops"] <= fed
+    assert counters["dropped"] <= fed - INBOX_FRAMES
     assert counters["gaps"] >= 2
-    heard = flood.size // FRAME_SAMPLES - dropped
-    assert counters["hops"] <= heard // 4 + jarvis.size // 1280
-    assert heard >= INBOX_FRAMES
 
 
 async def test_it_can_run_again_after_it_was_cancelled(
@@ -228,8 +234,7 @@ async def test_nothing_is_posted_after_the_end(
     """News that were on their way when run() was cancelled reach nobody."""
     await detector.load()
     task = asyncio.create_task(detector.run(listener.post))
-    while not wake_threads():
-        await asyncio.sleep(0)
+    await until(wake_threads)
     last = jarvis.size // FRAME_SAMPLES - INBOX_FRAMES // 2
     fed = list(frames(jarvis))
     await feed(detector, jarvis[: last * FRAME_SAMPLES // 12_800 * 12_800])

@@ -134,7 +134,7 @@ def test_speech_is_told_with_where_it_began_and_ended(hearing: Hearing) -> None:
 
 @pytest.mark.parametrize("word", ["no", "yes", "stop"])
 def test_a_short_answer_is_heard_at_once(hearing: Hearing, word: str) -> None:
-    """Spoken just when the follow-up window opens: told within 0.3 s of its start, a hissed "s" included.
+    """Spoken just when the follow-up window opens: told within 0.3 s, a hissed "s" included.
 
     The speech network is warm by then, for it is given what was heard before.
     """

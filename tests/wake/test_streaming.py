@@ -59,7 +59,7 @@ def test_what_it_remembers_is_two_rows_of_each_convolution_over_time(
 @pytest.mark.parametrize("hop_frames", [4, 16])
 def test_a_hop_that_gives_no_single_embedding_is_refused(original: bytes, hop_frames: int) -> None:
     """The pools divide time by 8: anything else gives half an embedding, or two."""
-    with pytest.raises(WakeModelError, match="install openwakeword==0.5.1 again"):
+    with pytest.raises(WakeModelError, match=r"install openwakeword==0\.5\.1 again"):
         stream_embedding(original, hop_frames, 32)
 
 

@@ -1,0 +1,294 @@
+"""What the loudspeaker has still to play."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from device.audio.buffer import Block, Mark, PlaybackBuffer, What, gain
+
+RATE_HZ = 48_000
+BLOCK = 480
+FADE = 240
+
+
+def pcm(*samples: int) -> bytes:
+    return np.array(samples, "<i2").tobytes()
+
+
+def steady(samples: int, value: int = 8000) -> bytes:
+    return np.full(samples, value, "<i2").tobytes()
+
+
+def sine(samples: int) -> npt.NDArray[np.int16]:
+    time_s = np.arange(samples) / RATE_HZ
+    wave: npt.NDArray[np.int16] = (12_000 * np.sin(2 * np.pi * 500 * time_s)).astype("<i2")
+    return wave
+
+
+def loud() -> PlaybackBuffer:
+    return PlaybackBuffer(RATE_HZ, 100)
+
+
+def heard(blocks: list[Block]) -> npt.NDArray[np.int16]:
+    silence = np.zeros(BLOCK, np.int16)
+    return np.concatenate([silence if b.samples is None else b.samples for b in blocks])
+
+
+def take(buffer: PlaybackBuffer, blocks: int) -> list[Block]:
+    return [buffer.take(BLOCK) for _ in range(blocks)]
+
+
+def marks(blocks: list[Block]) -> list[tuple[What, int, int]]:
+    return [(m.what, m.turn, m.played_samples) for block in blocks for m in block.marks]
+
+
+def largest_step(samples: npt.NDArray[np.int16]) -> int:
+    return int(np.max(np.abs(np.diff(samples.astype(int)))))
+
+
+def test_nothing_to_play_is_silence_that_costs_nothing() -> None:
+    """An idle speaker writes silence all day."""
+    buffer = loud()
+    assert buffer.idle
+    assert buffer.take(BLOCK) == Block(None, 0.0, ())
+
+
+def test_chunks_of_any_size_play_without_a_seam() -> None:
+    """Block borders and chunk borders have nothing to do with each other."""
+    wave = sine(4800)
+    buffer = loud()
+    for start in range(0, 4800, 700):
+        assert buffer.append(wave[start : start + 700].tobytes(), 1) == 0
+    assert np.array_equal(heard(take(buffer, 10)), wave)
+
+
+def test_a_turn_is_marked_at_its_first_and_last_sample() -> None:
+    """The news of the loudspeaker are made of these."""
+    buffer = loud()
+    buffer.append(steady(700), 4)
+    buffer.end(4)
+    blocks = take(buffer, 3)
+    assert blocks[0].marks == (Mark(What.FIRST, 4, BLOCK),)
+    assert blocks[1].marks == (Mark(What.LAST, 4, 700),)
+    assert blocks[2].marks == ()
+    assert buffer.idle
+    assert buffer.played_ms(4) == 700 * 1000 // RATE_HZ
+    assert buffer.played_ms(5) == 0
+
+
+def test_a_turn_without_a_sound_is_over_at_once() -> None:
+    """The model may answer with a tool call alone."""
+    buffer = loud()
+    buffer.end(2)
+    assert marks(take(buffer, 1)) == [(What.LAST, 2, 0)]
+    assert buffer.idle
+
+
+def test_a_turn_of_which_nothing_came_yet_is_not_starved() -> None:
+    """A first chunk may all be held back by the resampler."""
+    buffer = loud()
+    buffer.append(b"", 2)
+    assert marks(take(buffer, 3)) == []
+    buffer.append(steady(BLOCK), 2)
+    assert marks(take(buffer, 1)) == [(What.FIRST, 2, BLOCK)]
+
+
+def test_the_next_turn_follows_without_a_gap_and_ends_the_one_before() -> None:
+    """Turns play in their order, even if nobody ended the first."""
+    buffer = loud()
+    buffer.append(steady(500, 1000), 1)
+    buffer.append(steady(460, 2000), 2)
+    blocks = take(buffer, 2)
+    assert np.array_equal(heard(blocks), np.repeat([1000, 2000], [500, 460]))
+    assert marks(blocks) == [
+        (What.FIRST, 1, 480),
+        (What.LAST, 1, 500),
+        (What.FIRST, 2, 460),
+    ]
+
+
+def test_a_starved_turn_is_told_once_and_goes_on_without_a_click() -> None:
+    """The voice sinks instead of breaking off, and comes back as softly."""
+    buffer = loud()
+    buffer.append(steady(BLOCK), 1)
+    blocks = take(buffer, 4)
+    assert marks(blocks) == [(What.FIRST, 1, BLOCK), (What.STARVED, 1, BLOCK)]
+    buffer.append(steady(BLOCK), 1)
+    blocks += take(buffer, 2)
+    assert marks(blocks[4:]) == [(What.STARVED, 1, 2 * BLOCK)]
+    sound = heard(blocks)
+    assert largest_step(sound) < 8000 / FADE + 2
+    assert np.max(sound[-2 * BLOCK :]) == 8000
+
+
+def test_a_starved_turn_may_end() -> None:
+    """Its last chunk came before the news that it was the last."""
+    buffer = loud()
+    buffer.append(steady(BLOCK), 1)
+    take(buffer, 2)
+    buffer.end(1)
+    assert marks(take(buffer, 1)) == [(What.LAST, 1, BLOCK)]
+
+
+def test_a_turn_that_breaks_off_loud_sinks_softly() -> None:
+    """A reply cut by the server ends in the middle of a vowel."""
+    buffer = loud()
+    buffer.append(steady(300), 1)
+    buffer.end(1)
+    sound = heard(take(buffer, 3))
+    assert np.array_equal(sound[:300], np.full(300, 8000))
+    assert largest_step(sound) < 8000 / FADE + 2
+    assert not sound[300 + FADE :].any()
+
+
+def test_clear_is_silent_after_5_ms_without_a_click() -> None:
+    """What is left fades out over its own next samples."""
+    wave = sine(48_000)
+    buffer = loud()
+    buffer.append(wave.tobytes(), 1)
+    take(buffer, 3)
+    buffer.clear()
+    sound = heard(take(buffer, 3))
+    assert not sound[FADE:].any()
+    assert sound[:FADE].any()
+    before_and_after = np.concatenate([wave[: 3 * BLOCK], sound])
+    assert largest_step(before_and_after) <= largest_step(wave) + 12_000 / FADE
+    assert buffer.idle
+    assert buffer.played_ms(1) == (3 * BLOCK + FADE) * 1000 // RATE_HZ
+
+
+def test_clear_with_little_or_nothing_left_does_not_click_either() -> None:
+    """The last sample the card got was loud."""
+    for left in (0, 1, 100):
+        buffer = loud()
+        buffer.append(steady(BLOCK + left), 1)
+        first = take(buffer, 1)
+        buffer.clear()
+        sound = heard(first + take(buffer, 2))
+        assert largest_step(sound) <= max(8000 / max(1, min(left, FADE)), 8000 / FADE) + 2, left
+        assert not sound[-BLOCK:].any()
+
+
+def test_clear_throws_all_waiting_turns_away_and_marks_none_of_them() -> None:
+    """Nobody is told that a cleared turn was heard."""
+    buffer = loud()
+    buffer.append(steady(5 * BLOCK), 1)
+    buffer.append(steady(5 * BLOCK), 2)
+    buffer.end(2)
+    take(buffer, 1)
+    buffer.clear()
+    assert marks(take(buffer, 3)) == []
+
+
+def test_clear_of_nothing_is_harmless() -> None:
+    """A stop may come at any time."""
+    buffer = loud()
+    buffer.clear()
+    assert buffer.take(BLOCK).samples is None
+
+
+def test_a_new_turn_may_follow_a_clear_at_once() -> None:
+    """The fade of the old one lies over the beginning of the new."""
+    buffer = loud()
+    buffer.append(steady(5000), 1)
+    take(buffer, 1)
+    buffer.clear()
+    buffer.append(steady(BLOCK, 100), 2)
+    (block,) = take(buffer, 1)
+    assert block.marks == (Mark(What.FIRST, 2, BLOCK),)
+    assert block.samples is not None
+    assert np.all(block.samples[:FADE] >= 100)
+    assert np.all(block.samples[FADE:] == 100)
+
+
+def test_a_chime_lies_over_whatever_plays_and_survives_a_clear() -> None:
+    """It is added, sample by sample, and goes on over the blocks."""
+    buffer = loud()
+    chime = np.linspace(0, 0.25, 1000, dtype=np.float32)
+    buffer.append(steady(3 * BLOCK, 1000), 1)
+    buffer.chime(chime)
+    first = take(buffer, 1)
+    buffer.clear()
+    sound = heard(first + take(buffer, 2))
+    assert np.allclose(sound[:BLOCK], 1000 + chime[:BLOCK] * 32768, atol=1)
+    assert np.allclose(sound[BLOCK + FADE : 1000], chime[BLOCK + FADE :] * 32768, atol=1)
+    assert not sound[1000:].any()
+
+
+def test_a_chime_alone_is_no_turn() -> None:
+    """Nothing is reported of it, but it can be heard and has a level."""
+    buffer = loud()
+    buffer.chime(np.full(BLOCK, 0.5, np.float32))
+    assert not buffer.idle
+    (block,) = take(buffer, 1)
+    assert block.marks == ()
+    assert block.level == pytest.approx(0.5, abs=0.001)
+    assert buffer.idle
+
+
+def test_too_much_at_once_is_limited_and_does_not_wrap() -> None:
+    """A chime over a loud reply must not turn it inside out."""
+    buffer = loud()
+    buffer.append(steady(BLOCK, 30_000), 1)
+    buffer.chime(np.full(BLOCK, 0.5, np.float32))
+    assert np.all(heard(take(buffer, 1)) == 32_767)
+
+
+def test_the_volume_is_a_cube_from_silence_to_unity() -> None:
+    """Felt loudness; 0 is really silent and 100 changes nothing."""
+    assert gain(0) == 0
+    assert gain(100) == 1
+    assert 20 * np.log10(gain(50)) == pytest.approx(-18.06, abs=0.01)
+    assert all(gain(percent) < gain(percent + 1) for percent in range(100))
+
+
+def test_a_change_of_volume_takes_one_block_and_does_not_click() -> None:
+    """The steps of a turned knob cannot be heard."""
+    buffer = loud()
+    buffer.append(steady(4 * BLOCK), 1)
+    buffer.end(1)
+    blocks = take(buffer, 1)
+    buffer.set_volume(50)
+    blocks += take(buffer, 2)
+    sound = heard(blocks)
+    assert np.all(sound[:BLOCK] == 8000)
+    assert np.all(sound[2 * BLOCK :] == 1000)
+    assert largest_step(sound) < 7000 / BLOCK + 2
+
+
+def test_a_change_of_volume_in_silence_is_there_at_once() -> None:
+    """The next reply begins at the new volume, not on the way to it."""
+    buffer = PlaybackBuffer(RATE_HZ, 100)
+    buffer.set_volume(50)
+    buffer.take(BLOCK)
+    buffer.append(steady(BLOCK), 1)
+    assert np.all(heard(take(buffer, 1)) == 1000)
+
+
+def test_volume_0_is_digital_silence() -> None:
+    """Not even a dither."""
+    buffer = PlaybackBuffer(RATE_HZ, 0)
+    buffer.append(sine(BLOCK).tobytes(), 1)
+    (block,) = take(buffer, 1)
+    assert not heard([block]).any()
+    assert block.level == 0
+
+
+def test_the_level_is_the_rms_after_volume() -> None:
+    """Echo handling judges by what really goes out."""
+    buffer = PlaybackBuffer(RATE_HZ, 50)
+    buffer.append(steady(BLOCK, 16_384), 1)
+    (block,) = take(buffer, 1)
+    assert block.level == pytest.approx(0.5 / 8, rel=0.01)
+
+
+def test_what_finds_no_room_is_dropped_and_counted() -> None:
+    """A runaway reply ends at the bound; what was there before plays on."""
+    buffer = PlaybackBuffer(RATE_HZ, 100, capacity_s=0.01)
+    assert buffer.append(steady(400, 1), 1) == 0
+    assert buffer.append(steady(200, 2), 1) == 120
+    assert buffer.append(steady(10, 3), 1) == 10
+    assert np.array_equal(heard(take(buffer, 1)), np.repeat([1, 2], [400, 80]))
+    assert buffer.append(steady(10, 3), 1) == 0

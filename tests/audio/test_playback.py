@@ -1,0 +1,405 @@
+"""The loudspeaker on a real sound server."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import soxr
+
+from device.audio import portaudio
+from device.audio.chimes import render
+from device.audio.playback import PortAudioSpeaker
+from device.errors import AudioDeviceError, DeviceTrouble
+from device.ports import FirstSound, News, PlaybackDrained, PlaybackStarved
+from tests.rig.sound import Recorder, SoundServer, espeak
+
+RATE_HZ = 48_000
+
+
+class Listener:
+    """Collects the news of a speaker, and lets tests wait for them."""
+
+    def __init__(self) -> None:
+        self.news: list[News] = []
+        self._came = asyncio.Event()
+
+    def post(self, news: News) -> None:
+        self.news.append(news)
+        self._came.set()
+
+    def of(self, kind: type[News]) -> list[News]:
+        return [news for news in self.news if isinstance(news, kind)]
+
+    async def wait(self, kind: type[News], count: int = 1) -> News:
+        async with asyncio.timeout(20):
+            while len(self.of(kind)) < count:
+                self._came.clear()
+                await self._came.wait()
+        return self.of(kind)[count - 1]
+
+
+@asynccontextmanager
+async def opened(speaker: PortAudioSpeaker, listener: Listener) -> AsyncIterator[None]:
+    await speaker.open(listener.post)
+    try:
+        yield
+    finally:
+        await speaker.close()
+
+
+def tone(seconds: float, amplitude: float = 10_000, hz: float = 440) -> bytes:
+    time_s = np.arange(round(24_000 * seconds)) / 24_000
+    return (amplitude * np.sin(2 * np.pi * hz * time_s)).astype("<i2").tobytes()
+
+
+async def heard(
+    recorder: Recorder, condition: Callable[[npt.NDArray[np.int64]], bool], what: str
+) -> npt.NDArray[np.int64]:
+    """What the sink took (left channel), as soon as ``condition`` holds for it."""
+    deadline = time.monotonic() + 10
+    while True:
+        samples = recorder.samples()[:, 0].astype(np.int64)
+        if condition(samples):
+            return samples
+        assert time.monotonic() < deadline, f"waited 10 s for {what}"
+        await asyncio.sleep(0.02)
+
+
+def silent_end(samples: npt.NDArray[np.int64]) -> bool:
+    """Something was heard, and then nothing for 150 ms."""
+    return bool(samples.any()) and not samples[-RATE_HZ * 150 // 1000 :].any()
+
+
+def trimmed(samples: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    sounding = np.flatnonzero(samples)
+    return samples[sounding[0] : sounding[-1] + 1]
+
+
+def step_after_onset(samples: npt.NDArray[np.int64]) -> int:
+    """The largest step from one sample to the next; the test tone's own beginning is abrupt."""
+    first = np.flatnonzero(samples)[0]
+    return int(np.max(np.abs(np.diff(samples[first + RATE_HZ // 100 :]))))
+
+
+async def test_a_reply_in_chunks_of_any_size_plays_without_a_gap(
+    sound_server: SoundServer,
+) -> None:
+    """Faster than real time, odd byte counts included: what is heard is the reply, resampled."""
+    reply = espeak("The quick brown fox jumps over the lazy dog.", rate_hz=24_000)
+    sizes = np.random.default_rng(6).integers(1, 4001, 1000)
+    listener = Listener()
+    speaker = PortAudioSpeaker(volume=100)
+    async with opened(speaker, listener):
+        with sound_server.recorder() as recorder:
+            rest = reply
+            for size in sizes:
+                speaker.play(rest[:size], 1)
+                rest = rest[size:]
+            speaker.play(rest, 1)
+            speaker.end_turn(1)
+            drained = await listener.wait(PlaybackDrained)
+            samples = await heard(recorder, silent_end, "the end of the reply")
+    whole = np.frombuffer(reply, "<i2").astype(np.float32)
+    expected = np.rint(soxr.resample(whole, 24_000, RATE_HZ)).clip(-32_768, 32_767)
+    expected = trimmed(expected.astype(np.int64))
+    got = trimmed(samples)[: len(expected)]
+    assert np.max(np.abs(got - expected)) <= 1
+    assert isinstance(drained, PlaybackDrained)
+    assert drained.played_ms == pytest.approx(len(whole) / 24, abs=2)
+    assert listener.of(PlaybackStarved) == []
+    assert speaker.counters == {"underruns": 0, "starved": 0, "dropped_ms": 0, "stale_ms": 0}
+
+
+async def test_clear_is_silence_at_the_sink_within_50_ms_and_no_click(
+    sound_server: SoundServer,
+) -> None:
+    """The median of several; a busy machine may be late once."""
+    listener = Listener()
+    speaker = PortAudioSpeaker(volume=100)
+    largest_step = 0
+    silent_after_ms = []
+    async with opened(speaker, listener):
+        for turn in range(1, 8):
+            with sound_server.recorder() as recorder:
+                speaker.play(tone(3), turn)
+                await heard(recorder, lambda s: bool(np.count_nonzero(s) > 9600), "the tone")
+                cleared_at = time.monotonic()
+                played_ms = speaker.clear()
+                samples = await heard(recorder, silent_end, "silence")
+                last = int(np.flatnonzero(samples)[-1])
+                silent_after_ms.append((recorder.time_of(last) - cleared_at) * 1000)
+                largest_step = max(largest_step, step_after_onset(samples))
+                assert played_ms == pytest.approx(len(trimmed(samples)) / 48, abs=3)
+    assert np.median(silent_after_ms) < 50
+    assert largest_step < 10_000 * 2 * np.pi * 440 / RATE_HZ + 10_000 / 240 + 2
+    assert listener.of(PlaybackDrained) == []
+    assert speaker.clear() == 0
+
+
+async def test_drained_comes_when_the_last_sample_was_heard(sound_server: SoundServer) -> None:
+    """Neither when the last chunk came nor when it was taken from the buffer."""
+    listener = Listener()
+    speaker = PortAudioSpeaker()
+    async with opened(speaker, listener):
+        with sound_server.recorder() as recorder:
+            speaker.play(tone(1), 1)
+            speaker.end_turn(1)
+            first = await listener.wait(FirstSound)
+            assert speaker.audible
+            assert speaker.level > 0.01
+            drained = await listener.wait(PlaybackDrained)
+            samples = await heard(recorder, silent_end, "the end of the reply")
+            last = int(np.flatnonzero(samples)[-1])
+            last_heard_at = recorder.time_of(last)
+        assert isinstance(first, FirstSound)
+        assert isinstance(drained, PlaybackDrained)
+        assert drained.played_ms == 1000
+        assert drained.time - first.time == pytest.approx(1, abs=0.1)
+        assert drained.time == pytest.approx(last_heard_at, abs=0.1)
+        assert not speaker.audible
+        assert speaker.level == 0
+        assert [type(news) for news in listener.news] == [FirstSound, PlaybackDrained]
+
+
+async def test_chunks_of_old_cleared_and_ended_turns_are_dropped(
+    sound_server: SoundServer,
+) -> None:
+    """Only the newest turn that is still going on may speak."""
+    listener = Listener()
+    speaker = PortAudioSpeaker()
+    async with opened(speaker, listener):
+        speaker.play(tone(0.1), 2)
+        speaker.play(tone(0.1), 1)
+        assert speaker.counters["stale_ms"] == 100
+        speaker.clear()
+        speaker.play(tone(0.1), 2)
+        speaker.end_turn(2)
+        assert speaker.counters["stale_ms"] == 200
+        speaker.play(tone(0.1), 3)
+        speaker.end_turn(3)
+        speaker.play(tone(0.1), 3)
+        speaker.end_turn(3)
+        assert speaker.counters["stale_ms"] == 300
+        await listener.wait(PlaybackDrained)
+        speaker.play(tone(0.1), 3)
+        assert speaker.counters["stale_ms"] == 400
+    turns = [news.turn for news in listener.news if isinstance(news, PlaybackDrained)]
+    assert turns == [3]
+
+
+async def test_a_newer_turn_ends_the_one_before(sound_server: SoundServer) -> None:
+    """Both are heard whole, one after the other, and both are reported."""
+    listener = Listener()
+    speaker = PortAudioSpeaker(volume=100)
+    async with opened(speaker, listener):
+        with sound_server.recorder() as recorder:
+            speaker.play(tone(0.2), 1)
+            speaker.play(tone(0.3), 2)
+            speaker.end_turn(1)
+            speaker.end_turn(2)
+            await listener.wait(PlaybackDrained, 2)
+            samples = await heard(recorder, silent_end, "the end")
+    assert len(trimmed(samples)) == pytest.approx(RATE_HZ // 2, abs=RATE_HZ * 6 // 1000)
+    assert [(type(n), getattr(n, "turn", 0)) for n in listener.news] == [
+        (FirstSound, 1),
+        (PlaybackDrained, 1),
+        (FirstSound, 2),
+        (PlaybackDrained, 2),
+    ]
+
+
+async def test_a_turn_without_sound_drains_at_once(sound_server: SoundServer) -> None:
+    """The model may answer with a tool call alone."""
+    listener = Listener()
+    speaker = PortAudioSpeaker()
+    async with opened(speaker, listener):
+        speaker.end_turn(7)
+        drained = await listener.wait(PlaybackDrained)
+    assert isinstance(drained, PlaybackDrained)
+    assert (drained.turn, drained.played_ms) == (7, 0)
+
+
+async def test_a_turn_that_stops_coming_is_reported_as_starved(sound_server: SoundServer) -> None:
+    """The network is slow: told once for every time the sound runs out."""
+    listener = Listener()
+    speaker = PortAudioSpeaker()
+    async with opened(speaker, listener):
+        speaker.play(tone(0.1), 1)
+        await listener.wait(PlaybackStarved)
+        speaker.play(tone(0.1), 1)
+        await listener.wait(PlaybackStarved, 2)
+        assert speaker.counters["starved"] == 2
+        assert len(listener.of(FirstSound)) == 1
+
+
+async def test_a_chime_is_heard_over_a_reply_and_after_its_clear(
+    sound_server: SoundServer,
+) -> None:
+    """It is mixed in, and it is not part of any turn."""
+    listener = Listener()
+    speaker = PortAudioSpeaker(volume=100)
+    async with opened(speaker, listener):
+        with sound_server.recorder() as recorder:
+            speaker.chime("wake")
+            samples = await heard(recorder, silent_end, "the chime")
+            alone = trimmed(samples)
+        with sound_server.recorder() as recorder:
+            speaker.play(tone(2, amplitude=3000, hz=100), 1)
+            speaker.chime("wake")
+            speaker.clear()
+            samples = await heard(recorder, silent_end, "the chime without the reply")
+            over = trimmed(samples)
+    expected = np.rint(render("wake", RATE_HZ) * 32_768).astype(np.int64)
+    expected = trimmed(expected)
+    assert np.max(np.abs(alone[: len(expected)] - expected)) <= 1
+    tail = slice(-RATE_HZ // 10, None)
+    assert np.max(np.abs(over[tail] - expected[tail])) <= 1
+    assert listener.of(PlaybackDrained) == []
+
+
+async def test_the_volume_follows_its_curve_without_a_click(sound_server: SoundServer) -> None:
+    """From unity to half: an eighth of the amplitude, on a smooth way."""
+    speaker = PortAudioSpeaker(volume=100)
+    async with opened(speaker, Listener()):
+        with sound_server.recorder() as recorder:
+            speaker.play(tone(3), 1)
+            await heard(recorder, lambda s: bool(np.count_nonzero(s) > 9600), "the tone")
+            speaker.set_volume(50)
+            samples = await heard(
+                recorder,
+                lambda s: bool(len(s) > 4800 and s.any() and np.max(np.abs(s[-4800:])) < 1300),
+                "the lower tone",
+            )
+            speaker.set_volume(0)
+            samples = await heard(recorder, silent_end, "silence at volume 0")
+    assert np.max(np.abs(samples)) == pytest.approx(10_000, abs=20)
+    assert step_after_onset(samples) < 10_000 * 2 * np.pi * 440 / RATE_HZ + 30
+
+
+async def test_closing_during_a_turn_reports_it_as_drained(sound_server: SoundServer) -> None:
+    """Whoever waits for the end of the reply must not wait for ever."""
+    listener = Listener()
+    speaker = PortAudioSpeaker()
+    await speaker.open(listener.post)
+    await speaker.open(listener.post)
+    speaker.play(tone(5), 1)
+    await listener.wait(FirstSound)
+    await speaker.close()
+    await speaker.close()
+    (drained,) = listener.of(PlaybackDrained)
+    assert isinstance(drained, PlaybackDrained)
+    assert drained.turn == 1
+    assert drained.played_ms < 1000
+
+
+async def test_while_closed_replies_are_dropped_and_turns_drain_at_once(
+    sound_server: SoundServer,
+) -> None:
+    """A conversation goes on without a loudspeaker, and nobody waits."""
+    listener = Listener()
+    speaker = PortAudioSpeaker()
+    speaker.end_turn(0)
+    async with opened(speaker, listener):
+        assert speaker.description == "'default' (48000 hz, 1 channels)"
+    speaker.play(tone(0.5), 1)
+    speaker.chime("error")
+    assert speaker.clear() == 0
+    assert speaker.counters["dropped_ms"] == 500
+    assert not speaker.audible
+    assert speaker.level == 0
+    speaker.end_turn(1)
+    speaker.end_turn(1)
+    assert [news.turn for news in listener.news if isinstance(news, PlaybackDrained)] == [1]
+    assert speaker.description == "'default' (48000 hz, 1 channels)"
+    speaker.set_volume(100)
+    async with opened(speaker, listener):
+        with sound_server.recorder() as recorder:
+            speaker.play(tone(0.3), 2)
+            speaker.end_turn(2)
+            samples = await heard(recorder, silent_end, "the reply")
+    assert np.max(samples) == pytest.approx(10_000, abs=20)
+
+
+async def test_a_missing_device_is_named_with_what_there_is(sound_server: SoundServer) -> None:
+    """The message is all an owner needs to correct the YAML."""
+    speaker = PortAudioSpeaker("seeed")
+    assert speaker.description == "output device 'seeed'"
+    with pytest.raises(AudioDeviceError, match="no output device contains 'seeed'") as caught:
+        await speaker.open(Listener().post)
+    assert caught.value.trouble is DeviceTrouble.MISSING
+
+
+async def test_a_dead_sound_server_is_lost_and_found_again(sound_server: SoundServer) -> None:
+    """The reply that was playing is over; the next one plays on the server that came back."""
+    listener = Listener()
+    speaker = PortAudioSpeaker(volume=100)
+    await speaker.open(listener.post)
+    speaker.play(tone(5), 1)
+    await listener.wait(FirstSound)
+    watching = asyncio.create_task(speaker.wait_lost())
+    sound_server.kill()
+    with pytest.raises(AudioDeviceError) as caught:
+        await asyncio.wait_for(watching, 3)
+    assert caught.value.trouble is DeviceTrouble.LOST
+    assert "'default' is gone" in str(caught.value)
+    await speaker.close()
+    assert len(listener.of(PlaybackDrained)) == 1
+
+    with pytest.raises(AudioDeviceError):
+        await speaker.open(listener.post)
+    sound_server.restart()
+    async with opened(speaker, listener):
+        with sound_server.recorder() as recorder:
+            speaker.play(tone(0.2), 2)
+            speaker.end_turn(2)
+            assert (await heard(recorder, silent_end, "the reply")).any()
+
+
+async def test_a_suspended_sink_is_stalled_after_3_s_and_can_be_closed(
+    sound_server: SoundServer,
+) -> None:
+    """It takes nothing and says nothing; still no thread hangs in it."""
+    speaker = PortAudioSpeaker()
+    async with opened(speaker, Listener()):
+        sound_server.suspend_speaker(True)
+        began = time.monotonic()
+        with pytest.raises(AudioDeviceError) as caught:
+            await speaker.wait_lost()
+        assert caught.value.trouble is DeviceTrouble.STALLED
+        assert "has taken nothing for 3" in str(caught.value)
+        assert 2.5 < time.monotonic() - began < 4.5
+
+
+async def test_a_card_plugged_in_waits_for_the_end_of_the_reply(
+    sound_server: SoundServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The stream is opened anew for the sake of the list of devices, but only in silence."""
+    cards = tmp_path / "cards"
+    cards.write_text("one card")
+    monkeypatch.setattr(portaudio, "CARDS", cards)
+    monkeypatch.setattr(portaudio, "RENEWAL_TIMEOUT_S", 0.1)
+    listener = Listener()
+    speaker = PortAudioSpeaker(volume=100)
+    async with opened(speaker, listener):
+        with sound_server.recorder() as recorder:
+            cards.write_text("two cards")
+            speaker.play(tone(0.6), 1)
+            await asyncio.to_thread(portaudio.list_devices)
+            speaker.end_turn(1)
+            await listener.wait(PlaybackDrained)
+            samples = await heard(recorder, silent_end, "the end of the reply")
+            assert len(trimmed(samples)) == pytest.approx(RATE_HZ * 6 // 10, abs=RATE_HZ // 100)
+            monkeypatch.setattr(portaudio, "RENEWAL_TIMEOUT_S", 5)
+            began = time.monotonic()
+            await asyncio.to_thread(portaudio.list_devices)
+            assert time.monotonic() - began < 3
+            speaker.play(tone(0.2), 2)
+            speaker.end_turn(2)
+            await listener.wait(PlaybackDrained, 2)

@@ -1,0 +1,180 @@
+"""PortAudio's devices, errors and noise."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from device.audio import portaudio
+from device.audio.devices import Device, Layout
+from device.audio.portaudio import PortAudio, quiet_stderr, trouble_of
+from device.errors import AudioDeviceError, AudioDeviceHungError, DeviceTrouble
+from tests.rig.sound import SoundServer
+
+CARD = Device("seeed2micvoicec: - (hw:1,0)", 3, 2, 2, 44_100, "ALSA")
+STEREO = Layout(16_000, 2, 2)
+WIDE = Layout(48_000, 2, 4)
+
+
+class FakeStream:
+    def __init__(self) -> None:
+        self.closed = False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class FakePyAudio:
+    """Refuses with the given errors, one for each opening, then opens."""
+
+    def __init__(self, *errors: OSError) -> None:
+        self.errors = list(errors)
+        self.asked: list[dict[str, Any]] = []
+        self.stream = FakeStream()
+
+    def open(self, **asked: Any) -> FakeStream:
+        self.asked.append(asked)
+        if self.errors:
+            raise self.errors.pop(0)
+        return self.stream
+
+
+@pytest.mark.parametrize(
+    ("code", "trouble"),
+    [
+        (-9997, DeviceTrouble.REFUSED),
+        (-9998, DeviceTrouble.REFUSED),
+        (-9994, DeviceTrouble.REFUSED),
+        (-9996, DeviceTrouble.MISSING),
+        (-9985, DeviceTrouble.BUSY),
+        (-9999, DeviceTrouble.LOST),
+        (-9988, DeviceTrouble.LOST),
+    ],
+)
+def test_every_code_has_its_meaning(code: int, trouble: DeviceTrouble) -> None:
+    """The hub tells the owner, and tries again, by the meaning."""
+    assert trouble_of(OSError(code, "words")) is trouble
+
+
+def test_an_error_without_a_code_is_a_lost_device() -> None:
+    """PyAudio has one: 'Stream not open'."""
+    assert trouble_of(OSError("Stream not open")) is DeviceTrouble.LOST
+
+
+def test_the_real_server_shows_as_one_default_device(sound_server: SoundServer) -> None:
+    """A name, channels both ways, a rate, and what the system would take."""
+    (device,) = portaudio.list_devices()
+    assert device.name == "default"
+    assert device.input_channels > 1
+    assert device.output_channels > 1
+    assert device.default_rate_hz == 44_100
+    assert device.host_api == "ALSA"
+    assert device.is_default("input")
+    assert device.is_default("output")
+
+
+def test_no_sound_system_is_no_device(
+    monkeypatch: pytest.MonkeyPatch, sound_server: SoundServer, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """And the libraries' flood about it does not reach the journal."""
+    sound_server.kill()
+    assert portaudio.list_devices() == []
+    assert capfd.readouterr().err == ""
+    assert os.environ["JACK_NO_START_SERVER"] == "1"
+
+
+def test_other_people_s_lines_on_stderr_are_kept(capfd: pytest.CaptureFixture[str]) -> None:
+    """A log line that falls into the silence must not be lost."""
+    with quiet_stderr():
+        os.write(2, b"ALSA lib conf.c:5178: something\nthe assistant says hello\njack server is\n")
+    os.write(2, b"ALSA lib again\n")
+    assert capfd.readouterr().err == "the assistant says hello\nALSA lib again\n"
+
+
+def test_the_first_layout_that_is_taken_is_used() -> None:
+    """A card that has 48 kHz only is asked for 16 kHz once."""
+    fake = FakePyAudio(OSError(-9997, "Invalid sample rate"))
+    with PortAudio(fake).stream(CARD, "input", [STEREO, WIDE], 40) as (stream, layout):
+        assert stream is fake.stream
+        assert layout is WIDE
+        assert not stream.closed
+    assert fake.stream.closed
+    assert fake.asked[1] == {
+        "rate": 48_000,
+        "channels": 2,
+        "format": 2,
+        "frames_per_buffer": 1920,
+        "input": True,
+        "input_device_index": 3,
+    }
+
+
+def test_a_device_that_takes_nothing_is_refused_with_the_best_that_was_asked() -> None:
+    """The message names the device, what it was asked for and the code."""
+    fake = FakePyAudio(
+        OSError(-9998, "Invalid number of channels"), OSError(-9997, "Invalid sample rate")
+    )
+    refused = PortAudio(fake).stream(CARD, "input", [STEREO, WIDE], 40)
+    with pytest.raises(AudioDeviceError) as caught, refused:
+        pass
+    assert caught.value.trouble is DeviceTrouble.REFUSED
+    assert str(caught.value) == (
+        "input device 'seeed2micvoicec: - (hw:1,0)' does not open with "
+        "16000 hz, 2 channels, 16 bit: invalid number of channels (-9998)"
+    )
+
+
+def test_a_busy_device_is_not_tried_again_with_other_layouts() -> None:
+    """Another program has it: no rate will help."""
+    fake = FakePyAudio(OSError(-9985, "Device unavailable"))
+    busy = PortAudio(fake).stream(CARD, "output", [STEREO, WIDE], 20)
+    with pytest.raises(AudioDeviceError, match="another program has it open") as caught, busy:
+        pass
+    assert caught.value.trouble is DeviceTrouble.BUSY
+    assert len(fake.asked) == 1
+
+
+def test_an_error_of_an_open_stream_is_a_lost_device_and_closes_it() -> None:
+    """Whatever code it has: the stream is gone."""
+    fake = FakePyAudio()
+    lost = PortAudio(fake).stream(CARD, "input", [STEREO], 40)
+    with pytest.raises(AudioDeviceError, match=r"is gone: stream closed \(-9988\)") as caught, lost:
+        raise OSError(-9988, "Stream closed")
+    assert caught.value.trouble is DeviceTrouble.LOST
+    assert fake.stream.closed
+
+
+def test_a_call_that_never_returns_is_reported_as_hung(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits behind it for ever."""
+    monkeypatch.setattr(portaudio, "LOCK_TIMEOUT_S", 0.05)
+    inside, leave = threading.Event(), threading.Event()
+
+    class Stuck(FakePyAudio):
+        def open(self, **asked: Any) -> FakeStream:
+            inside.set()
+            leave.wait(10)
+            return super().open(**asked)
+
+    def hang() -> None:
+        with PortAudio(Stuck()).stream(CARD, "input", [STEREO], 40):
+            pass
+
+    with thread(hang):
+        assert inside.wait(10)
+        with pytest.raises(AudioDeviceHungError, match="restart the process"):
+            portaudio.list_devices()
+        leave.set()
+
+
+@contextmanager
+def thread(target: Any) -> Iterator[None]:
+    running = threading.Thread(target=target)
+    running.start()
+    yield
+    running.join(10)
+    assert not running.is_alive()
