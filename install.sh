@@ -212,7 +212,7 @@ run_tests() {
     prepare_checkout
     export GPIOZERO_PIN_FACTORY=mock
     say "pytest $*"
-    exec .venv/bin/python -m pytest -m 'not hardware and not benchmark and not appliance' "$@"
+    exec .venv/bin/python -m pytest "$@"
 }
 
 # --- the appliance --------------------------------------------------------------------------------

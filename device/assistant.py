@@ -86,8 +86,7 @@ class Assistant:
         self.choose_duplex()
         self.health = Health(
             notify,
-            frames=lambda: self.ears.microphone.counters["frames"],
-            hops=lambda: self.ears.detector.counters["hops"],
+            lambda: (self.ears.microphone.counters["frames"], self.ears.detector.counters["hops"]),
             excused=lambda: self.talk.rest in {State.MUTED, State.FAULT},
             watchdog_usec=watchdog_usec,
         )
@@ -95,8 +94,7 @@ class Assistant:
         self.volume = config.audio.volume
         self._turns = itertools.count(1)
         self._sent_until = 0
-        self._speaking = False
-        self._starved = False
+        self._speaking = self._starved = False
         self._session_began = 0.0
 
     # --- life ---
@@ -270,7 +268,8 @@ class Assistant:
             self._changed(before.state, REASONS[type(event)])
         for effect in effects:
             self._act(effect)
-        if self._expired() and self.talk.state not in PLAYING:
+        old = self.session_age_s > self.config.conversation.max_session_s
+        if old and self.talk.session and self.talk.state not in PLAYING:
             self._happen(v.Expired(self.talk.session, "max_session_s reached"))
 
     def _changed(self, before: State, reason: str) -> None:
@@ -353,7 +352,3 @@ class Assistant:
     def session_age_s(self) -> float:
         """How long ago the newest session was begun."""
         return time.monotonic() - self._session_began
-
-    def _expired(self) -> bool:
-        limit_s = self.config.conversation.max_session_s
-        return self.talk.session != 0 and self.session_age_s > limit_s

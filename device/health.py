@@ -37,19 +37,17 @@ class Health:
     def __init__(
         self,
         notify: Notify,
+        heard: Callable[[], tuple[int, int]],
         *,
-        frames: Callable[[], int],
-        hops: Callable[[], int],
         excused: Callable[[], bool],
         watchdog_usec: str | None = None,
     ) -> None:
-        """`frames` and `hops` count what was heard; a part that is replaced begins anew.
+        """`heard` counts microphone frames and wake word inferences; a new part begins anew.
 
         `watchdog_usec` is what systemd set (WATCHDOG_USEC).
         """
         self._notify = notify
-        self._frames = frames
-        self._hops = hops
+        self._heard = heard
         self._excused = excused
         self._seen = (0, 0)
         self._status = ""
@@ -78,7 +76,7 @@ class Health:
 
     def check(self) -> bool:
         """Feed the watchdog if we deserve it; returns whether we did."""
-        before, self._seen = self._seen, (self._frames(), self._hops())
+        before, self._seen = self._seen, self._heard()
         alive = all(now != then for now, then in zip(self._seen, before, strict=True))
         if alive or self._excused():
             self._notify("WATCHDOG=1")

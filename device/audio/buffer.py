@@ -23,7 +23,8 @@ Samples = npt.NDArray[np.float32]
 
 FADE_MS = 5
 FULL_SCALE = 32_768
-CAPACITY_S = 600
+CAPACITY_S = 600.0
+"""Ten minutes: at 48 kHz 58 MB, if a server should really go on for that long."""
 
 
 def gain(percent: int) -> float:
@@ -83,7 +84,7 @@ class _Turn:
 class PlaybackBuffer:
     """Bounded in time; every method may be called from any thread."""
 
-    def __init__(self, rate_hz: int, volume: int, capacity_s: float = CAPACITY_S) -> None:
+    def __init__(self, rate_hz: int, volume: int, capacity_s: float) -> None:
         self.rate_hz = rate_hz
         self._capacity_samples = round(capacity_s * rate_hz)
         self._fade_samples = rate_hz * FADE_MS // 1000

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from device.audio.buffer import Block, Mark, PlaybackBuffer, What
+from device.audio.buffer import CAPACITY_S, Block, Mark, PlaybackBuffer, What
 from device.audio.devices import Device, Layout, choose, output_layouts
 from device.audio.frames import SAMPLE_BYTES
 from device.audio.portaudio import PortAudio
@@ -84,7 +84,7 @@ class Player:
     def _describe(self, device: Device, layout: Layout) -> None:
         self.description = f"'{device.name}' ({layout.rate_hz} hz, {layout.channels} channels)"
         if not hasattr(self, "buffer"):
-            self.buffer = PlaybackBuffer(layout.rate_hz, self._volume)
+            self.buffer = PlaybackBuffer(layout.rate_hz, self._volume, CAPACITY_S)
         elif self.buffer.rate_hz != layout.rate_hz:
             raise AudioDeviceError(
                 DeviceTrouble.LOST,

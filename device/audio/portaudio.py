@@ -41,6 +41,7 @@ NOISE = (
     b"jack server",
     b"Jack",
     b"JACK",
+    b"\n",
 )
 """How the lines begin that PortAudio's libraries write to stderr about what is not there."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import threading
 from collections.abc import Callable
 
@@ -17,6 +18,7 @@ from device.errors import AudioDeviceHungError, DeviceTrouble
 
 OPEN_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 2.0
+NICE = -10
 
 
 class StreamThread:
@@ -63,6 +65,9 @@ class StreamThread:
             self._loop.call_soon_threadsafe(function)
 
     def _run(self) -> None:
+        # The card has room for 40 ms. An ordinary user may not (LimitNICE= allows it): then not.
+        with contextlib.suppress(PermissionError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
         try:
             while not self._stopping.is_set():
                 with portaudio.running() as audio:

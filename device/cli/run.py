@@ -17,7 +17,7 @@ from device import __version__, journal
 from device.assistant import Assistant
 from device.cli import build
 from device.commands import Commands
-from device.config import DEFAULT_PATH, Config, load
+from device.config import DEFAULT_PATH, Config
 from device.control import ControlServer, socket_path
 from device.errors import (
     AudioDeviceHungError,
@@ -49,7 +49,7 @@ def add_parser(subparsers: Subparsers) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the speaker until SIGTERM or SIGINT; returns the exit code."""
     journal.set_up(os.environ, verbose=args.verbose)
-    read = partial(load, args.config)
+    read = partial(build.load, args.config)
     parts = build.real_parts(os.environ)
     path = socket_path(args.socket, os.environ)
     try:

@@ -128,13 +128,13 @@ class _Inbox:
 
     def open(self) -> None:
         with self._changed:
-            self._frames.clear()
             self._closed = False
 
     def close(self) -> None:
         """Let the worker go; what is left is not heard."""
         with self._changed:
             self._closed = True
+            self._frames.clear()
             self._changed.notify()
 
     def put(self, frame: Frame) -> None:

@@ -47,10 +47,6 @@ class WakeGate:
         if not fired:
             return None
         best = max(fired, key=lambda word: scores[word])
-        self.reset()
+        self._streaks = dict.fromkeys(self._thresholds, 0)
         self._deaf_until = end_sample + self._refractory_samples
         return Hit(best, scores[best], end_sample)
-
-    def reset(self) -> None:
-        """Forget the hops so far, as after a gap. The refractory period goes on."""
-        self._streaks = dict.fromkeys(self._thresholds, 0)

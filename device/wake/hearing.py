@@ -103,14 +103,16 @@ class Hearing:
         self._heard.append(samples)
 
     def _begin_afresh(self, frame: Frame) -> Iterator[WakeNews]:
-        """Nothing of before the gap may be joined to what comes after it."""
+        """Nothing of before the gap may be joined to what comes after it.
+
+        The gate needs no telling (the scores of the warm-up are below every threshold), and the
+        speech network is better off with an old memory than with none.
+        """
         if self._next_sample is not None:
             self.gaps += 1
             if ended := self._endpointing.cut(self._next_sample):
                 yield _speech_changed(ended, frame)
         self._scorer.reset()
-        self._gate.reset()
-        self._speech.reset()
         self._heard.clear()
         self._unjudged = self._unjudged[:0]
 
@@ -129,7 +131,6 @@ class Hearing:
         self._endpointing.cut(first_sample)
         self._unjudged = self._unjudged[:0]
         if on:
-            self._speech.reset()
             heard = np.concatenate([self._unjudged, *self._heard])
             whole = heard[heard.size % SPEECH_SAMPLES :].reshape(-1, SPEECH_SAMPLES)
             for before in whole:

@@ -224,13 +224,8 @@ class SpeechNetwork:
             {("h", "hn"): state, ("c", "cn"): state},
             {"sr": np.array(MICROPHONE_RATE_HZ, np.int64)},
         )
-        self._fresh = self._network.states()
 
     def probability(self, samples: NDArray[np.int16]) -> float:
         """0..1 for the next 512 samples (32 ms)."""
         scaled = samples.reshape(1, SPEECH_SAMPLES).astype(np.float32) / np.float32(32768.0)
         return float(self._network.run(scaled).item())
-
-    def reset(self) -> None:
-        """Forget what was heard."""
-        self._network.restore(self._fresh)

@@ -28,7 +28,7 @@ def sine(samples: int) -> npt.NDArray[np.int16]:
 
 
 def loud() -> PlaybackBuffer:
-    return PlaybackBuffer(RATE_HZ, 100)
+    return PlaybackBuffer(RATE_HZ, 100, 600)
 
 
 def heard(blocks: list[Block]) -> npt.NDArray[np.int16]:
@@ -260,7 +260,7 @@ def test_a_change_of_volume_takes_one_block_and_does_not_click() -> None:
 
 def test_a_change_of_volume_in_silence_is_there_at_once() -> None:
     """The next reply begins at the new volume, not on the way to it."""
-    buffer = PlaybackBuffer(RATE_HZ, 100)
+    buffer = PlaybackBuffer(RATE_HZ, 100, 600)
     buffer.set_volume(50)
     buffer.take(BLOCK)
     buffer.append(steady(BLOCK), 1)
@@ -269,7 +269,7 @@ def test_a_change_of_volume_in_silence_is_there_at_once() -> None:
 
 def test_volume_0_is_digital_silence() -> None:
     """Not even a dither."""
-    buffer = PlaybackBuffer(RATE_HZ, 0)
+    buffer = PlaybackBuffer(RATE_HZ, 0, 600)
     buffer.append(sine(BLOCK).tobytes(), 1)
     (block,) = take(buffer, 1)
     assert not heard([block]).any()
@@ -278,7 +278,7 @@ def test_volume_0_is_digital_silence() -> None:
 
 def test_the_level_is_the_rms_after_volume() -> None:
     """Echo handling judges by what really goes out."""
-    buffer = PlaybackBuffer(RATE_HZ, 50)
+    buffer = PlaybackBuffer(RATE_HZ, 50, 600)
     buffer.append(steady(BLOCK, 16_384), 1)
     (block,) = take(buffer, 1)
     assert block.level == pytest.approx(0.5 / 8, rel=0.01)
@@ -286,7 +286,7 @@ def test_the_level_is_the_rms_after_volume() -> None:
 
 def test_what_finds_no_room_is_dropped_and_counted() -> None:
     """A runaway reply ends at the bound; what was there before plays on."""
-    buffer = PlaybackBuffer(RATE_HZ, 100, capacity_s=0.01)
+    buffer = PlaybackBuffer(RATE_HZ, 100, 0.01)
     assert buffer.append(steady(400, 1), 1) == 0
     assert buffer.append(steady(200, 2), 1) == 120
     assert buffer.append(steady(10, 3), 1) == 10

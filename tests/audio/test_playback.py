@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from device.ports import FirstSound, News, PlaybackDrained, PlaybackStarved
 from tests.rig.sound import Recorder, SoundServer, espeak
 
 RATE_HZ = 48_000
+Samples = npt.NDArray[np.int64]
 
 
 class Listener:
@@ -59,9 +61,7 @@ def tone(seconds: float, amplitude: float = 10_000, hz: float = 440) -> bytes:
     return (amplitude * np.sin(2 * np.pi * hz * time_s)).astype("<i2").tobytes()
 
 
-async def heard(
-    recorder: Recorder, condition: Callable[[npt.NDArray[np.int64]], bool], what: str
-) -> npt.NDArray[np.int64]:
+async def heard(recorder: Recorder, condition: Callable[[Samples], bool], what: str) -> Samples:
     """What the sink took (left channel), as soon as ``condition`` holds for it."""
     deadline = time.monotonic() + 10
     while True:
@@ -72,17 +72,34 @@ async def heard(
         await asyncio.sleep(0.02)
 
 
-def silent_end(samples: npt.NDArray[np.int64]) -> bool:
+def silent_end(samples: Samples) -> bool:
     """Something was heard, and then nothing for 150 ms."""
     return bool(samples.any()) and not samples[-RATE_HZ * 150 // 1000 :].any()
 
 
-def trimmed(samples: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def trimmed(samples: Samples) -> Samples:
     sounding = np.flatnonzero(samples)
     return samples[sounding[0] : sounding[-1] + 1]
 
 
-def step_after_onset(samples: npt.NDArray[np.int64]) -> int:
+async def undisturbed(
+    speaker: PortAudioSpeaker, attempt: Callable[[], Awaitable[Samples]]
+) -> Samples:
+    """What ``attempt`` gives, once the machine was not too busy to feed its sound card."""
+    for _ in range(6):
+        before = speaker.counters["underruns"]
+        samples = await attempt()
+        if speaker.counters["underruns"] == before:
+            return samples
+    pytest.fail("the card ran dry six times: the machine is too busy to test sound")
+
+
+def sounding(speaker: PortAudioSpeaker) -> bool:
+    assert speaker.audible == (speaker.level > 0.01)
+    return speaker.audible
+
+
+def step_after_onset(samples: Samples) -> int:
     """The largest step from one sample to the next; the test tone's own beginning is abrupt."""
     first = np.flatnonzero(samples)[0]
     return int(np.max(np.abs(np.diff(samples[first + RATE_HZ // 100 :]))))
@@ -96,16 +113,23 @@ async def test_a_reply_in_chunks_of_any_size_plays_without_a_gap(
     sizes = np.random.default_rng(6).integers(1, 4001, 1000)
     listener = Listener()
     speaker = PortAudioSpeaker(volume=100)
-    async with opened(speaker, listener):
+    turns = itertools.count(1)
+
+    async def say() -> Samples:
+        turn = next(turns)
         with sound_server.recorder() as recorder:
             rest = reply
             for size in sizes:
-                speaker.play(rest[:size], 1)
+                speaker.play(rest[:size], turn)
                 rest = rest[size:]
-            speaker.play(rest, 1)
-            speaker.end_turn(1)
-            drained = await listener.wait(PlaybackDrained)
-            samples = await heard(recorder, silent_end, "the end of the reply")
+            speaker.play(rest, turn)
+            speaker.end_turn(turn)
+            await listener.wait(PlaybackDrained, turn)
+            return await heard(recorder, silent_end, "the end of the reply")
+
+    async with opened(speaker, listener):
+        samples = await undisturbed(speaker, say)
+        drained = listener.of(PlaybackDrained)[-1]
     whole = np.frombuffer(reply, "<i2").astype(np.float32)
     expected = np.rint(soxr.resample(whole, 24_000, RATE_HZ)).clip(-32_768, 32_767)
     expected = trimmed(expected.astype(np.int64))
@@ -114,7 +138,8 @@ async def test_a_reply_in_chunks_of_any_size_plays_without_a_gap(
     assert isinstance(drained, PlaybackDrained)
     assert drained.played_ms == pytest.approx(len(whole) / 24, abs=2)
     assert listener.of(PlaybackStarved) == []
-    assert speaker.counters == {"underruns": 0, "starved": 0, "dropped_ms": 0, "stale_ms": 0}
+    assert {**speaker.counters, "underruns": 0} == dict.fromkeys(speaker.counters, 0)
+    assert set(speaker.counters) == {"underruns", "starved", "dropped_ms", "stale_ms"}
 
 
 async def test_clear_is_silence_at_the_sink_within_50_ms_and_no_click(
@@ -123,20 +148,28 @@ async def test_clear_is_silence_at_the_sink_within_50_ms_and_no_click(
     """The median of several; a busy machine may be late once."""
     listener = Listener()
     speaker = PortAudioSpeaker(volume=100)
-    largest_step = 0
+    turns = itertools.count(1)
     silent_after_ms = []
+    played_ms = 0
+
+    async def say_and_clear() -> Samples:
+        nonlocal played_ms
+        with sound_server.recorder() as recorder:
+            speaker.play(tone(3), next(turns))
+            await heard(recorder, lambda s: bool(np.count_nonzero(s) > 9600), "the tone")
+            cleared_at = time.monotonic()
+            played_ms = speaker.clear()
+            samples = await heard(recorder, silent_end, "silence")
+            last = int(np.flatnonzero(samples)[-1])
+            silent_after_ms.append((recorder.time_of(last) - cleared_at) * 1000)
+            return samples
+
+    largest_step = 0
     async with opened(speaker, listener):
-        for turn in range(1, 8):
-            with sound_server.recorder() as recorder:
-                speaker.play(tone(3), turn)
-                await heard(recorder, lambda s: bool(np.count_nonzero(s) > 9600), "the tone")
-                cleared_at = time.monotonic()
-                played_ms = speaker.clear()
-                samples = await heard(recorder, silent_end, "silence")
-                last = int(np.flatnonzero(samples)[-1])
-                silent_after_ms.append((recorder.time_of(last) - cleared_at) * 1000)
-                largest_step = max(largest_step, step_after_onset(samples))
-                assert played_ms == pytest.approx(len(trimmed(samples)) / 48, abs=3)
+        for _ in range(7):
+            samples = await undisturbed(speaker, say_and_clear)
+            largest_step = max(largest_step, step_after_onset(samples))
+            assert played_ms == pytest.approx(len(trimmed(samples)) / 48, abs=3)
     assert np.median(silent_after_ms) < 50
     assert largest_step < 10_000 * 2 * np.pi * 440 / RATE_HZ + 10_000 / 240 + 2
     assert listener.of(PlaybackDrained) == []
@@ -152,8 +185,7 @@ async def test_drained_comes_when_the_last_sample_was_heard(sound_server: SoundS
             speaker.play(tone(1), 1)
             speaker.end_turn(1)
             first = await listener.wait(FirstSound)
-            assert speaker.audible
-            assert speaker.level > 0.01
+            assert sounding(speaker)
             drained = await listener.wait(PlaybackDrained)
             samples = await heard(recorder, silent_end, "the end of the reply")
             last = int(np.flatnonzero(samples)[-1])
@@ -163,8 +195,7 @@ async def test_drained_comes_when_the_last_sample_was_heard(sound_server: SoundS
         assert drained.played_ms == 1000
         assert drained.time - first.time == pytest.approx(1, abs=0.1)
         assert drained.time == pytest.approx(last_heard_at, abs=0.1)
-        assert not speaker.audible
-        assert speaker.level == 0
+        assert not sounding(speaker)
         assert [type(news) for news in listener.news] == [FirstSound, PlaybackDrained]
 
 
@@ -245,17 +276,23 @@ async def test_a_chime_is_heard_over_a_reply_and_after_its_clear(
     """It is mixed in, and it is not part of any turn."""
     listener = Listener()
     speaker = PortAudioSpeaker(volume=100)
-    async with opened(speaker, listener):
+    turns = itertools.count(1)
+
+    async def chime_alone() -> Samples:
         with sound_server.recorder() as recorder:
             speaker.chime("wake")
-            samples = await heard(recorder, silent_end, "the chime")
-            alone = trimmed(samples)
+            return trimmed(await heard(recorder, silent_end, "the chime"))
+
+    async def chime_over_a_reply() -> Samples:
         with sound_server.recorder() as recorder:
-            speaker.play(tone(2, amplitude=3000, hz=100), 1)
+            speaker.play(tone(2, amplitude=3000, hz=100), next(turns))
             speaker.chime("wake")
             speaker.clear()
-            samples = await heard(recorder, silent_end, "the chime without the reply")
-            over = trimmed(samples)
+            return trimmed(await heard(recorder, silent_end, "the chime without the reply"))
+
+    async with opened(speaker, listener):
+        alone = await undisturbed(speaker, chime_alone)
+        over = await undisturbed(speaker, chime_over_a_reply)
     expected = np.rint(render("wake", RATE_HZ) * 32_768).astype(np.int64)
     expected = trimmed(expected)
     assert np.max(np.abs(alone[: len(expected)] - expected)) <= 1
@@ -267,9 +304,12 @@ async def test_a_chime_is_heard_over_a_reply_and_after_its_clear(
 async def test_the_volume_follows_its_curve_without_a_click(sound_server: SoundServer) -> None:
     """From unity to half: an eighth of the amplitude, on a smooth way."""
     speaker = PortAudioSpeaker(volume=100)
-    async with opened(speaker, Listener()):
+    turns = itertools.count(1)
+
+    async def turn_it_down() -> Samples:
         with sound_server.recorder() as recorder:
-            speaker.play(tone(3), 1)
+            speaker.set_volume(100)
+            speaker.play(tone(3), next(turns))
             await heard(recorder, lambda s: bool(np.count_nonzero(s) > 9600), "the tone")
             speaker.set_volume(50)
             samples = await heard(
@@ -279,6 +319,11 @@ async def test_the_volume_follows_its_curve_without_a_click(sound_server: SoundS
             )
             speaker.set_volume(0)
             samples = await heard(recorder, silent_end, "silence at volume 0")
+            speaker.clear()
+            return samples
+
+    async with opened(speaker, Listener()):
+        samples = await undisturbed(speaker, turn_it_down)
     assert np.max(np.abs(samples)) == pytest.approx(10_000, abs=20)
     assert step_after_onset(samples) < 10_000 * 2 * np.pi * 440 / RATE_HZ + 30
 
@@ -312,8 +357,7 @@ async def test_while_closed_replies_are_dropped_and_turns_drain_at_once(
     speaker.chime("error")
     assert speaker.clear() == 0
     assert speaker.counters["dropped_ms"] == 500
-    assert not speaker.audible
-    assert speaker.level == 0
+    assert not sounding(speaker)
     speaker.end_turn(1)
     speaker.end_turn(1)
     assert [news.turn for news in listener.news if isinstance(news, PlaybackDrained)] == [1]
@@ -403,3 +447,19 @@ async def test_a_card_plugged_in_waits_for_the_end_of_the_reply(
             speaker.play(tone(0.2), 2)
             speaker.end_turn(2)
             await listener.wait(PlaybackDrained, 2)
+
+
+async def test_a_reply_beyond_the_buffer_is_dropped_and_counted(
+    sound_server: SoundServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten minutes of one reply are a server gone mad; what was there before plays on."""
+    monkeypatch.setattr("device.audio.player.CAPACITY_S", 1.0)
+    listener = Listener()
+    speaker = PortAudioSpeaker()
+    async with opened(speaker, listener):
+        speaker.play(tone(3), 1)
+        speaker.end_turn(1)
+        drained = await listener.wait(PlaybackDrained)
+    assert isinstance(drained, PlaybackDrained)
+    assert drained.played_ms + speaker.counters["dropped_ms"] == pytest.approx(3000, abs=3)
+    assert drained.played_ms < 1100

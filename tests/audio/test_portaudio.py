@@ -149,6 +149,33 @@ def test_an_error_of_an_open_stream_is_a_lost_device_and_closes_it() -> None:
     assert fake.stream.closed
 
 
+def test_a_machine_without_default_devices_has_a_list_all_the_same() -> None:
+    """PyAudio raises where there is none."""
+
+    class NoDefaults:
+        def get_device_count(self) -> int:
+            return 1
+
+        def get_default_input_device_info(self) -> dict[str, Any]:
+            raise OSError("No Default Input Device Available")
+
+        get_default_output_device_info = get_default_input_device_info
+
+        def get_device_info_by_index(self, index: int) -> dict[str, Any]:
+            return {
+                "name": "card (hw:0,0)",
+                "hostApi": 0,
+                "defaultSampleRate": 16_000.0,
+                "maxInputChannels": 6,
+                "maxOutputChannels": 2,
+            }
+
+        def get_host_api_info_by_index(self, index: int) -> dict[str, Any]:
+            return {"name": "ALSA"}
+
+    assert PortAudio(NoDefaults()).devices() == [Device("card (hw:0,0)", 0, 6, 2, 16_000, "ALSA")]
+
+
 def test_a_call_that_never_returns_is_reported_as_hung(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits behind it for ever."""
     monkeypatch.setattr(portaudio, "LOCK_TIMEOUT_S", 0.05)

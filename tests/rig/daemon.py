@@ -50,6 +50,8 @@ class Daemon:
         self._extra = dict(environment)
         self.events: list[Record] = []
         self.notified: list[str] = []
+        self.ready_s = 0.0
+        """Seconds from the start of the process to READY."""
         self._changed = threading.Condition()
         self._log = (self.path / "log").open("w+")
 
@@ -208,6 +210,8 @@ class Daemon:
             except TimeoutError:
                 continue
             with self._changed:
+                if message == "READY=1":
+                    self.ready_s = time.monotonic() - self.started
                 self.notified.append(message)
                 self._changed.notify_all()
 

@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -127,7 +127,7 @@ class SoundServer:
             [
                 *("pulseaudio", "-n", "-F", str(self._folder / "server.pa"), "--daemonize=no"),
                 *("--exit-idle-time=-1", "--use-pid-file=no", "--disallow-exit"),
-                *("--log-level=error", "--realtime=no", "--high-priority=no"),
+                "--log-level=error",
             ],
             env={**os.environ, "HOME": str(self._folder), "XDG_RUNTIME_DIR": str(self._folder)},
             stdin=subprocess.DEVNULL,
@@ -229,16 +229,18 @@ class SoundServer:
         feeding = self._feed(clip, f"--rate={sink.rate_hz}", f"--channels={sink.channels}")
         assert feeding.wait(timeout=len(samples) / sink.rate_hz + 30) == 0
 
-    def recorder(self) -> Recorder:
-        """Record what the loudspeaker plays, from entering the context to leaving it."""
-        return Recorder(self._client_environment(), self.speaker)
+    def recorder(self, name: Literal["speaker", "mic"] = "speaker") -> Recorder:
+        """Record what a sink takes, from entering the context to leaving it."""
+        sink = self.speaker if name == "speaker" else self.microphone
+        return Recorder(self._client_environment(), name, sink)
 
 
 class Recorder:
-    """What the loudspeaker's sink took, in memory."""
+    """What a sink took, in memory."""
 
-    def __init__(self, environment: Mapping[str, str], sink: Sink) -> None:
+    def __init__(self, environment: Mapping[str, str], name: str, sink: Sink) -> None:
         self._environment = environment
+        self._name = name
         self.rate_hz = sink.rate_hz
         self.channels = sink.channels
         self._lock = threading.Lock()
@@ -249,7 +251,7 @@ class Recorder:
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
             [
-                *("parec", "--device=speaker.monitor", "--format=s16le", "--raw"),
+                *("parec", f"--device={self._name}.monitor", "--format=s16le", "--raw"),
                 *(f"--rate={self.rate_hz}", f"--channels={self.channels}", "--latency-msec=10"),
             ],
             env=self._environment,

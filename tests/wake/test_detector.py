@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
 from device.audio.frames import FRAME_SAMPLES, Frame
 from device.errors import WakeModelError
-from device.ports import Detection, News, SpeechChanged, WakeDetector, WakeNews
+from device.ports import Detection, News, SpeechChanged, WakeDetector
 from device.wake.detector import INBOX_FRAMES, OnnxWakeDetector
-from device.wake.hearing import Hearing, Word
+from device.wake.hearing import Word
 from tests.rig.speech import espeak, noise
 from tests.wake.conftest import Clip
 
@@ -122,26 +124,38 @@ async def test_a_wake_word_is_posted_on_the_loops_thread(
     assert detector.scores.hop_ms_max > 0.0
 
 
-async def test_the_networks_never_run_on_the_loops_thread(
-    detector: OnnxWakeDetector, listener: Listener, monkeypatch: pytest.MonkeyPatch
-) -> None:
+class WatchedWord(Word):
+    """Notes who reads its threshold: whoever loads the networks."""
+
+    readers: ClassVar[set[int]] = set()
+
+    def __getattribute__(self, name: str) -> object:
+        if name == "threshold":
+            WatchedWord.readers.add(threading.get_ident())
+        return super().__getattribute__(name)
+
+
+class WatchedFrame(Frame):
+    """Notes who reads its samples: whoever runs the networks."""
+
+    readers: ClassVar[set[int]] = set()
+
+    def __getattribute__(self, name: str) -> object:
+        if name == "pcm":
+            WatchedFrame.readers.add(threading.get_ident())
+        return super().__getattribute__(name)
+
+
+async def test_the_networks_never_run_on_the_loops_thread(listener: Listener) -> None:
     """Neither loading them nor hearing with them holds up the loop."""
-    seen: list[tuple[str, int]] = []
-
-    class Watched(Hearing):
-        def __init__(self, *arguments: object) -> None:
-            seen.append(("load", threading.get_ident()))
-            super().__init__([Word("hey_jarvis")], 1, 2.0, 700)
-
-        def hear(self, frame: Frame, track_speech: bool) -> Iterator[WakeNews]:
-            seen.append(("hear", threading.get_ident()))
-            return super().hear(frame, track_speech)
-
-    monkeypatch.setattr("device.wake.detector.Hearing", Watched)
+    detector = OnnxWakeDetector([WatchedWord("hey_jarvis", 0.5)])
     async with running(detector, listener):
-        await feed(detector, padded(noise(0.9)))
-    assert {what for what, _ in seen} == {"load", "hear"}
-    assert threading.get_ident() not in {thread for _, thread in seen}
+        for place in range(0, 40 * FRAME_SAMPLES, FRAME_SAMPLES):
+            detector.feed(WatchedFrame(bytes(640), place, 0.0))
+        await until_hops(detector, 10)
+    assert WatchedWord.readers
+    assert WatchedFrame.readers
+    assert threading.get_ident() not in WatchedWord.readers | WatchedFrame.readers
 
 
 async def test_speech_is_posted_while_it_is_tracked(
@@ -228,6 +242,19 @@ async def test_it_can_run_again_after_it_was_cancelled(
     assert detector.counters["gaps"] == 1
 
 
+async def test_what_was_still_waiting_is_not_heard_later(
+    detector: OnnxWakeDetector, listener: Listener
+) -> None:
+    """Frames of before a cancellation are old news when it runs again."""
+    async with running(detector, listener):
+        for frame in frames(noise(2.0)):
+            detector.feed(frame)
+    before = detector.counters["hops"]
+    async with running(detector, listener):
+        await feed(detector, noise(0.8), 160_000)
+    assert detector.counters["hops"] == before + 10
+
+
 async def test_nothing_is_posted_after_the_end(
     detector: OnnxWakeDetector, listener: Listener, jarvis: Clip
 ) -> None:
@@ -235,16 +262,15 @@ async def test_nothing_is_posted_after_the_end(
     await detector.load()
     task = asyncio.create_task(detector.run(listener.post))
     await until(wake_threads)
-    last = jarvis.size // FRAME_SAMPLES - INBOX_FRAMES // 2
-    fed = list(frames(jarvis))
-    await feed(detector, jarvis[: last * FRAME_SAMPLES // 12_800 * 12_800])
-    while not listener.news.empty():
-        listener.news.get_nowait()
-    for frame in fed:
+    before_the_word = 25_600
+    await feed(detector, jarvis[:before_the_word])
+    for frame in frames(jarvis[before_the_word:], before_the_word):
         detector.feed(frame)
+        hops = (frame.end_sample - before_the_word) // 1280
+        while detector.counters["hops"] < before_the_word // 1280 + hops:
+            time.sleep(0.001)  # the loop must not run: what the worker posts stays on its way
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    for _ in range(5):
-        await asyncio.sleep(0)
+    await asyncio.sleep(0)
     assert listener.news.empty()

@@ -44,14 +44,6 @@ def test_patience_counts_hops_in_a_row() -> None:
     assert judged(gate, [0.9, 0.9, 0.1, 0.9, 0.9, 0.9]) == [6]
 
 
-def test_a_reset_starts_patience_again() -> None:
-    """Hops from before a gap do not count towards it."""
-    gate = WakeGate({"jarvis": 0.5}, patience=2, refractory_samples=0)
-    assert judged(gate, [0.9]) == []
-    gate.reset()
-    assert judged(gate, [0.9, 0.9], first_hop=2) == [3]
-
-
 def test_the_refractory_period_counts_samples_from_the_detection() -> None:
     """Exactly that many samples later, the word can be heard again."""
     gate = WakeGate({"jarvis": 0.5}, patience=1, refractory_samples=4 * HOP)
@@ -70,11 +62,3 @@ def test_hops_within_the_refractory_period_do_not_count_towards_patience() -> No
     """A tail that outlasts the period needs its patience afterwards."""
     gate = WakeGate({"jarvis": 0.5}, patience=2, refractory_samples=4 * HOP)
     assert judged(gate, [0.9] * 8) == [2, 7]
-
-
-def test_the_refractory_period_goes_on_over_a_reset() -> None:
-    """A gap does not make the same word count twice."""
-    gate = WakeGate({"jarvis": 0.5}, patience=1, refractory_samples=4 * HOP)
-    assert judged(gate, [0.9]) == [1]
-    gate.reset()
-    assert judged(gate, [0.9, 0.9, 0.9, 0.9], first_hop=2) == [5]

@@ -134,20 +134,15 @@ def probabilities(network: SpeechNetwork, samples: NDArray[np.int16]) -> list[fl
 
 def test_speech_is_told_from_silence_and_noise() -> None:
     """A sentence is probable speech for most of its length; hiss and silence never are."""
-    network = SpeechNetwork()
-    assert max(probabilities(network, silence(2.0))) < 0.1
-    network.reset()
-    assert max(probabilities(network, noise(2.0, 300.0))) < 0.3
-    network.reset()
-    said = probabilities(network, espeak("what time is it in Paris and in London"))
+    assert max(probabilities(SpeechNetwork(), silence(2.0))) < 0.1
+    assert max(probabilities(SpeechNetwork(), noise(2.0, 300.0))) < 0.3
+    said = probabilities(SpeechNetwork(), espeak("what time is it in Paris and in London"))
     assert np.mean(np.array(said) > 0.5) > 0.7
 
 
-def test_the_speech_network_remembers_until_it_is_reset() -> None:
-    """The same sound is judged by what came before; after a reset, as if nothing had."""
-    network = SpeechNetwork()
-    said = espeak("hello")
+def test_the_speech_network_remembers() -> None:
+    """The same sound is judged by what came before; a new network judges it as if nothing had."""
+    network, said = SpeechNetwork(), espeak("hello")
     first = probabilities(network, said)
     assert probabilities(network, said) != first
-    network.reset()
-    assert probabilities(network, said) == first
+    assert probabilities(SpeechNetwork(), said) == first

@@ -1,0 +1,386 @@
+"""Parts of a speaker that do nothing but remember, and a hub made of them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+from device.assistant import Assistant
+from device.audio.frames import FRAME_BYTES, FRAME_SAMPLES, Frame
+from device.board.profiles import NONE, Profile
+from device.config import Config, parse
+from device.errors import AudioDeviceError, DeviceTrouble
+from device.events import PublicEvent
+from device.live.session import LiveSession
+from device.parts import Parts
+from device.ports import (
+    Colour,
+    Detection,
+    News,
+    Post,
+    ReplyAudio,
+    SessionClosed,
+    SessionOpened,
+    SpeechChanged,
+    WakeDetector,
+)
+
+PATIENCE_S = 5.0
+MODEL = "some-model"
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait until this is true."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+def lost(message: str = "it was pulled out") -> AudioDeviceError:
+    return AudioDeviceError(DeviceTrouble.LOST, message)
+
+
+def frame(number: int) -> Frame:
+    """The frame with this number in its stream; no two have the same samples."""
+    pcm = (number + 1).to_bytes(4, "little") * (FRAME_BYTES // 4)
+    return Frame(pcm, number * FRAME_SAMPLES, time.monotonic())
+
+
+class FakeMicrophone:
+    """Gives out the frames it is told to; ``opening`` is what its next openings raise."""
+
+    def __init__(self, description: str = "microphone A", log: list[str] | None = None) -> None:
+        self.description = description
+        self.counters: dict[str, int] = {"frames": 0, "overruns": 0, "dropped": 0}
+        self.opening: list[AudioDeviceError] = []
+        self.is_open = False
+        self.closing = asyncio.Event()
+        self.closing.set()
+        self.next_number = 0
+        self.log = log if log is not None else []
+        self._queue: asyncio.Queue[Frame | Exception] = asyncio.Queue()
+
+    async def open(self) -> None:
+        assert not self.is_open, "opened twice"
+        if self.opening:
+            raise self.opening.pop(0)
+        self.is_open = True
+        self.log.append(f"{self.description} opened")
+
+    async def read(self) -> Frame:
+        item = await self._queue.get()
+        if isinstance(item, Exception):
+            raise item
+        self.counters["frames"] += 1
+        return item
+
+    async def close(self) -> None:
+        await self.closing.wait()
+        if self.is_open:
+            self.log.append(f"{self.description} closed")
+        self.is_open = False
+
+    def deliver(self, count: int = 1) -> list[Frame]:
+        """Have the next frames heard; returns them."""
+        frames = [frame(self.next_number + place) for place in range(count)]
+        self.next_number += count
+        for each in frames:
+            self._queue.put_nowait(each)
+        return frames
+
+    def skip(self, frames: int) -> None:
+        """Lose so much of the stream."""
+        self.next_number += frames
+
+    def fail(self, error: Exception) -> None:
+        self._queue.put_nowait(error)
+
+
+class FakeSpeaker:
+    """Remembers what it was asked to play."""
+
+    def __init__(self, description: str = "loudspeaker A") -> None:
+        self.description = description
+        self.counters: dict[str, int] = {"underruns": 0}
+        self.audible = False
+        self.level = 0.0
+        self.played: list[tuple[int, bytes]] = []
+        self.ended: list[int] = []
+        self.cleared = 0
+        self.chimes: list[str] = []
+        self.volumes: list[int] = []
+        self.opening: list[AudioDeviceError] = []
+        self.is_open = False
+        self._lost = asyncio.Event()
+        self._error: AudioDeviceError = lost()
+
+    async def open(self, post: Post) -> None:
+        if self.opening:
+            raise self.opening.pop(0)
+        self.is_open = True
+
+    async def wait_lost(self) -> None:
+        await self._lost.wait()
+        self._lost.clear()
+        raise self._error
+
+    async def close(self) -> None:
+        self.is_open = False
+
+    def play(self, pcm: bytes, turn: int) -> None:
+        self.played.append((turn, pcm))
+
+    def end_turn(self, turn: int) -> None:
+        self.ended.append(turn)
+
+    def clear(self) -> int:
+        self.cleared += 1
+        return 340
+
+    def chime(self, name: str) -> None:
+        self.chimes.append(name)
+
+    def set_volume(self, percent: int) -> None:
+        self.volumes.append(percent)
+
+    def lose(self, error: AudioDeviceError) -> None:
+        self._error = error
+        self._lost.set()
+
+
+class FakeDetector:
+    """Hears what it is told to hear; ``instantly`` is said at the next frame, while it is fed."""
+
+    def __init__(self, *words: str) -> None:
+        self.words: Sequence[str] = words or ("hey_test",)
+        self.fed: list[Frame] = []
+        self.tracking = False
+        self.instantly = False
+        self.running = False
+        self.broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._post: Post | None = None
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        return {"hops": len(self.fed), "dropped": 0, "gaps": 0}
+
+    async def run(self, post: Post) -> None:
+        self._post = post
+        self.running = True
+        try:
+            await self.broken
+        finally:
+            self.running = False
+
+    def feed(self, frame: Frame) -> None:
+        self.fed.append(frame)
+        if self.instantly:
+            self.instantly = False
+            self.hear(frame.end_sample)
+
+    def track_speech(self, on: bool) -> None:
+        self.tracking = on
+
+    def hear(self, end_sample: int) -> None:
+        assert self._post is not None
+        self._post(Detection(self.words[0], 0.87654, end_sample, time.monotonic()))
+
+    def speech(self, *, speaking: bool) -> None:
+        assert self._post is not None
+        self._post(SpeechChanged(speaking, 0, time.monotonic()))
+
+
+class FakeLights:
+    """Three LEDs that remember their pictures; ``broken`` is what showing raises."""
+
+    def __init__(self, log: list[str] | None = None) -> None:
+        self.brightness = 40
+        self.count = 3
+        self.shown: list[tuple[Colour, ...]] = []
+        self.is_open = False
+        self.opening: list[Exception] = []
+        self.broken: Exception | None = None
+        self.log = log if log is not None else []
+
+    @property
+    def dark(self) -> bool:
+        return not self.is_open
+
+    def open(self) -> None:
+        if self.opening:
+            raise self.opening.pop(0)
+        self.is_open = True
+
+    def show(self, colours: Sequence[Colour]) -> None:
+        assert self.is_open, "drawn on lights that were let go"
+        if self.broken is not None:
+            raise self.broken
+        self.shown.append(tuple(colours))
+
+    def close(self) -> None:
+        if self.is_open:
+            self.log.append("lights off")
+        self.is_open = False
+
+
+class FakeSession:
+    """Stands in for LiveSession: remembers what was sent; opens and ends when told."""
+
+    def __init__(self, number: int, post: Post, log: list[str]) -> None:
+        self.number = number
+        self.model = MODEL
+        self.counters = {"frames_sent": 7}
+        self.sent: list[bytes | str] = []
+        """Frames as they came, ``end`` of audio, texts behind a ``>``."""
+        self.closed_with: str | None = None
+        self.post = post
+        self.log = log
+        self._over = asyncio.Event()
+
+    @property
+    def frames(self) -> list[bytes]:
+        return [item for item in self.sent if isinstance(item, bytes)]
+
+    def send_frame(self, pcm: bytes) -> None:
+        self.sent.append(pcm)
+
+    def end_audio(self) -> None:
+        self.sent.append("end")
+
+    def send_text(self, text: str) -> None:
+        self.sent.append(f">{text}")
+
+    async def close(self, reason: str) -> None:
+        self.closed_with = reason
+        self.log.append(f"session {self.number} told to close")
+        self._over.set()
+
+    async def run(self) -> None:
+        try:
+            await self._over.wait()
+        except asyncio.CancelledError:
+            self.log.append(f"session {self.number} cancelled")
+            raise
+        self.log.append(f"session {self.number} over")
+        self.post(SessionClosed(self.number, self.closed_with or "", time.monotonic()))
+
+    def end(self, news: News) -> None:
+        """End by itself, with this last news."""
+        self.post(news)
+
+    def opened(self, *, resumed: bool = False) -> None:
+        self.post(SessionOpened(self.number, 812.34, MODEL, resumed, time.monotonic()))
+
+    def say(self, turn: int, pcm: bytes = b"\1\0") -> None:
+        self.post(ReplyAudio(self.number, turn, pcm, time.monotonic()))
+
+
+class Hub:
+    """An assistant made of fakes, and what it does for all to see."""
+
+    def __init__(self, config: str = "") -> None:
+        self.log: list[str] = []
+        self.microphone = FakeMicrophone(log=self.log)
+        self.speaker = FakeSpeaker()
+        self.lights = FakeLights(self.log)
+        self.detector = FakeDetector()
+        self.sessions: list[FakeSession] = []
+        self.no_session: Exception | None = None
+        self.boards: dict[str, Profile] = {}
+        self.button: Callable[[Config, Profile], Any] = lambda _config, _profile: None
+        self.made: list[str] = []
+        self.next_detector: Callable[[Config], WakeDetector] | None = None
+        self.notified: list[str] = []
+        self.events: list[PublicEvent] = []
+        self.assistant = Assistant(
+            parse(config, "test.yaml"), self.parts(), self.detector, self.notified.append
+        )
+
+    def parts(self) -> Parts:
+        return Parts(
+            microphone=lambda _config: self._make("microphone", self.microphone),
+            speaker=lambda _config: self._make("speaker", self.speaker),
+            detector=self._detector,
+            profile=lambda _config, name: self.boards.get(name or "", NONE),
+            lights=lambda _config, _profile: self._make("lights", self.lights),
+            button=lambda config, profile: self.button(config, profile),
+            session=self._session,
+        )
+
+    def _make(self, name: str, part: Any) -> Any:
+        self.made.append(name)
+        return part
+
+    async def _detector(self, config: Config) -> WakeDetector:
+        assert self.next_detector is not None
+        return self.next_detector(config)
+
+    def _session(
+        self, _config: Config, number: int, _turns: Iterator[int], post: Post
+    ) -> LiveSession:
+        if self.no_session is not None:
+            raise self.no_session
+        self.sessions.append(FakeSession(number, post, self.log))
+        return cast(LiveSession, self.sessions[-1])
+
+    @asynccontextmanager
+    async def running(self, *, hearing: bool = True) -> AsyncIterator[None]:
+        """Run until the end of the block; ``hearing``: once the microphone has delivered."""
+        with self.assistant.bus.subscribe(self._take) as self._subscription:
+            task = asyncio.create_task(self.assistant.run())
+            try:
+                if hearing:
+                    await self.hear()
+                    await until(lambda: self.state == "idle")
+                yield
+            finally:
+                task.cancel()
+                await asyncio.wait([task])
+            if not task.cancelled() and (error := task.exception()):
+                raise error
+
+    def _take(self) -> None:
+        while (event := self._subscription.take()) is not None:
+            self.events.append(event)
+
+    @property
+    def state(self) -> str:
+        return self.assistant.talk.state.label
+
+    @property
+    def session(self) -> FakeSession:
+        return self.sessions[-1]
+
+    async def hear(self, frames: int = 1) -> list[Frame]:
+        """Let the microphone deliver, and wait until it was heard."""
+        wanted = len(self.detector.fed) + frames
+        delivered = self.microphone.deliver(frames)
+        await until(lambda: len(self.detector.fed) == wanted)
+        return delivered
+
+    async def wake(self) -> FakeSession:
+        """The wake word, over a session that opens at once."""
+        self.detector.hear(self.detector.fed[-1].end_sample)
+        await until(lambda: self.sessions)
+        if self.state == "connecting":
+            self.session.opened()
+        return self.session
+
+    async def speaking(self, turn: int = 1) -> FakeSession:
+        """A reply plays."""
+        session = await self.wake()
+        session.say(turn)
+        assert self.state == "speaking"
+        return session
+
+    def told(self, name: str, **fields: object) -> list[PublicEvent]:
+        """The events with these fields so far."""
+        return [e for e in self.events if e.event == name and fields.items() <= e.fields.items()]
+
+    @property
+    def path(self) -> list[str]:
+        """The states that were told, in order."""
+        return [event.fields["to"] for event in self.told("state")]
