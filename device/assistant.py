@@ -26,7 +26,7 @@ from device.ears import Ears, Listener
 from device.errors import AudioDeviceError, CredentialError
 from device.events import EventBus, PublicEvent, public, reply, session
 from device.faults import Faults
-from device.health import Health, Notify
+from device.health import Health, Notify, headline
 from device.live.session import LiveSession
 from device.mouth import Mouth
 from device.panel import Panel
@@ -150,7 +150,7 @@ class Assistant:
     def _observe(self, event: PublicEvent) -> None:
         story.tell(event, transcripts=self.config.privacy.log_transcripts)
         if event.event == "fault":
-            self.health.status(self.headline())
+            self.health.status(headline(self.talk, self.ears, self.faults))
 
     # --- news ---
 
@@ -163,9 +163,7 @@ class Assistant:
             case Detection(end_sample=end_sample):
                 self._happen(v.Wake(end_sample))
             case SpeechChanged(speaking=speaking):
-                self._speaking = speaking
-                if self.session is not None:
-                    self.session.user_speaks(speaking)
+                self._user_speaks(speaking)
                 self._happen(v.SpeechBegan() if speaking else v.SpeechEnded())
             case Pressed(gesture="tap"):
                 self._happen(v.Tap())
@@ -276,25 +274,20 @@ class Assistant:
         tracked = self.talk.state in TRACK_SPEECH
         if tracked is not (before in TRACK_SPEECH):
             self.ears.detector.track_speech(tracked)
-            self._speaking = False
+            self._user_speaks(False)
         if self.talk.state.label != before.label:
             fields = {"from": before.label, "to": self.talk.state.label, "reason": reason}
             self.bus.publish(PublicEvent("state", time.monotonic(), fields))
         self._look()
 
+    def _user_speaks(self, speaking: bool) -> None:
+        self._speaking = speaking
+        if self.session is not None:
+            self.session.user_speaks(speaking)
+
     def _look(self) -> None:
         self.panel.show(Pattern(PATTERNS[self.talk.state]))
-        self.health.status(self.headline())
-
-    def headline(self) -> str:
-        """One line for `systemctl status`: what it does, what it hears with, what is wrong."""
-        hears = {
-            State.IDLE: f"hears with {self.ears.microphone.description}",
-            State.MUTED: "microphone closed",
-        }.get(self.talk.rest, "hears nothing")
-        wrong = "; ".join(fault.message for fault in self.faults.active)
-        words = " or ".join(self.ears.detector.words)
-        return f"{self.talk.state.label}; {hears}; wake word {words}" + (wrong and f"; {wrong}")
+        self.health.status(headline(self.talk, self.ears, self.faults))
 
     def _act(self, effect: v.Effect) -> None:
         match effect:

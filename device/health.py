@@ -12,6 +12,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 
+from device.conversation import Conversation
+from device.ears import Ears
+from device.faults import Faults
+from device.vocabulary import State
+
 Notify = Callable[[str], None]
 
 LONGEST_INTERVAL_S = 5.0
@@ -91,3 +96,13 @@ class Health:
             if not self.ready and self._excused():
                 # Nothing to hear with is a told fault and no hang: more time to start, please.
                 self._notify(f"EXTEND_TIMEOUT_USEC={int(self.interval_s * 4e6)}")
+
+
+def headline(talk: Conversation, ears: Ears, faults: Faults) -> str:
+    """One line for `systemctl status`: what it does, what it hears with, what is wrong."""
+    hears = {
+        State.IDLE: f"hears with {ears.microphone.description}",
+        State.MUTED: "microphone closed",
+    }.get(talk.rest, "hears nothing")
+    words = f"wake word {' or '.join(ears.detector.words)}"
+    return "; ".join([talk.state.label, hears, words, *(fault.message for fault in faults.active)])

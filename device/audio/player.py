@@ -55,6 +55,7 @@ class Player:
         self.thread = StreamThread("loudspeaker", self._serve, lost)
         self.audible_until = 0.0
         self.level = 0.0
+        self._sounding = False
         self._taken_at = time.monotonic()
         self._wanted = wanted
         self._volume = volume
@@ -108,7 +109,7 @@ class Player:
             if surplus_samples > 0:
                 time.sleep(max(SHORTEST_WAIT_S, surplus_samples / rate_hz))
                 continue
-            if queued_samples == 0 and self.level:
+            if queued_samples == 0 and self._sounding:
                 self._counters["underruns"] += 1
             block = self.buffer.take(block_samples)
             if block.samples is None:
@@ -125,7 +126,8 @@ class Player:
     def _written(self, block: Block, queued_s: float) -> None:
         now = self._taken_at = time.monotonic()
         self.level = block.level
-        if block.samples is not None:
+        self._sounding = block.samples is not None
+        if self._sounding:
             self.audible_until = now + queued_s
         for mark in block.marks:
             self._due.append(self._news(mark, now, now + queued_s))

@@ -121,7 +121,7 @@ async def _perform(out: Path, console: Console) -> int:
             timeline = Timeline(console)
             async with _running(assistant):
                 await _converse(assistant, microphone, timeline)
-            timeline.judge(server.audio, speaker)
+            timeline.judge(server.audio)
     speaker.write_wav(out / "heard.wav")
     timeline.print_figures(out / "heard.wav", card=speaker.description)
     return 0 if timeline.fine else 1

@@ -13,7 +13,6 @@ from device.audio.frames import MICROPHONE_RATE_HZ, SAMPLE_BYTES
 from device.board.lights import Pattern, render
 from device.events import PublicEvent
 from device.ports import Colour
-from device.simulator.sound import WavSpeaker
 from device.simulator.voices import load
 
 LEDS = 12
@@ -106,7 +105,7 @@ class Timeline:
 
     # --- the figures ---
 
-    def judge(self, uplink: bytes, speaker: WavSpeaker) -> None:
+    def judge(self, uplink: bytes) -> None:
         """Compare what the server received with what the microphone heard, and note it."""
         heard = self._microphone_pcm()
         place = heard.find(uplink) if uplink else -1
@@ -120,7 +119,6 @@ class Timeline:
         saved_ms = (question - place / SAMPLE_BYTES) * 1000 / MICROPHONE_RATE_HZ
         if self._equal:
             self._figure("sent from before the first word", f"{saved_ms:.0f} ms")
-        self._figure("card starved", f"{speaker.counters['underruns']} times")
 
     @property
     def fine(self) -> bool:

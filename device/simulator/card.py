@@ -138,7 +138,8 @@ class Card:
     def _report(self, happened: Happened, due: float) -> None:
         match happened.what:
             case "first":
-                self._tell(FirstSound(happened.turn, due))
+                # A loop that is late takes a block late: never before its sound was there.
+                self._tell(FirstSound(happened.turn, max(due, time.monotonic())))
             case "starved":
                 self.underruns += 1
                 self._tell(PlaybackStarved(happened.turn, due))

@@ -113,7 +113,6 @@ class Hearing:
             if ended := self._endpointing.cut(self._next_sample):
                 yield _speech_changed(ended, frame)
         self._scorer.reset()
-        self._heard.clear()
         self._unjudged = self._unjudged[:0]
 
     def _listen_for_words(self, samples: NDArray[np.int16], frame: Frame) -> Iterator[WakeNews]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -208,17 +209,8 @@ async def test_a_sound_server_that_hangs_is_reported_as_hung(
             await microphone.open()
     finally:
         sound_server.freeze(False)
-    await asyncio.to_thread(_until_portaudio_is_free)
-
-
-def _until_portaudio_is_free() -> None:
-    def free() -> bool:
-        try:
-            return bool(portaudio.list_devices())
-        except AudioDeviceHungError:
-            return False
-
-    wait_until(free, "the hung call to come back", 10)
+    ended = lambda: all(each.name != "microphone" for each in threading.enumerate())  # noqa: E731
+    await asyncio.to_thread(wait_until, ended, "the hung thread to end", 10)
 
 
 async def test_cancelling_a_read_loses_no_frame(sound_server: SoundServer) -> None:

@@ -35,7 +35,7 @@ MODEL = "some-model"
 async def until(condition: Callable[[], object]) -> None:
     """Wait until this is true."""
     async with asyncio.timeout(PATIENCE_S):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - not all that is waited for is an event
             await asyncio.sleep(0.001)
 
 
@@ -235,9 +235,11 @@ class FakeSession:
         self.counters = {"frames_sent": 7}
         self.sent: list[bytes | str] = []
         """Frames as they came, ``end`` of audio, texts behind a ``>``."""
+        self.user_speaking = False
         self.closed_with: str | None = None
         self.post = post
         self.log = log
+        self._ending: News | None = None
         self._over = asyncio.Event()
 
     @property
@@ -253,6 +255,9 @@ class FakeSession:
     def send_text(self, text: str) -> None:
         self.sent.append(f">{text}")
 
+    def user_speaks(self, speaking: bool) -> None:
+        self.user_speaking = speaking
+
     async def close(self, reason: str) -> None:
         self.closed_with = reason
         self.log.append(f"session {self.number} told to close")
@@ -265,11 +270,13 @@ class FakeSession:
             self.log.append(f"session {self.number} cancelled")
             raise
         self.log.append(f"session {self.number} over")
-        self.post(SessionClosed(self.number, self.closed_with or "", time.monotonic()))
+        closed = SessionClosed(self.number, self.closed_with or "", time.monotonic())
+        self.post(self._ending or closed)
 
     def end(self, news: News) -> None:
         """End by itself, with this last news."""
-        self.post(news)
+        self._ending = news
+        self._over.set()
 
     def opened(self, *, resumed: bool = False) -> None:
         self.post(SessionOpened(self.number, 812.34, MODEL, resumed, time.monotonic()))
@@ -306,13 +313,16 @@ class Hub:
             detector=self._detector,
             profile=lambda _config, name: self.boards.get(name or "", NONE),
             lights=lambda _config, _profile: self._make("lights", self.lights),
-            button=lambda config, profile: self.button(config, profile),
+            button=self._button,
             session=self._session,
         )
 
     def _make(self, name: str, part: Any) -> Any:
         self.made.append(name)
         return part
+
+    def _button(self, config: Config, profile: Profile) -> Any:
+        return self.button(config, profile)
 
     async def _detector(self, config: Config) -> WakeDetector:
         assert self.next_detector is not None
@@ -324,7 +334,7 @@ class Hub:
         if self.no_session is not None:
             raise self.no_session
         self.sessions.append(FakeSession(number, post, self.log))
-        return cast(LiveSession, self.sessions[-1])
+        return cast("LiveSession", self.sessions[-1])
 
     @asynccontextmanager
     async def running(self, *, hearing: bool = True) -> AsyncIterator[None]:

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import soxr
 
 from device.simulator.script import Script
@@ -97,13 +98,24 @@ def loud(recorder: Recorder, since: float = 0.0, threshold: int = 300) -> list[t
     return stretches
 
 
+PIECE_S = 0.5
+
+
 def similarity(recorder: Recorder, pcm: bytes, rate_hz: int) -> float:
-    """Best normalised correlation of what was recorded with PCM that should be in it."""
+    """How much of PCM is in what was recorded: the median correlation of its half seconds.
+
+    Each piece is looked for by itself, so a card that ran dry on a busy machine costs one piece.
+    """
     want = soxr.resample(np.frombuffer(pcm, "<i2").astype(np.float32), rate_hz, recorder.rate_hz)
     have = recorder.samples()[:, 0].astype(np.float32)
+    pieces = np.array_split(want, round(len(want) / recorder.rate_hz / PIECE_S))
+    return float(np.median([_best_match(have, piece) for piece in pieces]))
+
+
+def _best_match(have: npt.NDArray[np.float32], want: npt.NDArray[np.float32]) -> float:
     size = 1 << (len(have) + len(want)).bit_length()
     cross = np.fft.irfft(np.fft.rfft(have, size) * np.conj(np.fft.rfft(want, size)), size)
     place = int(np.argmax(cross[: len(have)]))
     found = have[place : place + len(want)]
-    norm = float(np.linalg.norm(found) * np.linalg.norm(want[: len(found)]))
+    norm = float(np.linalg.norm(found) * np.linalg.norm(want))
     return float(cross[place]) / norm if norm else 0.0

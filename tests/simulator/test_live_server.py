@@ -163,11 +163,11 @@ async def test_turns_wait_for_their_own_trigger(serve: Serve) -> None:
 @pytest.mark.parametrize(
     ("turn", "at_least_s", "at_most_s"),
     [
-        (Turn(audio=600, pace="realtime", plays_out=False), 0.45, 2.0),
-        (Turn(audio=600, pace=6, plays_out=False), 0.05, 0.4),
-        (Turn(audio=600, pace="burst"), 0.55, 2.0),
-        (Turn(audio=600, pace="burst", plays_out=False), 0.0, 0.4),
-        (Turn(audio=20, delay_s=0.5), 0.5, 2.0),
+        (Turn(audio=600, pace="realtime", plays_out=False), 0.45, 5.0),
+        (Turn(audio=3000, pace=6, plays_out=False), 0.45, 2.5),
+        (Turn(audio=600, pace="burst"), 0.55, 5.0),
+        (Turn(audio=5000, pace="burst", plays_out=False), 0.0, 3.0),
+        (Turn(audio=20, delay_s=0.5), 0.5, 5.0),
     ],
 )
 async def test_pace_and_delay_are_kept(
@@ -452,7 +452,7 @@ async def test_a_script_that_names_no_recording_does_not_start(tmp_path: Path) -
         await server.__aenter__()
 
 
-async def hang_up_late(client: RawClient) -> None:
+async def stop_reading(client: RawClient) -> None:
     """Stop reading, and keep the socket open."""
     client.socket.transport.pause_reading()
 
@@ -470,7 +470,7 @@ async def test_leaving_waits_for_nobody(tmp_path: Path) -> None:
         async with dial(server) as stuck, dial(server) as served:
             await stuck.begin()
             await served.begin()
-            await hang_up_late(stuck)
+            await stop_reading(stuck)
             await stuck.send(TEXT)
             await served.send(TEXT)
             await served.until("modelTurn")

@@ -172,6 +172,19 @@ def test_asking_again_begins_afresh(hearing: Hearing) -> None:
     assert heard(hearing, silence(2.0), place + 16_000, track=True) == []
 
 
+@pytest.mark.parametrize("gap", [0, 16_000], ids=["asked again", "after a gap"])
+def test_samples_left_over_do_not_shift_what_follows(hearing: Hearing, gap: int) -> None:
+    """Windows of 32 ms begin with the first frame that is tracked, or that follows the gap."""
+    heard(hearing, noise(0.9, 20.0), track=True)
+    place = START + 14_400 + gap
+    if not gap:
+        heard(hearing, noise(0.1, 20.0), place)
+        place += 1600
+    clip = np.concatenate([noise(1.0, 20.0), espeak("what time is it"), noise(1.5, 20.0)])
+    edges = speech(heard(hearing, clip, place, track=True))
+    assert [(edge.end_sample - place) % 512 for edge in edges] == [0, 0]
+
+
 def test_scores_tell_how_it_is_doing(hearing: Hearing, jarvis: Clip) -> None:
     """The last score of each word, and what the hops took: nothing before the first."""
     assert hearing.scores.last == {"hey_jarvis": 0.0}

@@ -1,0 +1,173 @@
+"""The event stream: exact names and fields, and readers that cannot keep up."""
+
+from __future__ import annotations
+
+import json
+from typing import get_args
+
+import pytest
+
+from device.events import SUBSCRIBER_EVENTS, EventBus, PublicEvent, public, reply, session
+from device.ports import (
+    Detection,
+    Failure,
+    FailureKind,
+    FirstSound,
+    GenerationComplete,
+    GoAway,
+    Interrupted,
+    News,
+    PartLost,
+    PlaybackDrained,
+    PlaybackStarved,
+    Pressed,
+    ReplyAudio,
+    SessionClosed,
+    SessionFailed,
+    SessionOpened,
+    SpeechChanged,
+    ToolNews,
+    Transcript,
+    TurnComplete,
+    UplinkChanged,
+    Usage,
+)
+
+FAILURE = Failure(FailureKind.QUOTA, "the quota is used up", retryable=True)
+
+# Every news beside the event it becomes, without its time; None is nobody's business.
+CONTRACT: list[tuple[News, dict[str, object] | None]] = [
+    (
+        Detection("hey_jarvis", 0.98765, 48_000, 7.5),
+        {"event": "wake", "word": "hey_jarvis", "score": 0.988},
+    ),
+    (SpeechChanged(True, 5, 7.5), {"event": "activity", "what": "started"}),
+    (SpeechChanged(False, 5, 7.5), {"event": "activity", "what": "ended"}),
+    (FirstSound(3, 7.5), {"event": "reply", "what": "first_sound", "turn": 3, "played_ms": 0}),
+    (
+        PlaybackDrained(3, 1200, 7.5),
+        {"event": "reply", "what": "drained", "turn": 3, "played_ms": 1200},
+    ),
+    (PlaybackStarved(3, 7.5), None),
+    (
+        SessionOpened(1, 812.3456, "m", False, 7.5),
+        {"event": "session", "what": "opened", "reason": None, "latency_ms": 812.3, "model": "m"},
+    ),
+    (
+        SessionOpened(1, 90.0, "m", True, 7.5),
+        {"event": "session", "what": "resumed", "reason": None, "latency_ms": 90.0, "model": "m"},
+    ),
+    (
+        SessionClosed(1, "idle", 7.5),
+        {"event": "session", "what": "closed", "reason": "idle", "latency_ms": None, "model": None},
+    ),
+    (
+        SessionFailed(1, FAILURE, "m", 7.5),
+        {
+            "event": "session",
+            "what": "failed",
+            "reason": "the quota is used up",
+            "latency_ms": None,
+            "model": "m",
+        },
+    ),
+    (GoAway(1, 4.5, 7.5), {"event": "go_away", "time_left_s": 4.5}),
+    (
+        UplinkChanged(1, True, 0, 0, 7.5),
+        {"event": "uplink", "what": "started", "frames": 0, "bytes": 0},
+    ),
+    (
+        UplinkChanged(1, False, 50, 32_000, 7.5),
+        {"event": "uplink", "what": "stopped", "frames": 50, "bytes": 32_000},
+    ),
+    (ReplyAudio(1, 3, b"\0\0", 7.5), None),
+    (Interrupted(1, 3, 7.5), None),
+    (GenerationComplete(1, 3, 7.5), None),
+    (TurnComplete(1, 3, 7.5), None),
+    (
+        Transcript(1, 3, "user", "hello", True, 7.5),
+        {"event": "transcript", "who": "user", "text": "hello", "final": True},
+    ),
+    (
+        ToolNews(1, "called", "light_on", 7.5),
+        {"event": "tool", "what": "called", "name": "light_on"},
+    ),
+    (Usage(1, 3, {"total": 40}, 7.5), {"event": "usage", "turn": 3, "total": 40}),
+    (Pressed("tap", 7.5), {"event": "button", "gesture": "tap"}),
+    (PartLost("lights", "gone", 7.5), None),
+]
+
+
+@pytest.mark.parametrize(("news", "expected"), CONTRACT, ids=lambda case: type(case).__name__)
+def test_news_become_events_with_exactly_these_fields(
+    news: News, expected: dict[str, object] | None
+) -> None:
+    """People script against these names; the time is that of the news."""
+    event = public(news)
+    if expected is None:
+        assert event is None
+    else:
+        assert event is not None
+        assert json.loads(json.dumps(event.as_record())) == {"time": 7.5, **expected}
+
+
+def test_every_kind_of_news_has_its_place_in_the_contract() -> None:
+    """A new kind must be decided on: public or not."""
+    kinds = {kind for union in get_args(News) for kind in (get_args(union) or [union])}
+    assert {type(news) for news, _ in CONTRACT} == kinds
+
+
+def test_our_own_events_have_the_same_fields() -> None:
+    """What the hub tells by itself looks like what the parts tell."""
+    assert session("opening", 1.0, model="m").as_record() == {
+        "time": 1.0,
+        "event": "session",
+        "what": "opening",
+        "reason": None,
+        "latency_ms": None,
+        "model": "m",
+    }
+    assert reply("interrupted", 2, 340, 1.23456789).as_record() == {
+        "time": 1.234568,
+        "event": "reply",
+        "what": "interrupted",
+        "turn": 2,
+        "played_ms": 340,
+    }
+
+
+def numbered(count: int, start: int = 0) -> list[PublicEvent]:
+    return [PublicEvent("button", float(number)) for number in range(start, start + count)]
+
+
+def test_subscribers_get_every_event_in_order_until_they_leave() -> None:
+    """The observer sees an event first; who has left gets no more."""
+    seen: list[str] = []
+    bus = EventBus(lambda event: seen.append(f"observed {event.time:g}"))
+    first, second, third = numbered(3)
+    with bus.subscribe(lambda: seen.append("woken")) as subscription:
+        bus.publish(first)
+        with bus.subscribe(lambda: None) as late:
+            bus.publish(second)
+        bus.publish(third)
+        assert [subscription.take() for _ in range(4)] == [first, second, third, None]
+        assert [late.take(), late.take()] == [second, None]
+    bus.publish(first)
+    assert subscription.take() is None
+    assert seen[:2] == ["observed 0", "woken"]
+    assert seen.count("woken") == 3
+
+
+def test_a_slow_reader_loses_the_oldest_and_is_told_how_many() -> None:
+    """Its queue is bounded; what is newest is kept."""
+    bus = EventBus(lambda _event: None)
+    with bus.subscribe(lambda: None) as subscription:
+        for event in numbered(SUBSCRIBER_EVENTS):
+            bus.publish(event)
+        assert subscription.lost == 0
+        for event in numbered(3, SUBSCRIBER_EVENTS):
+            bus.publish(event)
+        oldest = subscription.take()
+    assert subscription.lost == 3
+    assert oldest is not None
+    assert oldest.time == 3.0
