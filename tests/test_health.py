@@ -70,10 +70,10 @@ def test_a_part_that_was_replaced_counts_from_zero() -> None:
 def test_ready_is_told_once() -> None:
     """From the first frame on; a microphone that comes back is nothing new."""
     body = Body()
-    assert not body.health.ready
+    ready = [body.health.ready]
     body.health.hears()
     body.health.hears()
-    assert body.health.ready
+    assert [*ready, body.health.ready] == [False, True]
     assert body.told == ["READY=1"]
 
 

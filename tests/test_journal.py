@@ -67,7 +67,7 @@ def test_as_a_service_records_go_to_the_journal_with_their_fields() -> None:
     chosen = handler()
     assert isinstance(chosen, JournalHandler)
     sent: dict[str, object] = {}
-    chosen.send = lambda message, **fields: sent.update(fields, MESSAGE=message)
+    chosen.send = lambda text, /, **fields: sent.update(fields, MESSAGE=text)
     logging.getLogger("device.faults").error("no card", extra={"FAULT": "microphone"})
     assert sent["MESSAGE"] == "no card"
     assert sent["FAULT"] == "microphone"

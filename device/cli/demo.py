@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 QUIET_MS = 2000
 """Before the first word: the wake word networks look back over the last seconds."""
 
+BARGE_IN_MS = 1500
+"""Into the second answer."""
+
 STEP_S = 20.0
 """How long each step of the conversation may take before the demo gives up."""
 
@@ -177,7 +180,9 @@ async def _converse(assistant: Assistant, microphone: WavMicrophone, timeline: T
                     news.clear()
                     await news.wait()
 
-        async def say(line: str) -> None:
+        async def say(line: str, *, after_ms: int = 0) -> None:
+            microphone.say(after_ms)
+            await microphone.wait_said()
             timeline.user_says(WORDS[line])
             timeline.said(line, microphone.say(line))
             await microphone.wait_said()
@@ -185,13 +190,11 @@ async def _converse(assistant: Assistant, microphone: WavMicrophone, timeline: T
 
         try:
             await until("state", to="idle")
-            microphone.say(QUIET_MS)
-            await say("ask_weather")
+            await say("ask_weather", after_ms=QUIET_MS)
             await until("reply", what="drained")
             await say("ask_tomorrow")
             await until("reply", what="first_sound")
-            microphone.say(1500)
-            await say("barge_in")
+            await say("barge_in", after_ms=BARGE_IN_MS)
             await until("reply", what="interrupted")
             await until("reply", what="drained")
             await until("session", what="closed")

@@ -111,7 +111,8 @@ async def speak(read: Callable[[], Config], parts: Parts, socket: Path) -> None:
 
 def _warn_of(model: str) -> None:
     warning = profile(model).warning
-    if warning:
+    # What the owner did not choose is ours to change.
+    if warning and model != Config().live.model:
         log.warning("live.model: %s", warning)
 
 

@@ -31,8 +31,8 @@ class Timeline:
         self._stream: dict[int, bytes] = {}
         """What the microphone heard: PCM by its place in samples."""
         self._figures: list[tuple[str, str]] = []
+        self._said_at = 0.0
         self._stopped_at = 0.0
-        self._wake_at = 0.0
         self._answers = 0
         self._gave_up = False
         self._equal = False
@@ -41,6 +41,7 @@ class Timeline:
 
     def user_says(self, words: str) -> None:
         """The user begins to say this."""
+        self._said_at = time.monotonic()
         self._print(f'[bold]you say:[/] "{words}"')
 
     def user_stopped(self) -> None:
@@ -67,15 +68,14 @@ class Timeline:
             case "state", {"to": to, "reason": reason}:
                 return f"[bold]{to}[/] [dim]({reason})[/]  {_leds(to)}"
             case "wake", {"word": word, "score": score}:
-                self._wake_at = event.time
                 self._figure("wake word score", f"{score:.2f} ({word})")
                 return f"wake word {word}, score {score:.2f}"
             case "session", {"what": "opened" | "resumed" as what, "latency_ms": latency_ms}:
                 name = "time to session" if what == "opened" else "time to resume after goAway"
                 self._figure(name, f"{latency_ms:.0f} ms")
                 if what == "opened":
-                    waited_ms = 1000 * (event.time - self._wake_at)
-                    self._figure("speech held until the session was open", f"{waited_ms:.0f} ms")
+                    saved_ms = 1000 * (event.time - self._said_at)
+                    self._figure("words saved by the pre-roll", f"{saved_ms:.0f} ms of speech")
                 return f"session {what} in {latency_ms:.0f} ms"
             case "session", {"what": "closed", "reason": reason}:
                 return f"session closed ({reason})"
@@ -111,14 +111,12 @@ class Timeline:
         place = heard.find(uplink) if uplink else -1
         self._equal = place >= 0
         samples = len(uplink) // SAMPLE_BYTES
-        verdict = "the same, none lost, doubled or moved" if self._equal else "NOT the same"
-        self._figure(
-            "microphone samples at the server, over all connections", f"{samples}: {verdict}"
-        )
+        verdict = "the same, none lost or doubled" if self._equal else "NOT the same"
+        self._figure("microphone samples at the server", f"{samples}: {verdict}")
         question = min(self._stream)
         saved_ms = (question - place / SAMPLE_BYTES) * 1000 / MICROPHONE_RATE_HZ
         if self._equal:
-            self._figure("sent from before the first word", f"{saved_ms:.0f} ms")
+            self._figure("pre-roll before the first word", f"{saved_ms:.0f} ms")
 
     @property
     def fine(self) -> bool:

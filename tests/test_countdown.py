@@ -1,0 +1,114 @@
+"""The conversation's one timer: by the clock, or by audio in which nobody speaks."""
+
+from __future__ import annotations
+
+import pytest
+
+from device.audio.frames import FRAME_MS
+from device.config import Conversation
+from device.countdown import FAULT_SHOWN_S, STALL_S, Countdown, duration_s
+from device.vocabulary import Timer
+from tests.rig.fakes import until
+
+
+@pytest.fixture
+def expired() -> list[int]:
+    return []
+
+
+@pytest.fixture
+async def countdown(expired: list[int]) -> Countdown:
+    return Countdown(expired.append)
+
+
+def silence(countdown: Countdown, seconds: float) -> None:
+    for _ in range(round(seconds * 1000 / FRAME_MS)):
+        countdown.heard(speaking=False)
+
+
+async def test_most_timers_run_by_the_clock(countdown: Countdown, expired: list[int]) -> None:
+    """Frames do not count for them."""
+    countdown.start(Timer.REPLY, 3, 0.02)
+    silence(countdown, 1)
+    assert expired == []
+    await until(lambda: expired)
+    assert expired == [3]
+
+
+async def test_the_follow_up_window_counts_audio_without_speech(
+    countdown: Countdown, expired: list[int]
+) -> None:
+    """Who has begun to speak is never cut short, and a stalled microphone stops the time."""
+    countdown.start(Timer.FOLLOW_UP, 7, 2.0)
+    silence(countdown, 1.9)
+    for _ in range(500):
+        countdown.heard(speaking=True)
+    assert expired == []
+    silence(countdown, 0.1)
+    assert expired == [7]
+    silence(countdown, 5)
+    assert expired == [7]
+
+
+async def test_no_follow_up_ends_with_the_next_frame(
+    countdown: Countdown, expired: list[int]
+) -> None:
+    """`follow_up_s: 0`: not at all, but not before anything was heard either."""
+    countdown.start(Timer.FOLLOW_UP, 1, 0.0)
+    assert expired == []
+    countdown.heard(speaking=False)
+    assert expired == [1]
+
+
+async def test_starting_a_timer_replaces_the_running_one(
+    countdown: Countdown, expired: list[int]
+) -> None:
+    """Of either kind."""
+    countdown.start(Timer.REPLY, 1, 0.01)
+    countdown.start(Timer.FOLLOW_UP, 2, 1.0)
+    countdown.start(Timer.KEEP, 3, 0.03)
+    silence(countdown, 2)
+    await until(lambda: expired)
+    assert expired == [3]
+
+
+async def test_cancelling_forgets_it(countdown: Countdown, expired: list[int]) -> None:
+    """Of either kind; harmless when nothing runs."""
+    countdown.cancel()
+    countdown.start(Timer.FOLLOW_UP, 1, 0.02)
+    countdown.cancel()
+    silence(countdown, 1)
+    countdown.start(Timer.REPLY, 2, 0.0)
+    countdown.cancel()
+    countdown.start(Timer.REPLY, 3, 0.01)
+    await until(lambda: expired)
+    assert expired == [3]
+
+
+async def test_what_expires_may_start_the_next(expired: list[int]) -> None:
+    """The hub does so: the end of one window begins the next."""
+
+    def restart(clock: int) -> None:
+        expired.append(clock)
+        if clock < 3:
+            chained.start(Timer.FOLLOW_UP, clock + 1, 0.1)
+
+    chained = Countdown(restart)
+    chained.start(Timer.FOLLOW_UP, 1, 0.1)
+    silence(chained, 0.3)
+    assert expired == [1, 2, 3]
+
+
+def test_every_timer_has_its_duration() -> None:
+    """From the configuration, where it has a key."""
+    settings = Conversation(
+        follow_up_s=1, session_keep_s=2, max_listen_s=3, reply_timeout_s=4, max_session_s=60
+    )
+    assert {timer: duration_s(timer, settings) for timer in Timer} == {
+        Timer.FOLLOW_UP: 1,
+        Timer.KEEP: 2,
+        Timer.MAX_LISTEN: 3,
+        Timer.REPLY: 4,
+        Timer.STALL: STALL_S,
+        Timer.FAULT_SHOWN: FAULT_SHOWN_S,
+    }
