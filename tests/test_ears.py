@@ -189,9 +189,13 @@ async def test_another_detector_takes_over(head: Head) -> None:
 async def test_an_error_of_the_detector_is_not_swallowed() -> None:
     """A deaf speaker ends, and is started again."""
     head = Head()
-    with pytest.raises(ExceptionGroup) as caught:
+
+    async def live() -> None:
         async with head.listening():
             head.detector.broken.set_exception(ZeroDivisionError())
             await asyncio.Event().wait()
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await live()
     assert caught.group_contains(ZeroDivisionError)
     assert not head.microphone.is_open

@@ -209,7 +209,10 @@ async def test_a_sound_server_that_hangs_is_reported_as_hung(
             await microphone.open()
     finally:
         sound_server.freeze(False)
-    ended = lambda: all(each.name != "microphone" for each in threading.enumerate())  # noqa: E731
+
+    def ended() -> bool:
+        return all(each.name != "microphone" for each in threading.enumerate())
+
     await asyncio.to_thread(wait_until, ended, "the hung thread to end", 10)
 
 

@@ -1,0 +1,125 @@
+"""The lamp: draws what changes, and gives a broken driver up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from device.board.lights import FRAME_S, WHITE, Pattern, render
+from device.errors import BoardError
+from device.lamp import Lamp
+from device.ports import News, PartLost
+from tests.rig.fakes import FakeLights, until
+
+
+class Wall:
+    """A lamp, its lights and what it tells."""
+
+    def __init__(self) -> None:
+        self.lights = FakeLights()
+        self.level = 0.0
+        self.told: list[News] = []
+        self.lamp = Lamp(self.lights, lambda: self.level)
+
+    @asynccontextmanager
+    async def drawing(self) -> AsyncIterator[None]:
+        self.lamp.open()
+        task = asyncio.create_task(self.lamp.run(self.told.append))
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+            self.lamp.close()
+
+
+@pytest.fixture
+async def wall() -> AsyncIterator[Wall]:
+    wall = Wall()
+    async with wall.drawing():
+        yield wall
+
+
+async def test_a_still_pattern_is_drawn_once(wall: Wall) -> None:
+    """Nothing moves, so nothing is written to the bus."""
+    wall.lamp.show(Pattern.MUTED)
+    muted = render(Pattern.MUTED, 0, 3)
+    await until(lambda: muted in wall.lights.shown)
+    wall.lamp.show(Pattern.MUTED)
+    await asyncio.sleep(2 * FRAME_S)
+    assert wall.lights.shown.count(muted) == 1
+    assert wall.lights.shown[-1] == muted
+
+
+async def test_a_moving_pattern_goes_on_by_itself(wall: Wall) -> None:
+    """Frame by frame."""
+    wall.lamp.show(Pattern.LISTENING)
+    await until(lambda: len(wall.lights.shown) > 3)
+    assert len(set(wall.lights.shown)) > 3
+
+
+async def test_another_pattern_shows_at_once(wall: Wall) -> None:
+    """It does not wait for the next frame of a still one."""
+    wall.lamp.show(Pattern.IDLE)
+    await until(lambda: render(Pattern.IDLE, 0, 3) in wall.lights.shown)
+    wall.lamp.show(Pattern.MUTED)
+    await until(lambda: wall.lights.shown[-1] == render(Pattern.MUTED, 0, 3))
+
+
+async def test_bytes_that_really_leave_are_shown_over_whatever_is_shown(wall: Wall) -> None:
+    """A white spark appears with them and is gone with them."""
+    wall.lamp.show(Pattern.IDLE)
+    wall.lamp.streaming(on=True)
+    await until(lambda: WHITE in wall.lights.shown[-1])
+    wall.lamp.streaming(on=False)
+    await until(lambda: wall.lights.shown[-1] == render(Pattern.IDLE, 0, 3))
+
+
+async def test_a_loud_reply_is_brighter(wall: Wall) -> None:
+    """The lights follow the voice."""
+    wall.lamp.show(Pattern.SPEAKING)
+
+    async def brightest(level: float) -> int:
+        wall.level = level
+        seen = len(wall.lights.shown)
+        await until(lambda: len(wall.lights.shown) > seen + 8)
+        return min(max(map(max, picture)) for picture in wall.lights.shown[seen + 1 :])
+
+    assert await brightest(0.2) > await brightest(0.0)
+
+
+async def test_a_broken_driver_is_told_once_and_given_up(wall: Wall) -> None:
+    """The speaker goes on in the dark."""
+    wall.lamp.show(Pattern.MUTED)
+    await until(lambda: wall.lights.shown)
+    wall.lights.broken = BoardError("spi0.1 does not take data")
+    wall.lamp.show(Pattern.LISTENING)
+    await until(lambda: wall.told)
+    wall.lamp.show(Pattern.FAULT)
+    (told,) = wall.told
+    assert isinstance(told, PartLost)
+    assert (told.part, told.message) == ("lights", "spi0.1 does not take data")
+
+
+async def test_closed_it_is_dark() -> None:
+    """Whatever it showed."""
+    wall = Wall()
+    async with wall.drawing():
+        wall.lamp.show(Pattern.LISTENING)
+        await until(lambda: wall.lights.shown)
+        assert wall.lamp.count == 3
+    assert wall.lights.dark
+
+
+async def test_without_leds_nothing_is_redrawn() -> None:
+    """A board without lights costs no time."""
+    wall = Wall()
+    wall.lights.count = 0
+    async with wall.drawing():
+        await until(lambda: wall.lights.shown)
+        wall.lamp.show(Pattern.LISTENING)
+        await asyncio.sleep(2 * FRAME_S)
+        assert wall.lights.shown == [()]
