@@ -6,10 +6,19 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 from device import __version__
-from device.cli import config, demo, devices, remote, run
 from device.errors import ConfigError, ParleyError
+
+GROUPS = {
+    "device.cli.run": {"run"},
+    "device.cli.demo": {"demo"},
+    "device.cli.remote": {"status", "watch", "ask", "volume", "mute", "unmute", "stop", "reload"},
+    "device.cli.devices": {"devices"},
+    "device.cli.config": {"config"},
+}
+"""The commands of each module: `parley status` need not import all that a speaker is made of."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -17,7 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     0 fine, 1 found broken or failed, 2 wrong usage, 78 (EX_CONFIG) a mistake in the configuration.
     """
-    args = parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    args = parser(words).parse_args(words)
     try:
         code: int = args.run(args)
         sys.stdout.flush()
@@ -37,16 +47,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def parser() -> argparse.ArgumentParser:
-    """Every command with its arguments; each leaves its handler in ``args.run``."""
+def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """The commands that are among these words (none: all); each leaves its handler in ``run``."""
     top = argparse.ArgumentParser(
         prog="parley", description="A smart speaker that talks through the Gemini Live API."
     )
     top.add_argument("--version", action="version", version=f"parley {__version__}")
     top.add_argument("--socket", metavar="PATH", help=argparse.SUPPRESS)
     commands = top.add_subparsers(metavar="COMMAND", required=True)
-    for group in (run, demo, remote, devices, config):
-        group.add_parser(commands)
+    asked = [module for module, names in GROUPS.items() if not names.isdisjoint(words)]
+    for module in asked or GROUPS:
+        import_module(module).add_parser(commands)
     for command in commands.choices.values():
         _add_socket(command)
     return top

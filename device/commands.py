@@ -108,8 +108,9 @@ class Commands:
         yield {"result": {"changed": sorted(changed)}}
 
     async def _watch(self, _: Record) -> Records:
-        async for event in self._events():
-            yield event.as_record()
+        async with aclosing(self._events()) as events:
+            async for event in events:
+                yield event.as_record()
 
     async def _ask(self, request: Record) -> Records:
         """Yield the transcript as it comes; the result when the answer has been heard."""

@@ -31,6 +31,7 @@ PulseAudio's plugin would take three. Measured there, clear to silence at the si
 """
 
 SHORTEST_WAIT_S = 0.002
+IDLE_WAIT_S = 0.01
 STALL_S = 3.0
 
 OUTPUT_UNDERFLOWED = -9980
@@ -110,7 +111,8 @@ class Player:
             block_samples = rate_hz * (IDLE_BLOCK_MS if idle else BLOCK_MS) // 1000
             surplus_samples = queued_samples + block_samples - limit_samples
             if surplus_samples > 0:
-                time.sleep(max(SHORTEST_WAIT_S, surplus_samples / rate_hz))
+                shortest_s = IDLE_WAIT_S if idle else SHORTEST_WAIT_S
+                time.sleep(max(shortest_s, surplus_samples / rate_hz))
                 continue
             if queued_samples == 0 and self._sounding:
                 self._counters["underruns"] += 1

@@ -29,7 +29,6 @@ from device.health import notifier
 from device.live.session import warm_up
 from device.parts import Parts
 from device.ports import Speaker
-from device.simulator.live_server import LiveServer
 from device.simulator.script import Event, GoAway, Script, Turn
 from device.simulator.sound import WavMicrophone, WavSpeaker
 from device.simulator.voices import RECORDINGS
@@ -109,6 +108,8 @@ def demo(args: argparse.Namespace) -> int:
 
 
 async def _perform(out: Path, console: Console) -> int:
+    from device.simulator.live_server import LiveServer  # noqa: PLC0415 - heavy: cryptography
+
     console.print(INTRODUCTION)
     with tempfile.TemporaryDirectory(prefix="parley-demo-") as private:
         async with LiveServer(SCRIPT, directory=Path(private)) as server:

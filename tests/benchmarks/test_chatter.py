@@ -15,10 +15,10 @@ pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(1500)]
 MINUTES = 10
 TALK = (
     "did you see the news this morning, there was a long story about the harbour in spring",
-    "hey there Jarrett, have you heard that the service is late again because of the traffic",
+    "hey there everybody, have you heard that the service is late again because of the traffic",
     "I left my keys on the kitchen table, somebody must have put them somewhere else again",
     "the weather in Berlin was fine, so we took the long way home along the river",
-    "hey Travis, please remind me to buy milk, bread, eggs and a box of large envelopes",
+    "Travis, please remind me to buy milk, bread, eggs and a box of large envelopes",
     "one two three four five six seven eight nine ten eleven twelve thirteen fourteen",
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -288,7 +288,11 @@ class FakeSession:
 class Hub:
     """An assistant made of fakes, and what it does for all to see."""
 
-    def __init__(self, config: str = "") -> None:
+    def __init__(
+        self, config: str = "", *, missing_key: str = "", session: type[FakeSession] | None = None
+    ) -> None:
+        self._missing_key = missing_key
+        self._session_kind = session or FakeSession
         self.log: list[str] = []
         self.microphone = FakeMicrophone(log=self.log)
         self.speaker = FakeSpeaker()
@@ -299,7 +303,7 @@ class Hub:
         self.boards: dict[str, Profile] = {}
         self.button: Callable[[Config, Profile], Any] = lambda _config, _profile: None
         self.made: list[str] = []
-        self.next_detector: Callable[[Config], WakeDetector] | None = None
+        self.load_detector: Callable[[Config], Awaitable[WakeDetector]] | None = None
         self.notified: list[str] = []
         self.events: list[PublicEvent] = []
         self.assistant = Assistant(
@@ -315,6 +319,7 @@ class Hub:
             lights=lambda _config, _profile: self._make("lights", self.lights),
             button=self._button,
             session=self._session,
+            missing_key=self._missing_key,
         )
 
     def _make(self, name: str, part: Any) -> Any:
@@ -325,15 +330,15 @@ class Hub:
         return self.button(config, profile)
 
     async def _detector(self, config: Config) -> WakeDetector:
-        assert self.next_detector is not None
-        return self.next_detector(config)
+        assert self.load_detector is not None
+        return await self.load_detector(config)
 
     def _session(
         self, _config: Config, number: int, _turns: Iterator[int], post: Post
     ) -> LiveSession:
         if self.no_session is not None:
             raise self.no_session
-        self.sessions.append(FakeSession(number, post, self.log))
+        self.sessions.append(self._session_kind(number, post, self.log))
         return cast("LiveSession", self.sessions[-1])
 
     @asynccontextmanager

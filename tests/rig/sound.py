@@ -128,6 +128,9 @@ class SoundServer:
                 *("pulseaudio", "-n", "-F", str(self._folder / "server.pa"), "--daemonize=no"),
                 *("--exit-idle-time=-1", "--use-pid-file=no", "--disallow-exit"),
                 "--log-level=error",
+                # A server that is killed while it holds a semaphore in shared memory leaves
+                # libpulse waiting for it for ever.
+                "--disable-shm=yes",
             ],
             env={**os.environ, "HOME": str(self._folder), "XDG_RUNTIME_DIR": str(self._folder)},
             stdin=subprocess.DEVNULL,

@@ -1,0 +1,315 @@
+"""The commands of the control socket, given to a hub made of fakes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+
+from device import __version__
+from device.commands import ASK_TEXT_CHARACTERS, Commands
+from device.errors import (
+    ConfigError,
+    ControlError,
+    CredentialError,
+    Mistake,
+    ParleyError,
+    WakeModelError,
+)
+from device.events import SUBSCRIBER_EVENTS, PublicEvent
+from device.ports import (
+    Failure,
+    FailureKind,
+    PlaybackDrained,
+    SessionFailed,
+    Transcript,
+    TurnComplete,
+)
+from tests.rig.fakes import MODEL, Hub, until
+
+
+class Desk:
+    """A running speaker and its commands."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+        self.commands = Commands(hub.assistant, self._reload)
+        self.reloaded: set[str] | ParleyError = set()
+
+    async def _reload(self) -> set[str]:
+        if isinstance(self.reloaded, ParleyError):
+            raise self.reloaded
+        return self.reloaded
+
+    async def give(self, command: str, **fields: Any) -> list[dict[str, Any]]:
+        records = self.commands.table()[command]({"command": command, **fields})
+        return [dict(record) async for record in records]
+
+    async def result(self, command: str, **fields: Any) -> dict[str, Any]:
+        *_, last = await self.give(command, **fields)
+        result: dict[str, Any] = last["result"]
+        return result
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[Desk]:
+    hub = Hub()
+    async with hub.running():
+        yield Desk(hub)
+
+
+async def test_the_status_is_whole(desk: Desk) -> None:
+    """Everything that has a bound or can go wrong is in it, and it is JSON."""
+    status = json.loads(json.dumps(await desk.result("status")))
+    assert 0 <= status.pop("uptime_s") < 60
+    assert set(status.pop("duplex")) == {"mode", "why", "playing_dbfs", "silent_dbfs"}
+    assert status == {
+        "version": __version__,
+        "state": "idle",
+        "muted": False,
+        "ready": True,
+        "board": "none",
+        "lights": 3,
+        "microphone": "microphone A",
+        "speaker": "loudspeaker A",
+        "volume": 60,
+        "wake_words": ["hey_test"],
+        "session": {"number": 0, "model": None, "open_s": None},
+        "faults": [],
+        "last_fault": None,
+        "counters": {
+            "microphone": {"frames": 1, "overruns": 0, "dropped": 0},
+            "wake": {"hops": 1, "dropped": 0, "gaps": 0},
+            "speaker": {"underruns": 0},
+        },
+    }
+
+
+async def test_the_status_shows_the_session_and_the_faults(desk: Desk) -> None:
+    """With the session's own counters."""
+    await desk.hub.wake()
+    desk.hub.assistant.faults.begin("lights", "no spi")
+    status = await desk.result("status")
+    session = status["session"]
+    assert session.pop("open_s") >= 0
+    assert session == {"number": 1, "model": MODEL, "frames_sent": 7}
+    assert [fault["kind"] for fault in status["faults"]] == ["lights"]
+    assert status["last_fault"]["message"] == "no spi"
+
+
+async def test_mute_answers_when_the_microphone_is_closed(desk: Desk) -> None:
+    """And unmute opens it again."""
+    assert await desk.result("mute") == {"muted": True}
+    assert not desk.hub.microphone.is_open
+    assert (await desk.result("status"))["muted"] is True
+    assert await desk.result("unmute") == {"muted": False}
+    await until(lambda: desk.hub.microphone.is_open)
+
+
+async def test_stop_ends_the_talk(desk: Desk) -> None:
+    """And says where the speaker is then."""
+    await desk.hub.speaking()
+    assert await desk.result("stop") == {"state": "idle"}
+    assert desk.hub.speaker.cleared == 1
+
+
+async def test_the_volume_is_shown_and_set(desk: Desk) -> None:
+    """0 and 100 are volumes."""
+    assert await desk.result("volume", percent=None) == {"volume": 60}
+    for percent in (0, 100):
+        assert await desk.result("volume", percent=percent) == {"volume": percent}
+    assert desk.hub.speaker.volumes == [0, 100]
+
+
+@pytest.mark.parametrize("percent", [-1, 101, 50.0, "50", True])
+async def test_what_is_no_volume_is_refused(desk: Desk, percent: object) -> None:
+    """Whoever speaks to the socket by hand is told what it takes."""
+    with pytest.raises(ControlError, match=f"volume {percent!r} is not a whole number from 0 to"):
+        await desk.give("volume", percent=percent)
+    assert desk.hub.speaker.volumes == []
+
+
+async def test_reload_tells_what_changed(desk: Desk) -> None:
+    """In order, so that scripts can compare."""
+    desk.reloaded = {"wake.words", "audio.volume"}
+    assert await desk.result("reload") == {"changed": ["audio.volume", "wake.words"]}
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (
+            ConfigError("c.yaml", [Mistake("a", "wrong", 1, 2), Mistake("b", "too", 3, 4)]),
+            "c.yaml:1:2: a: wrong\nc.yaml:3:4: b: too",
+        ),
+        (WakeModelError("no such network"), "no such network"),
+    ],
+)
+async def test_a_refused_file_is_told_with_every_mistake(
+    desk: Desk, error: ParleyError, message: str
+) -> None:
+    """To the one who typed `parley reload`."""
+    desk.reloaded = error
+    with pytest.raises(ControlError) as caught:
+        await desk.give("reload")
+    assert str(caught.value) == message
+
+
+# --- watch ---------------------------------------------------------------------------------------
+
+
+async def test_watch_gives_every_event_as_it_happens(desk: Desk) -> None:
+    """Also those that come while the reader takes its time with the one before."""
+    bus = desk.hub.assistant.bus
+    events = [PublicEvent("button", float(number), {"gesture": "tap"}) for number in range(3)]
+    async with aclosing(desk.commands.table()["watch"]({})) as watch, asyncio.timeout(5):
+        first = asyncio.ensure_future(anext(watch))
+        await until(lambda: len(bus._subscribers) == 2)
+        bus.publish(events[0])
+        seen = [await first]
+        # The reader has the first event in hand and has not asked for the next.
+        bus.publish(events[1])
+        seen.append(await anext(watch))
+        bus.publish(events[2])
+        seen.append(await anext(watch))
+    assert seen == [event.as_record() for event in events]
+    assert len(bus._subscribers) == 1
+
+
+async def test_a_watcher_that_was_too_slow_is_told_what_it_lost(desk: Desk) -> None:
+    """Once, before what is left."""
+    bus = desk.hub.assistant.bus
+    async with aclosing(desk.commands.table()["watch"]({})) as watch, asyncio.timeout(5):
+        first = asyncio.ensure_future(anext(watch))
+        await until(lambda: len(bus._subscribers) == 2)
+        for number in range(SUBSCRIBER_EVENTS + 5):
+            bus.publish(PublicEvent("button", float(number)))
+        lost, next_one, another = await first, await anext(watch), await anext(watch)
+    assert (lost["event"], lost["events"]) == ("lost", 5)
+    assert (next_one["time"], another["time"]) == (5.0, 6.0)
+
+
+# --- ask -----------------------------------------------------------------------------------------
+
+
+class Question:
+    """A question that is being answered."""
+
+    def __init__(self, desk: Desk, text: str = "why?") -> None:
+        self.hub = desk.hub
+        self.told: list[dict[str, Any]] = []
+        self.over = asyncio.create_task(self._follow(desk, text))
+
+    async def _follow(self, desk: Desk, text: str) -> None:
+        async with aclosing(desk.commands.table()["ask"]({"text": text})) as records:
+            async for record in records:
+                self.told.append(dict(record))
+
+    async def asked(self) -> None:
+        await until(lambda: self.hub.sessions and ">why?" in self.hub.session.sent)
+        if self.hub.state == "connecting":
+            self.hub.session.opened()
+
+    def answer(self, turn: int, *pieces: str) -> None:
+        self.hub.session.say(turn)
+        for piece in pieces:
+            self.say("model", turn, piece)
+        self.hub.session.post(TurnComplete(self.hub.session.number, turn, 0.0))
+
+    def say(self, who: Any, turn: int, text: str) -> None:
+        session = self.hub.session
+        session.post(Transcript(session.number, turn, who, text, False, 1.0))
+
+    def heard(self, turn: int) -> None:
+        self.hub.assistant.post(PlaybackDrained(turn, 900, 2.0))
+
+    async def failure(self) -> str:
+        with pytest.raises(ControlError) as caught:
+            await self.over
+        return str(caught.value)
+
+
+async def test_a_question_is_answered_with_the_models_words(desk: Desk) -> None:
+    """Piece by piece; it is over when the answer has been heard."""
+    question = Question(desk, "  why?  ")
+    await question.asked()
+    assert desk.hub.session.sent == [">why?"]
+    question.say("user", 1, "why?")
+    question.answer(1, "be", "cause")
+    await until(lambda: len(question.told) == 2)
+    assert not question.over.done()
+    question.heard(1)
+    await question.over
+    assert [record.get("text") for record in question.told] == ["be", "cause", None]
+    assert question.told[-1] == {"result": {"state": "idle"}}
+    await until(lambda: len(desk.hub.assistant.bus._subscribers) == 1)
+
+
+async def test_the_end_of_an_earlier_reply_is_not_the_end_of_the_answer(desk: Desk) -> None:
+    """News of what was playing may already be on its way when the question is typed."""
+    await desk.hub.speaking(turn=1)
+    question = Question(desk)
+    await question.asked()
+    question.heard(1)
+    question.answer(2, "because")
+    question.heard(2)
+    await question.over
+    assert [record.get("text") for record in question.told] == ["because", None]
+
+
+async def test_a_question_over_a_broken_reply_waits_for_the_new_session(desk: Desk) -> None:
+    """The reply that still plays is cut; going from speaking to connecting is no end."""
+    session = await desk.hub.speaking(turn=1)
+    failure = Failure(FailureKind.NETWORK, "no network", retryable=True)
+    session.end(SessionFailed(1, failure, MODEL, 0.0))
+    await until(lambda: desk.hub.assistant.talk.session == 0)
+    question = Question(desk)
+    await until(lambda: len(desk.hub.sessions) == 2)
+    await question.asked()
+    question.answer(2, "because")
+    question.heard(2)
+    await question.over
+    assert question.told[-1] == {"result": {"state": "idle"}}
+
+
+async def test_an_answer_that_is_cut_short_is_over(desk: Desk) -> None:
+    """By `parley stop`, a tap or the wake word: nothing went wrong."""
+    question = Question(desk)
+    await question.asked()
+    question.answer(1, "be")
+    await desk.result("stop")
+    await question.over
+    assert question.told[-1] == {"result": {"state": "idle"}}
+
+
+async def test_a_failed_session_is_the_answer(desk: Desk) -> None:
+    """In the words of the failure."""
+    desk.hub.no_session = CredentialError("no API key: set GEMINI_API_KEY")
+    question = Question(desk)
+    assert await question.failure() == "no API key: set GEMINI_API_KEY"
+
+
+async def test_no_answer_is_told(desk: Desk) -> None:
+    """The server says nothing aloud."""
+    question = Question(desk)
+    await question.asked()
+    desk.hub.session.post(TurnComplete(1, 1, 0.0))
+    assert await question.failure() == "no answer came (idle: turn complete)"
+
+
+@pytest.mark.parametrize("text", [None, 7, "", "  \n"])
+async def test_nothing_to_ask_is_refused(desk: Desk, text: object) -> None:
+    """No session is opened for it."""
+    with pytest.raises(ControlError, match="there is nothing to ask"):
+        await desk.give("ask", text=text)
+    assert desk.hub.sessions == []
+
+
+async def test_a_text_that_is_too_long_is_refused(desk: Desk) -> None:
+    """With its length and the limit."""
+    with pytest.raises(ControlError, match="has 4001 characters; at most 4000"):
+        await desk.give("ask", text="x" * (ASK_TEXT_CHARACTERS + 1))
