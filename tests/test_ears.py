@@ -192,7 +192,7 @@ async def test_an_error_of_the_detector_is_not_swallowed() -> None:
 
     async def live() -> None:
         async with head.listening():
-            head.detector.broken.set_exception(ZeroDivisionError())
+            head.detector.fail(ZeroDivisionError())
             await asyncio.Event().wait()
 
     with pytest.raises(ExceptionGroup) as caught:

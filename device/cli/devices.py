@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,10 +13,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from device.audio.devices import Verdict, explain
+from device.audio.devices import Device, Verdict, explain
 from device.audio.portaudio import list_devices
 from device.board.profiles import profile_for
-from device.config import load
+from device.config import Audio, load
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -30,10 +31,15 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def devices(args: argparse.Namespace) -> int:
-    """Print every sound device; returns 1 when there is no microphone or no loudspeaker to take."""
+    """Print every sound device; 1 when there is no microphone or no loudspeaker to take."""
     audio = load(args.config).audio
-    verdicts = explain(list_devices(), audio.input.device, audio.output.device)
-    if args.json:
+    return report(list_devices(), audio, as_json=args.json)
+
+
+def report(found: Sequence[Device], audio: Audio, *, as_json: bool) -> int:
+    """Print these devices and what would be made of them; returns the exit code."""
+    verdicts = explain(found, audio.input.device, audio.output.device)
+    if as_json:
         print(json.dumps([_record(verdict) for verdict in verdicts], indent=2))
     else:
         Console().print(_table(verdicts) if verdicts else "no sound device found")

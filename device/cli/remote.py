@@ -115,9 +115,10 @@ def _call(args: argparse.Namespace, request: dict[str, Any]) -> AsyncIterator[di
 def _result(args: argparse.Namespace, request: dict[str, Any]) -> dict[str, Any]:
     async def last() -> dict[str, Any]:
         answer: dict[str, Any] = {}
+        over = False
         async for record in _call(args, request):
-            answer = record["result"]
-        _must_be_over(bool(answer))
+            answer, over = record["result"], True
+        _must_be_over(over)
         return answer
 
     return asyncio.run(last())

@@ -160,7 +160,8 @@ class FakeDetector:
         self.tracking = False
         self.instantly = False
         self.running = False
-        self.broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._broken = asyncio.Event()
+        self._error: Exception | None = None
         self._post: Post | None = None
 
     @property
@@ -171,9 +172,15 @@ class FakeDetector:
         self._post = post
         self.running = True
         try:
-            await self.broken
+            await self._broken.wait()
+            if self._error is not None:
+                raise self._error
         finally:
             self.running = False
+
+    def fail(self, error: Exception) -> None:
+        self._error = error
+        self._broken.set()
 
     def feed(self, frame: Frame) -> None:
         self.fed.append(frame)

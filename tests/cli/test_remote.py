@@ -1,0 +1,211 @@
+"""The commands that speak to a running speaker: what they send, print and return."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from device.__main__ import main
+from device.control import ControlServer, Record, Records
+from device.errors import ControlError
+
+STATUS: dict[str, Any] = {
+    "version": "0.1.0",
+    "state": "idle",
+    "uptime_s": 3.2,
+    "board": "flex",
+    "lights": 12,
+    "microphone": "reSpeaker",
+    "speaker": "USB audio",
+    "volume": 60,
+    "wake_words": ["hey_jarvis"],
+    "session": {"number": 0, "model": None, "open_s": None},
+    "faults": [],
+    "last_fault": None,
+}
+
+
+class Speaker:
+    """Answers every command with the records it was given; remembers the requests."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.requests: list[dict[str, Any]] = []
+        self.answer: list[dict[str, Any]] = [{"result": {}}]
+        self.refusal = ""
+
+    async def _answer(self, request: Record) -> Records:
+        self.requests.append(dict(request))
+        for record in self.answer:
+            yield record
+        if self.refusal:
+            raise ControlError(self.refusal)
+
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        names = ["ask", "mute", "reload", "status", "stop", "unmute", "volume", "watch"]
+        ready, over = threading.Event(), asyncio.Event()
+        loop = asyncio.new_event_loop()
+
+        async def serve() -> None:
+            async with ControlServer(self.path, dict.fromkeys(names, self._answer)):
+                ready.set()
+                await over.wait()
+
+        thread = threading.Thread(target=loop.run_until_complete, args=[serve()])
+        thread.start()
+        try:
+            assert ready.wait(10)
+            yield
+        finally:
+            loop.call_soon_threadsafe(over.set)
+            thread.join(10)
+            loop.close()
+
+    def run(self, *words: str) -> int:
+        return main([*words, "--socket", str(self.path)])
+
+
+@pytest.fixture
+def speaker(tmp_path: Path) -> Iterator[Speaker]:
+    speaker = Speaker(tmp_path / "control.sock")
+    with speaker.serving():
+        yield speaker
+
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.mark.parametrize("command", ["mute", "unmute", "stop"])
+def test_plain_commands_say_nothing_when_all_is_well(
+    speaker: Speaker, capsys: Capture, command: str
+) -> None:
+    """Their exit code says it."""
+    assert speaker.run(command) == 0
+    assert speaker.requests == [{"command": command}]
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("changed", "printed"),
+    [
+        (["audio.volume", "board"], "in force: audio.volume, board\n"),
+        ([], "nothing has changed\n"),
+    ],
+)
+def test_reload_says_what_is_in_force_now(
+    speaker: Speaker, capsys: Capture, changed: list[str], printed: str
+) -> None:
+    """Or that nothing has changed."""
+    speaker.answer = [{"result": {"changed": changed}}]
+    assert speaker.run("reload") == 0
+    assert capsys.readouterr().out == printed
+
+
+def test_a_refusal_is_printed_and_exit_code_1(speaker: Speaker, capsys: Capture) -> None:
+    """In the words of the speaker, on standard error."""
+    speaker.answer, speaker.refusal = [], "c.yaml:1:2: audio.volume: 500 is not in 0..100"
+    assert speaker.run("reload") == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err == f"parley: {speaker.refusal}\n"
+
+
+def test_volume_is_shown_and_set(speaker: Speaker, capsys: Capture) -> None:
+    """It prints what is in force."""
+    speaker.answer = [{"result": {"volume": 40}}]
+    assert speaker.run("volume") == 0
+    assert speaker.run("volume", "40") == 0
+    assert [request["percent"] for request in speaker.requests] == [None, 40]
+    assert capsys.readouterr().out == "40\n40\n"
+
+
+@pytest.mark.parametrize("percent", ["101", "-1", "loud", "4.5", ""])
+def test_what_is_no_volume_is_wrong_usage(speaker: Speaker, capsys: Capture, percent: str) -> None:
+    """Exit code 2, and nothing is sent."""
+    with pytest.raises(SystemExit) as caught:
+        speaker.run("volume", "--", percent)
+    assert caught.value.code == 2
+    assert f"{percent!r} is not a whole number from 0 to 100" in capsys.readouterr().err
+    assert speaker.requests == []
+
+
+def test_status_for_people_and_for_scripts(speaker: Speaker, capsys: Capture) -> None:
+    """A table, or the JSON that the speaker sent."""
+    speaker.answer = [{"result": STATUS}]
+    assert speaker.run("status") == 0
+    assert "hey_jarvis" in capsys.readouterr().out
+    assert speaker.run("status", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == STATUS
+
+
+def test_watch_prints_events_until_the_speaker_ends(speaker: Speaker, capsys: Capture) -> None:
+    """One a line; the end of the stream is the end of the speaker: exit code 1."""
+    events = [
+        {"time": 1.5, "event": "wake", "word": "hey_jarvis", "score": 0.98},
+        {"time": 2.5, "event": "transcript", "who": "user", "text": "grüße", "final": True},
+    ]
+    speaker.answer = list(events)
+    assert speaker.run("watch", "--json") == 1
+    printed = capsys.readouterr()
+    assert [json.loads(line) for line in printed.out.splitlines()] == events
+    assert "grüße" in printed.out
+    assert printed.err == "parley: the speaker has stopped\n"
+    assert speaker.run("watch") == 1
+    assert capsys.readouterr().out.splitlines()[0].split() == [
+        *("1.500", "wake", "word=hey_jarvis", "score=0.98")
+    ]
+
+
+def said(text: str, *, final: bool = False) -> dict[str, Any]:
+    return {"time": 1.0, "event": "transcript", "who": "model", "text": text, "final": final}
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        [said("It is "), said("sunny."), said("It is sunny.", final=True)],
+        [said("It is sunny.", final=True)],
+    ],
+)
+def test_ask_prints_the_answer_once(
+    speaker: Speaker, capsys: Capture, records: list[dict[str, Any]]
+) -> None:
+    """As it comes, piece by piece; the whole text only where there were no pieces."""
+    speaker.answer = [*records, {"result": {"state": "idle"}}]
+    assert speaker.run("ask", "how", "is the", "weather") == 0
+    assert speaker.requests == [{"command": "ask", "text": "how is the weather"}]
+    assert capsys.readouterr().out == "It is sunny.\n"
+
+
+@pytest.mark.parametrize("words", [("ask", "why"), ("status",), ("volume",), ("mute",)])
+def test_a_speaker_that_ends_before_it_answered_is_told(
+    speaker: Speaker, capsys: Capture, words: tuple[str, ...]
+) -> None:
+    """Silence is no success."""
+    speaker.answer = []
+    assert speaker.run(*words) == 1
+    assert "ended before it had answered" in capsys.readouterr().err
+
+
+def test_nobody_there_is_told_with_advice(tmp_path: Path, capsys: Capture) -> None:
+    """Exit code 1."""
+    assert main(["status", "--socket", str(tmp_path / "none")]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("parley: nobody answers on ")
+    assert "systemctl status parley" in error
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_the_socket_may_be_named_before_or_after_the_command(speaker: Speaker, place: str) -> None:
+    """Both are what people type."""
+    option = ["--socket", str(speaker.path)]
+    assert main([*option, "stop"] if place == "before" else ["stop", *option]) == 0
+    assert speaker.requests == [{"command": "stop"}]

@@ -1,0 +1,244 @@
+"""`parley run`: signals, reloads, and what its end looks like from outside."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from device.cli.run import speak
+from device.config import Config, parse
+from device.control import call
+from device.errors import ConfigError, ControlError, WakeModelError
+from device.ports import WakeDetector
+from tests.rig.fakes import Hub, until
+
+ROOT = Path(__file__).parents[2]
+
+
+class Service:
+    """The daemon's main coroutine, made of fakes, with the file it reads."""
+
+    def __init__(self, folder: Path) -> None:
+        self.hub = Hub()
+        self.hub.load_detector = self._load
+        self.socket = folder / "control.sock"
+        self.text = ""
+        self.missing = ""
+        self.main: asyncio.Task[None]
+
+    async def _load(self, _: Config) -> WakeDetector:
+        if self.missing:
+            raise WakeModelError(self.missing)
+        return self.hub.detector
+
+    def read(self) -> Config:
+        return parse(self.text, "config.yaml")
+
+    def start(self) -> asyncio.Task[None]:
+        self.main = asyncio.create_task(speak(self.read, self.hub.parts(), self.socket))
+        return self.main
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        main = self.start()
+        await until(lambda: self.hub.microphone.is_open or main.done())
+        try:
+            yield
+        finally:
+            main.cancel()
+            await asyncio.wait([main])
+
+    async def status(self) -> dict[str, object]:
+        (record,) = [record async for record in call(self.socket, {"command": "status"})]
+        result: dict[str, object] = record["result"]
+        return result
+
+    async def end(self, number: signal.Signals) -> None:
+        os.kill(os.getpid(), number)
+        async with asyncio.timeout(10):
+            await self.main
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Service:
+    return Service(tmp_path)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_ends_it_in_good_order(
+    service: Service, number: signal.Signals, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The end is no error; parts are closed and the socket is gone."""
+    with caplog.at_level(logging.INFO, "device"):
+        async with service.running():
+            assert (await service.status())["state"] == "starting"
+            await service.end(number)
+    assert not service.hub.microphone.is_open
+    assert service.hub.lights.dark
+    with pytest.raises(ControlError, match="nobody answers"):
+        await service.status()
+    assert caplog.messages[-1] == "stopped"
+
+
+async def test_a_second_signal_does_not_hurry_it(service: Service) -> None:
+    """Impatient people press Ctrl-C twice; the microphone is closed all the same."""
+    async with service.running():
+        service.hub.microphone.closing.clear()
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.wait([service.main], timeout=0.05)
+        assert not service.main.done()
+        service.hub.microphone.closing.set()
+        async with asyncio.timeout(10):
+            await service.main
+    assert not service.hub.microphone.is_open
+
+
+async def test_sighup_reloads_the_file(service: Service, caplog: pytest.LogCaptureFixture) -> None:
+    """A wrong one is refused with a warning, and what was in force stays so."""
+    async with service.running():
+        service.text = "audio: {volume: 7}"
+        os.kill(os.getpid(), signal.SIGHUP)
+        await until(lambda: service.hub.speaker.volumes == [7])
+        service.text = "audio: {volume: 700}"
+        with caplog.at_level(logging.WARNING, "device.cli"):
+            os.kill(os.getpid(), signal.SIGHUP)
+            told = "the old one stays in force: config.yaml:1:17: audio.volume"
+            await until(lambda: any(told in message for message in caplog.messages))
+        assert (await service.status())["volume"] == 7
+
+
+async def test_reload_works_over_the_socket_too(service: Service) -> None:
+    """With the answer to who asked."""
+    async with service.running():
+        service.text = "audio: {volume: 7}"
+        answer = [record async for record in call(service.socket, {"command": "reload"})]
+        assert answer == [{"result": {"changed": ["audio.volume"]}}]
+
+
+async def test_what_keeps_it_from_starting_is_raised(service: Service) -> None:
+    """Before any device is opened."""
+    service.missing = "/nowhere.onnx does not exist"
+    with pytest.raises(WakeModelError):
+        await service.start()
+    service.missing, service.text = "", "audio: {volume: 700}"
+    with pytest.raises(ConfigError):
+        await service.start()
+    assert service.hub.log == []
+
+
+async def test_a_second_speaker_on_the_socket_is_refused(service: Service, tmp_path: Path) -> None:
+    """The first one goes on; the second has touched nothing."""
+    second = Service(tmp_path)
+    async with service.running():
+        with pytest.raises(ControlError, match="another parley already runs"):
+            await second.start()
+        assert await service.status()
+    assert second.hub.log == []
+
+
+async def test_cancelled_from_within_it_is_cancelled(service: Service) -> None:
+    """Only a signal makes the end a good one."""
+    async with service.running():
+        service.main.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await service.main
+
+
+async def test_a_model_that_is_known_to_have_gone_is_warned_of(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where the owner chose it."""
+    service.text = "live: {model: gemini-2.0-flash-live-001}"
+    with caplog.at_level(logging.WARNING, "device.cli"):
+        async with service.running():
+            assert any(message.startswith("live.model: ") for message in caplog.messages)
+
+
+# --- from outside --------------------------------------------------------------------------------
+
+HUNG = """
+import sys, threading
+from device.__main__ import main
+from device.cli import build
+from device.errors import AudioDeviceHungError, DeviceTrouble
+from tests.rig.fakes import Hub
+
+hub = Hub()
+
+async def load(_config):
+    return hub.detector
+
+async def opens():
+    {opens}
+
+hub.load_detector, hub.microphone.open = load, opens
+build.real_parts = lambda _environ: hub.parts()
+# What PortAudio would leave behind.
+threading.Thread(target=threading.Event().wait).start()
+sys.exit(main(["run", "--socket", sys.argv[1], "--config", "/dev/null"]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("opens", "told"),
+    [
+        (
+            'raise AudioDeviceHungError(DeviceTrouble.STALLED, "the card does not open")',
+            "the card does not open",
+        ),
+        ("raise ZeroDivisionError", "ZeroDivisionError"),
+    ],
+)
+def test_a_thread_that_never_comes_back_does_not_keep_it_from_ending(
+    tmp_path: Path, opens: str, told: str
+) -> None:
+    """The process ends with 1 and systemd starts another; the reason is in the journal."""
+    done = subprocess.run(
+        [sys.executable, "-c", HUNG.format(opens=opens), str(tmp_path / "control.sock")],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "CRITICAL" in done.stderr
+    assert told in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("board: 2-mic-hat", "board: no board is called '2-mic-hat', did you mean '2mic-hat'?"),
+        ("wake: {words: [{model: hey_parley}]}", "wake.words: "),
+    ],
+)
+def test_a_mistake_that_only_the_parts_know_of_is_exit_code_78(
+    tmp_path: Path, text: str, told: str
+) -> None:
+    """It must not be tried again: restarting does not mend a file."""
+    file = tmp_path / "config.yaml"
+    file.write_text(text)
+    command = [sys.executable, "-m", "device", "run", "--config", str(file)]
+    done = subprocess.run(
+        [*command, "--socket", str(tmp_path / "control.sock")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == os.EX_CONFIG
+    assert f"{file}:" in done.stderr
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,92 @@
+"""Status and events as a person sees them."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from device.cli import shown
+
+
+def status(**changes: Any) -> list[str]:
+    """The lines of a status, without colours."""
+    answer: dict[str, Any] = {
+        "state": "idle",
+        "uptime_s": 3725.0,
+        "board": "flex",
+        "lights": 12,
+        "microphone": "reSpeaker",
+        "speaker": "USB audio",
+        "volume": 60,
+        "wake_words": ["hey_jarvis", "alexa"],
+        "session": {"number": 0, "model": None, "open_s": None},
+        "faults": [],
+        "last_fault": None,
+        **changes,
+    }
+    console = Console(file=io.StringIO(), width=120)
+    shown.status(answer, console)
+    assert isinstance(console.file, io.StringIO)
+    return [" ".join(line.split()) for line in console.file.getvalue().splitlines()]
+
+
+def test_the_status_is_a_small_table() -> None:
+    """What it does, has and listens for."""
+    assert status() == [
+        "state idle",
+        "microphone reSpeaker",
+        "loudspeaker USB audio, volume 60",
+        "board flex, 12 lights",
+        "wake word hey_jarvis or alexa",
+        "session none",
+        "up for 1 h 2 min",
+    ]
+
+
+def test_faults_come_first_and_the_last_one_only_when_all_is_well() -> None:
+    """What is wrong now hides what was wrong before."""
+    fault = {"kind": "lights", "message": "spi is off", "fatal": False, "age_s": 75.0}
+    lines = status(state="fault", faults=[fault], last_fault=fault)
+    assert lines[:2] == ["state fault", "fault lights: spi is off"]
+    assert not any(line.startswith("last fault") for line in lines)
+    assert status(last_fault=fault)[-1] == "last fault spi is off (1 min 15 s ago)"
+
+
+def test_an_open_session_is_shown_with_its_model_and_age() -> None:
+    """In seconds, where it is young."""
+    session = {"number": 1, "model": "gemini-live", "open_s": 12.4}
+    assert "session gemini-live, open for 12 s" in status(session=session)
+
+
+def test_brackets_in_names_are_shown_as_they_are() -> None:
+    """Names of devices and errors are text, not markup: nothing vanishes, nothing breaks."""
+    fault = {"kind": "config", "message": "no [/dev/spi] in [bold]", "fatal": True, "age_s": 1}
+    lines = status(
+        microphone="card [plughw:1]", speaker="[/usb]", faults=[fault], wake_words=["[a]"]
+    )
+    assert "microphone card [plughw:1]" in lines
+    assert "loudspeaker [/usb], volume 60" in lines
+    assert "fault config: no [/dev/spi] in [bold]" in lines
+    assert "wake word [a]" in lines
+    assert status(last_fault=fault)[-1] == "last fault no [/dev/spi] in [bold] (1 s ago)"
+
+
+@pytest.mark.parametrize("state", [*shown.STATE_STYLES, "starting"])
+def test_every_state_is_shown(state: str) -> None:
+    """Also one that has no colour."""
+    assert status(state=state)[0] == f"state {state}"
+
+
+def test_an_event_is_a_line() -> None:
+    """Time, name and fields; what is null says nothing."""
+    record = {
+        "time": 12.3456,
+        "event": "session",
+        "what": "opened",
+        "reason": None,
+        "latency_ms": 812.3,
+    }
+    assert shown.event(record) == "      12.346  session     what=opened latency_ms=812.3"
