@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from device import __version__
 from device.errors import ConfigError, ParleyError
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 GROUPS = {
     "device.cli.run": {"run"},
@@ -27,6 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     0 fine, 1 found broken or failed, 2 wrong usage, 78 (EX_CONFIG) a mistake in the configuration.
     """
     words = sys.argv[1:] if argv is None else argv
+    if "run" in words:
+        # A reload may be asked for while it still imports; the file is read after that anyway.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     args = parser(words).parse_args(words)
     try:
         code: int = args.run(args)
@@ -58,19 +66,22 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     asked = [module for module, names in GROUPS.items() if not names.isdisjoint(words)]
     for module in asked or GROUPS:
         import_module(module).add_parser(commands)
-    for command in commands.choices.values():
-        _add_socket(command)
+    _add_socket(commands)
     return top
 
 
-def _add_socket(command: argparse.ArgumentParser) -> None:
+def _add_socket(commands: Subparsers) -> None:
     """Every command takes --socket, also where it only decides which speaker is meant."""
-    command.add_argument(
-        "--socket",
-        metavar="PATH",
-        default=argparse.SUPPRESS,
-        help="the control socket (default: in $RUNTIME_DIRECTORY or /run/parley)",
-    )
+    for command in commands.choices.values():
+        command.add_argument(
+            "--socket",
+            metavar="PATH",
+            default=argparse.SUPPRESS,
+            help="the control socket (default: in $RUNTIME_DIRECTORY or /run/parley)",
+        )
+        for action in command._actions:  # argparse has no public way to them
+            if isinstance(action, argparse._SubParsersAction):
+                _add_socket(action)
 
 
 if __name__ == "__main__":

@@ -10,53 +10,34 @@ an unexpected exception in any of them ends the process, and systemd starts it a
 from __future__ import annotations
 
 import asyncio
-import itertools
+import logging
 import time
 from functools import partial
 
+from device import ports as p
 from device import story
 from device import vocabulary as v
 from device.audio.duplex import Duplex
 from device.audio.frames import Frame
 from device.board.lights import Pattern
+from device.calling import Calling
 from device.config import Config
 from device.conversation import Conversation, step
-from device.countdown import Countdown, duration_s
+from device.countdown import Countdown
 from device.ears import Ears, Listener
-from device.errors import AudioDeviceError, CredentialError
+from device.errors import AudioDeviceError
 from device.events import EventBus, PublicEvent, public, reply, session
 from device.faults import Faults
-from device.health import Health, Notify, headline
+from device.health import Health, Notify, broken_callback, headline
+from device.live.models import profile
 from device.live.session import LiveSession
 from device.mouth import Mouth
 from device.panel import Panel
 from device.parts import Parts
-from device.ports import (
-    Detection,
-    Failure,
-    FailureKind,
-    Interrupted,
-    News,
-    PartLost,
-    PlaybackDrained,
-    PlaybackStarved,
-    Pressed,
-    ReplyAudio,
-    SessionClosed,
-    SessionFailed,
-    SessionOpened,
-    SpeechChanged,
-    TurnComplete,
-    UplinkChanged,
-    WakeDetector,
-)
+from device.sending import BUTTON_PRE_ROLL_S, SAME_BREATH_S, Sending
 from device.vocabulary import PATTERNS, PLAYING, REASONS, RESTING, TRACK_SPEECH, UPLINK_OPEN, State
 
-BUTTON_PRE_ROLL_S = 0.5
-"""Sent from before a press: people begin to speak while their finger is still on its way."""
-
-GOODBYE_S = 1.5
-"""How long the end of the process may wait for the session to close in good order."""
+log = logging.getLogger(__name__)
 
 
 class Assistant:
@@ -66,7 +47,7 @@ class Assistant:
         self,
         config: Config,
         parts: Parts,
-        detector: WakeDetector,
+        detector: p.WakeDetector,
         notify: Notify,
         watchdog_usec: str | None = None,
     ) -> None:
@@ -76,26 +57,25 @@ class Assistant:
         self.bus = EventBus(self._observe)
         self.faults = Faults(self.bus)
         self.talk = Conversation()
-        self.session: LiveSession | None = None
+        self.calling = Calling(parts, self.post)
         back = partial(self.faults.clear, "speaker")
         self.mouth = Mouth(parts.speaker(config), self._speaker_lost, back)
         listener = Listener(self._frame, self._microphone_lost, self._microphone_back)
         self.ears = Ears(parts.microphone(config), detector, listener)
         self.panel = Panel(lambda: self.mouth.speaker.level)
         self.profile = parts.profile(config, None)
-        self.choose_duplex()
+        self.sending = Sending(self.ears, self._duplex())
         self.health = Health(
             notify,
             lambda: (self.ears.microphone.counters["frames"], self.ears.detector.counters["hops"]),
             excused=lambda: self.talk.rest in {State.MUTED, State.FAULT},
             watchdog_usec=watchdog_usec,
         )
-        self._countdown = Countdown(lambda clock: self._happen(v.Timeout(clock)))
+        self._countdown = Countdown(self._timed_out)
         self.volume = config.audio.volume
-        self._turns = itertools.count(1)
-        self._sent_until = 0
         self._speaking = self._starved = False
-        self._session_began = 0.0
+        self._outdated = 0
+        """The session whose settings are no longer those in force."""
 
     # --- life ---
 
@@ -105,13 +85,14 @@ class Assistant:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
                 if self.parts.missing_key:
-                    self.faults.begin(FailureKind.KEY, self.parts.missing_key, fatal=True)
+                    self.faults.begin(p.FailureKind.KEY, self.parts.missing_key, fatal=True)
                 self._start_panel()
-                self.mouth.start(tasks, self.post)
                 tasks.create_task(self.health.run(), name="health")
+                # Capture first: cards with shared clocks scramble their channels otherwise.
                 self.ears.start(tasks, self.post)
+                self.mouth.start(tasks, self.post)
                 try:
-                    await asyncio.get_running_loop().create_future()
+                    await broken_callback(asyncio.get_running_loop())
                 finally:
                     await self._goodbye()
         finally:
@@ -120,15 +101,23 @@ class Assistant:
 
     async def _goodbye(self) -> None:
         self.health.stops()
-        if self.session is not None:
-            closing = asyncio.create_task(self.session.close("shutting down"))
-            await asyncio.wait([closing], timeout=GOODBYE_S)
+        await self.calling.goodbye()
+
+    @property
+    def session(self) -> LiveSession | None:
+        """The session of the conversation, or the one that is kept."""
+        return self.calling.session
 
     def choose_duplex(self) -> None:
         """Begin to decide anew whether the user is heard while a reply plays."""
+        self.sending.duplex = self._duplex()
+
+    def _duplex(self) -> Duplex:
         audio = self.config.audio
         hardware = {"hardware": True, "auto": self.profile.echo_cancellation}
-        self.duplex = Duplex(audio.duplex, hardware.get(audio.echo_cancellation, False))
+        if audio.echo_cancellation == "software":
+            log.warning("audio.echo_cancellation: software is not in this version; none is done")
+        return Duplex(audio.duplex, hardware.get(audio.echo_cancellation, False))
 
     def choose_board(self) -> None:
         """Find the board anew, and claim its lights and button."""
@@ -154,56 +143,77 @@ class Assistant:
 
     # --- news ---
 
-    def post(self, news: News) -> None:
+    def post(self, news: p.News) -> None:
         """Take news from a part: tell the owner, and let the conversation take its step."""
         event = public(news)
         if event is not None:
             self.bus.publish(event)
         match news:
-            case Detection(end_sample=end_sample):
+            case p.Detection(end_sample=end_sample):
                 self._happen(v.Wake(end_sample))
-            case SpeechChanged(speaking=speaking):
+            case p.SpeechChanged(speaking=speaking):
                 self._user_speaks(speaking)
                 self._happen(v.SpeechBegan() if speaking else v.SpeechEnded())
-            case Pressed(gesture="tap"):
+            case p.Pressed(gesture="tap"):
                 self._happen(v.Tap())
-            case PartLost(part, message):
+            case p.PartLost(part, message):
                 self.faults.begin(part, message)
-            case PlaybackDrained(turn=turn):
+            case p.FirstSound(turn=turn):
+                self._happen(v.Sounding(turn))
+            case p.PlaybackDrained(turn=turn):
                 self._happen(v.Drained(turn))
-            case PlaybackStarved(turn=turn):
+            case p.PlaybackStarved(turn=turn):
                 self._starved = True
                 self._happen(v.Starved(turn))
-            case UplinkChanged(flowing=flowing):
+            case p.UplinkChanged(flowing=flowing):
                 self.panel.streaming(on=flowing)
             case _:
                 self._session_news(news)
 
-    def _session_news(self, news: News) -> None:
+    def _session_news(self, news: p.News) -> None:
         match news:
-            case SessionOpened(session=number):
-                self.faults.clear(*FailureKind)
+            case p.SessionOpened(session=number):
+                self.faults.clear(*p.FailureKind)
                 self._happen(v.Opened(number))
-            case SessionClosed(session=number):
-                self._forget(number)
+            case p.SessionClosed(session=number):
+                self.calling.forget(number)
                 self._happen(v.Closed(number))
-            case SessionFailed(session=number, failure=failure):
-                self._forget(number)
+            case p.SessionFailed(session=number, failure=failure):
+                self.calling.forget(number)
                 self._session_failed(number, failure)
-            case ReplyAudio():
+            case p.ReplyAudio():
                 self._reply(news)
-            case Interrupted(number, turn):
+            case p.Interrupted(number, turn):
                 self._happen(v.Interrupted(number, turn))
-            case TurnComplete(number, turn):
+            case p.TurnComplete(number, turn):
                 self._happen(v.TurnEnded(number, turn))
 
-    def _session_failed(self, number: int, failure: Failure) -> None:
+    def _session_failed(self, number: int, failure: p.Failure) -> None:
         # A kept session that breaks while nobody talks is no fault: the next wake opens another.
         if number == self.talk.session and self.talk.state not in RESTING:
-            self.faults.begin(failure.kind, failure.message, fatal=not failure.retryable)
+            self._tell_failure(failure)
         self._happen(v.Failed(number))
 
-    def _reply(self, chunk: ReplyAudio) -> None:
+    def _tell_failure(self, failure: p.Failure) -> None:
+        # Only one thing at a time keeps a session from working, as far as we know: the newest.
+        self.faults.clear(*(kind for kind in p.FailureKind if kind is not failure.kind))
+        fatal = not failure.retryable
+        self.faults.begin(failure.kind, failure.message, fatal=fatal, again=True)
+
+    def _timed_out(self, clock: int) -> None:
+        talk, live = self.talk, self.session
+        awaited = clock == talk.clock and talk.state in v.AWAITING_SERVER and live is not None
+        if not awaited or live is None:
+            self._happen(v.Timeout(clock))
+        elif talk.state not in PLAYING and profile(live.model).may_stay_silent:
+            # Some models choose not to answer what was not meant for them; that is no fault.
+            self._happen(v.Timeout(clock))
+        else:
+            message = "the server has stopped answering; the next question tries a new session"
+            self._tell_failure(p.Failure(p.FailureKind.TIMEOUT, message, retryable=True))
+            self._happen(v.NoAnswer(clock))
+
+    def _reply(self, chunk: p.ReplyAudio) -> None:
         if chunk.turn > self.talk.cut and (chunk.turn != self.talk.turn or self._starved):
             started = v.ReplyStarted(chunk.session, chunk.turn)
             if chunk.turn != self.talk.turn and step(self.talk, started)[0].turn == chunk.turn:
@@ -214,13 +224,9 @@ class Assistant:
             self.mouth.speaker.play(chunk.pcm, chunk.turn)
 
     def _frame(self, frame: Frame) -> None:
-        speaker = self.mouth.speaker
+        uplink = self.session if self.talk.state in UPLINK_OPEN else None
         replying = self.talk.state in PLAYING
-        pcm = self.duplex.uplink_pcm(frame.pcm, speaker.audible, speaker.level, replying=replying)
-        unsent = frame.end_sample > self._sent_until
-        if unsent and self.talk.state in UPLINK_OPEN and self.session is not None:
-            self.session.send_frame(pcm)
-            self._sent_until = frame.end_sample
+        self.sending.frame(frame, self.mouth.speaker, uplink, replying=replying)
         self._countdown.heard(speaking=self._speaking)
 
     def _microphone_lost(self, error: AudioDeviceError) -> None:
@@ -229,8 +235,7 @@ class Assistant:
 
     def _microphone_back(self) -> None:
         self.faults.clear("microphone")
-        # Another microphone counts its samples from 0.
-        self._sent_until = 0
+        self.sending.new_stream()
         known = self.profile
         board = self.parts.profile(self.config, self.ears.microphone.description)
         # What is on the same USB plug as the microphone came back with it.
@@ -266,9 +271,21 @@ class Assistant:
             self._changed(before.state, REASONS[type(event)])
         for effect in effects:
             self._act(effect)
-        old = self.session_age_s > self.config.conversation.max_session_s
-        if old and self.talk.session and self.talk.state not in PLAYING:
-            self._happen(v.Expired(self.talk.session, "max_session_s reached"))
+        if self.talk.session and self.talk.state not in PLAYING:
+            self._let_go(self.talk.session)
+
+    def _let_go(self, number: int) -> None:
+        """End a session that should not go on, where the user notices it least."""
+        if self.calling.age_s > self.config.conversation.max_session_s:
+            self._happen(v.Expired(number, "max_session_s reached"))
+        elif number == self._outdated and self.talk.state in RESTING:
+            self._happen(v.Expired(number, "settings changed"))
+
+    def settings_changed(self) -> None:
+        """A talk that is going on keeps its settings; the next one has the new ones."""
+        self._outdated = self.talk.session
+        if self._outdated:
+            self._let_go(self._outdated)
 
     def _changed(self, before: State, reason: str) -> None:
         tracked = self.talk.state in TRACK_SPEECH
@@ -292,12 +309,16 @@ class Assistant:
     def _act(self, effect: v.Effect) -> None:
         match effect:
             case v.OpenSession(number):
-                self._open_session(number)
-            case v.CloseSession(_, reason) if self.session is not None:
-                self._tasks.create_task(self.session.close(reason), name="closing")
-                self.session = None
+                opening = session("opening", time.monotonic(), model=self.config.live.model)
+                self.bus.publish(opening)
+                self.calling.open(self.config, number, self._tasks)
+            case v.CloseSession(_, reason):
+                self.calling.close(reason, self._tasks)
             case v.StartUplink(end_sample) if self.session is not None:
-                self._send_pre_roll(self.session, end_sample)
+                seconds = BUTTON_PRE_ROLL_S if end_sample is None else self.config.wake.pre_roll_s
+                self.sending.since(self.session, end_sample, seconds)
+            case v.CatchUp(end_sample) if self.session is not None:
+                self.sending.since(self.session, end_sample, SAME_BREATH_S)
             case v.StopUplink() if self.session is not None:
                 self.session.end_audio()
             case v.SendText(text) if self.session is not None:
@@ -306,7 +327,7 @@ class Assistant:
                 self.mouth.speaker.end_turn(turn)
             case v.ClearPlayback(turn):
                 played_ms = self.mouth.speaker.clear()
-                self.duplex.open_now()
+                self.sending.duplex.open_now()
                 self.bus.publish(reply("interrupted", turn, played_ms, time.monotonic()))
             case v.Chime(name) if self.config.audio.chimes:
                 self.mouth.speaker.chime(name)
@@ -315,33 +336,4 @@ class Assistant:
             case v.CloseMicrophone():
                 self.ears.mute()
             case v.StartTimer(timer, clock):
-                self._countdown.start(timer, clock, duration_s(timer, self.config.conversation))
-
-    def _open_session(self, number: int) -> None:
-        self.bus.publish(session("opening", time.monotonic(), model=self.config.live.model))
-        self._session_began = time.monotonic()
-        try:
-            live = self.parts.session(self.config, number, self._turns, self.post)
-        except CredentialError as error:
-            failure = Failure(FailureKind.KEY, str(error), retryable=False)
-            news = SessionFailed(number, failure, self.config.live.model, time.monotonic())
-            # Not before the effects of this step are done.
-            asyncio.get_running_loop().call_soon(self.post, news)
-            return
-        self.session = live
-        self._tasks.create_task(live.run(), name=f"session {number}")
-
-    def _send_pre_roll(self, live: LiveSession, end_sample: int | None) -> None:
-        seconds = BUTTON_PRE_ROLL_S if end_sample is None else self.config.wake.pre_roll_s
-        for frame in self.ears.since(end_sample, seconds, after=self._sent_until):
-            live.send_frame(frame.pcm)
-            self._sent_until = frame.end_sample
-
-    def _forget(self, number: int) -> None:
-        if self.session is not None and self.session.number == number:
-            self.session = None
-
-    @property
-    def session_age_s(self) -> float:
-        """How long ago the newest session was begun."""
-        return time.monotonic() - self._session_began
+                self._countdown.start(timer, clock, self.config.conversation)

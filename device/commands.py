@@ -62,11 +62,11 @@ class Commands:
             "speaker": hub.mouth.speaker.description,
             "volume": hub.volume,
             "wake_words": list(hub.ears.detector.words),
-            "duplex": asdict(hub.duplex.figures),
+            "duplex": asdict(hub.sending.duplex.figures),
             "session": {
                 "number": hub.talk.session,
                 "model": live.model if live else None,
-                "open_s": round(hub.session_age_s, 1) if live else None,
+                "open_s": round(hub.calling.age_s, 1) if live else None,
                 **(dict(live.counters) if live else {}),
             },
             "faults": faults["active"],

@@ -8,6 +8,7 @@ config_view.py shows and compares.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,7 +32,7 @@ from device.config_keys import (
 from device.config_sanity import across_keys
 from device.config_view import describe, differences
 from device.errors import ConfigError, Mistake
-from device.yaml_marks import Document, read, spot_at
+from device.yaml_marks import Document, KeyPath, read, spot_at
 
 __all__ = [
     "DEFAULT_PATH",
@@ -59,10 +60,18 @@ DEFAULT_PATH: Final = Path("/etc/parley/config.yaml")
 MAX_BYTES: Final = 65_536
 """Many times the shipped file; a larger one is not a configuration."""
 
+Further = Callable[[object], Iterable[tuple[KeyPath, str]]]
+"""What else to check, given the file as read: the value to blame, and what is wrong with it."""
 
-def load(path: Path | None) -> Config:
+
+def _nothing(_data: object) -> Iterable[tuple[KeyPath, str]]:
+    return ()
+
+
+def load(path: Path | None, further: Further = _nothing) -> Config:
     """Read a configuration file; ``None`` is DEFAULT_PATH, or all defaults where that is missing.
 
+    ``further`` finds mistakes that need more than the file; they are told together with the rest.
     Raises ConfigError with every mistake; it names the file even where it cannot be read at all.
     """
     file = path or DEFAULT_PATH
@@ -83,13 +92,14 @@ def load(path: Path | None) -> Config:
         line, column = spot_at(before, len(before))
         message = f"byte 0x{raw[error.start]:02x} is not UTF-8: save the file as UTF-8 text"
         raise ConfigError(str(file), [Mistake("", message, line, column)]) from None
-    return parse(text, str(file))
+    return parse(text, str(file), further)
 
 
-def parse(text: str, path: str) -> Config:
+def parse(text: str, path: str, further: Further = _nothing) -> Config:
     """Check the text of a configuration; ``path`` only names it in the errors.
 
-    Raises ConfigError with every mistake, in the order of the text.
+    ``further`` is what ``load`` takes. Raises ConfigError with every mistake, in the order of the
+    text.
     """
     if len(text) > MAX_BYTES:
         raise _too_large(path)
@@ -98,7 +108,7 @@ def parse(text: str, path: str) -> Config:
     found = [*document.mistakes, *config_mistakes.secrets(text, document)]
     config = None
     if document.readable:
-        config, more = _check(document)
+        config, more = _check(document, further)
         found += more
     if found or config is None:
         raise ConfigError(path, config_mistakes.in_order(found))
@@ -111,13 +121,17 @@ def schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **described}
 
 
-def _check(document: Document) -> tuple[Config | None, list[Mistake]]:
-    """Check each key for itself and against the others."""
-    found = config_mistakes.at_their_places(across_keys(document.data), document)
+def _check(document: Document, further: Further) -> tuple[Config | None, list[Mistake]]:
+    """Check each key for itself, against the others and against the world outside."""
+    config, found = None, config_mistakes.at_their_places(across_keys(document.data), document)
     try:
-        return Config.model_validate(document.data), found
+        config = Config.model_validate(document.data)
     except ValidationError as error:
-        return None, [*config_mistakes.explain(error, Config, document), *found]
+        found += config_mistakes.explain(error, Config, document)
+    # What is wrong in itself needs no second mistake about the world.
+    told = {mistake.where for mistake in found}
+    more = config_mistakes.at_their_places(further(document.data), document)
+    return config, found + [mistake for mistake in more if mistake.where not in told]
 
 
 def _too_large(path: str) -> ConfigError:

@@ -6,6 +6,7 @@ tokens are integers, lists are tuples.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import Annotated, Any, Literal
 
@@ -40,6 +41,18 @@ def _on_off(value: object) -> object:
     return words.get(value.lower(), value) if isinstance(value, str) else value
 
 
+def _off(value: object) -> object:
+    """Take what a YAML 1.1 writer makes of ``off``; ``on`` does not say who cancels."""
+    switched = _on_off(value)
+    switched = {"true": True, "false": False}.get(str(switched).lower(), switched)
+    if switched is True:
+        raise ValueError(
+            f"{shortened(value)} does not say who cancels the echo: choose auto, hardware, "
+            "software or off"
+        )
+    return "off" if switched is False else value
+
+
 def _auto_or_number(words: tuple[str, ...], highest: int, what: str) -> BeforeValidator:
     def check(value: object) -> object:
         number = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= highest
@@ -57,6 +70,35 @@ def _device_name(value: object) -> object:
             "that parley devices shows"
         )
     return value
+
+
+def _endpoint(text: str) -> str:
+    match = re.fullmatch(r"https://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?", text)
+    if match is None:
+        raise ValueError(
+            f"{shortened(text)} is not an endpoint: write https://host or https://host:port, "
+            "without a path or a slash at the end"
+        )
+    host, port = match.groups()
+    if not _is_host(host):
+        raise ValueError(f"{shortened(host)} is not a host: write a name or an address of one")
+    if port is not None and not 1 <= int(port) <= 65_535:
+        raise ValueError(f"port {port} is not in 1..65535: choose e.g. 8443, or leave it out")
+    return text
+
+
+def _is_host(host: str) -> bool:
+    try:
+        if host.startswith("["):
+            return bool(ipaddress.IPv6Address(host[1:-1]))
+        if re.fullmatch(r"[0-9.]+", host):
+            return bool(ipaddress.IPv4Address(host))
+    except ValueError:
+        return False
+    # RFC 1123: what a label may be; a dot at the end says that the name is whole.
+    labels = host.removesuffix(".").split(".")
+    label = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+    return len(host) <= 253 and all(re.fullmatch(label, one) for one in labels)
 
 
 def _wake_model(text: str) -> str:
@@ -85,12 +127,11 @@ DeviceName = Annotated[str, Field(min_length=1), BeforeValidator(_device_name)]
 LiveModel = Annotated[
     str, _shape(r"[\w.:/-]+", "is not a model's name: write e.g. gemini-3.8-live")
 ]
-Endpoint = Annotated[
-    str,
-    _shape(
-        r"https://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?",
-        "is not an endpoint: write https://host or https://host:port, without a path or a slash "
-        "at the end",
+Endpoint = Annotated[str, AfterValidator(_endpoint)]
+EchoCancellation = Annotated[
+    Literal["auto", "hardware", "software", "off"],
+    BeforeValidator(
+        _off, json_schema_input_type=Literal["auto", "hardware", "software", "off", False]
     ),
 ]
 ApiVersion = Annotated[str, _shape(r"v[0-9]+[a-z0-9]*", "is not a version: write e.g. v1beta")]
@@ -123,9 +164,9 @@ class _Section(_Settings):
 class Compression(_Section):
     """When and how far the server shortens a long conversation."""
 
-    trigger_tokens: int = Field(default=25_600, ge=2_000, le=128_000)
+    trigger_tokens: int = Field(default=25_600, ge=2, le=128_000)
     """Length in tokens at which the oldest turns are dropped. Lower costs less."""
-    target_tokens: int = Field(default=12_800, ge=1_000, le=128_000)
+    target_tokens: int = Field(default=12_800, ge=1, le=128_000)
     """Length in tokens that is left after dropping; less than trigger_tokens."""
 
 
@@ -207,7 +248,7 @@ class Audio(_Section):
     """The loudspeaker."""
     volume: int = Field(default=60, ge=0, le=100)
     """How loud replies and chimes are when the speaker starts, percent."""
-    echo_cancellation: Literal["auto", "hardware", "software", "off"] = "auto"
+    echo_cancellation: EchoCancellation = "auto"
     """Who takes the speaker's own voice out of the microphone's sound."""
     duplex: Literal["auto", "full", "half"] = "auto"
     """full listens during a reply, so that it can be interrupted by speech; half does not."""
@@ -239,11 +280,11 @@ class Button(_Section):
 class Conversation(_Section):
     """How long it listens and waits."""
 
-    follow_up_s: float = Field(default=6.0, ge=0, le=60)
+    follow_up_s: float = Field(default=6.0, ge=0, le=3_600)
     """Seconds it listens on after a reply, without the wake word; 0 is not at all."""
-    session_keep_s: float = Field(default=120.0, ge=0, le=3_600)
+    session_keep_s: float = Field(default=120.0, ge=0, le=86_400)
     """Seconds an idle session stays open after that, so that it remembers what was said."""
-    max_session_s: float = Field(default=3_600.0, ge=30, le=86_400)
+    max_session_s: float = Field(default=3_600.0, ge=1, le=86_400)
     """Seconds after which a session is ended, however busy."""
     max_listen_s: float = Field(default=30.0, ge=3, le=300)
     """Seconds it listens to one person without a pause before it gives up."""

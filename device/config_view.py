@@ -8,6 +8,9 @@ from collections.abc import Iterator
 import yaml
 from pydantic import BaseModel
 
+_NOT_TEXT_TO_ALL = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
+"""Words that YAML 1.1 or 1.2 takes for something else."""
+
 
 def describe(settings: BaseModel) -> str:
     """Write every setting as YAML that reads back as the same; a comment marks what was changed."""
@@ -54,7 +57,7 @@ def _lines(settings: BaseModel, default: BaseModel, indent: str) -> Iterator[str
 def _text(text: str) -> str:
     """Write text plain where no reader could take it for something else, quoted elsewhere."""
     plain = re.fullmatch(r"[A-Za-z/][\w./-]*(://[\w./:-]+)?", text, re.ASCII)
-    if plain and text.lower() not in {"true", "false", "null", "yes", "no", "on"}:
+    if plain and text.lower() not in _NOT_TEXT_TO_ALL:
         return text
     quoted: str = yaml.dump(text, default_style='"', width=10**9, allow_unicode=True)
     return quoted.rstrip("\n")

@@ -14,6 +14,7 @@ import json
 import logging
 import os
 import socket
+import stat
 import tempfile
 from collections.abc import AsyncGenerator, Callable, Mapping
 from pathlib import Path
@@ -40,18 +41,39 @@ Records = AsyncGenerator[Record, None]
 Command = Callable[[Record], Records]
 
 
-def socket_path(given: str | None, environment: Mapping[str, str]) -> Path:
-    """Where the control socket is: as given, else systemd's runtime directory, else the user's."""
+def socket_path(given: str | None, environment: Mapping[str, str], user: int | None = None) -> Path:
+    """Where the control socket is: as given, else systemd's runtime directory, else the user's.
+
+    ``user``: a user's number, by default who runs this. Raises ControlError when another user
+    might put a socket there.
+    """
+    user = os.getuid() if user is None else user
     if given:
         return Path(given)
     if "RUNTIME_DIRECTORY" in environment:
         return Path(environment["RUNTIME_DIRECTORY"].split(":")[0], "control.sock")
     service = Path("/run/parley/control.sock")
-    if service.parent.is_dir():
+    if user == 0 or service.parent.is_dir():
         return service
     if "XDG_RUNTIME_DIR" in environment:
         return Path(environment["XDG_RUNTIME_DIR"], "parley", "control.sock")
-    return Path(tempfile.gettempdir(), f"parley-{os.getuid()}", "control.sock")
+    folder = Path(tempfile.gettempdir(), f"parley-{user}")
+    _only_for(user, folder)
+    return folder / "control.sock"
+
+
+def _only_for(user: int, folder: Path) -> None:
+    """Anybody may make a folder of that name among temporary files, and listen in it."""
+    try:
+        found = folder.lstat()
+    except FileNotFoundError:
+        return
+    others_write = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != user or others_write:
+        raise ControlError(
+            f"{folder} is not this user's own folder, or others may write to it: "
+            "delete it, or choose another socket with --socket"
+        )
 
 
 class ControlServer:

@@ -18,11 +18,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from device.vocabulary import (
+    AWAITING_SERVER,
     PLAYING,
     RESTING,
     TIMERS,
     UPLINK_OPEN,
     Ask,
+    CatchUp,
     Chime,
     ClearPlayback,
     Closed,
@@ -38,11 +40,13 @@ from device.vocabulary import (
     MicrophoneBack,
     MicrophoneLost,
     Mute,
+    NoAnswer,
     Opened,
     OpenMicrophone,
     OpenSession,
     ReplyStarted,
     SendText,
+    Sounding,
     SpeechBegan,
     SpeechEnded,
     StartTimer,
@@ -96,9 +100,13 @@ def step(c: Conversation, event: Event) -> Step:  # noqa: C901, PLR0911, PLR0912
         case State.ASKED_CONNECTING, Wake() | Tap() if c.rest is State.IDLE:
             return _to(c, State.CONNECTING, Chime("wake"), trigger=event)
         case ((State.ASKED_THINKING | State.THINKING), Wake()) if c.rest is State.IDLE:
-            return _to(c, State.LISTENING, Chime("wake"), trigger=event)
+            return _to(c, State.LISTENING, Chime("wake"), trigger=event, timer=Timer.FIRST_WORDS)
+        case State.SPEAKING, Wake(end_sample):
+            effects = (Chime("wake"), CatchUp(end_sample))
+            return _hush_to(c, State.LISTENING, *effects, timer=Timer.FIRST_WORDS)
         case ((State.SPEAKING | State.ASKED_SPEAKING), Wake() | Tap()) if c.rest is State.IDLE:
-            return _hush_to(c, State.LISTENING, Chime("wake"), trigger=event)
+            timer = Timer.FIRST_WORDS
+            return _hush_to(c, State.LISTENING, Chime("wake"), trigger=event, timer=timer)
         case State.CUT_OFF, Wake() | Tap() if c.rest is State.IDLE:
             return _talk(replace(c, cut=c.turn), event, *_hush(c))
         case ((State.CONNECTING | State.CONNECTING_HEARD | State.ASKED_CONNECTING), Tap() | Stop()):
@@ -122,7 +130,7 @@ def step(c: Conversation, event: Event) -> Step:  # noqa: C901, PLR0911, PLR0912
 
         # The session.
         case State.CONNECTING, Opened():
-            return _to(c, State.LISTENING)
+            return _to(c, State.LISTENING, timer=Timer.FIRST_WORDS)
         case State.CONNECTING_HEARD, Opened():
             return _to(c, State.THINKING)
         case State.ASKED_CONNECTING, Opened():
@@ -143,10 +151,12 @@ def step(c: Conversation, event: Event) -> Step:  # noqa: C901, PLR0911, PLR0912
             return _hang_up(c, reason, Chime("end"))
 
         # The reply.
-        case ((State.LISTENING | State.THINKING | State.SPEAKING), ReplyStarted(turn=turn)):
-            return _to(replace(c, turn=turn), State.SPEAKING)
-        case ((State.ASKED_THINKING | State.ASKED_SPEAKING), ReplyStarted(turn=turn)):
-            return _to(replace(c, turn=turn), State.ASKED_SPEAKING)
+        case ((State.LISTENING | State.THINKING), ReplyStarted(turn=turn)):
+            return _to(replace(c, turn=turn), State.SPEAKING, timer=Timer.STALL)
+        case State.ASKED_THINKING, ReplyStarted(turn=turn):
+            return _to(replace(c, turn=turn), State.ASKED_SPEAKING, timer=Timer.STALL)
+        case ((State.SPEAKING | State.ASKED_SPEAKING), ReplyStarted(turn=turn)):
+            return _to(replace(c, turn=turn), c.state)
         case _, ReplyStarted(turn=turn):
             return replace(c, cut=turn), ()
         case State.SPEAKING, Interrupted(turn=turn):
@@ -161,6 +171,8 @@ def step(c: Conversation, event: Event) -> Step:  # noqa: C901, PLR0911, PLR0912
             return _to(c, State.LISTENING)
         case State.ASKED_THINKING, TurnEnded(turn=turn) if turn > c.turn:
             return _to_rest(c)
+        case ((State.SPEAKING | State.ASKED_SPEAKING), Sounding()):
+            return _to(c, c.state)
         case State.SPEAKING, Drained():
             return _to(c, State.LISTENING)
         case State.ASKED_SPEAKING, Drained():
@@ -177,10 +189,14 @@ def step(c: Conversation, event: Event) -> Step:  # noqa: C901, PLR0911, PLR0912
             return _close_session(c, "idle")
         case ((State.LISTENING | State.THINKING), Timeout()):
             return _to_rest(c, Chime("end"))
-        case State.SPEAKING, Timeout():
-            return _hush_to(c, State.LISTENING)
-        case ((State.ASKED_THINKING | State.ASKED_SPEAKING), Timeout()):
+        case State.ASKED_THINKING, Timeout():
+            return _to_rest(c)
+        case state, Timeout() if state in PLAYING:
             return _hush_to(c, c.rest)
+        case (_, NoAnswer()):
+            close = CloseSession(c.session, "no answer came")
+            silent = replace(c, session=0, cut=c.turn)
+            return _to(silent, State.FAULT, *_hush(c), Chime("error"), close)
 
         # A typed question.
         case ((State.LISTENING | State.THINKING), Ask(text)):
@@ -220,8 +236,10 @@ def _is_stale(c: Conversation, event: Event) -> bool:
             return session != c.session
         case ReplyStarted(session, turn) | Interrupted(session, turn) | TurnEnded(session, turn):
             return session != c.session or turn <= c.cut
-        case Drained(turn) | Starved(turn):
+        case Drained(turn) | Starved(turn) | Sounding(turn):
             return turn != c.turn
+        case NoAnswer(clock):
+            return clock != c.clock or c.state not in AWAITING_SERVER or not c.session
         case Timeout(clock):
             return clock != c.clock
         case _:
@@ -293,7 +311,8 @@ def _close_session(c: Conversation, reason: str) -> Step:
 def _talk(c: Conversation, trigger: Event, *before: Effect) -> Step:
     """Wake word or button at rest: listen, over the kept session or a new one."""
     if c.session:
-        return _to(c, State.LISTENING, *before, Chime("wake"), trigger=trigger)
+        timer = Timer.FIRST_WORDS
+        return _to(c, State.LISTENING, *before, Chime("wake"), trigger=trigger, timer=timer)
     c, effects = _new_session(c)
     return _to(c, State.CONNECTING, *before, *effects, Chime("wake"), trigger=trigger)
 

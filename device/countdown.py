@@ -12,6 +12,12 @@ from device.vocabulary import Timer
 STALL_S = 8.0
 """How long a reply may stop coming in its middle before it is given up."""
 
+FIRST_WORDS_S = 6.0
+"""How long somebody who has said the wake word may take a breath."""
+
+COUNTS_AUDIO = frozenset({Timer.FIRST_WORDS, Timer.FOLLOW_UP})
+"""The timers that count microphone audio without speech instead of the clock."""
+
 FAULT_SHOWN_S = 8.0
 """How long a failed session stays on the lights before the speaker is at rest again."""
 
@@ -19,6 +25,7 @@ FAULT_SHOWN_S = 8.0
 def duration_s(timer: Timer, settings: Conversation) -> float:
     """How long a timer runs."""
     return {
+        Timer.FIRST_WORDS: max(FIRST_WORDS_S, settings.follow_up_s),
         Timer.FOLLOW_UP: settings.follow_up_s,
         Timer.MAX_LISTEN: settings.max_listen_s,
         Timer.REPLY: settings.reply_timeout_s,
@@ -38,19 +45,20 @@ class Countdown:
         self._clock = 0
         self._audio_ms = 0.0
 
-    def start(self, timer: Timer, clock: int, seconds: float) -> None:
-        """Call `expired(clock)` after `seconds`.
+    def start(self, timer: Timer, clock: int, settings: Conversation) -> None:
+        """Call `expired(clock)` when the time of this timer is over.
 
-        The follow-up window counts frames without speech instead: someone who has begun to speak
-        is never cut short by it, and it cannot run out while the microphone delivers nothing.
+        The windows in which the user may begin count frames without speech: someone who has begun
+        to speak is not cut short, unless it never ends (a television).
         """
         self.cancel()
         self._clock = clock
-        if timer is Timer.FOLLOW_UP:
+        seconds = duration_s(timer, settings)
+        if timer in COUNTS_AUDIO:
             self._audio_ms = max(1000 * seconds, FRAME_MS)
-        else:
-            loop = asyncio.get_running_loop()
-            self._handle = loop.call_later(seconds, self._expired, clock)
+            seconds += settings.max_listen_s
+        loop = asyncio.get_running_loop()
+        self._handle = loop.call_later(seconds, self._run_out)
 
     def heard(self, *, speaking: bool) -> None:
         """Count one frame of microphone."""
@@ -58,7 +66,11 @@ class Countdown:
             return
         self._audio_ms -= FRAME_MS
         if self._audio_ms <= 0:
-            self._expired(self._clock)
+            self._run_out()
+
+    def _run_out(self) -> None:
+        self.cancel()
+        self._expired(self._clock)
 
     def cancel(self) -> None:
         """Forget the running timer."""

@@ -1,7 +1,7 @@
 """Finds the API key, and keeps it out of everything that could be read by somebody else.
 
-Three places are looked at, in this order; the first that exists decides, so that a mistyped key is
-never silently replaced by another one:
+Three places are looked at, in this order; the first that is not empty decides, so that a mistyped
+key is never silently replaced by another one:
 
 1. ``$CREDENTIALS_DIRECTORY/gemini_api_key``: what systemd's ``LoadCredential`` hands over,
 2. ``GEMINI_API_KEY``,
@@ -42,21 +42,26 @@ class ApiKey:
 def find_api_key(environ: Mapping[str, str]) -> ApiKey:
     """Find the key, given the process's environment.
 
-    Raises CredentialError: none of the three places has one, or the first that exists holds
+    Raises CredentialError: none of the three places has one, or the first that is not empty holds
     something that cannot be a key. The message never contains what was found.
     """
+    empty = []
     directory = environ.get("CREDENTIALS_DIRECTORY")
     if directory:
         file = Path(directory) / CREDENTIAL_NAME
-        text = _read(file)
-        if text is not None:
-            return ApiKey(_checked(text, f"the key file {file}", _IN_FILE), str(file))
+        text, what = _read(file), f"the key file {file}"
+        if text and text.strip():
+            return ApiKey(_checked(text, what, _IN_FILE), str(file))
+        empty += [what] if text is not None else []
     for name in VARIABLES:
-        if name in environ:
-            return ApiKey(_checked(environ[name], f"the variable {name}", f"into {name}"), name)
+        text, what = environ.get(name), f"the variable {name}"
+        if text and text.strip():
+            return ApiKey(_checked(text, what, f"into {name}"), name)
+        empty += [what] if text is not None else []
+    found = f" ({' and '.join(empty)} {'is' if len(empty) == 1 else 'are'} empty)" if empty else ""
     raise CredentialError(
-        f"no API key found: write one into {KEY_FILE} and restart parley.service (it is looked "
-        f"for in $CREDENTIALS_DIRECTORY/{CREDENTIAL_NAME}), or set {' or '.join(VARIABLES)}"
+        f"no API key found{found}: write one into {KEY_FILE} and restart parley.service (it is "
+        f"looked for in $CREDENTIALS_DIRECTORY/{CREDENTIAL_NAME}), or set {' or '.join(VARIABLES)}"
     )
 
 
@@ -90,9 +95,7 @@ def _read(file: Path) -> str | None:
 def _checked(text: str, what: str, place: str) -> str:
     """Strip the key and make sure that it can be one; ``latin-1`` text shows every byte."""
     key = text.strip()
-    if not key:
-        problem = "is empty"
-    elif len(key) > MAX_KEY_BYTES:
+    if len(key) > MAX_KEY_BYTES:
         problem = f"is longer than {MAX_KEY_BYTES} characters"
     elif any(character.isspace() for character in key):
         problem = "has a space or a line break in the middle"

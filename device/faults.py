@@ -41,10 +41,10 @@ class Faults:
         """Whether there is a fault of any of these kinds."""
         return any(kind in self._active for kind in kinds)
 
-    def begin(self, kind: str, message: str, *, fatal: bool = False) -> None:
-        """Tell a fault, unless this very one is in force already."""
+    def begin(self, kind: str, message: str, *, fatal: bool = False, again: bool = False) -> None:
+        """Tell a fault; one that is in force already only `again` (somebody has met it anew)."""
         before = self._active.get(kind)
-        if before is not None and before.message == message:
+        if before is not None and before.message == message and not again:
             return
         fault = Fault(kind, message, fatal, time.monotonic())
         self._active[kind] = self.last = fault

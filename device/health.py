@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from device.conversation import Conversation
 from device.ears import Ears
@@ -106,3 +107,23 @@ def headline(talk: Conversation, ears: Ears, faults: Faults) -> str:
     }.get(talk.rest, "hears nothing")
     words = f"wake word {' or '.join(ears.detector.words)}"
     return "; ".join([talk.state.label, hears, words, *(fault.message for fault in faults.active)])
+
+
+async def broken_callback(loop: asyncio.AbstractEventLoop) -> None:
+    """Wait for an exception in a callback of the loop, which asyncio would only log, and raise it.
+
+    Wake words, timers and the button arrive by callbacks: after an exception in one of them the
+    conversation has half taken a step, and nothing is certain any more.
+    """
+    broken = loop.create_future()
+
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        loop.default_exception_handler(context)
+        if "handle" in context and not broken.done():
+            broken.set_exception(context["exception"])
+
+    loop.set_exception_handler(handle)
+    try:
+        await broken
+    finally:
+        loop.set_exception_handler(None)

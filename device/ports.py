@@ -79,7 +79,8 @@ class FailureKind(StrEnum):
     QUOTA = "quota"
     BILLING = "billing"
     MODEL = "model"
-    CONFIG = "config"
+    SETTINGS = "settings"
+    """The server refuses what the configuration asks of it."""
     SERVER = "server"
     TIMEOUT = "timeout"
 

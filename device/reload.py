@@ -33,7 +33,7 @@ class Reloader:
         hub = self._assistant
         async with self._one_at_a_time:
             try:
-                config = self._load()
+                config = await asyncio.to_thread(self._load)
                 changed = differences(hub.config, config)
                 detector = await hub.parts.detector(config) if _any(changed, "wake.") else None
             except (ConfigError, WakeModelError) as error:
@@ -65,7 +65,7 @@ class Reloader:
             (("lights.", "button.", "board"), self._assistant.choose_board),
             # After the board, which may cancel echo.
             (("audio.duplex", "audio.echo_cancellation", "board"), self._assistant.choose_duplex),
-            (("live.",), self._session),
+            (("live.",), self._assistant.settings_changed),
         ]
 
     def _microphone(self) -> None:
@@ -79,12 +79,6 @@ class Reloader:
 
     def _volume(self) -> None:
         self._assistant.set_volume(self._assistant.config.audio.volume)
-
-    def _session(self) -> None:
-        # A talk that is going on keeps its settings; a session that is only kept gives way.
-        hub = self._assistant
-        if hub.talk.session and hub.talk.state in v.RESTING:
-            hub.command(v.Expired(hub.talk.session, "settings changed"))
 
 
 def _any(changed: set[str], *prefixes: str) -> bool:

@@ -61,6 +61,11 @@ RESTING = frozenset({State.STARTING, State.IDLE, State.MUTED, State.FAULT})
 PLAYING = frozenset({State.SPEAKING, State.ASKED_SPEAKING, State.CUT_OFF})
 """A reply is in the loudspeaker's buffer or on its way there."""
 
+AWAITING_SERVER = frozenset(
+    {State.THINKING, State.ASKED_THINKING, State.SPEAKING, State.ASKED_SPEAKING}
+)
+"""Where a timer that runs out means that the server owes us something."""
+
 PATTERNS = {state: state.label for state in State} | {State.STARTING: "connecting"}
 """The light pattern of each state."""
 
@@ -68,6 +73,8 @@ PATTERNS = {state: state.label for state in State} | {State.STARTING: "connectin
 class Timer(StrEnum):
     """What a timer waits for; the hub knows how long from the configuration."""
 
+    FIRST_WORDS = "first_words"
+    """The user to begin, after the wake word or a press; counted as FOLLOW_UP is."""
     FOLLOW_UP = "follow_up"
     """The user to begin; counted in audio without speech, not by the clock."""
     MAX_LISTEN = "max_listen"
@@ -75,7 +82,7 @@ class Timer(StrEnum):
     REPLY = "reply"
     """The server to answer."""
     STALL = "stall"
-    """The rest of a reply that has stopped coming."""
+    """The sound of a reply that has begun, or the rest of one that has stopped coming."""
     KEEP = "keep"
     """The next wake word, with the session kept open."""
     FAULT_SHOWN = "fault_shown"
@@ -205,6 +212,13 @@ class TurnEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class Sounding:
+    """The user begins to hear the turn."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
 class Drained:
     """The user has heard all of the turn."""
 
@@ -216,6 +230,13 @@ class Starved:
     """The loudspeaker ran dry in the middle of the turn."""
 
     turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """The timer with this number ran out, and that is a fault of the server."""
+
+    clock: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,8 +264,10 @@ Event = (
     | ReplyStarted
     | Interrupted
     | TurnEnded
+    | Sounding
     | Drained
     | Starved
+    | NoAnswer
     | Timeout
 )
 
@@ -267,8 +290,10 @@ REASONS: dict[type[Event], str] = {
     ReplyStarted: "reply started",
     Interrupted: "interrupted by speech",
     TurnEnded: "turn complete",
+    Sounding: "reply sounds",
     Drained: "reply heard",
     Starved: "reply stalled",
+    NoAnswer: "no answer came",
     Timeout: "nothing more came",
 }
 """Why a state changed, for the `state` event."""
@@ -300,6 +325,16 @@ class StartUplink:
     """
 
     end_sample: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CatchUp:
+    """Send what the user said in one breath with a wake word that ended at `end_sample`.
+
+    The uplink was open all the time, but may have carried silence in place of the microphone.
+    """
+
+    end_sample: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,6 +392,7 @@ Effect = (
     OpenSession
     | CloseSession
     | StartUplink
+    | CatchUp
     | StopUplink
     | SendText
     | EndTurn

@@ -24,7 +24,14 @@ ROOMS = {"audio", "wake", "live", "board", "simulator", "cli"}
 FOR_ANYONE = {"device.errors", "device.ports", "device.config", "device.audio.frames"}
 
 HUB: dict[str, set[str]] = {
-    "device.assistant": {"device.audio.duplex", "device.board.lights", "device.live.session"},
+    "device.assistant": {
+        "device.audio.duplex",
+        "device.board.lights",
+        "device.live.models",
+        "device.live.session",
+    },
+    "device.calling": {"device.live.session"},
+    "device.sending": {"device.audio.duplex", "device.live.session"},
     "device.ears": {"device.audio.preroll"},
     "device.lamp": {"device.board.lights"},
     "device.panel": {"device.board.button", "device.board.lights"},

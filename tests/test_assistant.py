@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import time
 from types import SimpleNamespace
 
 import pytest
 
-from device import assistant as assistant_module
+from device import calling, countdown
 from device import vocabulary as v
 from device.audio.frames import SILENT_FRAME, Frame
 from device.board.lights import WHITE
 from device.board.profiles import profile_named
+from device.countdown import FIRST_WORDS_S
 from device.errors import BoardError, CredentialError
+from device.live.session import LiveSession
 from device.ports import (
     Failure,
     FailureKind,
@@ -27,9 +30,11 @@ from device.ports import (
     TurnComplete,
     UplinkChanged,
 )
+from device.sending import SAME_BREATH_S
 from tests.rig.fakes import MODEL, FakeMicrophone, FakeSession, Hub, lost, until
 
 FRAMES_A_SECOND = 50
+FIRST_WORDS_FRAMES = round(FIRST_WORDS_S * FRAMES_A_SECOND)
 PRE_ROLL_FRAMES = 75
 """wake.pre_roll_s is 1.5 s."""
 
@@ -51,6 +56,14 @@ def heard(hub: Hub, turn: int, played_ms: int = 900) -> None:
 
 def tap(hub: Hub) -> None:
     hub.assistant.post(Pressed("tap", 1.0))
+
+
+def test_the_pretended_session_has_the_real_ones_face() -> None:
+    """What the hub calls here is there, and takes the same."""
+    for name in ("send_frame", "end_audio", "send_text", "user_speaks", "close", "run"):
+        real, pretended = getattr(LiveSession, name), getattr(FakeSession, name)
+        assert inspect.signature(real) == inspect.signature(pretended)
+    assert {"counters", "model"} <= set(dir(LiveSession))
 
 
 # --- what goes up --------------------------------------------------------------------------------
@@ -76,12 +89,12 @@ async def test_nothing_goes_up_before_a_wake_word_and_nothing_after_the_talk() -
         await hub.hear(200)
         assert hub.sessions == []
         session = await hub.wake()
-        await hub.hear(FRAMES_A_SECOND)
+        await hub.hear(FIRST_WORDS_FRAMES)
         await until(lambda: hub.state == "idle")
         sent = len(session.frames)
         await hub.hear(200)
     assert session.sent[-1] == "end"
-    assert len(session.frames) == sent == PRE_ROLL_FRAMES + FRAMES_A_SECOND
+    assert len(session.frames) == sent == PRE_ROLL_FRAMES + FIRST_WORDS_FRAMES
 
 
 async def test_a_second_wake_over_a_kept_session_repeats_nothing() -> None:
@@ -137,12 +150,14 @@ async def test_half_duplex_sends_silence_while_a_reply_is_audible() -> None:
         session = await hub.speaking()
         hub.speaker.audible = True
         before = len(session.frames)
-        await hub.hear(5)
-        assert session.frames[before:] == [SILENT_FRAME] * 5
-        hub.detector.hear(hub.detector.fed[-1].end_sample)
+        unsent = await hub.hear(50)
+        assert session.frames[before:] == [SILENT_FRAME] * 50
+        hub.detector.hear(unsent[-3].end_sample)
         hub.speaker.audible = False
         delivered = await hub.hear(3)
-        assert session.frames[before + 5 :] == pcm(delivered)
+        # The detection comes after the word: what followed it in one breath was not lost.
+        same_breath = unsent[-3 - round(SAME_BREATH_S * FRAMES_A_SECOND) + 1 :]
+        assert session.frames[before + 50 :] == pcm([*same_breath, *delivered])
 
 
 async def test_full_duplex_touches_nothing() -> None:
@@ -275,6 +290,17 @@ async def test_a_reply_of_a_session_that_is_being_closed_is_neither_played_nor_t
         assert hub.told("reply") == []
 
 
+async def test_what_comes_of_a_reply_after_it_was_over_is_not_played() -> None:
+    """The loudspeaker was pulled out in its middle: it does not break into the user's turn."""
+    hub = Hub()
+    async with hub.running():
+        session = await hub.speaking(turn=1)
+        heard(hub, 1)
+        session.say(1, b"\2\0")
+        assert hub.speaker.played == [(1, b"\1\0")]
+        assert hub.state == "listening"
+
+
 async def test_a_reply_that_starved_goes_on_when_more_comes() -> None:
     """The patience with it ends there; it is not told as a new one."""
     hub = Hub()
@@ -369,6 +395,91 @@ async def test_a_session_that_fails_is_a_fault_until_one_opens(
         assert len(hub.sessions) == 2
         hub.session.opened()
         assert hub.told("fault")[-1].fields == {**about, "cleared": True}
+
+
+async def test_a_failure_is_told_anew_each_time_and_only_the_newest_is_in_force() -> None:
+    """Who asks in vain a second time is told so a second time."""
+    hub = Hub()
+    async with hub.running():
+        for failure in (NETWORK, NETWORK, BILLING):
+            hub.detector.hear(hub.detector.fed[-1].end_sample)
+            failed(hub.session, failure)
+            await until(lambda: hub.state == "fault")
+        told = [(e.fields["kind"], e.fields["cleared"]) for e in hub.told("fault")]
+        assert told == [
+            ("network", False),
+            ("network", False),
+            ("network", True),
+            ("billing", False),
+        ]
+
+
+@pytest.mark.parametrize("in_reply", [False, True])
+async def test_a_server_that_stops_answering_is_a_fault_and_its_session_is_let_go(
+    in_reply: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before a reply, or before a reply that was announced can be heard."""
+    monkeypatch.setattr(countdown, "STALL_S", 0.02)
+    hub = Hub("conversation: {reply_timeout_s: 2}")
+    async with hub.running():
+        session = await hub.wake()
+        hub.detector.speech(speaking=True)
+        hub.detector.speech(speaking=False)
+        assert hub.state == "thinking"
+        if in_reply:
+            session.say(1)
+        await until(lambda: hub.state == "fault")
+        (fault,) = hub.told("fault")
+        assert fault.fields["kind"] == "timeout"
+        assert hub.speaker.chimes[-1] == "error"
+        await until(lambda: session.closed_with == "no answer came")
+        await hub.wake()
+        assert len(hub.sessions) == 2
+
+
+async def test_a_model_that_may_stay_silent_is_not_blamed_for_it() -> None:
+    """It decides that the words were not meant for it: the light goes calm."""
+    hub = Hub("conversation: {reply_timeout_s: 2}")
+    async with hub.running():
+        session = await hub.wake()
+        session.model = "gemini-3.8-live"
+        hub.detector.speech(speaking=True)
+        hub.detector.speech(speaking=False)
+        await until(lambda: hub.state == "idle")
+        assert hub.told("fault") == []
+        assert session.closed_with is None
+
+
+async def test_an_exception_in_a_callback_ends_it_all() -> None:
+    """Asyncio would log it and go on with half a step taken."""
+    hub = Hub()
+
+    def broken(name: str) -> None:
+        raise ZeroDivisionError(name)
+
+    async def live() -> None:
+        async with hub.running():
+            hub.speaker.chime = broken  # type: ignore[method-assign]
+            loop = asyncio.get_running_loop()
+            loop.call_soon(hub.detector.hear, hub.detector.fed[-1].end_sample)
+            await until(lambda: hub.lights.dark)
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await live()
+    assert caught.group_contains(ZeroDivisionError)
+
+
+async def test_changed_settings_of_the_session_count_from_the_next_talk_on() -> None:
+    """The talk that is going on keeps its session; at rest the session gives way."""
+    hub = Hub()
+    async with hub.running():
+        session = await hub.wake()
+        hub.assistant.settings_changed()
+        assert session.closed_with is None
+        hub.assistant.command(v.Stop())
+        await until(lambda: session.closed_with == "settings changed")
+        await hub.wake()
+        assert len(hub.sessions) == 2
 
 
 async def test_a_kept_session_that_breaks_at_rest_is_no_fault() -> None:
@@ -479,7 +590,7 @@ async def test_the_board_is_told_by_the_microphone_that_is_open() -> None:
     hub.boards = {"microphone A": profile_named("flex")}
     async with hub.running():
         assert hub.assistant.profile.name == "flex"
-        assert hub.assistant.duplex.figures.mode == "full"
+        assert hub.assistant.sending.duplex.figures.mode == "full"
         assert hub.made.count("lights") == 2
         await hub.hear(1)
         await hub.assistant.mute()
@@ -499,8 +610,8 @@ async def test_a_session_that_is_too_old_is_ended_but_not_in_a_reply(
     async with hub.running():
         session = await hub.speaking(turn=1)
         later = time.monotonic() + 61
-        monkeypatch.setattr(assistant_module, "time", SimpleNamespace(monotonic=lambda: later))
-        session.say(1)
+        monkeypatch.setattr(calling, "time", SimpleNamespace(monotonic=lambda: later))
+        hub.detector.speech(speaking=True)
         assert session.closed_with is None
         heard(hub, 1)
         await until(lambda: session.closed_with == "max_session_s reached")
@@ -520,7 +631,7 @@ async def test_a_kept_session_that_is_too_old_gives_way_at_the_next_news(
         session = await hub.wake()
         hub.assistant.command(v.Stop())
         later = time.monotonic() + 61
-        monkeypatch.setattr(assistant_module, "time", SimpleNamespace(monotonic=lambda: later))
+        monkeypatch.setattr(calling, "time", SimpleNamespace(monotonic=lambda: later))
         hub.assistant.command(v.Stop())
         await until(lambda: session.closed_with == "max_session_s reached")
 
@@ -650,19 +761,19 @@ async def test_at_the_end_the_session_is_closed_before_anything_else() -> None:
     assert hub.notified[-1] == "STOPPING=1\nSTATUS=stopping"
 
 
+class Stubborn(FakeSession):
+    """A session that does not close."""
+
+    async def close(self, reason: str) -> None:
+        self.log.append("asked")
+        await asyncio.Event().wait()
+
+
 async def test_a_session_that_does_not_close_is_not_waited_for_long(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It is cut off then."""
-    monkeypatch.setattr(assistant_module, "GOODBYE_S", 0.05)
-
-    class Stubborn(FakeSession):
-        async def close(self, reason: str) -> None:
-            self.log.append("asked")
-            await self.never.wait()
-
-        never = asyncio.Event()
-
+    monkeypatch.setattr(calling, "GOODBYE_S", 0.05)
     hub = Hub(session=Stubborn)
     async with hub.running():
         await hub.wake()
@@ -687,14 +798,16 @@ async def test_a_part_that_fails_unexpectedly_ends_it_all_in_the_dark() -> None:
     assert not hub.speaker.is_open
 
 
-async def test_nothing_happens_after_the_end() -> None:
-    """No timer of a talk outlives it."""
-    hub = Hub("conversation: {session_keep_s: 0.05}")
+async def test_nothing_happens_after_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No timer outlives it, not even that of a session which had to be cut off."""
+    monkeypatch.setattr(calling, "GOODBYE_S", 0.01)
+    hub = Hub("conversation: {session_keep_s: 0.2}", session=Stubborn)
     async with hub.running():
         await hub.wake()
         hub.assistant.command(v.Stop())
     talk = hub.assistant.talk
-    await asyncio.sleep(0.1)
+    assert talk.session == 1
+    await asyncio.sleep(0.25)
     assert hub.assistant.talk == talk
 
 

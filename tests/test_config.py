@@ -91,6 +91,32 @@ class TestValues:
         assert config.live.voice == "on"
         assert config.privacy.log_transcripts
 
+    @pytest.mark.parametrize("word", ["off", "Off", "OFF", "no", "false", "False", "'off'"])
+    def test_every_spelling_of_off_cancels_no_echo(self, word: str) -> None:
+        """Also what programs make of it that write YAML 1.1."""
+        config = parse(f"audio: {{echo_cancellation: {word}}}", "off.yaml")
+        assert config.audio.echo_cancellation == "off"
+        data = {"audio": {"echo_cancellation": False}}
+        assert Config.model_validate(data).audio.echo_cancellation == "off"
+
+    @pytest.mark.parametrize("word", ["on", "Yes", "true"])
+    def test_on_does_not_say_who_cancels_the_echo(self, word: str) -> None:
+        """There are two who could."""
+        where, message, *_ = only(f"audio: {{echo_cancellation: {word}}}")
+        assert where == "audio.echo_cancellation"
+        assert message.endswith("cancels the echo: choose auto, hardware, software or off")
+
+    def test_the_ends_of_the_ranges_are_taken(self) -> None:
+        """Short ones for trying out, long ones for those who want them."""
+        config = parse(
+            "conversation: {follow_up_s: 0, session_keep_s: 86400, max_session_s: 1}\n"
+            "live: {compression: {trigger_tokens: 2, target_tokens: 1}}\n",
+            "ends.yaml",
+        )
+        assert config.conversation.session_keep_s == 86_400
+        assert config.conversation.max_session_s == 1
+        assert config.live.compression.target_tokens == 1
+
     def test_a_whole_number_will_do_for_seconds(self) -> None:
         """`session_keep_s: 90` needs no decimal point, and 1e1 is a number too."""
         config = parse("conversation: {session_keep_s: 90, follow_up_s: 1e1}", "seconds.yaml")
@@ -257,6 +283,39 @@ class TestValues:
         assert "write https://host or https://host:port" in message
 
     @pytest.mark.parametrize(
+        ("endpoint", "said"),
+        [
+            ("https://localhost:99999", "port 99999 is not in 1..65535"),
+            ("https://localhost:0", "port 0 is not in 1..65535"),
+            ("https://a..b", "'a..b' is not a host"),
+            ("https://-a.b", "'-a.b' is not a host"),
+            ("https://.", "'.' is not a host"),
+            ("https://1.2.3.400", "'1.2.3.400' is not a host"),
+            ("https://[::1::]", "'[::1::]' is not a host"),
+            ("https://" + "a" * 64, "is not a host"),
+        ],
+    )
+    def test_host_and_port_of_an_endpoint_can_be(self, endpoint: str, said: str) -> None:
+        """Else every session would fail, and blame the network."""
+        where, message, *_ = only(f"live: {{endpoint: '{endpoint}'}}")
+        assert where == "live.endpoint"
+        assert said in message
+
+    @pytest.mark.parametrize(
+        "endpoint",
+        [
+            "https://localhost:8443",
+            "https://127.0.0.1:1",
+            "https://[fe80::1]:65535",
+            "https://a-b.example.org.",
+            "https://1a.xn--bcher-kva.example",
+        ],
+    )
+    def test_every_host_there_can_be_is_taken(self, endpoint: str) -> None:
+        """By name or by address."""
+        assert parse(f"live: {{endpoint: '{endpoint}'}}", "x").live.endpoint == endpoint
+
+    @pytest.mark.parametrize(
         ("model", "hint"),
         [
             ("Hey Jarvis", "did you mean hey_jarvis?"),
@@ -271,6 +330,22 @@ class TestValues:
         assert where == "wake.words[0].model"
         assert "neither a bundled word (such as hey_jarvis) nor the absolute path" in message
         assert message.endswith(hint or "of an .onnx file")
+
+
+class TestFurther:
+    def test_what_others_find_has_its_place_among_the_rest(self) -> None:
+        """A key that is wrong in itself is not told twice."""
+
+        def further(data: object) -> list[tuple[tuple[str | int, ...], str]]:
+            assert data == {"board": "x", "audio": {"volume": 300}}
+            return [(("audio", "volume"), "too loud"), (("board",), "no such board")]
+
+        with pytest.raises(ConfigError) as caught:
+            parse("board: x\naudio: {volume: 300}\n", "f.yaml", further)
+        assert caught.value.lines() == [
+            "f.yaml:1:8: board: no such board",
+            "f.yaml:2:17: audio.volume: 300 is not in 0..100: choose e.g. 60",
+        ]
 
 
 class TestAcrossKeys:

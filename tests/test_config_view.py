@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
@@ -40,6 +42,16 @@ class TestViews:
             }
         )
         assert parse(describe(config), "shown.yaml") == config
+
+    @pytest.mark.parametrize("word", ["off", "Off", "no", "y", "hardware"])
+    def test_other_readers_take_text_for_text(self, word: str) -> None:
+        """YAML 1.1, which most programs read, knows more words for true and false."""
+        echo = word if word == "hardware" else "off"
+        shown = describe(
+            Config.model_validate({"audio": {"echo_cancellation": echo}, "live": {"voice": word}})
+        )
+        read = yaml.safe_load(shown)
+        assert (read["audio"]["echo_cancellation"], read["live"]["voice"]) == (echo, word)
 
     def test_differences_are_dotted_keys(self) -> None:
         """A reload touches only the parts whose keys are named here."""

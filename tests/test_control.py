@@ -311,10 +311,42 @@ def test_where_the_socket_is(given: str | None, environment: dict[str, str], exp
     assert socket_path(given, environment) == Path(expected)
 
 
+NOBODY = 65_534
+
+
+def test_root_takes_the_services_own() -> None:
+    """`sudo parley run` and `sudo parley status` meet, whoever is logged in."""
+    environment = {"XDG_RUNTIME_DIR": "/run/user/0"}
+    assert socket_path(None, environment, user=0) == Path("/run/parley/control.sock")
+
+
 @pytest.mark.skipif(Path("/run/parley").is_dir(), reason="the appliance is installed here")
 def test_without_systemd_it_is_the_users_own() -> None:
     """Two users of a machine do not meet."""
-    assert socket_path(None, {"XDG_RUNTIME_DIR": "/run/user/7"}) == Path(
+    assert socket_path(None, {"XDG_RUNTIME_DIR": "/run/user/7"}, user=7) == Path(
         "/run/user/7/parley/control.sock"
     )
-    assert f"parley-{os.getuid()}" in str(socket_path(None, {}))
+    assert str(socket_path(None, {}, user=987_654_321)).endswith("/parley-987654321/control.sock")
+
+
+@pytest.mark.skipif(Path("/run/parley").is_dir(), reason="the appliance is installed here")
+def test_a_temporary_folder_of_somebody_else_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who made it could listen to what is asked, or answer instead of the speaker."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    user = os.getuid() or NOBODY
+    folder = tmp_path / f"parley-{user}"
+    folder.mkdir(mode=0o750)
+    if os.getuid() == 0:
+        with pytest.raises(ControlError, match="not this user's own folder"):
+            socket_path(None, {}, user)
+        os.chown(folder, user, -1)
+    assert socket_path(None, {}, user) == folder / "control.sock"
+    folder.chmod(0o777)
+    with pytest.raises(ControlError, match="others may write to it: delete it, or choose another"):
+        socket_path(None, {}, user)
+    folder.rmdir()
+    folder.symlink_to(tmp_path)
+    with pytest.raises(ControlError, match="not this user's own folder"):
+        socket_path(None, {}, user)

@@ -32,8 +32,10 @@ EVENTS: dict[str, v.Event] = {
     "Interrupted": v.Interrupted(1, 3),
     "TurnEnded": v.TurnEnded(1, 3),
     "EmptyTurnEnded": v.TurnEnded(1, 4),
+    "Sounding": v.Sounding(3),
     "Drained": v.Drained(3),
     "Starved": v.Starved(3),
+    "NoAnswer": v.NoAnswer(5),
     "Timeout": v.Timeout(5),
 }
 
@@ -45,8 +47,8 @@ STARTING         Ask            ASKED_CONNECTING OpenSession SendText
 STARTING         Mute           MUTED      rest:MUTED CloseMicrophone
 STARTING         MicrophoneLost FAULT      rest:FAULT
 STARTING         MicrophoneBack IDLE       rest:IDLE
-IDLE             Wake           LISTENING  chime:wake StartUplink timer:follow_up
-IDLE             Tap            LISTENING  chime:wake StartUplink timer:follow_up
+IDLE             Wake           LISTENING  chime:wake StartUplink timer:first_words
+IDLE             Tap            LISTENING  chime:wake StartUplink timer:first_words
 IDLE             Ask            ASKED_THINKING SendText timer:reply
 IDLE             Mute           MUTED      rest:MUTED CloseMicrophone CloseSession
 IDLE             MicrophoneLost FAULT      rest:FAULT timer:keep
@@ -62,7 +64,7 @@ CONNECTING       Stop           IDLE       StopUplink chime:end CloseSession
 CONNECTING       Mute           MUTED      rest:MUTED StopUplink CloseMicrophone CloseSession
 CONNECTING       MicrophoneLost FAULT      rest:FAULT StopUplink chime:error CloseSession
 CONNECTING       SpeechEnded    CONNECTING_HEARD
-CONNECTING       Opened         LISTENING  timer:follow_up
+CONNECTING       Opened         LISTENING  timer:first_words
 CONNECTING       Closed         IDLE       StopUplink chime:end
 CONNECTING       Failed         FAULT      StopUplink chime:error timer:fault_shown
 CONNECTING       Expired        IDLE       StopUplink chime:end CloseSession
@@ -90,10 +92,10 @@ LISTENING        SpeechEnded    THINKING   timer:reply
 LISTENING        Closed         IDLE       StopUplink chime:end
 LISTENING        Failed         FAULT      StopUplink chime:error timer:fault_shown
 LISTENING        Expired        IDLE       StopUplink chime:end CloseSession
-LISTENING        ReplyStarted   SPEAKING
+LISTENING        ReplyStarted   SPEAKING   timer:stall
 LISTENING        Interrupted    LISTENING
 LISTENING        Timeout        IDLE       StopUplink chime:end timer:keep
-THINKING         Wake           LISTENING  chime:wake timer:follow_up
+THINKING         Wake           LISTENING  chime:wake timer:first_words
 THINKING         Tap            IDLE       StopUplink chime:end timer:keep
 THINKING         Ask            THINKING   SendText timer:reply
 THINKING         Stop           IDLE       StopUplink chime:end timer:keep
@@ -103,12 +105,13 @@ THINKING         SpeechBegan    LISTENING  timer:max_listen
 THINKING         Closed         IDLE       StopUplink chime:end
 THINKING         Failed         FAULT      StopUplink chime:error timer:fault_shown
 THINKING         Expired        IDLE       StopUplink chime:end CloseSession
-THINKING         ReplyStarted   SPEAKING
+THINKING         ReplyStarted   SPEAKING   timer:stall
 THINKING         Interrupted    THINKING
 THINKING         EmptyTurnEnded LISTENING  timer:follow_up
+THINKING         NoAnswer       FAULT      StopUplink chime:error CloseSession timer:fault_shown
 THINKING         Timeout        IDLE       StopUplink chime:end timer:keep
-SPEAKING         Wake           LISTENING  ClearPlayback chime:wake timer:follow_up
-SPEAKING         Tap            LISTENING  ClearPlayback chime:wake timer:follow_up
+SPEAKING         Wake           LISTENING  ClearPlayback chime:wake CatchUp timer:first_words
+SPEAKING         Tap            LISTENING  ClearPlayback chime:wake timer:first_words
 SPEAKING         Ask            THINKING   ClearPlayback SendText timer:reply
 SPEAKING         Stop           IDLE       StopUplink ClearPlayback timer:keep
 SPEAKING Mute MUTED rest:MUTED StopUplink ClearPlayback CloseMicrophone CloseSession
@@ -118,9 +121,11 @@ SPEAKING         Failed         CUT_OFF    StopUplink EndTurn
 SPEAKING         ReplyStarted   SPEAKING
 SPEAKING         Interrupted    LISTENING  ClearPlayback timer:max_listen
 SPEAKING         TurnEnded      SPEAKING   EndTurn
+SPEAKING         Sounding       SPEAKING
 SPEAKING         Drained        LISTENING  timer:follow_up
 SPEAKING         Starved        SPEAKING   timer:stall
-SPEAKING         Timeout        LISTENING  ClearPlayback timer:follow_up
+SPEAKING NoAnswer FAULT StopUplink ClearPlayback chime:error CloseSession timer:fault_shown
+SPEAKING         Timeout        IDLE       StopUplink ClearPlayback timer:keep
 CUT_OFF          Wake           CONNECTING ClearPlayback OpenSession chime:wake StartUplink
 CUT_OFF          Tap            CONNECTING ClearPlayback OpenSession chime:wake StartUplink
 CUT_OFF          Ask            ASKED_CONNECTING ClearPlayback OpenSession SendText
@@ -128,6 +133,7 @@ CUT_OFF          Stop           IDLE       ClearPlayback
 CUT_OFF          Mute           MUTED      rest:MUTED ClearPlayback CloseMicrophone
 CUT_OFF          MicrophoneLost CUT_OFF    rest:FAULT
 CUT_OFF          Drained        FAULT      chime:error timer:fault_shown
+CUT_OFF          Timeout        IDLE       ClearPlayback
 ASKED_CONNECTING Wake           CONNECTING chime:wake StartUplink
 ASKED_CONNECTING Tap            CONNECTING chime:wake StartUplink
 ASKED_CONNECTING Ask            ASKED_CONNECTING SendText
@@ -140,7 +146,7 @@ ASKED_CONNECTING Failed         FAULT      chime:error timer:fault_shown
 ASKED_CONNECTING Expired        IDLE       chime:end CloseSession
 ASKED_CONNECTING ReplyStarted   ASKED_CONNECTING
 ASKED_CONNECTING Interrupted    ASKED_CONNECTING
-ASKED_THINKING   Wake           LISTENING  chime:wake StartUplink timer:follow_up
+ASKED_THINKING   Wake           LISTENING  chime:wake StartUplink timer:first_words
 ASKED_THINKING   Tap            IDLE       timer:keep
 ASKED_THINKING   Ask            ASKED_THINKING SendText timer:reply
 ASKED_THINKING   Stop           IDLE       timer:keep
@@ -149,12 +155,13 @@ ASKED_THINKING   MicrophoneLost ASKED_THINKING rest:FAULT
 ASKED_THINKING   Closed         IDLE       chime:end
 ASKED_THINKING   Failed         FAULT      chime:error timer:fault_shown
 ASKED_THINKING   Expired        IDLE       chime:end CloseSession
-ASKED_THINKING   ReplyStarted   ASKED_SPEAKING
+ASKED_THINKING   ReplyStarted   ASKED_SPEAKING timer:stall
 ASKED_THINKING   Interrupted    ASKED_THINKING
 ASKED_THINKING   EmptyTurnEnded IDLE       timer:keep
+ASKED_THINKING   NoAnswer       FAULT      chime:error CloseSession timer:fault_shown
 ASKED_THINKING   Timeout        IDLE       timer:keep
-ASKED_SPEAKING   Wake           LISTENING  ClearPlayback chime:wake StartUplink timer:follow_up
-ASKED_SPEAKING   Tap            LISTENING  ClearPlayback chime:wake StartUplink timer:follow_up
+ASKED_SPEAKING   Wake           LISTENING  ClearPlayback chime:wake StartUplink timer:first_words
+ASKED_SPEAKING   Tap            LISTENING  ClearPlayback chime:wake StartUplink timer:first_words
 ASKED_SPEAKING   Ask            ASKED_THINKING ClearPlayback SendText timer:reply
 ASKED_SPEAKING   Stop           IDLE       ClearPlayback timer:keep
 ASKED_SPEAKING   Mute           MUTED      rest:MUTED ClearPlayback CloseMicrophone CloseSession
@@ -164,8 +171,10 @@ ASKED_SPEAKING   Failed         CUT_OFF    EndTurn
 ASKED_SPEAKING   ReplyStarted   ASKED_SPEAKING
 ASKED_SPEAKING   Interrupted    ASKED_THINKING ClearPlayback timer:reply
 ASKED_SPEAKING   TurnEnded      ASKED_SPEAKING EndTurn
+ASKED_SPEAKING   Sounding       ASKED_SPEAKING
 ASKED_SPEAKING   Drained        IDLE       timer:keep
 ASKED_SPEAKING   Starved        ASKED_SPEAKING timer:stall
+ASKED_SPEAKING   NoAnswer       FAULT      ClearPlayback chime:error CloseSession timer:fault_shown
 ASKED_SPEAKING   Timeout        IDLE       ClearPlayback timer:keep
 MUTED            Tap            MUTED      chime:error
 MUTED            Ask            ASKED_THINKING SendText timer:reply
@@ -235,6 +244,8 @@ STALE: list[v.Event] = [
     v.TurnEnded(1, 2),
     v.Drained(2),
     v.Starved(2),
+    v.Sounding(2),
+    v.NoAnswer(4),
     v.Timeout(4),
 ]
 
@@ -364,6 +375,8 @@ class Life(RuleBasedStateMachine):
                 assert self.sessions, "audio without a session"
                 assert self.microphone, "audio without a microphone"
                 self.uplink = True
+            case v.CatchUp():
+                assert self.uplink
             case v.StopUplink():
                 assert self.uplink
                 self.uplink = False
@@ -414,16 +427,19 @@ class Life(RuleBasedStateMachine):
         self.newest_turn = max(turn, self.newest_turn)
         self.happen(kind(max(self.sessions), turn))
 
-    @rule(kind=st.sampled_from([v.Drained, v.Starved]))
-    def speaker_news(self, kind: type[v.Drained | v.Starved]) -> None:
+    @rule(kind=st.sampled_from([v.Drained, v.Starved, v.Sounding]))
+    def speaker_news(self, kind: type[v.Drained | v.Starved | v.Sounding]) -> None:
         self.happen(kind(self.c.turn))
 
     @precondition(lambda self: self.timer is not None)
-    @rule()
-    def timeout(self) -> None:
+    @rule(kind=st.sampled_from([v.Timeout, v.NoAnswer]))
+    def timeout(self, kind: type[v.Timeout | v.NoAnswer]) -> None:
         assert self.timer is not None
         clock, self.timer = self.timer, None
-        self.happen(v.Timeout(clock))
+        self.happen(kind(clock))
+        if self.c.clock == clock and self.timer is None:
+            # News that did not apply leaves the timer to its other meaning.
+            self.happen(v.Timeout(clock))
 
     @invariant()
     def uplink_follows_the_state(self) -> None:

@@ -35,9 +35,24 @@ class TestOrder:
 
     def test_a_broken_key_is_not_replaced_by_another(self, tmp_path: Path) -> None:
         """An owner who mistypes the key learns it, rather than pay with somebody else's."""
-        environ = credentials(tmp_path, b"\n") | {"GEMINI_API_KEY": KEY}
-        with pytest.raises(CredentialError, match="gemini_api_key is empty"):
+        environ = credentials(tmp_path, b"two words") | {"GEMINI_API_KEY": KEY}
+        with pytest.raises(CredentialError, match="gemini_api_key has a space"):
             find_api_key(environ)
+
+    @pytest.mark.parametrize("empty", ["", " \t\r\n"])
+    def test_an_empty_place_is_passed_over(self, tmp_path: Path, empty: str) -> None:
+        """The installer makes the file before anybody has a key; it hides no other."""
+        environ = credentials(tmp_path, empty.encode()) | {"GEMINI_API_KEY": empty}
+        found = find_api_key(environ | {"GOOGLE_API_KEY": KEY})
+        assert found == ApiKey(KEY, "GOOGLE_API_KEY")
+        with pytest.raises(CredentialError) as caught:
+            find_api_key(environ)
+        assert str(caught.value).startswith(
+            f"no API key found (the key file {tmp_path}/gemini_api_key and the variable "
+            "GEMINI_API_KEY are empty): write one into"
+        )
+        with pytest.raises(CredentialError, match=r"\(the variable GOOGLE_API_KEY is empty\): "):
+            find_api_key({"GOOGLE_API_KEY": empty})
 
     def test_without_any_key_all_three_places_are_named(self) -> None:
         """And the file to write it into on an installed speaker."""
@@ -62,8 +77,6 @@ class TestContent:
     @pytest.mark.parametrize(
         ("text", "said"),
         [
-            ("", "is empty"),
-            (" \n", "is empty"),
             ("two words", "has a space or a line break in the middle"),
             (f"{KEY}\n{KEY}", "has a space or a line break in the middle"),
             ("caf\u00e9", "has a character that no key has"),

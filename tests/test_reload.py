@@ -95,7 +95,7 @@ async def test_the_volume_in_force_survives_a_new_loudspeaker(owner: Owner) -> N
 
 
 def mode(owner: Owner) -> str:
-    return owner.hub.assistant.duplex.figures.mode
+    return owner.hub.assistant.sending.duplex.figures.mode
 
 
 async def test_duplex_is_decided_anew_for_the_new_board(owner: Owner) -> None:
@@ -195,6 +195,8 @@ async def test_two_reloads_do_not_mix(owner: Owner) -> None:
     first = asyncio.create_task(owner.write("wake: {words: [{model: alexa}]}"))
     await until(lambda: slow.gates)
     second = asyncio.create_task(owner.write("wake: {words: [{model: hey_mycroft}]}"))
+    await asyncio.wait([second], timeout=0.02)
+    assert len(slow.gates) == 1
     slow.gates[0].set()
     await until(lambda: len(slow.gates) == 2)
     assert list(owner.hub.assistant.ears.detector.words) == ["alexa"]

@@ -25,16 +25,24 @@ from device.audio.devices import Device, Layout, choose, choose_channel, input_l
 from device.audio.frames import Frame
 from device.audio.framing import Framer, LossMeter
 from device.audio.portaudio import PortAudio
-from device.audio.worker import StreamThread
+from device.audio.worker import Makeshift, StreamThread
 from device.errors import AudioDeviceError, DeviceTrouble
 
 BLOCK_MS = 20
 PERIOD_MS = 40
-"""Twice that is what a card buffers for us: the time Python may be late without losing a sample."""
+"""Twice that is what a card buffers for us. It tells of it once in a period, so Python may be late
+by somewhat less than one without losing a sample."""
 
 QUEUE_BLOCKS = 5_000 // BLOCK_MS
 STALL_S = 3.0
 SHORTEST_WAIT_S = 0.004
+LONGEST_WAIT_S = 0.005
+"""Between two looks at what there is. PortAudio knows of a card's progress only what the card told
+at the end of its last period: who waits for as long as the figures say comes ever later after it.
+"""
+
+SERVER_WAIT_S = 0.010
+"""The same for plugins and servers, which buffer more."""
 
 INPUT_OVERFLOWED = -9981
 """paInputOverflowed: the card overran just now; the stream goes on."""
@@ -174,10 +182,10 @@ class PortAudioMicrophone:
         if reader.thread.failure is not None:
             raise reader.thread.failure
         silent_s = time.monotonic() - reader.delivered_at
-        if silent_s >= STALL_S:
+        if silent_s >= STALL_S and not reader.thread.reopening:
             raise AudioDeviceError(
                 DeviceTrouble.STALLED,
-                f"input device {self._description} has delivered nothing for {silent_s:.1f} s",
+                f"input device {self._description} has delivered nothing for {STALL_S:g} s",
             )
 
     async def close(self) -> None:
@@ -222,7 +230,9 @@ class _Reader:
         self._number = 0
 
     def _serve(self, audio: PortAudio) -> None:
-        device = choose(audio.devices(), self._wanted, "input").device
+        choice = choose(audio.devices(), self._wanted, "input")
+        device = choice.device
+        makeshift = Makeshift(fallback=choice.fallback)
         channel = choose_channel(
             self._channel, self._board_channel(device.name), device.input_channels
         )
@@ -231,18 +241,20 @@ class _Reader:
             self.opening = _Opening(device, layout, channel)
             self.delivered_at = time.monotonic()
             self.thread.opened()
-            self._read(stream, self.opening)
+            self._read(stream, self.opening, makeshift)
 
-    def _read(self, stream: Any, opening: _Opening) -> None:
+    def _read(self, stream: Any, opening: _Opening, makeshift: Makeshift) -> None:
         rate_hz = opening.layout.rate_hz
+        longest_wait_s = LONGEST_WAIT_S if opening.device.is_hardware else SERVER_WAIT_S
         block_samples = rate_hz * BLOCK_MS // 1000
         while not self.thread.must_leave:
+            makeshift.check()
             available = stream.get_read_available()
             if available < block_samples:
                 if available < 0 and available != INPUT_OVERFLOWED:
                     raise OSError(available, "it stopped delivering")
                 missing_s = (block_samples - max(0, available)) / rate_hz
-                time.sleep(max(SHORTEST_WAIT_S, missing_s))
+                time.sleep(min(longest_wait_s, max(SHORTEST_WAIT_S, missing_s)))
                 continue
             self._hand_over(opening, stream.read(block_samples, exception_on_overflow=False))
 

@@ -73,6 +73,8 @@ class Choice:
 
     device: Device
     why: str
+    fallback: bool = False
+    """Under ``auto``: taken for want of a ReSpeaker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +117,11 @@ def _automatic(usable: Sequence[Device], direction: Direction) -> Choice | None:
                 return Choice(device, f"a ReSpeaker by its name ('{part}')")
     for device in usable:
         if device.is_default(direction):
-            return Choice(device, f"no ReSpeaker here; the system's default {direction}")
+            why = f"no ReSpeaker here; the system's default {direction}"
+            return Choice(device, why, fallback=True)
     if usable:
-        return Choice(usable[0], f"neither a ReSpeaker nor a default; the first {direction}")
+        why = f"neither a ReSpeaker nor a default; the first {direction}"
+        return Choice(usable[0], why, fallback=True)
     return None
 
 

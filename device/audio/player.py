@@ -17,13 +17,13 @@ from device.audio.buffer import CAPACITY_S, Block, Mark, PlaybackBuffer, What
 from device.audio.devices import Device, Layout, choose, output_layouts
 from device.audio.frames import SAMPLE_BYTES
 from device.audio.portaudio import PortAudio
-from device.audio.worker import StreamThread
+from device.audio.worker import Makeshift, StreamThread
 from device.errors import AudioDeviceError, DeviceTrouble
 from device.ports import FirstSound, PlaybackDrained, PlaybackStarved, SpeakerNews
 
-BLOCK_MS = 10
-IDLE_BLOCK_MS = 20
 PERIOD_MS = 20
+"""A block is half of a period, or in silence a whole one where there is room for it."""
+
 QUEUE_MS = 45
 """Longest that sound is on its way to the card. A card has room for two periods, less than this;
 PulseAudio's plugin would take three. Measured there, clear to silence at the sink: 35 ms (median),
@@ -31,7 +31,14 @@ PulseAudio's plugin would take three. Measured there, clear to silence at the si
 """
 
 SHORTEST_WAIT_S = 0.002
-IDLE_WAIT_S = 0.01
+LONGEST_WAIT_S = 0.005
+"""Between two looks at the room. PortAudio knows of a card's progress only what the card told at
+the end of its last period: who then waits for as long as the figures say comes later after every
+period, until the card is dry. Looking often bounds how late that can be."""
+
+SERVER_WAIT_S = 0.010
+"""The same for plugins and servers, which tell their progress more finely and buffer more."""
+
 STALL_S = 3.0
 
 OUTPUT_UNDERFLOWED = -9980
@@ -66,25 +73,28 @@ class Player:
         self._heard = heard
         self._counters = counters
         self._due: deque[tuple[float, SpeakerNews]] = deque()
+        self._makeshift = Makeshift(fallback=False)
 
     def check(self) -> None:
         """Raise when the device was lost or takes nothing. Called on the loop's thread."""
         if self.thread.failure is not None:
             raise self.thread.failure
         stuck_s = time.monotonic() - self._taken_at
-        if stuck_s >= STALL_S and not self.thread.stopping:
+        if stuck_s >= STALL_S and not self.thread.stopping and not self.thread.reopening:
             raise AudioDeviceError(
                 DeviceTrouble.STALLED,
-                f"output device {self.description} has taken nothing for {stuck_s:.1f} s",
+                f"output device {self.description} has taken nothing for {STALL_S:g} s",
             )
 
     def _serve(self, audio: PortAudio) -> None:
-        device = choose(audio.devices(), self._wanted, "output").device
+        choice = choose(audio.devices(), self._wanted, "output")
+        device = choice.device
+        self._makeshift = Makeshift(fallback=choice.fallback)
         with audio.stream(device, "output", output_layouts(device), PERIOD_MS) as (stream, layout):
             self._describe(device, layout)
             self._taken_at = time.monotonic()
             self.thread.opened()
-            self._feed(stream, layout)
+            self._feed(stream, layout, is_hardware=device.is_hardware)
 
     def _describe(self, device: Device, layout: Layout) -> None:
         self.description = f"'{device.name}' ({layout.rate_hz} hz, {layout.channels} channels)"
@@ -96,26 +106,39 @@ class Player:
                 f"output device {self.description} came back with another rate: open it again",
             )
 
-    def _feed(self, stream: Any, layout: Layout) -> None:
+    def _feed(self, stream: Any, layout: Layout, *, is_hardware: bool) -> None:
         rate_hz = layout.rate_hz
         capacity_samples = stream.get_write_available()
+        if capacity_samples <= 0:
+            raise OSError(capacity_samples, "it takes no sound")
         limit_samples = min(capacity_samples, rate_hz * QUEUE_MS // 1000)
-        silence = bytes(rate_hz * IDLE_BLOCK_MS // 1000 * layout.channels * SAMPLE_BYTES)
+        # A card may have taken other periods than it was asked for; blocks that do not fill them
+        # would leave room that is of no use until the next one is over.
+        tight = capacity_samples == limit_samples
+        period_samples = capacity_samples // 2 if tight else rate_hz * PERIOD_MS // 1000
+        longest_wait_s = LONGEST_WAIT_S if is_hardware else SERVER_WAIT_S
+        silence = bytes(period_samples * layout.channels * SAMPLE_BYTES)
+        began = False
         while not self._may_leave():
             free_samples = stream.get_write_available()
             if free_samples < 0 and free_samples != OUTPUT_UNDERFLOWED:
                 raise OSError(free_samples, "it stopped taking sound")
             self._send_due()
-            queued_samples = capacity_samples - max(0, free_samples)
             idle = self.buffer.idle and not self._due
-            block_samples = rate_hz * (IDLE_BLOCK_MS if idle else BLOCK_MS) // 1000
-            surplus_samples = queued_samples + block_samples - limit_samples
-            if surplus_samples > 0:
-                shortest_s = IDLE_WAIT_S if idle else SHORTEST_WAIT_S
-                time.sleep(max(shortest_s, surplus_samples / rate_hz))
+            if idle:
+                self._makeshift.check()
+            queued_samples = capacity_samples - max(0, free_samples)
+            room_samples = limit_samples - queued_samples
+            whole = idle and (room_samples >= period_samples or not tight)
+            block_samples = period_samples if whole else max(1, period_samples // 2)
+            if room_samples < block_samples:
+                wait_s = max(SHORTEST_WAIT_S, (block_samples - room_samples) / rate_hz)
+                time.sleep(min(longest_wait_s, wait_s))
                 continue
-            if queued_samples == 0 and self._sounding:
+            # Of a server it says nothing that all was fetched: it has a buffer of its own.
+            if queued_samples == 0 and (self._sounding or (began and is_hardware)):
                 self._counters["underruns"] += 1
+            began = True
             block = self.buffer.take(block_samples)
             if block.samples is None:
                 stream.write(silence[: block_samples * layout.channels * SAMPLE_BYTES])

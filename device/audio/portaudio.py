@@ -15,7 +15,6 @@ Debian's version a card that was pulled out can do that, and a sound server that
 from __future__ import annotations
 
 import os
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -95,6 +94,19 @@ def stale() -> bool:
     return _shared.renewing
 
 
+def cards() -> str:
+    """Give the kernel's list of sound cards, as text to compare. Any thread."""
+    try:
+        return CARDS.read_text()
+    except OSError:
+        return ""
+
+
+def cards_at_start() -> str:
+    """Give what ``cards()`` was when PortAudio made its list of devices. Any thread."""
+    return _shared.cards
+
+
 @contextmanager
 def running() -> Iterator[PortAudio]:
     """Start PortAudio, or share it; its list of devices is as fresh as others allow.
@@ -105,8 +117,9 @@ def running() -> Iterator[PortAudio]:
     _await_renewal()
     with _locked():
         if _shared.users == 0:
+            # Before: of a card that comes meanwhile nobody knows whether the list has it.
+            _shared.cards = cards()
             _shared.audio = _start()
-            _shared.cards = _cards()
             _shared.renewing = False
         _shared.users += 1
     try:
@@ -123,7 +136,7 @@ def running() -> Iterator[PortAudio]:
 def _await_renewal() -> None:
     """Let the others leave first when the list is out of date; go on with it if they do not."""
     with _locked():
-        if _shared.users and _cards() != _shared.cards:
+        if _shared.users and cards() != _shared.cards:
             _shared.renewing = True
     deadline = time.monotonic() + RENEWAL_TIMEOUT_S
     while stale() and _shared.users:
@@ -131,13 +144,6 @@ def _await_renewal() -> None:
             # Somebody is busy: a list of yesterday is better than no sound at all today.
             _shared.renewing = False
         time.sleep(POLL_S)
-
-
-def _cards() -> str:
-    try:
-        return CARDS.read_text()
-    except OSError:
-        return ""
 
 
 def _start() -> Any:
@@ -160,7 +166,8 @@ def quiet_stderr() -> Iterator[None]:
 
     What anybody else wrote meanwhile comes out at the end.
     """
-    with tempfile.TemporaryFile() as held:
+    # In memory: a disk that is full or read-only must not cost the sound.
+    with os.fdopen(os.memfd_create("stderr"), "w+b") as held:
         original = os.dup(2)
         os.dup2(held.fileno(), 2)
         try:
@@ -257,7 +264,8 @@ class PortAudio:
                 )
             except OSError as error:
                 refusals.append(_refusal(device, direction, layout, error))
-                if refusals[-1].trouble is not DeviceTrouble.REFUSED:
+                # Any other may be about the layout: codecs that do not like it say -9999.
+                if refusals[-1].trouble in (DeviceTrouble.BUSY, DeviceTrouble.MISSING):
                     raise refusals[-1] from error
             else:
                 return stream, layout

@@ -11,14 +11,20 @@ import asyncio
 import contextlib
 import os
 import threading
+import time
 from collections.abc import Callable
 
 from device.audio import portaudio
-from device.errors import AudioDeviceHungError, DeviceTrouble
+from device.errors import AudioDeviceError, AudioDeviceHungError, DeviceTrouble
 
 OPEN_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 2.0
 NICE = -10
+
+CARDS_LOOK_S = 2.0
+CARDS_PATIENCE_S = 30.0
+"""Before another look when the last choice was made from an old list, as somebody had to be left in
+peace: else the stream would be interrupted again and again for as long as that lasts."""
 
 
 class StreamThread:
@@ -39,6 +45,7 @@ class StreamThread:
         self._serve = serve
         self._on_end = on_end
         self._stopping = threading.Event()
+        self._left_at: float | None = None
         self._loop = asyncio.get_running_loop()
         self._opened = asyncio.Event()
         self._ended = asyncio.Event()
@@ -54,8 +61,18 @@ class StreamThread:
         """Whether it was told to stop for good. Any thread."""
         return self._stopping.is_set()
 
+    @property
+    def reopening(self) -> bool:
+        """Whether the stream is closed only for a moment, to be opened anew. Any thread.
+
+        No longer than an opening may take: whoever hangs then is stalled.
+        """
+        left_at = self._left_at
+        return left_at is not None and time.monotonic() - left_at < OPEN_TIMEOUT_S
+
     def opened(self) -> None:
         """Say that the stream is open. Called by ``serve``."""
+        self._left_at = None
         self.call(self._opened.set)
 
     def call(self, function: Callable[[], None]) -> None:
@@ -72,6 +89,7 @@ class StreamThread:
             while not self._stopping.is_set():
                 with portaudio.running() as audio:
                     self._serve(audio)
+                    self._left_at = time.monotonic()
         except Exception as error:  # noqa: BLE001 - raised again on the loop, by who waits there
             self.failure = error
         self.call(self._end)
@@ -84,7 +102,9 @@ class StreamThread:
     async def start(self, what: str) -> None:
         """Start the thread and wait until its stream is open; ``what`` names it in messages.
 
-        Raises what ``serve`` raised, AudioDeviceHungError when nothing happens for 10 s.
+        Cancelled, it waits up to 2 s for the thread to end, so that a device that was opening is
+        closed when it returns. Raises what ``serve`` raised, AudioDeviceHungError when nothing
+        happens for 10 s.
         """
         self._thread.start()
         try:
@@ -95,9 +115,19 @@ class StreamThread:
                 raise AudioDeviceHungError(
                     DeviceTrouble.STALLED, f"{what} does not open within {OPEN_TIMEOUT_S:g} s"
                 ) from None
+            await self._let_end()
             raise
         if self._ended.is_set() and self.failure is not None:
             raise self.failure
+
+    async def _let_end(self) -> None:
+        ending = self._loop.create_task(self._ended.wait())
+        deadline = self._loop.time() + CLOSE_TIMEOUT_S
+        while not ending.done() and self._loop.time() < deadline:
+            # Being cancelled once more changes nothing: the device is still to be closed.
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([ending], timeout=deadline - self._loop.time())
+        ending.cancel()
 
     async def stop(self, what: str) -> None:
         """Tell the thread to stop and wait for it; ``what`` names it in messages.
@@ -112,3 +142,30 @@ class StreamThread:
                 DeviceTrouble.STALLED,
                 f"{what} does not close within {CLOSE_TIMEOUT_S:g} s; restart the process",
             ) from None
+
+
+class Makeshift:
+    """Watches, for a stream on a device that was only a fallback, whether another card comes.
+
+    Belongs to the stream's thread; made when the device was chosen.
+    """
+
+    def __init__(self, *, fallback: bool) -> None:
+        self._fallback = fallback
+        self._seen = portaudio.cards()
+        current = self._seen == portaudio.cards_at_start()
+        self._next_look_at = time.monotonic() + (CARDS_LOOK_S if current else CARDS_PATIENCE_S)
+
+    def check(self) -> None:
+        """Raise AudioDeviceError (LOST) when the cards are not those of PortAudio's list any more.
+
+        Looks every 2 s, and believes what it saw twice: a card that came just now may not be ready.
+        """
+        if not self._fallback or time.monotonic() < self._next_look_at:
+            return
+        self._next_look_at = time.monotonic() + CARDS_LOOK_S
+        before, self._seen = self._seen, portaudio.cards()
+        if self._seen == before != portaudio.cards_at_start():
+            raise AudioDeviceError(
+                DeviceTrouble.LOST, "another sound card came or went: choosing again"
+            )

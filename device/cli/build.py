@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, MutableMapping
-from pathlib import Path
 
 from device.audio.capture import PortAudioMicrophone
 from device.audio.playback import PortAudioSpeaker
@@ -12,10 +11,9 @@ from device.board import profiles
 from device.board.button import GpioButton, make_button
 from device.board.leds import make_lights
 from device.board.profiles import Profile
-from device.config import DEFAULT_PATH, Config
-from device.config import load as load_file
+from device.config import Config
 from device.credentials import ApiKey, find_api_key, forget_in
-from device.errors import BoardError, ConfigError, CredentialError, Mistake
+from device.errors import CredentialError
 from device.live.session import LiveSession
 from device.parts import Parts
 from device.ports import Lights, Microphone, Post, Speaker, WakeDetector
@@ -48,17 +46,6 @@ def real_parts(environ: MutableMapping[str, str]) -> Parts:
         session=session,
         missing_key=missing,
     )
-
-
-def load(path: Path | None) -> Config:
-    """The configuration, for a board that there is. Raises ConfigError."""
-    config = load_file(path)
-    try:
-        profile(config, None)
-    except BoardError as error:
-        mistake = Mistake("board", str(error), 0, 0)
-        raise ConfigError(str(path or DEFAULT_PATH), [mistake]) from error
-    return config
 
 
 def microphone(config: Config) -> Microphone:

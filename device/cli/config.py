@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from device.config import DEFAULT_PATH, Config, describe, load, schema
+from device.cli.checked import load
+from device.config import DEFAULT_PATH, Config, describe, schema
 from device.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ def add_parser(subparsers: Subparsers) -> None:
     commands = group.add_subparsers(metavar="COMMAND", required=True)
 
     check_parser = commands.add_parser("check", help="name every mistake, with its line")
-    check_parser.add_argument("path", nargs="?", type=Path, metavar="PATH", help="the file")
     check_parser.set_defaults(run=check)
     show_parser = commands.add_parser("show", help="print every setting as it is in force")
     show_parser.set_defaults(run=show)
@@ -30,6 +30,7 @@ def add_parser(subparsers: Subparsers) -> None:
     schema_parser.set_defaults(run=print_schema)
 
     for parser in (check_parser, show_parser):
+        parser.add_argument("path", nargs="?", type=Path, metavar="PATH", help="the file")
         parser.add_argument(
             "--config", type=Path, metavar="PATH", help=f"the file (default: {DEFAULT_PATH})"
         )
@@ -49,7 +50,7 @@ def check(args: argparse.Namespace) -> int:
 
 def show(args: argparse.Namespace) -> int:
     """Print the effective configuration as YAML. Returns the exit code."""
-    config = _load(args.config)
+    config = _load(args.path or args.config)
     if config is None:
         return os.EX_CONFIG
     print(describe(config), end="")

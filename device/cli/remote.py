@@ -6,8 +6,9 @@ import argparse
 import asyncio
 import json
 import os
+import select
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -18,6 +19,9 @@ from device.errors import ControlError
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+READER_CHECK_S = 0.2
+"""How often `watch` looks whether its output is still read."""
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -65,7 +69,7 @@ def watch(args: argparse.Namespace) -> int:
             line = json.dumps(event, ensure_ascii=False) if args.json else shown.event(event)
             print(line, flush=True)
 
-    asyncio.run(follow())
+    asyncio.run(_while_read(follow()))
     # The stream only ends when the speaker does.
     print("parley: the speaker has stopped", file=sys.stderr)
     return 1
@@ -106,6 +110,35 @@ def plain(args: argparse.Namespace) -> int:
         changed = answer["changed"]
         print(f"in force: {', '.join(changed)}" if changed else "nothing has changed")
     return 0
+
+
+async def _while_read(printing: Coroutine[Any, Any, None]) -> None:
+    """Print until the end; raises BrokenPipeError as soon as nobody reads it any more."""
+    tasks = {asyncio.create_task(printing), asyncio.create_task(_until_unread())}
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            await task
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _until_unread() -> None:
+    """Raise BrokenPipeError when the reader of our output is gone.
+
+    Writing tells it too, but the next event may be hours away.
+    """
+    output = select.poll()
+    try:
+        output.register(sys.stdout.fileno(), 0)
+    except (AttributeError, OSError, ValueError):
+        await asyncio.Event().wait()  # closed, or not a file at all
+    # Asked for nothing, poll still tells of errors and of the end.
+    while not output.poll(0):  # noqa: ASYNC110 - no event says it
+        await asyncio.sleep(READER_CHECK_S)
+    raise BrokenPipeError
 
 
 def _call(args: argparse.Namespace, request: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from device import __version__, journal
 from device.assistant import Assistant
-from device.cli import build
+from device.cli import build, checked
 from device.commands import Commands
 from device.config import DEFAULT_PATH, Config
 from device.control import ControlServer, socket_path
@@ -49,7 +50,7 @@ def add_parser(subparsers: Subparsers) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the speaker until SIGTERM or SIGINT; returns the exit code."""
     journal.set_up(os.environ, verbose=args.verbose)
-    read = partial(build.load, args.config)
+    read = partial(checked.load, args.config)
     parts = build.real_parts(os.environ)
     path = socket_path(args.socket, os.environ)
     try:
@@ -94,7 +95,7 @@ async def speak(read: Callable[[], Config], parts: Parts, socket: Path) -> None:
     watchdog_usec = os.environ.get("WATCHDOG_USEC")
     assistant = Assistant(config, parts, detector, notifier(os.environ), watchdog_usec)
     reloader = Reloader(assistant, read)
-    warming = asyncio.create_task(warm_up())
+    warming = asyncio.create_task(_warm_up())
     stopped = _cancelled_by_signals(reloader)
     try:
         async with ControlServer(socket, Commands(assistant, reloader.reload).table()):
@@ -107,6 +108,14 @@ async def speak(read: Callable[[], Config], parts: Parts, socket: Path) -> None:
         log.info("stopped")
     finally:
         warming.cancel()
+
+
+async def _warm_up() -> None:
+    await warm_up()
+    # The SDK is a hundred thousand objects; a collection that visits them all in the middle of a
+    # conversation would hold up the sound for a third of a second on a small Pi.
+    gc.collect()
+    gc.freeze()
 
 
 def _warn_of(model: str) -> None:

@@ -2,9 +2,11 @@
 
 The server numbers nothing. A turn of the model begins with its first output after the last
 ``turnComplete`` and takes the next number then; what still arrives between ``interrupted`` and
-``turnComplete`` belongs to the interrupted turn. Transcripts have no guaranteed order beside the
-rest: what the user said counts to the model's turn under way until that is interrupted, and to the
-one that follows otherwise.
+``turnComplete`` belongs to the interrupted turn. Should the server forget that
+``turnComplete``, the first speech or call that follows new words of the user begins the next turn
+all the same. Transcripts have no guaranteed order beside the rest: what the user said counts to the
+model's turn under way until that is interrupted, and to the one that follows otherwise; what the
+model said never begins or ends a turn.
 """
 
 from __future__ import annotations
@@ -42,7 +44,9 @@ class Downlink:
         self._post = post
         self._turn: int | None = None
         self._next: int | None = None
+        self._last: int | None = None
         self._interrupted = False
+        self._asked_since = False
         self._working = False
         self._spoken: dict[Who, _Spoken | None] = {"user": None, "model": None}
         self._bill: types.UsageMetadata | None = None
@@ -59,13 +63,22 @@ class Downlink:
     def asked(self) -> None:
         """Take note that the user has said or typed something."""
         self.asked_at = time.monotonic()
+        self._asked_since = self._interrupted
 
     def begin_turn(self) -> int:
-        """Return the number of the model's turn under way, which begins now if none is."""
+        """Return the number of the turn of the model's output that has just come.
+
+        That is the turn under way; it begins now if none is, or if that one was interrupted and
+        this output answers what the user said since.
+        """
+        if self._asked_since:
+            self.end_turn()
+        return self._under_way()
+
+    def _under_way(self) -> int:
         if self._turn is None:
             self._turn = self._coming()
             self._next = None
-            self._interrupted = False
             self.asked_at = None
             self._conclude("user")
         return self._turn
@@ -75,18 +88,19 @@ class Downlink:
         self._working = False
         if self._turn is None:
             return
-        turn, self._turn = self._turn, None
+        self._last = turn = self._turn
+        self._turn = None
+        self._interrupted = self._asked_since = False
         self._conclude("user", turn)
         self._conclude("model")
         self.ended_at = time.monotonic()
         self._post(TurnComplete(self._session, turn, self.ended_at))
-        if self._bill is not None:
-            self._post(Usage(self._session, turn, tokens(self._bill), self.ended_at))
-            self._bill = None
+        self.settle_bill()
 
     def give_up(self) -> None:
         """End here what the connection's end has cut off, so that nobody waits for the rest."""
         self.end_turn()
+        self._last = None
         self._conclude("user")
         self._conclude("model")
 
@@ -94,14 +108,25 @@ class Downlink:
         """Keep a usage message. Live API: the last one until turnComplete is the turn's bill."""
         self._bill = usage
 
+    def settle_bill(self) -> None:
+        """Outside a turn, post the bill that has come, for the turn that ended last.
+
+        To be called after each message, so that no turn is billed for the one before it.
+        """
+        if self._turn is not None:
+            return
+        bill, self._bill = self._bill, None
+        if bill is not None and self._last is not None:
+            self._post(Usage(self._session, self._last, tokens(bill), time.monotonic()))
+
     def take(self, content: types.LiveServerContent) -> None:
         """Post all that one server message holds."""
         if content.input_transcription is not None:
             self._heard("user", content.input_transcription)
         if content.interrupted:
-            turn = self.begin_turn()
+            turn = self._under_way()
+            self.asked_at = time.monotonic()
             self._interrupted = True
-            self.asked()
             self._post(Interrupted(self._session, turn, time.monotonic()))
         if content.model_turn is not None:
             self._speech(content.model_turn)
@@ -124,7 +149,7 @@ class Downlink:
                 self._post(ReplyAudio(self._session, turn, blob.data, time.monotonic()))
 
     def _completed(self, content: types.LiveServerContent) -> None:
-        self.begin_turn()
+        self._under_way()
         if content.turn_complete_reason is not None:
             _log.info("the server ended the turn: %s", content.turn_complete_reason.value)
         self.end_turn()

@@ -95,7 +95,7 @@ _BY_TEXT = (
         r"|model .*(no longer available|has been (retired|shut down|discontinued))",
     ),
     _Row(
-        FailureKind.CONFIG,
+        FailureKind.SETTINGS,
         Remedy.STOP,
         "the Live API is not offered where this speaker is",
         text=r"location is not supported",
@@ -145,7 +145,7 @@ _BY_TEXT = (
         text=r"keepalive ping timeout",
     ),
     _Row(
-        FailureKind.CONFIG,
+        FailureKind.SETTINGS,
         Remedy.STOP,
         _SETTINGS_REFUSED,
         text=r"cannot extract voices|invalid json payload|unknown name|cannot find field",
@@ -197,7 +197,7 @@ _BY_CLOSE_CODE = (
     # Live API: "never with the same handle and config": 1007 and 1008 repeat for ever.
     _closed({1007, 1008}, FailureKind.SERVER, Remedy.FRESH, _HANDLE_REFUSED, places=_BEFORE_OPEN,
             resuming=True),
-    _closed({1000, 1003, 1007, 1008}, FailureKind.CONFIG, Remedy.STOP, _SETTINGS_REFUSED,
+    _closed({1000, 1003, 1007, 1008}, FailureKind.SETTINGS, Remedy.STOP, _SETTINGS_REFUSED,
             places=_BEFORE_OPEN),
     _closed({1006}, FailureKind.NETWORK, Remedy.RESUME, _LOST),
     _closed({1013}, FailureKind.SERVER, Remedy.WAIT, _BUSY),
@@ -218,10 +218,10 @@ _PORTAL = (
 
 _BY_HTTP_STATUS = (
     _refused({401, 403}, FailureKind.KEY, Remedy.STOP, _KEY_REFUSED),
-    _refused({404, 405, 426}, FailureKind.CONFIG, Remedy.STOP,
+    _refused({404, 405, 426}, FailureKind.SETTINGS, Remedy.STOP,
              "{host} serves no Live API at this address (HTTP {code}): check live.endpoint and "
              "live.api_version"),
-    _refused({400}, FailureKind.CONFIG, Remedy.STOP, _SETTINGS_REFUSED),
+    _refused({400}, FailureKind.SETTINGS, Remedy.STOP, _SETTINGS_REFUSED),
     _refused({429}, FailureKind.QUOTA, Remedy.WAIT,
              "the quota of the key is used up: wait, or raise it in the key's plan"),
     _refused({200, 204, 300, 301, 302, 303, 307, 308, 511}, FailureKind.NETWORK, Remedy.WAIT,

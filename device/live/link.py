@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _MIME_TYPE = f"audio/pcm;rate={MICROPHONE_RATE_HZ}"
-_CLOSE_S = 1.0
-"""How long a close may take before the connection is cut."""
 _ODD_IN_A_ROW = 20
 """Unreadable messages without a readable one between, after which the connection is given up."""
 
@@ -107,8 +105,8 @@ async def open_link(
     """Connect, wait for the setup's confirmation, close with 1000 at the end.
 
     ``patience`` bounds the connecting (the SDK waits for the first message for ever); ``about`` is
-    what `symptom_of` is told beside the exception. Closing takes about a second at most. Raises
-    LinkError.
+    what `symptom_of` is told beside the exception. Closing takes about a second at most, which
+    `client_of` sees to. Raises LinkError.
     """
     connection = client.aio.live.connect(model=model, config=config)
     with _told(opened=False, about=about):
@@ -120,13 +118,7 @@ async def open_link(
             raise LinkError(symptom_of(odd, opened=False, **about))
         yield Link(session, about)
     finally:
-        # websockets waits without end for a stalled network to take the close frame.
-        transport = session._ws.transport
-        stalled = asyncio.get_running_loop().call_later(_CLOSE_S, transport.abort)
-        try:
-            await connection.__aexit__(None, None, None)
-        finally:
-            stalled.cancel()
+        await connection.__aexit__(None, None, None)
 
 
 @contextmanager

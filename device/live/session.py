@@ -12,6 +12,7 @@ the import of the SDK and the making of its client, which take too long for that
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Iterator, Mapping
@@ -29,6 +30,7 @@ from device.live.setup import (
     host_of,
     load_sdk,
     unusable,
+    unusable_trust,
 )
 from device.live.symptoms import Family
 from device.live.traffic import Traffic
@@ -47,7 +49,9 @@ Ending = SessionClosed | SessionFailed
 
 async def warm_up() -> None:
     """Load the SDK in a thread (seconds on a Pi), so that no session has to wait for it."""
-    await asyncio.to_thread(load_sdk)
+    # Certificates that cannot be read are told by the session that needs them.
+    with contextlib.suppress(OSError, ValueError):
+        await asyncio.to_thread(load_sdk)
 
 
 class LiveSession:
@@ -165,7 +169,10 @@ class LiveSession:
         if (failure := unusable(self._key)) is not None:
             return self._failed(failure, self.model)
         await warm_up()
-        client = await asyncio.to_thread(client_of, self._settings, self._key)
+        try:
+            client = await asyncio.to_thread(client_of, self._settings, self._key)
+        except (OSError, ValueError) as error:
+            return self._failed(unusable_trust(error), self.model)
         try:
             while self._closing is None:
                 try:
@@ -207,7 +214,7 @@ class LiveSession:
         self._traffic.opened(Rotation(now, self._rotate_after_s))
         self._recovery.opened(now)
         what = "resumed" if resumed else "opened"
-        _log.info("session %d %s: %s, %.0f ms", self.number, what, self.model, latency_ms)
+        _log.debug("session %d %s: %s, %.0f ms", self.number, what, self.model, latency_ms)
         self._post(SessionOpened(self.number, latency_ms, self.model, resumed, now))
 
     async def _carry(self, link: Link) -> None:
@@ -300,5 +307,5 @@ class LiveSession:
         if isinstance(ending, SessionFailed):
             _log.warning("session %d failed: %s", self.number, ending.failure.message)
         else:
-            _log.info("session %d closed: %s", self.number, ending.reason)
+            _log.debug("session %d closed: %s", self.number, ending.reason)
         self._post(ending)

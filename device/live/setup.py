@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+import os
 import ssl
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
@@ -19,9 +21,13 @@ from device.ports import Failure, FailureKind
 if TYPE_CHECKING:
     from google import genai
     from google.genai import types
+    from websockets.asyncio.client import ClientConnection
 
 GOOGLE = "https://generativelanguage.googleapis.com"
 """Live API: where Google serves it; ``live.endpoint`` names another server."""
+
+_CLOSE_S = 1.0
+"""How long a close may take before the connection is cut."""
 
 # At DEBUG websockets writes every header of the handshake, the key among them, and every frame.
 _WIRE_LOG = logging.getLogger("device.live.wire")
@@ -83,6 +89,17 @@ def unusable(key: str) -> Failure | None:
     return Failure(FailureKind.KEY, message, retryable=False)
 
 
+def unusable_trust(error: OSError | ValueError) -> Failure:
+    """Return what `client_of` raised as what is wrong with the certificates to be trusted."""
+    text = str(getattr(error, "strerror", None) or error)
+    path = os.environ.get("SSL_CERT_FILE")
+    if path:
+        message = f"SSL_CERT_FILE={path} cannot be used: {text}; correct or unset it"
+    else:
+        message = f"the system's certificates cannot be used: {text}; reinstall ca-certificates"
+    return Failure(FailureKind.TLS, message, retryable=False)
+
+
 # The client makes two HTTP clients that a Live session never uses; with these arguments they do not
 # look for proxies, of which they do not know every kind.
 _UNUSED = {"trust_env": False}
@@ -104,6 +121,29 @@ def load_sdk() -> None:
     types.LiveServerMessage(server_content=types.LiveServerContent()).model_dump()
 
 
+def _connection_type() -> type[ClientConnection]:
+    """Return a WebSocket whose every end is a goodbye: 1000, and within about a second."""
+    from websockets.asyncio.client import ClientConnection  # noqa: PLC0415 - heavy
+
+    class OrderlyConnection(ClientConnection):
+        # websockets calls every end by an exception an internal error (1011), also our own
+        # cancelling of a connect, which the SDK does inside its context manager.
+        async def __aexit__(
+            self,
+            exc_type: type[BaseException] | None,
+            exc_value: BaseException | None,
+            traceback: TracebackType | None,
+        ) -> None:
+            # websockets waits without end for a stalled network to take the close frame.
+            stalled = asyncio.get_running_loop().call_later(_CLOSE_S, self.transport.abort)
+            try:
+                await self.close()
+            finally:
+                stalled.cancel()
+
+    return OrderlyConnection
+
+
 def client_of(settings: LiveSettings, key: str) -> genai.Client:
     """Build the SDK's client. Takes seconds the first time and tenths later: call it in a thread.
 
@@ -120,7 +160,8 @@ def client_of(settings: LiveSettings, key: str) -> genai.Client:
         "ping_timeout": None,
         # Below the timeout over the whole connect, so that one tells from the other.
         "open_timeout": settings.connect_timeout_s * 0.75,
-        "close_timeout": 1,
+        "close_timeout": _CLOSE_S,
+        "create_connection": _connection_type(),
         "max_size": None,
         "max_queue": 256,
         # Base64 of sound hardly shrinks, and a Pi has better uses for its time.

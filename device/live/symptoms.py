@@ -67,6 +67,8 @@ _BEFORE_SETUP = frozenset(
     }
 )
 _TEXT_CHARACTERS = 200
+_TELLING_CHARACTERS = 8
+"""The shortest beginning of a secret that is taken for a part of it."""
 
 
 def symptom_of(
@@ -91,10 +93,19 @@ def symptom_of(
         place = Place.DIAL
     else:
         place = Place.SETUP
+    text = _blotted(" ".join(text.split()), secret)[:_TEXT_CHARACTERS]
+    return Symptom(place, family, code, text, resuming, model, host)
+
+
+def _blotted(text: str, secret: str) -> str:
+    """Return the text without the secret, and without the part of it that a cut left at the end."""
     if secret:
         text = text.replace(secret, "[key]")
-    text = " ".join(text.split())[:_TEXT_CHARACTERS]
-    return Symptom(place, family, code, text, resuming, model, host)
+    # Live API: reasons are cut at 123 bytes, through the middle of whatever they echo.
+    for length in range(len(secret) - 1, _TELLING_CHARACTERS - 1, -1):
+        if text.endswith(secret[:length]):
+            return text[:-length] + "[key]"
+    return text
 
 
 def _plain(error: BaseException) -> tuple[Family, int, str]:

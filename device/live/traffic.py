@@ -168,6 +168,8 @@ class Traffic:
         if message.tool_call_cancellation is not None:
             for call_id in message.tool_call_cancellation.ids or ():
                 self._cancel_call(call_id)
+        # Only now it is known whether the message itself began or ended the turn it bills.
+        self._downlink.settle_bill()
 
     def _take_handle(self, update: types.LiveServerSessionResumptionUpdate) -> None:
         # Live API: empty and not resumable while the model speaks; the older handle stays good.
@@ -178,7 +180,7 @@ class Traffic:
 
     def _take_go_away(self, go_away: types.LiveServerGoAway) -> None:
         now, time_left_s = time.monotonic(), seconds(go_away.time_left)
-        _log.info("session %d: the server ends the connection in %g s", self._session, time_left_s)
+        _log.debug("session %d: goAway, %g s left", self._session, time_left_s)
         self._rotation.go_away(now, time_left_s)
         self._post(GoAway(self._session, time_left_s, now))
 

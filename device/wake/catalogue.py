@@ -46,11 +46,17 @@ def locate(model: str) -> Path:
     path = Path(model)
     if not path.is_absolute():
         raise WakeModelError(f"{model}: not an absolute path; {choices()}")
-    if path.is_dir():
-        raise WakeModelError(f"{model}: a folder, not an .onnx file; {choices()}")
-    if not path.is_file():
-        raise WakeModelError(f"{model}: no such file; {choices()}")
-    return path
+    try:
+        if path.is_dir():
+            raise WakeModelError(f"{model}: a folder, not an .onnx file; {choices()}")
+        if not path.is_file():
+            raise WakeModelError(f"{model}: no such file; {choices()}")
+        with path.open("rb"):
+            return path
+    except OSError as error:
+        # The service sees no home directories: what lies there cannot be read by it.
+        where = "put it where the user parley may read it, such as /etc/parley"
+        raise WakeModelError(f"{model}: cannot be read: {error.strerror}; {where}") from error
 
 
 def word_name(model: str) -> str:

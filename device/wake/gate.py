@@ -33,6 +33,11 @@ class WakeGate:
         self._streaks = dict.fromkeys(thresholds, 0)
         self._deaf_until = -1
 
+    def forget(self) -> None:
+        """Begin anew with a stream whose samples are counted from 0 again: another microphone."""
+        self._streaks = dict.fromkeys(self._thresholds, 0)
+        self._deaf_until = -1
+
     def judge(self, scores: Mapping[str, float], end_sample: int) -> Hit | None:
         """The best of the words that fire in this hop, or None.
 

@@ -105,10 +105,13 @@ class Hearing:
     def _begin_afresh(self, frame: Frame) -> Iterator[WakeNews]:
         """Nothing of before the gap may be joined to what comes after it.
 
-        The gate needs no telling (the scores of the warm-up are below every threshold), and the
-        speech network is better off with an old memory than with none.
+        The gate needs no telling (the scores of the warm-up are below every threshold) unless the
+        stream goes back, which only another microphone's does; and the speech network is better
+        off with an old memory than with none.
         """
         if self._next_sample is not None:
+            if frame.first_sample < self._next_sample:
+                self._gate.forget()
             self.gaps += 1
             if ended := self._endpointing.cut(self._next_sample):
                 yield _speech_changed(ended, frame)

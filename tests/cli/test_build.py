@@ -1,15 +1,14 @@
-"""The real parts: the key is taken out of reach, and a board must be one that there is."""
+"""The real parts: the key is taken out of reach, and sessions are made of the settings."""
 
 from __future__ import annotations
 
 import itertools
-from pathlib import Path
 
 import pytest
 
 from device.cli import build
 from device.config import Config
-from device.errors import ConfigError, CredentialError
+from device.errors import CredentialError
 from device.live.session import LiveSession
 from device.ports import News
 
@@ -43,16 +42,3 @@ async def test_a_session_is_made_of_the_settings_in_force() -> None:
     assert isinstance(session, LiveSession)
     assert session.number == 7
     assert session.model == Config().live.model
-
-
-def test_a_board_that_there_is_not_is_a_mistake_of_the_file(tmp_path: Path) -> None:
-    """Found when the file is read: never while the speaker runs."""
-    file = tmp_path / "config.yaml"
-    file.write_text("board: 2mic-hat")
-    assert build.load(file).board == "2mic-hat"
-    file.write_text("board: 4mic-hut")
-    with pytest.raises(ConfigError) as caught:
-        build.load(file)
-    (mistake,) = caught.value.mistakes
-    assert mistake.where == "board"
-    assert "did you mean '4mic-hat'?" in mistake.message

@@ -63,6 +63,18 @@ class TestCheck:
             "2 mistakes",
         ]
 
+    def test_what_would_keep_the_speaker_from_starting_is_a_mistake(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """What `parley run` refuses is never called fine."""
+        file = tmp_path / "unknown.yaml"
+        file.write_text("board: nonsense\nwake: {words: [{model: hey_jervis}]}\n")
+        assert run("check", str(file)) == 78
+        board, word, count = capsys.readouterr().err.splitlines()
+        assert board.startswith(f"{file}:1:8: board: no board is called 'nonsense'")
+        assert word.startswith(f"{file}:2:24: wake.words[0].model: no wake word is called")
+        assert count == "2 mistakes"
+
     def test_a_missing_default_file_is_said(
         self, default_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -91,6 +103,16 @@ class TestShow:
         shown = capsys.readouterr().out
         assert "  volume: 3  # default: 60\n" in shown
         assert parse(shown, "shown.yaml").audio.volume == 3
+
+    @pytest.mark.parametrize("words", [["{}"], ["--config", "{}"]])
+    def test_the_file_is_named_as_for_check(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+    ) -> None:
+        """Nobody has to remember which command takes what."""
+        file = tmp_path / "good.yaml"
+        file.write_text("audio: {volume: 3}")
+        assert run("show", *[word.format(file) for word in words]) == 0
+        assert "  volume: 3  # default: 60\n" in capsys.readouterr().out
 
     def test_a_mistake_is_a_mistake_here_too(
         self, bad: Path, capsys: pytest.CaptureFixture[str]

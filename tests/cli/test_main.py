@@ -6,7 +6,7 @@ import argparse
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
@@ -40,6 +40,56 @@ def test_only_the_group_that_is_asked_for_is_loaded() -> None:
     assert commands(parser(["ask", "run"])) == GROUPS["device.cli.remote"] | {"run"}
     args = parser(["--socket", "demo", "stop"]).parse_args(["--socket", "demo", "stop"])
     assert (args.socket, args.command) == ("demo", "stop")
+
+
+def leaves(of: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    groups = [a for a in of._actions if isinstance(a, argparse._SubParsersAction)]
+    if not groups:
+        yield of
+    for group in groups:
+        for below in group.choices.values():
+            yield from leaves(below)
+
+
+def test_every_command_takes_the_socket() -> None:
+    """Also those inside a group, wherever it is written."""
+    for command in leaves(parser()):
+        assert "--socket" in command._option_string_actions, command.prog
+    for words in [
+        "config check --socket s f",
+        "config --socket s check f",
+        "--socket s config sho",
+    ]:
+        split = words.replace("sho", "show f").split()
+        args = parser(split).parse_args(split)
+        assert (args.socket, str(args.path)) == ("s", "f")
+
+
+IMPATIENT = """
+import os, signal, sys
+from device import __main__
+
+class Module:
+    def add_parser(self, subparsers):
+        os.kill(os.getpid(), signal.SIGHUP)
+        subparsers.add_parser("run").set_defaults(run=lambda _args: 7)
+
+sys.modules["impatient"] = Module()
+__main__.GROUPS.clear()
+__main__.GROUPS["impatient"] = {"run"}
+sys.exit(__main__.main(sys.argv[1:]))
+"""
+
+
+def test_a_reload_that_comes_too_early_does_not_end_the_speaker() -> None:
+    """What it is made of takes seconds to import on a small board; the file is read later."""
+    done = subprocess.run(
+        [sys.executable, "-c", IMPATIENT, "run"],
+        cwd=Path(__file__).parents[2],
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 7
 
 
 @pytest.mark.parametrize("words", [[], ["explode"], ["status", "--colour"], ["volume", "loud"]])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,11 +42,15 @@ class Speaker:
         self.requests: list[dict[str, Any]] = []
         self.answer: list[dict[str, Any]] = [{"result": {}}]
         self.refusal = ""
+        self.stays = False
+        """Whether it sends nothing more and does not hang up."""
 
     async def _answer(self, request: Record) -> Records:
         self.requests.append(dict(request))
         for record in self.answer:
             yield record
+        if self.stays:
+            await asyncio.Event().wait()
         if self.refusal:
             raise ControlError(self.refusal)
 
@@ -209,3 +215,24 @@ def test_the_socket_may_be_named_before_or_after_the_command(speaker: Speaker, p
     option = ["--socket", str(speaker.path)]
     assert main([*option, "stop"] if place == "before" else ["stop", *option]) == 0
     assert speaker.requests == [{"command": "stop"}]
+
+
+WATCH = [sys.executable, "-m", "device", "watch", "--json", "--socket"]
+
+
+def test_watch_ends_when_nobody_reads_it_any_more(speaker: Speaker) -> None:
+    """`parley watch --json | head -1` does not wait for the next event, and says nothing."""
+    speaker.answer, speaker.stays = [{"time": 1.5, "event": "wake"}], True
+    root = Path(__file__).parents[2]
+    with subprocess.Popen(
+        [*WATCH, str(speaker.path)], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as watching:
+        assert watching.stdout is not None
+        assert watching.stderr is not None
+        assert json.loads(watching.stdout.readline())["event"] == "wake"
+        watching.stdout.close()
+        try:
+            assert watching.wait(timeout=10) == 1
+            assert watching.stderr.read() == b""
+        finally:
+            watching.kill()

@@ -220,7 +220,7 @@ def test_a_thread_that_never_comes_back_does_not_keep_it_from_ending(
     ("text", "told"),
     [
         ("board: 2-mic-hat", "board: no board is called '2-mic-hat', did you mean '2mic-hat'?"),
-        ("wake: {words: [{model: hey_parley}]}", "wake.words: "),
+        ("wake: {words: [{model: hey_parley}]}", "wake.words[0].model: no wake word"),
     ],
 )
 def test_a_mistake_that_only_the_parts_know_of_is_exit_code_78(

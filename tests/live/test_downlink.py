@@ -109,6 +109,38 @@ def test_interruption_counts_as_a_question(heard: Heard) -> None:
     assert heard.down.asked_at is None
 
 
+def test_answer_is_not_swallowed_by_an_interrupted_turn_that_never_completes(heard: Heard) -> None:
+    """Leftovers keep the old number; what follows the user's words is the next turn."""
+    heard.take(model_turn=audio())
+    heard.take(interrupted=True)
+    heard.take(model_turn=audio())
+    heard.take(input_transcription={"text": "no, stop"})
+    heard.take(interrupted=True)
+    heard.take(output_transcription={"text": "Once upon"})
+    news = heard.take(model_turn=audio())
+    assert [(type(n), getattr(n, "text", None), getattr(n, "turn", None)) for n in news] == [
+        (Transcript, "Once upon", 1),
+        (TurnComplete, None, 1),
+        (Transcript, "no, stop", 2),
+        (ReplyAudio, None, 2),
+    ]
+    heard.take(model_turn=audio(), turn_complete=True)
+    assert [n.turn for n in heard.news if isinstance(n, ReplyAudio)] == [1, 1, 2, 2]
+    assert [n.turn for n in heard.news if isinstance(n, TurnComplete)] == [1, 2]
+    assert [n.turn for n in heard.news if isinstance(n, Interrupted)] == [1, 1]
+
+
+def test_text_of_ours_ends_an_interrupted_turn_too(heard: Heard) -> None:
+    """What was typed before the interruption says nothing, what was typed after it does."""
+    heard.take(model_turn=audio())
+    heard.down.asked()
+    heard.take(interrupted=True)
+    assert heard.down.begin_turn() == 1
+    heard.down.asked()
+    assert heard.down.begin_turn() == 2
+    assert [n.turn for n in heard.news if isinstance(n, TurnComplete)] == [1]
+
+
 def test_turn_without_any_output_is_ended_too(heard: Heard) -> None:
     """A bare turnComplete takes a number of its own, so that who waits for it goes on."""
     news = heard.take(turn_complete=True, turn_complete_reason="RESPONSE_REJECTED")
@@ -199,6 +231,25 @@ def test_last_usage_until_the_turns_end_is_the_bill(heard: Heard) -> None:
     heard.take(model_turn=audio(), turn_complete=True)
     bills = [n for n in heard.news if isinstance(n, Usage)]
     assert [(n.turn, n.tokens["prompt"]) for n in bills] == [(1, 5)]
+
+
+def test_bill_that_comes_late_is_the_last_turns(heard: Heard) -> None:
+    """It is posted at once, and never for a turn that it does not belong to."""
+    heard.down.bill(types.UsageMetadata(prompt_token_count=1))
+    heard.down.settle_bill()
+    heard.take(model_turn=audio(), turn_complete=True)
+    heard.down.bill(types.UsageMetadata(prompt_token_count=5))
+    heard.down.settle_bill()
+    heard.take(model_turn=audio())
+    heard.down.bill(types.UsageMetadata(prompt_token_count=7))
+    heard.down.settle_bill()
+    assert len([n for n in heard.news if isinstance(n, Usage)]) == 1
+    heard.take(turn_complete=True)
+    heard.down.give_up()
+    heard.down.bill(types.UsageMetadata(prompt_token_count=9))
+    heard.down.settle_bill()
+    bills = [n for n in heard.news if isinstance(n, Usage)]
+    assert [(n.turn, n.tokens["prompt"]) for n in bills] == [(1, 5), (2, 7)]
 
 
 def test_thinking_in_the_background_is_not_quiet(heard: Heard) -> None:

@@ -149,6 +149,22 @@ async def test_turn_arrives_whole(tmp_path: Path) -> None:
         assert usage.tokens["total"] > 0
 
 
+async def test_bill_that_comes_after_its_turn_is_told_at_once(tmp_path: Path) -> None:
+    """It does not wait for the next turn; what comes with the next turn's speech is that one's."""
+    usage = {"usageMetadata": {"promptTokenCount": 7}}
+    speech = {"modelTurn": {"parts": [{"inlineData": {"mimeType": "audio/pcm", "data": "AAAA"}}]}}
+    async with talking(tmp_path, Script(turns=(ANSWER,))) as talk:
+        talk.session.send_text("what time is it")
+        await talk.ear.until(Usage)
+        await talk.server.do(Send(usage))
+        assert (await talk.ear.until(Usage, 2)).turn == 1
+        await talk.server.do(Send({"serverContent": speech} | usage))
+        await talk.server.do(Send({"serverContent": {"turnComplete": True}}))
+        assert (await talk.ear.until(Usage, 3)).turn == 2
+        told = [bill.tokens["total"] for bill in talk.ear.all(Usage)]
+        assert told[1:] == [7, 7]
+
+
 async def test_reading_goes_on_from_turn_to_turn(tmp_path: Path) -> None:
     """Live API: the SDK's stream ends with each turn; the session does not."""
     async with talking(tmp_path, Script(turns=(ANSWER,))) as talk:
@@ -255,9 +271,13 @@ async def test_close_says_goodbye_in_order(tmp_path: Path) -> None:
         assert len(talk.ear.all(SessionClosed)) == 1
 
 
-async def test_close_while_connecting_does_not_wait_for_the_server(tmp_path: Path) -> None:
-    """A server that never answers cannot hold a closing session up."""
-    async with talking(tmp_path, Script(events=(Event("setup", Silence()),))) as talk:
+@pytest.mark.parametrize("event", [Silence(), Deaf()])
+async def test_close_while_connecting_does_not_wait_for_the_server(
+    tmp_path: Path, event: Silence | Deaf
+) -> None:
+    """A server that never answers cannot hold a closing session up, and is told no error."""
+    events = (Event("setup", Silence()), Event("setup", event))
+    async with talking(tmp_path, Script(events=events)) as talk:
         await talk.server.wait_for(
             lambda server: server.connections and server.connections[0].setup, PATIENCE_S
         )
@@ -265,6 +285,8 @@ async def test_close_while_connecting_does_not_wait_for_the_server(tmp_path: Pat
         assert (await talk.close()).reason == "done"
         assert asyncio.get_running_loop().time() - began < 2
         assert not talk.ear.all(SessionOpened)
+        if isinstance(event, Silence):
+            assert (await talk.record()).close_code == 1000
 
 
 async def test_close_before_the_start_opens_nothing(tmp_path: Path) -> None:
@@ -310,7 +332,7 @@ async def test_cancelling_leaves_no_task_and_no_connection(tmp_path: Path, point
             await talk.task
         assert isinstance(talk.ear.news[-1], SessionClosed)
         if talk.server.connections:
-            await talk.record()
+            assert (await talk.record()).close_code == 1000
         ours = {task for task in asyncio.all_tasks() - before if "session" in task.get_name()}
         assert not ours
 
@@ -327,7 +349,7 @@ async def test_unusable_key_is_told_without_a_connection() -> None:
 async def test_key_is_nowhere_but_in_the_handshake(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Not in a log at its finest, not in a repr, not in a message."""
+    """Not in a log at its finest, not in a repr, not in a message; the hub tells the story."""
     caplog.set_level(logging.DEBUG)
     async with talking(tmp_path, Script(turns=(ANSWER,))) as talk:
         logging.getLogger("websockets.server").setLevel(logging.INFO)
@@ -338,6 +360,8 @@ async def test_key_is_nowhere_but_in_the_handshake(
         assert KEY not in caplog.text
         assert KEY not in repr(talk.session) + repr(talk.ear.news)
         assert "session 1 opened: gemini-3.1-flash-live-preview" in caplog.text
+        ours = [each for each in caplog.records if each.name.startswith("device.live")]
+        assert {each.levelno for each in ours} == {logging.DEBUG}
     logging.getLogger("websockets.server").setLevel(logging.NOTSET)
 
 

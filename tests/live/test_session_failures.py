@@ -9,8 +9,15 @@ from typing import Any
 
 import pytest
 
-from device.live.setup import load_sdk
-from device.ports import FailureKind, SessionClosed, SessionOpened, TurnComplete, UplinkChanged
+from device.live.setup import load_sdk, unusable_trust
+from device.ports import (
+    FailureKind,
+    SessionClosed,
+    SessionFailed,
+    SessionOpened,
+    TurnComplete,
+    UplinkChanged,
+)
 from device.simulator.script import (
     Close,
     Drop,
@@ -35,6 +42,33 @@ async def test_wrong_key_is_told_once(tmp_path: Path) -> None:
         assert not failure.retryable
         assert "/etc/parley/credentials/gemini_api_key" in failure.message
         assert talk.server.attempts == 1
+
+
+@pytest.mark.parametrize("content", [None, "", "no certificate"])
+async def test_certificates_that_cannot_be_used_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None
+) -> None:
+    """A mistake in SSL_CERT_FILE is a failed session, not a dead speaker."""
+    path = tmp_path / "own.pem"
+    if content is not None:
+        path.write_text(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(path))
+    load_sdk.cache_clear()
+    ear = Ear()
+    await session_of(Settings(endpoint="https://localhost:1"), ear).run()
+    (failed,) = ear.all(SessionFailed)
+    assert failed.failure.kind is FailureKind.TLS
+    assert not failed.failure.retryable
+    assert failed.failure.message.startswith(f"SSL_CERT_FILE={path} cannot be used: ")
+    assert failed.failure.message.endswith("; correct or unset it")
+
+
+def test_without_ssl_cert_file_the_systems_certificates_are_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nobody is sent to look for a variable that is not set."""
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    assert "the system's certificates" in unusable_trust(ValueError("odd")).message
 
 
 async def test_model_that_is_gone_gives_way_to_the_next(tmp_path: Path) -> None:
@@ -92,13 +126,16 @@ async def test_first_message_must_confirm_the_setup(tmp_path: Path) -> None:
     ("event", "kind"),
     [
         (Event("upgrade", Reject(401)), FailureKind.KEY),
-        (Event("upgrade", Reject(404)), FailureKind.CONFIG),
+        (Event("upgrade", Reject(404)), FailureKind.SETTINGS),
         (Event("upgrade", Reject(429)), FailureKind.QUOTA),
         (Event("upgrade", Reject(503, "<html>")), FailureKind.SERVER),
         (Event("upgrade", Drop()), FailureKind.NETWORK),
         (Event("opened", Drop()), FailureKind.NETWORK),
         (Event("setup", Drop()), FailureKind.NETWORK),
-        (Event("setup", Close(1007, "Request contains an invalid argument.")), FailureKind.CONFIG),
+        (
+            Event("setup", Close(1007, "Request contains an invalid argument.")),
+            FailureKind.SETTINGS,
+        ),
         (Event("setup", Close(1011, "Your prepayment credits are depleted.")), FailureKind.BILLING),
         (Event("setup", Send("not json")), FailureKind.SERVER),
         (Event("ready", Drop()), FailureKind.NETWORK),

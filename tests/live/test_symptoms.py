@@ -131,6 +131,22 @@ def test_key_is_blotted_out_before_the_text_is_cut() -> None:
     assert len(symptom.text) == 200
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("bad key SECRET12", "bad key [key]"),
+        ("bad key SECRET12345", "bad key [key]"),
+        ("SECRET123456 or SECRET12345", "[key] or [key]"),
+        ("bad key SECRET1", "bad key SECRET1"),
+        ("SECRET12 is bad", "SECRET12 is bad"),
+    ],
+)
+def test_key_that_was_cut_with_the_reason_is_blotted_out(text: str, told: str) -> None:
+    """Live API: reasons end after 123 bytes, with 8 or more characters of a key at times."""
+    symptom = symptom_of(APIError(1008, text, None), opened=True, secret="SECRET123456")
+    assert symptom.text == told
+
+
 def test_text_is_one_line() -> None:
     """A reason of several lines is told in one."""
     assert symptom_of(APIError(1008, "a\n  b", None), opened=True).text == "a b"

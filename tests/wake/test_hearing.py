@@ -107,6 +107,15 @@ def test_a_word_after_a_gap_is_found(hearing: Hearing, jarvis: Clip) -> None:
     assert hearing.gaps == 1
 
 
+def test_a_stream_that_starts_over_is_not_deaf_to_the_old_ones_refractory_period(
+    jarvis: Clip,
+) -> None:
+    """Another microphone counts from 0 again, hours before the last wake word of the old one."""
+    hearing = make()
+    assert words(heard(hearing, jarvis, START + 16_000 * 3600))
+    assert words(heard(hearing, jarvis, 0))
+
+
 def test_a_hop_after_a_gap_begins_with_the_gap(hearing: Hearing, jarvis: Clip) -> None:
     """Frames left over from before it belong to no hop: the places still fit the stream."""
     heard(hearing, noise(0.06, 20.0))
