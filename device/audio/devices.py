@@ -200,15 +200,21 @@ FLEXIBLE_RATE_HZ = 44_100
 """What PortAudio reports for every device that takes it: it says nothing about the card's own."""
 
 
+MOST_CHANNELS = 8
+"""Of any ReSpeaker: the 6-Mic Circular kit's, loopback included."""
+
+
 def input_layouts(device: Device, channel: int) -> list[Layout]:
     """Give what to ask a microphone for, best first: 16 kHz, then what the card itself has.
 
-    A card is asked for all its channels, a plugin or server (which claims any number) for as many
-    as hold ``channel``, and for two at least: of one it would make the mean of all. Reading one
-    channel of two copies of a mono source changes no sample.
+    A card is asked for all its channels. A plugin or server claims any number and mixes what the
+    source has down to what it is asked for, so it is asked for as many as any array has: then each
+    channel of the source comes through untouched, and a mono source in each of them.
     """
-    own = device.input_channels if device.is_hardware else max(2, channel + 1)
-    counts = _unique([min(own, device.input_channels), *([1] if channel == 0 else [])])
+    own = device.input_channels if device.is_hardware else max(MOST_CHANNELS, channel + 1)
+    fewer = [] if device.is_hardware else [max(2, channel + 1)]
+    counts = [min(count, device.input_channels) for count in (own, *fewer)]
+    counts = _unique([*counts, *([1] if channel == 0 else [])])
     rates = _unique([MICROPHONE_RATE_HZ, device.default_rate_hz, 48_000, 44_100])
     return [Layout(rate, count, size) for count in counts for rate in rates for size in (2, 4)]
 

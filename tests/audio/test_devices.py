@@ -154,10 +154,11 @@ def test_a_mono_microphone_is_opened_as_mono() -> None:
     assert input_layouts(mono, 0)[0] == Layout(16_000, 1, 2)
 
 
-def test_a_server_is_asked_for_no_more_channels_than_needed_but_never_for_one() -> None:
-    """It claims 32, and of one it makes the mean of those it has."""
-    assert input_layouts(DEFAULT, 0)[0] == Layout(16_000, 2, 2)
-    assert input_layouts(DEFAULT, 4)[0] == Layout(16_000, 5, 2)
+def test_a_server_is_asked_for_as_many_channels_as_any_array_has() -> None:
+    """It claims 32, and mixes what there is down to what it is asked for."""
+    assert input_layouts(DEFAULT, 0)[0] == Layout(16_000, 8, 2)
+    assert input_layouts(DEFAULT, 9)[0] == Layout(16_000, 10, 2)
+    assert Layout(16_000, 5, 2) in input_layouts(DEFAULT, 4)
     assert Layout(16_000, 1, 2) in input_layouts(DEFAULT, 0)
 
 

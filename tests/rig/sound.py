@@ -38,12 +38,23 @@ ctl.!default { type pulse }
 """
 
 
+ALSA_ORDER = (
+    *("front-left", "front-right", "rear-left", "rear-right"),
+    *("front-center", "lfe", "side-left", "side-right"),
+)
+"""The places of a card's channels as ALSA, and with it PortAudio, counts them."""
+
+
 @dataclass(frozen=True)
 class Sink:
     """Format of one null sink; always s16le."""
 
     rate_hz: int
     channels: int
+
+    @property
+    def channel_map(self) -> str:
+        return "mono" if self.channels == 1 else ",".join(ALSA_ORDER[: self.channels])
 
 
 class SoundServer:
@@ -101,7 +112,8 @@ class SoundServer:
         def null_sink(name: str, sink: Sink) -> str:
             return (
                 f"load-module module-null-sink sink_name={name} rate={sink.rate_hz} "
-                f"channels={sink.channels} format=s16le norewinds=1"
+                f"channels={sink.channels} channel_map={sink.channel_map} "
+                "format=s16le norewinds=1"
             )
 
         protocol = "module-native-protocol-unix"
@@ -229,7 +241,8 @@ class SoundServer:
         clip.write(samples.astype("<i2").tobytes())
         clip.seek(0)
         sink = self.microphone
-        feeding = self._feed(clip, f"--rate={sink.rate_hz}", f"--channels={sink.channels}")
+        layout = (f"--channels={sink.channels}", f"--channel-map={sink.channel_map}")
+        feeding = self._feed(clip, f"--rate={sink.rate_hz}", *layout)
         assert feeding.wait(timeout=len(samples) / sink.rate_hz + 30) == 0
 
     def recorder(self, name: Literal["speaker", "mic"] = "speaker") -> Recorder:
