@@ -41,7 +41,7 @@ LONGEST_WAIT_S = 0.005
 at the end of its last period: who waits for as long as the figures say comes ever later after it.
 """
 
-SERVER_WAIT_S = 0.010
+SERVER_WAIT_S = 0.008
 """The same for plugins and servers, which buffer more."""
 
 INPUT_OVERFLOWED = -9981

@@ -53,9 +53,10 @@ class PortAudioSpeaker:
     def counters(self) -> Mapping[str, int]:
         """Since the process began.
 
-        ``underruns``: the card ran dry, of a card itself also between replies. ``starved``: a turn's sound did not
-        come fast enough. ``dropped_ms``: replies that came while no device was open or beyond the
-        buffer's ten minutes. ``stale_ms``: replies of turns that were over.
+        ``underruns``: the card ran dry while something played, or in the silence between where the
+        device is a card itself. ``starved``: a turn's sound did not come fast enough.
+        ``dropped_ms``: replies that came while no device was open or beyond the buffer's ten
+        minutes. ``stale_ms``: replies of turns that were over.
         """
         return self._counters
 

@@ -36,7 +36,7 @@ LONGEST_WAIT_S = 0.005
 the end of its last period: who then waits for as long as the figures say comes later after every
 period, until the card is dry. Looking often bounds how late that can be."""
 
-SERVER_WAIT_S = 0.010
+SERVER_WAIT_S = 0.008
 """The same for plugins and servers, which tell their progress more finely and buffer more."""
 
 STALL_S = 3.0
@@ -73,7 +73,6 @@ class Player:
         self._heard = heard
         self._counters = counters
         self._due: deque[tuple[float, SpeakerNews]] = deque()
-        self._makeshift = Makeshift(fallback=False)
 
     def check(self) -> None:
         """Raise when the device was lost or takes nothing. Called on the loop's thread."""
@@ -89,12 +88,12 @@ class Player:
     def _serve(self, audio: PortAudio) -> None:
         choice = choose(audio.devices(), self._wanted, "output")
         device = choice.device
-        self._makeshift = Makeshift(fallback=choice.fallback)
+        makeshift = Makeshift(fallback=choice.fallback)
         with audio.stream(device, "output", output_layouts(device), PERIOD_MS) as (stream, layout):
             self._describe(device, layout)
             self._taken_at = time.monotonic()
             self.thread.opened()
-            self._feed(stream, layout, is_hardware=device.is_hardware)
+            self._feed(stream, layout, device, makeshift)
 
     def _describe(self, device: Device, layout: Layout) -> None:
         self.description = f"'{device.name}' ({layout.rate_hz} hz, {layout.channels} channels)"
@@ -106,18 +105,14 @@ class Player:
                 f"output device {self.description} came back with another rate: open it again",
             )
 
-    def _feed(self, stream: Any, layout: Layout, *, is_hardware: bool) -> None:
+    def _feed(self, stream: Any, layout: Layout, device: Device, makeshift: Makeshift) -> None:
         rate_hz = layout.rate_hz
         capacity_samples = stream.get_write_available()
         if capacity_samples <= 0:
             raise OSError(capacity_samples, "it takes no sound")
-        limit_samples = min(capacity_samples, rate_hz * QUEUE_MS // 1000)
-        # A card may have taken other periods than it was asked for; blocks that do not fill them
-        # would leave room that is of no use until the next one is over.
-        tight = capacity_samples == limit_samples
-        period_samples = capacity_samples // 2 if tight else rate_hz * PERIOD_MS // 1000
-        longest_wait_s = LONGEST_WAIT_S if is_hardware else SERVER_WAIT_S
-        silence = bytes(period_samples * layout.channels * SAMPLE_BYTES)
+        pace = _Pace(capacity_samples, rate_hz)
+        longest_wait_s = LONGEST_WAIT_S if device.is_hardware else SERVER_WAIT_S
+        silence = bytes(pace.period_samples * layout.channels * SAMPLE_BYTES)
         began = False
         while not self._may_leave():
             free_samples = stream.get_write_available()
@@ -126,17 +121,16 @@ class Player:
             self._send_due()
             idle = self.buffer.idle and not self._due
             if idle:
-                self._makeshift.check()
+                makeshift.check()
             queued_samples = capacity_samples - max(0, free_samples)
-            room_samples = limit_samples - queued_samples
-            whole = idle and (room_samples >= period_samples or not tight)
-            block_samples = period_samples if whole else max(1, period_samples // 2)
+            room_samples = pace.limit_samples - queued_samples
+            block_samples = pace.block_samples(room_samples, idle=idle)
             if room_samples < block_samples:
                 wait_s = max(SHORTEST_WAIT_S, (block_samples - room_samples) / rate_hz)
                 time.sleep(min(longest_wait_s, wait_s))
                 continue
             # Of a server it says nothing that all was fetched: it has a buffer of its own.
-            if queued_samples == 0 and (self._sounding or (began and is_hardware)):
+            if queued_samples == 0 and (self._sounding or (began and device.is_hardware)):
                 self._counters["underruns"] += 1
             began = True
             block = self.buffer.take(block_samples)
@@ -174,3 +168,20 @@ class Player:
         now = time.monotonic()
         while self._due and self._due[0][0] <= now:
             self.thread.call(partial(self._heard, self._due.popleft()[1]))
+
+
+class _Pace:
+    """How much goes to the card at once."""
+
+    def __init__(self, capacity_samples: int, rate_hz: int) -> None:
+        self.limit_samples = min(capacity_samples, rate_hz * QUEUE_MS // 1000)
+        # A card may have taken other periods than it was asked for; blocks that do not fill them
+        # would leave room that is of no use until the next one is over.
+        self._tight = capacity_samples == self.limit_samples
+        self.period_samples = capacity_samples // 2 if self._tight else rate_hz * PERIOD_MS // 1000
+
+    def block_samples(self, room_samples: int, *, idle: bool) -> int:
+        """Give the next block's length, which may be more than there is room for: then wait."""
+        if idle and (room_samples >= self.period_samples or not self._tight):
+            return self.period_samples
+        return max(1, self.period_samples // 2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +48,7 @@ async def test_a_card_never_runs_dry_in_silence_in_a_reply_and_after_it(
     """Whatever periods it took, and though the thread comes some milliseconds late each time."""
     card, underruns = await played(monkeypatch, late_ms / 1000, reply_s, period_samples)
     assert (card.xruns, underruns) == (0, 0)
-    assert card.least_samples > 48_000 * 3 // 1000
+    assert card.least_samples > 48_000 * 2 // 1000
 
 
 @pytest.mark.parametrize("reply_s", [0, 30])
@@ -64,11 +66,11 @@ async def test_a_suspended_card_that_takes_nothing_from_the_start_is_lost(
     """Without room there is no block to write; the keeper tries again."""
     card = PeriodCard(Clock(0.0), SECONDS)
     card.install(monkeypatch, "device.audio.player")
-    monkeypatch.setattr(card, "get_write_available", lambda: int(not card.go.wait(10)))
+    monkeypatch.setattr(card, "get_write_available", lambda: 0 if card.go.wait(10) else 1)
     speaker = PortAudioSpeaker()
+    await speaker.open(lambda _news: None)
+    card.go.set()
     with pytest.raises(OSError, match="it takes no sound"):
-        card.go.set()
-        await speaker.open(lambda _news: None)
         await speaker.wait_lost()
     await speaker.close()
 
@@ -83,9 +85,12 @@ async def test_in_silence_a_fallback_is_left_when_another_card_came(
     monkeypatch.setattr("device.audio.worker.CARDS_LOOK_S", 0.1)
     speaker = PortAudioSpeaker(volume=0)
     await speaker.open(lambda _news: None)
+    began = time.monotonic()
     speaker.play(np.full(24_000, 1000, "<i2").tobytes(), 1)
+    speaker.end_turn(1)
     cards.write_text("two cards")
     with pytest.raises(AudioDeviceError, match="choosing again") as caught:
-        await speaker.wait_lost()
+        await asyncio.wait_for(speaker.wait_lost(), 10)
+    assert time.monotonic() - began > 0.9
     assert caught.value.trouble is DeviceTrouble.LOST
     await speaker.close()

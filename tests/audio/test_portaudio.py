@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -205,3 +206,32 @@ def thread(target: Any) -> Iterator[None]:
     yield
     running.join(10)
     assert not running.is_alive()
+
+
+def test_any_error_of_one_layout_goes_on_to_the_next() -> None:
+    """Codec drivers that fail in hw_params say -9999 where they mean the rate."""
+    fake = FakePyAudio(OSError(-9999, "Unanticipated host error"))
+    with PortAudio(fake).stream(CARD, "input", [STEREO, WIDE], 40) as (_stream, layout):
+        assert layout is WIDE
+    fake = FakePyAudio(OSError(-9999, "Unanticipated host error"), OSError(-9997, "rate"))
+    failing = PortAudio(fake).stream(CARD, "input", [STEREO, WIDE], 40)
+    with pytest.raises(AudioDeviceError, match=r"unanticipated host error \(-9999\)"), failing:
+        pass
+    assert len(fake.asked) == 2
+
+
+def test_a_root_that_is_full_or_read_only_does_not_cost_the_sound(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Stderr is held back in memory, not in a file."""
+
+    def refuse(*_asked: Any, **_more: Any) -> Any:
+        raise OSError(30, "Read-only file system")
+
+    with monkeypatch.context() as full:
+        for name in ("TemporaryFile", "mkstemp", "gettempdir", "NamedTemporaryFile"):
+            full.setattr(tempfile, name, refuse)
+        with quiet_stderr():
+            os.write(2, b"the assistant says hello\n")
+    # pytest itself needs them again.
+    assert capfd.readouterr().err == "the assistant says hello\n"
