@@ -9,14 +9,15 @@ CACHE=/var/cache/parley
 KEY_DIR=/etc/parley/credentials
 KEY=$KEY_DIR/gemini_api_key
 CONFIG=/etc/parley/config.yaml
+STATE=/var/lib/parley
 READY_WITHIN_S=60
 
 # PyAudio and systemd-python have no wheels: both are compiled here.
 BUILD_PACKAGES=(ca-certificates gcc libsystemd-dev pkg-config portaudio19-dev python3 python3-dev
     python3-venv)
-RUN_PACKAGES=("${BUILD_PACKAGES[@]}" libasound2-plugins)
-TEST_PACKAGES=("${RUN_PACKAGES[@]}" espeak-ng procps pulseaudio pulseaudio-utils shellcheck sox
-    systemd)
+# espeak-ng speaks what is said when nothing else works.
+RUN_PACKAGES=("${BUILD_PACKAGES[@]}" espeak-ng libasound2-plugins)
+TEST_PACKAGES=("${RUN_PACKAGES[@]}" procps pulseaudio pulseaudio-utils shellcheck sox systemd)
 APPLIANCE_PACKAGES=("${RUN_PACKAGES[@]}" alsa-utils procps)
 # Only Raspberry Pi OS has it; PyPI's has no wheel for Python 3.13.
 PI_PACKAGE=python3-lgpio
@@ -253,7 +254,7 @@ read_key() {
 ensure_user() {
     getent group parley >/dev/null || groupadd --system parley
     getent passwd parley >/dev/null || useradd --system --gid parley --no-create-home \
-        --home-dir /var/lib/parley --shell /usr/sbin/nologin --comment 'Parley speaker' parley
+        --home-dir "$STATE" --shell /usr/sbin/nologin --comment 'Parley speaker' parley
     local group
     for group in audio gpio i2c plugdev spi; do
         if getent group "$group" >/dev/null; then
@@ -314,6 +315,34 @@ ensure_config() {
         note "$KEY: written"
     elif [ -s "$KEY" ]; then
         note "$KEY: kept"
+    fi
+}
+
+# configured_language RELEASE: print the BCP-47 tag that the speaker is set to, or nothing.
+configured_language() {
+    "$1/.venv/bin/parley" config show "$CONFIG" |
+        sed -n '/^live:/,/^[^ ]/s/^  language: "\{0,1\}\([A-Za-z0-9-]*\).*/\1/p' |
+        grep -vx null || true
+}
+
+# make_clips RELEASE: as the speaker's own user, so that it may replace them.
+make_clips() {
+    local release=$1 language
+    language=$(configured_language "$release")
+    # -P: nothing but the release's own modules.
+    install -d -o parley -g parley -m 0750 "$STATE" &&
+        runuser -u parley -- env -C "$STATE" "$release/.venv/bin/python" -P \
+            -m device.audio.clips "$STATE/clips" ${language:+"$language"}
+}
+
+# What the speaker says when something is wrong. It makes itself what is missing, but the first
+# thing to go wrong may be its first start.
+ensure_clips() {
+    local told
+    if told=$(make_clips "$1" 2>&1); then
+        note "$told"
+    else
+        warn "the speaker cannot say what is wrong: ${told:-no reason was given}"
     fi
 }
 
@@ -412,6 +441,7 @@ install_appliance() {
     say "User, configuration, key"
     ensure_user
     ensure_config "$release"
+    ensure_clips "$release"
     if runs_already "$release"; then
         say "parley.service runs it already"
     else
@@ -440,12 +470,12 @@ uninstall() {
     esac
     rm -rf "$PREFIX" "$CACHE" /run/parley-install.lock
     if [ -n "$purge" ]; then
-        rm -rf /etc/parley /var/lib/parley
+        rm -rf /etc/parley "$STATE"
         getent passwd parley >/dev/null && userdel parley
         getent group parley >/dev/null && groupdel parley
         say "Parley is removed, with its configuration, key and state"
     else
-        say "Parley is removed; /etc/parley and /var/lib/parley stay (--purge removes them too)"
+        say "Parley is removed; /etc/parley and $STATE stay (--purge removes them too)"
     fi
 }
 

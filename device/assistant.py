@@ -17,8 +17,9 @@ from functools import partial
 from device import ports as p
 from device import story
 from device import vocabulary as v
+from device.acting import act
 from device.audio.duplex import Duplex
-from device.audio.frames import Frame
+from device.audio.frames import MICROPHONE_RATE_HZ, Frame
 from device.board.lights import Pattern
 from device.calling import Calling
 from device.config import Config
@@ -26,15 +27,16 @@ from device.conversation import Conversation, step
 from device.countdown import Countdown
 from device.ears import Ears, Listener
 from device.errors import AudioDeviceError
-from device.events import EventBus, PublicEvent, public, reply, session
+from device.events import EventBus, PublicEvent, public, reply
 from device.faults import Faults
 from device.health import Health, Notify, broken_callback, headline
-from device.live.models import profile
 from device.live.session import LiveSession
 from device.mouth import Mouth
 from device.panel import Panel
 from device.parts import Parts
-from device.sending import BUTTON_PRE_ROLL_S, SAME_BREATH_S, Sending
+from device.sending import Sending
+from device.telling import Telling
+from device.troubles import Troubles
 from device.vocabulary import PATTERNS, PLAYING, REASONS, RESTING, TRACK_SPEECH, UPLINK_OPEN, State
 
 log = logging.getLogger(__name__)
@@ -56,10 +58,12 @@ class Assistant:
         self.parts = parts
         self.bus = EventBus(self._observe)
         self.faults = Faults(self.bus)
+        self.troubles = Troubles(self.faults, self.bus, lambda: parts.hindrance(self.config))
         self.talk = Conversation()
         self.calling = Calling(parts, self.post)
         back = partial(self.faults.clear, "speaker")
         self.mouth = Mouth(parts.speaker(config), self._speaker_lost, back)
+        self.telling = Telling(parts, self.faults, lambda: self.mouth.speaker)
         listener = Listener(self._frame, self._microphone_lost, self._microphone_back)
         self.ears = Ears(parts.microphone(config), detector, listener)
         self.panel = Panel(lambda: self.mouth.speaker.level)
@@ -71,9 +75,11 @@ class Assistant:
             excused=lambda: self.talk.rest in {State.MUTED, State.FAULT},
             watchdog_usec=watchdog_usec,
         )
-        self._countdown = Countdown(self._timed_out)
+        self.countdown = Countdown(self._timed_out)
         self.volume = config.audio.volume
         self._speaking = self._starved = False
+        self._speech_edge = 0
+        """The microphone's sample at which speech began or ended last."""
         self._outdated = 0
         """The session whose settings are no longer those in force."""
 
@@ -88,6 +94,8 @@ class Assistant:
                     self.faults.begin(p.FailureKind.KEY, self.parts.missing_key, fatal=True)
                 self._start_panel()
                 tasks.create_task(self.health.run(), name="health")
+                tasks.create_task(self.troubles.watch(), name="readiness")
+                self.prepare_sentences()
                 # Capture first: cards with shared clocks scramble their channels otherwise.
                 self.ears.start(tasks, self.post)
                 self.mouth.start(tasks, self.post)
@@ -96,12 +104,24 @@ class Assistant:
                 finally:
                     await self._goodbye()
         finally:
-            self._countdown.cancel()
+            self.countdown.cancel()
             self.panel.close()
+
+    def prepare_sentences(self) -> None:
+        """Have the spoken sentences that are missing made, beside everything else."""
+        self._tasks.create_task(self.telling.prepare(self.config), name="sentences")
 
     async def _goodbye(self) -> None:
         self.health.stops()
         await self.calling.goodbye()
+
+    def open_session(self, number: int) -> None:
+        """Begin the session with this number."""
+        self.calling.open(self.config, number, self._tasks)
+
+    def close_session(self, reason: str) -> None:
+        """Let the session end in good order."""
+        self.calling.close(reason, self._tasks)
 
     @property
     def session(self) -> LiveSession | None:
@@ -151,8 +171,8 @@ class Assistant:
         match news:
             case p.Detection(end_sample=end_sample):
                 self._happen(v.Wake(end_sample))
-            case p.SpeechChanged(speaking=speaking):
-                self._user_speaks(speaking)
+            case p.SpeechChanged(speaking=speaking, end_sample=end_sample):
+                self._user_speaks(speaking, end_sample)
                 self._happen(v.SpeechBegan() if speaking else v.SpeechEnded())
             case p.Pressed(gesture="tap"):
                 self._happen(v.Tap())
@@ -172,9 +192,17 @@ class Assistant:
 
     def _session_news(self, news: p.News) -> None:
         match news:
-            case p.SessionOpened(session=number):
-                self.faults.clear(*p.FailureKind)
+            case p.SessionOpened(session=number, model=model):
+                self.troubles.connected(model, self.config.live.model)
                 self._happen(v.Opened(number))
+            case p.Reconnecting(session=number, failure=failure):
+                if number == self.talk.session and self.talk.state not in RESTING:
+                    self.troubles.failed(failure)
+                self._happen(v.Away(number))
+            case p.HandleChanged():
+                self.calling.remember()
+            case p.ModelReplaced(gone=gone, successor=successor):
+                self.troubles.replaced(gone, successor)
             case p.SessionClosed(session=number):
                 self.calling.forget(number)
                 self._happen(v.Closed(number))
@@ -191,27 +219,19 @@ class Assistant:
     def _session_failed(self, number: int, failure: p.Failure) -> None:
         # A kept session that breaks while nobody talks is no fault: the next wake opens another.
         if number == self.talk.session and self.talk.state not in RESTING:
-            self._tell_failure(failure)
+            self.troubles.failed(failure)
         self._happen(v.Failed(number))
-
-    def _tell_failure(self, failure: p.Failure) -> None:
-        # Only one thing at a time keeps a session from working, as far as we know: the newest.
-        self.faults.clear(*(kind for kind in p.FailureKind if kind is not failure.kind))
-        fatal = not failure.retryable
-        self.faults.begin(failure.kind, failure.message, fatal=fatal, again=True)
 
     def _timed_out(self, clock: int) -> None:
         talk, live = self.talk, self.session
-        awaited = clock == talk.clock and talk.state in v.AWAITING_SERVER and live is not None
-        if not awaited or live is None:
-            self._happen(v.Timeout(clock))
-        elif talk.state not in PLAYING and profile(live.model).may_stay_silent:
-            # Some models choose not to answer what was not meant for them; that is no fault.
-            self._happen(v.Timeout(clock))
-        else:
-            message = "the server has stopped answering; the next question tries a new session"
-            self._tell_failure(p.Failure(p.FailureKind.TIMEOUT, message, retryable=True))
+        awaited = clock == talk.clock and talk.state in v.AWAITING_SERVER
+        if awaited and live is not None and live.owes:
+            self.troubles.unanswered()
+            # What the session would be resumed on is as deaf.
+            self.calling.give_up_handle()
             self._happen(v.NoAnswer(clock))
+        else:
+            self._happen(v.Timeout(clock))
 
     def _reply(self, chunk: p.ReplyAudio) -> None:
         if chunk.turn > self.talk.cut and (chunk.turn != self.talk.turn or self._starved):
@@ -227,7 +247,7 @@ class Assistant:
         uplink = self.session if self.talk.state in UPLINK_OPEN else None
         replying = self.talk.state in PLAYING
         self.sending.frame(frame, self.mouth.speaker, uplink, replying=replying)
-        self._countdown.heard(speaking=self._speaking)
+        self.countdown.heard(speaking=self._speaking)
 
     def _microphone_lost(self, error: AudioDeviceError) -> None:
         self.faults.begin("microphone", str(error))
@@ -266,11 +286,11 @@ class Assistant:
         before = self.talk
         self.talk, effects = step(before, event)
         if self.talk.clock != before.clock:
-            self._countdown.cancel()
+            self.countdown.cancel()
         if self.talk.state is not before.state:
             self._changed(before.state, REASONS[type(event)])
         for effect in effects:
-            self._act(effect)
+            act(self, effect)
         if self.talk.session and self.talk.state not in PLAYING:
             self._let_go(self.talk.session)
 
@@ -291,49 +311,21 @@ class Assistant:
         tracked = self.talk.state in TRACK_SPEECH
         if tracked is not (before in TRACK_SPEECH):
             self.ears.detector.track_speech(tracked)
-            self._user_speaks(False)
+            self._user_speaks(False, self._speech_edge)
         if self.talk.state.label != before.label:
             fields = {"from": before.label, "to": self.talk.state.label, "reason": reason}
             self.bus.publish(PublicEvent("state", time.monotonic(), fields))
+        if before is State.FAULT:
+            self.telling.hush()
         self._look()
 
-    def _user_speaks(self, speaking: bool) -> None:
-        self._speaking = speaking
+    def _user_speaks(self, speaking: bool, edge_sample: int) -> None:
+        lasted_s = (edge_sample - self._speech_edge) / MICROPHONE_RATE_HZ
+        self._speaking, self._speech_edge = speaking, edge_sample
         if self.session is not None:
-            self.session.user_speaks(speaking)
+            self.session.user_speaks(speaking, lasted_s)
 
     def _look(self) -> None:
-        self.panel.show(Pattern(PATTERNS[self.talk.state]))
+        fault = self.talk.state is State.FAULT
+        self.panel.show(Pattern(self.telling.pattern if fault else PATTERNS[self.talk.state]))
         self.health.status(headline(self.talk, self.ears, self.faults))
-
-    def _act(self, effect: v.Effect) -> None:
-        match effect:
-            case v.OpenSession(number):
-                opening = session("opening", time.monotonic(), model=self.config.live.model)
-                self.bus.publish(opening)
-                self.calling.open(self.config, number, self._tasks)
-            case v.CloseSession(_, reason):
-                self.calling.close(reason, self._tasks)
-            case v.StartUplink(end_sample) if self.session is not None:
-                seconds = BUTTON_PRE_ROLL_S if end_sample is None else self.config.wake.pre_roll_s
-                self.sending.since(self.session, end_sample, seconds)
-            case v.CatchUp(end_sample) if self.session is not None:
-                self.sending.since(self.session, end_sample, SAME_BREATH_S)
-            case v.StopUplink() if self.session is not None:
-                self.session.end_audio()
-            case v.SendText(text) if self.session is not None:
-                self.session.send_text(text)
-            case v.EndTurn(turn):
-                self.mouth.speaker.end_turn(turn)
-            case v.ClearPlayback(turn):
-                played_ms = self.mouth.speaker.clear()
-                self.sending.duplex.open_now()
-                self.bus.publish(reply("interrupted", turn, played_ms, time.monotonic()))
-            case v.Chime(name) if self.config.audio.chimes:
-                self.mouth.speaker.chime(name)
-            case v.OpenMicrophone():
-                self.ears.unmute()
-            case v.CloseMicrophone():
-                self.ears.mute()
-            case v.StartTimer(timer, clock):
-                self._countdown.start(timer, clock, self.config.conversation)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import time
 
 from device.config import Config
@@ -23,7 +22,7 @@ class Calling:
         self.session: LiveSession | None = None
         self._parts = parts
         self._post = post
-        self._turns = itertools.count(1)
+        self._past = parts.keepsake.load()
         self._began = time.monotonic()
 
     @property
@@ -31,11 +30,19 @@ class Calling:
         """How long ago the newest session was begun."""
         return time.monotonic() - self._began
 
+    def resumable_s(self, config: Config) -> float | None:
+        """How many seconds ago the talk ended that the next wake word continues; None without."""
+        if self._past.handle is None or self.session is not None:
+            return None
+        age_s = time.time() - self._past.at
+        return age_s if abs(age_s) <= config.conversation.resume_within_s else None
+
     def open(self, config: Config, number: int, tasks: asyncio.TaskGroup) -> None:
         """Begin a session; without a key it fails as soon as the present step is done."""
         self._began = time.monotonic()
+        self._past.expire(time.time(), config.conversation.resume_within_s)
         try:
-            self.session = self._parts.session(config, number, self._turns, self._post)
+            self.session = self._parts.session(config, number, self._past, self._post)
         except CredentialError as error:
             failure = Failure(FailureKind.KEY, str(error), retryable=False)
             news = SessionFailed(number, failure, config.live.model, time.monotonic())
@@ -49,8 +56,21 @@ class Calling:
             tasks.create_task(self.session.close(reason), name="closing")
             self.session = None
 
+    def remember(self) -> None:
+        """Keep what resumes the talk, as it is now, beyond the process."""
+        self._parts.keepsake.save(self._past)
+
+    def give_up_handle(self) -> None:
+        """The talk is not worth being resumed: the next session is told of it in words."""
+        self._past.drop_handle()
+        self.remember()
+
     def forget(self, number: int) -> None:
-        """The session with this number is over."""
+        """The session with this number is over; the talk can be resumed from now on."""
+        if self._past.handle is not None:
+            # Live API: a handle lives for two hours from the end of its last session.
+            self._past.at = time.time()
+            self.remember()
         if self.session is not None and self.session.number == number:
             self.session = None
 
@@ -59,3 +79,4 @@ class Calling:
         if self.session is not None:
             closing = asyncio.create_task(self.session.close("shutting down"))
             await asyncio.wait([closing], timeout=GOODBYE_S)
+        await self._parts.keepsake.saved()

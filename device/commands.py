@@ -50,6 +50,7 @@ class Commands:
         hub = self._assistant
         live = hub.session
         faults = hub.faults.as_dict()
+        resumable_s = hub.calling.resumable_s(hub.config)
         return {
             "version": __version__,
             "state": hub.talk.state.label,
@@ -67,6 +68,8 @@ class Commands:
                 "number": hub.talk.session,
                 "model": live.model if live else None,
                 "open_s": round(hub.calling.age_s, 1) if live else None,
+                "apologies": hub.troubles.apologies,
+                "resumable_s": None if resumable_s is None else round(resumable_s, 1),
                 **(dict(live.counters) if live else {}),
             },
             "faults": faults["active"],

@@ -195,6 +195,8 @@ class Live(_Section):
     """Whether a conversation goes on over a new connection when the server ends the old one."""
     compression: Compression = Compression()
     """When and how far the server shortens a long conversation."""
+    repeat_s: float = Field(default=10.0, ge=0, le=30)
+    """Seconds of an unanswered sentence that are sent again when its connection is lost."""
     connect_timeout_s: float = Field(default=10.0, ge=1, le=60)
     """Seconds a connection may take until the server is ready."""
 
@@ -254,6 +256,8 @@ class Audio(_Section):
     """full listens during a reply, so that it can be interrupted by speech; half does not."""
     chimes: OnOff = True
     """Short sounds when it wakes, ends a conversation or fails."""
+    announcements: OnOff = True
+    """Spoken sentences when something is wrong, in the language of the conversation."""
 
 
 class Lights(_Section):
@@ -283,7 +287,9 @@ class Conversation(_Section):
     follow_up_s: float = Field(default=6.0, ge=0, le=3_600)
     """Seconds it listens on after a reply, without the wake word; 0 is not at all."""
     session_keep_s: float = Field(default=120.0, ge=0, le=86_400)
-    """Seconds an idle session stays open after that, so that it remembers what was said."""
+    """Seconds an idle session stays open after that: its answers come a little faster."""
+    resume_within_s: float = Field(default=7_200.0, ge=0, le=86_400)
+    """Seconds after its end during which the next wake word continues the talk; 0 is never."""
     max_session_s: float = Field(default=3_600.0, ge=1, le=86_400)
     """Seconds after which a session is ended, however busy."""
     max_listen_s: float = Field(default=30.0, ge=3, le=300)

@@ -23,7 +23,9 @@ from device.vocabulary import (
     RESTING,
     TIMERS,
     UPLINK_OPEN,
+    Alarm,
     Ask,
+    Away,
     CatchUp,
     Chime,
     ClearPlayback,
@@ -95,8 +97,10 @@ def step(c: Conversation, event: Event) -> Step:  # noqa: C901, PLR0911, PLR0912
         # cannot be heard, so the button only says so.
         case ((State.IDLE | State.FAULT), Wake() | Tap()) if c.rest is State.IDLE:
             return _talk(c, event)
-        case ((State.IDLE | State.FAULT | State.MUTED | State.STARTING), Tap()):
+        case State.MUTED, Tap():
             return c, (Chime("error"),)
+        case ((State.IDLE | State.FAULT | State.STARTING), Tap()):
+            return c, (Alarm(),)
         case State.ASKED_CONNECTING, Wake() | Tap() if c.rest is State.IDLE:
             return _to(c, State.CONNECTING, Chime("wake"), trigger=event)
         case ((State.ASKED_THINKING | State.THINKING), Wake()) if c.rest is State.IDLE:
@@ -135,6 +139,12 @@ def step(c: Conversation, event: Event) -> Step:  # noqa: C901, PLR0911, PLR0912
             return _to(c, State.THINKING)
         case State.ASKED_CONNECTING, Opened():
             return _to(c, State.ASKED_THINKING)
+        case State.LISTENING, Away():
+            return _to(c, State.CONNECTING)
+        case State.THINKING, Away():
+            return _to(c, State.CONNECTING_HEARD)
+        case State.ASKED_THINKING, Away():
+            return _to(c, State.ASKED_CONNECTING)
         case state, Closed() | Failed() if state in RESTING:
             return replace(c, session=0), ()
         case ((State.SPEAKING | State.ASKED_SPEAKING), Closed()):
@@ -144,7 +154,7 @@ def step(c: Conversation, event: Event) -> Step:  # noqa: C901, PLR0911, PLR0912
         case _, Closed():
             return _to_rest(replace(c, session=0), Chime("end"))
         case _, Failed():
-            return _to(replace(c, session=0), State.FAULT, Chime("error"))
+            return _to(replace(c, session=0), State.FAULT, Alarm())
         case state, Expired(reason=reason) if state in RESTING:
             return _close_session(c, reason)
         case state, Expired(reason=reason) if state not in PLAYING:
@@ -178,7 +188,7 @@ def step(c: Conversation, event: Event) -> Step:  # noqa: C901, PLR0911, PLR0912
         case State.ASKED_SPEAKING, Drained():
             return _to_rest(c)
         case State.CUT_OFF, Drained():
-            return _to(c, State.FAULT, Chime("error"))
+            return _to(c, State.FAULT, Alarm())
         case ((State.SPEAKING | State.ASKED_SPEAKING), Starved()):
             return _to(c, c.state, timer=Timer.STALL)
 
@@ -196,7 +206,7 @@ def step(c: Conversation, event: Event) -> Step:  # noqa: C901, PLR0911, PLR0912
         case (_, NoAnswer()):
             close = CloseSession(c.session, "no answer came")
             silent = replace(c, session=0, cut=c.turn)
-            return _to(silent, State.FAULT, *_hush(c), Chime("error"), close)
+            return _to(silent, State.FAULT, *_hush(c), Alarm(), close)
 
         # A typed question.
         case ((State.LISTENING | State.THINKING), Ask(text)):
@@ -221,7 +231,7 @@ def step(c: Conversation, event: Event) -> Step:  # noqa: C901, PLR0911, PLR0912
         case State.SPEAKING, MicrophoneLost():
             return _to(replace(c, rest=State.FAULT), State.ASKED_SPEAKING)
         case state, MicrophoneLost() if state in UPLINK_OPEN:
-            return _hang_up(replace(c, rest=State.FAULT), "microphone lost", Chime("error"))
+            return _hang_up(replace(c, rest=State.FAULT), "microphone lost", Alarm())
         case _, MicrophoneLost():
             return _rest_becomes(c, State.FAULT)
         case _, MicrophoneBack() if c.rest in {State.STARTING, State.FAULT}:
@@ -232,7 +242,9 @@ def step(c: Conversation, event: Event) -> Step:  # noqa: C901, PLR0911, PLR0912
 def _is_stale(c: Conversation, event: Event) -> bool:
     """Whether the news is of a session, a turn or a timer that no longer matters."""
     match event:
-        case Opened(session) | Closed(session) | Failed(session) | Expired(session=session):
+        case Opened(session) | Away(session) | Closed(session) | Failed(session):
+            return session != c.session
+        case Expired(session=session):
             return session != c.session
         case ReplyStarted(session, turn) | Interrupted(session, turn) | TurnEnded(session, turn):
             return session != c.session or turn <= c.cut

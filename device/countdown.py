@@ -9,9 +9,6 @@ from device.audio.frames import FRAME_MS
 from device.config import Conversation
 from device.vocabulary import Timer
 
-STALL_S = 8.0
-"""How long a reply may stop coming in its middle before it is given up."""
-
 FIRST_WORDS_S = 6.0
 """How long somebody who has said the wake word may take a breath."""
 
@@ -29,7 +26,7 @@ def duration_s(timer: Timer, settings: Conversation) -> float:
         Timer.FOLLOW_UP: settings.follow_up_s,
         Timer.MAX_LISTEN: settings.max_listen_s,
         Timer.REPLY: settings.reply_timeout_s,
-        Timer.STALL: STALL_S,
+        Timer.STALL: settings.reply_timeout_s,
         Timer.KEEP: settings.session_keep_s,
         Timer.FAULT_SHOWN: FAULT_SHOWN_S,
     }[timer]

@@ -8,6 +8,7 @@
     ├── AudioDeviceError       a microphone or loudspeaker cannot be used now; retried
     │   └── AudioDeviceHungError    its thread does not come back: only ending the process helps
     ├── WakeModelError         a wake word network is missing or not one
+    ├── VoiceError             a sentence of our own cannot be spoken; the speaker works without
     ├── BoardError             LEDs or button cannot be used; the speaker works without
     ├── ControlError           the control socket: nobody there, or it refused
     └── ScriptError            the stand-in server's script is wrong
@@ -87,6 +88,10 @@ class AudioDeviceHungError(AudioDeviceError):
 
 class WakeModelError(ParleyError):
     """A wake word network is missing, or the file is not one."""
+
+
+class VoiceError(ParleyError):
+    """A sentence of our own cannot be spoken; the speaker works without it."""
 
 
 class BoardError(ParleyError):

@@ -12,7 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from device.audio.frames import FRAME_BYTES
 from device.ports import (
+    AudioDropped,
+    AudioRepeated,
     Detection,
     FirstSound,
     GoAway,
@@ -20,10 +23,12 @@ from device.ports import (
     News,
     PlaybackDrained,
     Pressed,
+    Reconnecting,
     SessionClosed,
     SessionFailed,
     SessionOpened,
     SpeechChanged,
+    Stalled,
     ToolNews,
     Transcript,
     UplinkChanged,
@@ -81,15 +86,27 @@ def _session_event(news: News) -> PublicEvent | None:
         case SessionOpened(_, latency_ms, model, resumed, at):
             what = "resumed" if resumed else "opened"
             return session(what, at, latency_ms=round(latency_ms, 1), model=model)
+        case Reconnecting(_, failure, at):
+            return session("opening", at, reason=failure.message)
         case SessionClosed(_, reason, at):
             return session("closed", at, reason=reason)
         case SessionFailed(_, failure, model, at):
             return session("failed", at, reason=failure.message, model=model)
+        case Stalled(_, what, reason, at):
+            return PublicEvent("stall", at, {"what": what, "reason": reason})
+        case AudioRepeated(_, frames, at):
+            return _audio("repeated", frames, at)
+        case AudioDropped(_, frames, at):
+            return _audio("dropped", frames, at)
         case Interrupted():
             # Told as `reply interrupted` when the sound is really cut, and only then.
             return None
         case _:
             return None
+
+
+def _audio(event: str, frames: int, at: float) -> PublicEvent:
+    return PublicEvent(event, at, {"frames": frames, "bytes": frames * FRAME_BYTES})
 
 
 def session(

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 
 from device.board.button import GpioButton
 from device.board.profiles import Profile
 from device.config import Config
+from device.keepsake import Keepsake
+from device.live.past import Past
 from device.live.session import LiveSession
-from device.ports import Lights, Microphone, Post, Speaker, WakeDetector
+from device.ports import Failure, Lights, Microphone, Post, Speaker, WakeDetector
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,15 @@ class Parts:
     """Raises BoardError."""
     button: Callable[[Config, Profile], GpioButton | None]
     """Raises BoardError."""
-    session: Callable[[Config, int, Iterator[int], Post], LiveSession]
-    """By its number and the counter of turns; raises CredentialError."""
+    session: Callable[[Config, int, Past, Post], LiveSession]
+    """By its number and the talk so far; raises CredentialError."""
     missing_key: str = ""
     """Why no session can be opened, known from the start: told before anybody asks in vain."""
+    hindrance: Callable[[Config], Failure | None] = lambda _config: None
+    """What on this device keeps any connection from being tried now, None when nothing does."""
+    keepsake: Keepsake = field(default_factory=lambda: Keepsake(None))
+    """Where the talk so far is kept."""
+    sentence: Callable[[Config, str], bytes | None] = lambda _config, _kind: None
+    """What is said of a kind of fault, s16le mono 24 kHz; None where there are no words for it."""
+    make_sentences: Callable[[Config], None] = lambda _config: None
+    """Makes the sentences that are missing; takes seconds."""

@@ -73,7 +73,16 @@ SpeakerNews = FirstSound | PlaybackDrained | PlaybackStarved
 class FailureKind(StrEnum):
     """Why a session could not open or go on; each is told to the person in its own way."""
 
+    OFFLINE = "offline"
+    """This device has no network at all."""
+    CLOCK = "clock"
+    """This device's clock is so wrong that no certificate could be judged."""
+    DNS = "dns"
     NETWORK = "network"
+    """The server cannot be reached, or the connection to it was lost."""
+    PORTAL = "portal"
+    """Something that wants a sign-in answered in the server's place."""
+    PROXY = "proxy"
     TLS = "tls"
     KEY = "key"
     QUOTA = "quota"
@@ -94,6 +103,18 @@ class Failure:
     """For the owner: names the thing and says what to do; never holds the key."""
     retryable: bool
     """Whether trying again without changing anything can help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reconnecting:
+    """The connection is lost and could not be had back at once; what is said is held meanwhile.
+
+    Posted before each further try; SessionOpened follows, or SessionFailed.
+    """
+
+    session: int
+    failure: Failure
+    time: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +144,56 @@ class SessionFailed:
     session: int
     failure: Failure
     model: str
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class HandleChanged:
+    """What resumes the talk has changed; it is worth keeping beyond the process."""
+
+    session: int
+    handle: str | None
+    """None: nothing does."""
+    model: str
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReplaced:
+    """The server has this model no longer: the next of the fallback models is asked instead."""
+
+    session: int
+    gone: str
+    successor: str
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stalled:
+    """The server owed an answer and kept silent; ``what`` was done about it."""
+
+    session: int
+    what: Literal["nudged", "resumed", "restarted"]
+    """Restarted: over a fresh session, since a resumed one heard and never answered."""
+    reason: str
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class AudioRepeated:
+    """What the user had said and nobody has answered goes up again, over a new connection."""
+
+    session: int
+    frames: int
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class AudioDropped:
+    """Microphone audio found no room while the connection was away: it is lost."""
+
+    session: int
+    frames: int
     time: float
 
 
@@ -221,9 +292,15 @@ class Usage:
 
 
 SessionNews = (
-    SessionOpened
+    Reconnecting
+    | SessionOpened
     | SessionClosed
     | SessionFailed
+    | HandleChanged
+    | ModelReplaced
+    | Stalled
+    | AudioRepeated
+    | AudioDropped
     | GoAway
     | UplinkChanged
     | ReplyAudio
@@ -354,7 +431,18 @@ class Speaker(Protocol):
         ...
 
     def chime(self, name: str) -> None:
-        """Play one of our chimes (``wake``, ``end``, ``error``) over whatever plays."""
+        """Play one of our chimes, by its name, over whatever plays."""
+        ...
+
+    def announce(self, pcm: bytes) -> None:
+        """Say a sentence of our own (s16le mono 24 kHz, whole) after the chimes that still play.
+
+        It takes the place of one that is being said. Dropped while no device is open.
+        """
+        ...
+
+    def hush(self) -> None:
+        """Break off the sentence of our own, without a click; harmless when there is none."""
         ...
 
     def set_volume(self, percent: int) -> None:

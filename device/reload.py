@@ -66,6 +66,7 @@ class Reloader:
             # After the board, which may cancel echo.
             (("audio.duplex", "audio.echo_cancellation", "board"), self._assistant.choose_duplex),
             (("live.",), self._assistant.settings_changed),
+            (("live.language", "audio.announcements"), self._assistant.prepare_sentences),
         ]
 
     def _microphone(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from device.audio.frames import FRAME_MS
 from device.events import PublicEvent
 
 log = logging.getLogger(__name__)
@@ -42,7 +43,23 @@ def _line(event: PublicEvent, *, transcripts: bool) -> str:
             return f"{who}: {text}"
         case "tool", {"what": what, "name": name}:
             return f"tool {name} {what}"
-    return ""
+        case _:
+            return _trouble(event)
+
+
+def _trouble(event: PublicEvent) -> str:
+    """What the person should not have noticed."""
+    match event.event, event.fields:
+        case "session", {"what": "opening", "reason": str(reason)}:
+            return f"connection lost, trying again: {reason}"
+        case "repeated", {"frames": frames}:
+            return f"{frames * FRAME_MS / 1000:.1f} s without an answer go up again"
+        case "dropped", {"frames": frames}:
+            return f"{frames * FRAME_MS / 1000:.1f} s found no room and are lost"
+        case "stall", {"what": what, "reason": reason}:
+            return f"the server keeps silent ({reason}): {what}"
+        case _:
+            return ""
 
 
 def _fields(event: PublicEvent) -> dict[str, str]:

@@ -166,6 +166,13 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
+class Away:
+    """The connection of the session is lost and being tried for; what is heard is held."""
+
+    session: int
+
+
+@dataclass(frozen=True, slots=True)
 class Closed:
     """The session is over, and nothing is wrong."""
 
@@ -258,6 +265,7 @@ Event = (
     | SpeechBegan
     | SpeechEnded
     | Opened
+    | Away
     | Closed
     | Failed
     | Expired
@@ -284,6 +292,7 @@ REASONS: dict[type[Event], str] = {
     SpeechBegan: "speech began",
     SpeechEnded: "speech ended",
     Opened: "session opened",
+    Away: "connection lost",
     Closed: "session closed",
     Failed: "session failed",
     Expired: "session expired",
@@ -371,6 +380,11 @@ class Chime:
 
 
 @dataclass(frozen=True, slots=True)
+class Alarm:
+    """Tell the person what is wrong: chime and sentence of the fault in force."""
+
+
+@dataclass(frozen=True, slots=True)
 class OpenMicrophone:
     """The microphone may be opened again."""
 
@@ -398,6 +412,7 @@ Effect = (
     | EndTurn
     | ClearPlayback
     | Chime
+    | Alarm
     | OpenMicrophone
     | CloseMicrophone
     | StartTimer

@@ -6,31 +6,39 @@ import asyncio
 import inspect
 import logging
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from device import calling, countdown
+from device import calling, troubles
 from device import vocabulary as v
 from device.audio.frames import SILENT_FRAME, Frame
 from device.board.lights import WHITE
 from device.board.profiles import profile_named
+from device.config import Config
 from device.countdown import FIRST_WORDS_S
 from device.errors import BoardError, CredentialError
 from device.live.session import LiveSession
 from device.ports import (
     Failure,
     FailureKind,
+    HandleChanged,
     Interrupted,
+    ModelReplaced,
     PlaybackDrained,
     PlaybackStarved,
     Pressed,
+    Reconnecting,
     SessionClosed,
     SessionFailed,
+    SessionOpened,
+    SpeechChanged,
     TurnComplete,
     UplinkChanged,
 )
 from device.sending import SAME_BREATH_S
+from device.telling import SIGNALS
 from tests.rig.fakes import MODEL, FakeMicrophone, FakeSession, Hub, lost, until
 
 FRAMES_A_SECOND = 50
@@ -63,7 +71,7 @@ def test_the_pretended_session_has_the_real_ones_face() -> None:
     for name in ("send_frame", "end_audio", "send_text", "user_speaks", "close", "run"):
         real, pretended = getattr(LiveSession, name), getattr(FakeSession, name)
         assert inspect.signature(real) == inspect.signature(pretended)
-    assert {"counters", "model"} <= set(dir(LiveSession))
+    assert {"counters", "model", "owes"} <= set(dir(LiveSession))
 
 
 # --- what goes up --------------------------------------------------------------------------------
@@ -362,7 +370,7 @@ async def test_a_missing_key_is_told_at_once_and_at_every_try() -> None:
         assert fault.fields == {**about, "cleared": False}
         (told,) = hub.told("session", what="failed")
         assert told.fields["reason"] == str(hub.no_session)
-        assert hub.speaker.chimes == ["wake", "error"]
+        assert hub.speaker.chimes == ["wake", "error_account"]
         assert hub.assistant.session is None
         hub.no_session = None
         await hub.wake()
@@ -390,7 +398,7 @@ async def test_a_session_that_fails_is_a_fault_until_one_opens(
         await until(lambda: hub.state == "fault")
         about = {"kind": failure.kind.value, "message": failure.message, "fatal": fatal}
         assert hub.told("fault")[0].fields == {**about, "cleared": False}
-        assert hub.speaker.chimes == ["wake", "error"]
+        assert hub.speaker.chimes == ["wake", SIGNALS[failure.kind].chime]
         hub.detector.hear(hub.detector.fed[-1].end_sample)
         assert len(hub.sessions) == 2
         hub.session.opened()
@@ -416,10 +424,9 @@ async def test_a_failure_is_told_anew_each_time_and_only_the_newest_is_in_force(
 
 @pytest.mark.parametrize("in_reply", [False, True])
 async def test_a_server_that_stops_answering_is_a_fault_and_its_session_is_let_go(
-    in_reply: bool, monkeypatch: pytest.MonkeyPatch
+    in_reply: bool,
 ) -> None:
     """Before a reply, or before a reply that was announced can be heard."""
-    monkeypatch.setattr(countdown, "STALL_S", 0.02)
     hub = Hub("conversation: {reply_timeout_s: 2}")
     async with hub.running():
         session = await hub.wake()
@@ -431,23 +438,184 @@ async def test_a_server_that_stops_answering_is_a_fault_and_its_session_is_let_g
         await until(lambda: hub.state == "fault")
         (fault,) = hub.told("fault")
         assert fault.fields["kind"] == "timeout"
-        assert hub.speaker.chimes[-1] == "error"
+        assert hub.told("stall", what="apologised")
+        assert hub.assistant.troubles.apologies == 1
+        assert hub.speaker.chimes[-1] == "error_service"
         await until(lambda: session.closed_with == "no answer came")
         await hub.wake()
         assert len(hub.sessions) == 2
 
 
-async def test_a_model_that_may_stay_silent_is_not_blamed_for_it() -> None:
-    """It decides that the words were not meant for it: the light goes calm."""
+async def test_a_server_that_owes_nothing_is_not_blamed_for_it() -> None:
+    """A model chose not to answer, or there were no words: the light goes calm."""
     hub = Hub("conversation: {reply_timeout_s: 2}")
     async with hub.running():
         session = await hub.wake()
-        session.model = "gemini-3.8-live"
+        session.owes = False
         hub.detector.speech(speaking=True)
         hub.detector.speech(speaking=False)
         await until(lambda: hub.state == "idle")
         assert hub.told("fault") == []
         assert session.closed_with is None
+
+
+async def test_a_connection_that_is_tried_for_is_a_fault_until_it_is_back() -> None:
+    """The lights say that nobody listens at the other end; what is said is held meanwhile."""
+    hub = Hub()
+    async with hub.running():
+        session = await hub.wake()
+        session.post(Reconnecting(session.number, NETWORK, 1.0))
+        assert hub.state == "connecting"
+        assert hub.told("session", what="opening", reason=NETWORK.message)
+        assert [event.fields["cleared"] for event in hub.told("fault", kind="network")] == [False]
+        frames = await hub.hear(3)
+        assert session.frames[-3:] == pcm(frames)
+        session.opened(resumed=True)
+        assert hub.state == "listening"
+        assert [event.fields["cleared"] for event in hub.told("fault")] == [False, True]
+        assert hub.speaker.chimes == ["wake"]
+        assert hub.speaker.announced == []
+
+
+async def test_a_kept_session_that_is_tried_for_is_no_fault() -> None:
+    """Nobody waits for it."""
+    hub = Hub()
+    async with hub.running():
+        session = await hub.wake()
+        hub.assistant.command(v.Stop())
+        session.post(Reconnecting(session.number, NETWORK, 1.0))
+        assert hub.state == "idle"
+        assert hub.told("fault") == []
+
+
+async def test_a_failure_is_spoken_until_somebody_wants_to_talk() -> None:
+    """Chime, then the sentence in the conversation's language; the wake word ends it."""
+    hub = Hub("live: {language: de-DE}")
+    async with hub.running():
+        assert "sentences de-DE" in hub.made
+        hub.detector.hear(hub.detector.fed[-1].end_sample)
+        failed(hub.session)
+        await until(lambda: hub.state == "fault")
+        assert hub.speaker.announced == [b"de-DE: network"]
+        assert hub.speaker.hushed == 0
+        hub.detector.hear(hub.detector.fed[-1].end_sample)
+        assert hub.state == "connecting"
+        assert hub.speaker.hushed == 1
+
+
+@pytest.mark.parametrize(
+    ("config", "chimes", "announced"),
+    [
+        ("audio: {announcements: off}", ["wake", "error_network"], []),
+        ("audio: {chimes: off}", [], [b"None: network"]),
+    ],
+)
+async def test_what_is_not_wanted_is_not_heard(
+    config: str, chimes: list[str], announced: list[bytes]
+) -> None:
+    """Chimes and sentences are switched by themselves."""
+    hub = Hub(config)
+    async with hub.running():
+        hub.detector.hear(hub.detector.fed[-1].end_sample)
+        failed(hub.session)
+        await until(lambda: hub.state == "fault")
+        assert (hub.speaker.chimes, hub.speaker.announced) == (chimes, announced)
+
+
+async def test_a_deaf_speaker_says_so_when_it_is_asked() -> None:
+    """The button is the only way to ask it."""
+    hub = Hub()
+    async with hub.running():
+        hub.microphone.opening = [lost()] * 100
+        hub.microphone.fail(lost())
+        await until(lambda: hub.state == "fault")
+        tap(hub)
+        assert hub.speaker.announced == [b"None: microphone"]
+        assert hub.speaker.chimes == ["error"]
+
+
+async def test_another_model_that_answers_is_told_in_writing_until_it_is_configured() -> None:
+    """Once, however many sessions follow; it does answer, so nothing is said aloud."""
+    hub = Hub()
+    async with hub.running():
+        session = await hub.wake()
+        session.post(ModelReplaced(session.number, "gone", MODEL, 1.0))
+        session.opened()
+        (fault,) = hub.told("fault")
+        assert fault.fields["kind"] == "model_replaced"
+        assert "gone" in fault.fields["message"]
+        assert MODEL in fault.fields["message"]
+        assert hub.speaker.announced == []
+        session.post(SessionOpened(session.number, 1.0, Config().live.model, False, 1.0))
+        assert [event.fields["cleared"] for event in hub.told("fault")] == [False, True]
+
+
+async def test_what_is_missing_on_the_device_is_told_from_the_start_and_over_by_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No network and no time of day are seen without sending anything."""
+    monkeypatch.setattr(troubles, "LOOK_AGAIN_S", 0.01)
+    hub = Hub()
+    hub.hindrance = Failure(FailureKind.CLOCK, "it is 1970", retryable=True)
+    async with hub.running():
+        assert [event.fields["kind"] for event in hub.told("fault")] == ["clock"]
+        hub.hindrance = Failure(FailureKind.OFFLINE, "no network", retryable=True)
+        await until(lambda: hub.told("fault", kind="offline"))
+        hub.hindrance = None
+        await until(lambda: not hub.assistant.faults.active)
+        told = [(e.fields["kind"], e.fields["cleared"]) for e in hub.told("fault")]
+        assert told == [("clock", False), ("clock", True), ("offline", False), ("offline", True)]
+        assert hub.speaker.announced == []
+
+
+async def test_the_talk_so_far_is_kept_beyond_the_process(tmp_path: Path) -> None:
+    """Each handle is written down as it comes, and the next speaker begins with the newest."""
+    hub = Hub(state=tmp_path)
+    async with hub.running():
+        session = await hub.wake()
+        hub.past.keep("H", MODEL, "host", time.time())
+        session.post(HandleChanged(session.number, "H", MODEL, 1.0))
+        await until((tmp_path / "talk.json").exists)
+    again = Hub(state=tmp_path)
+    async with again.running():
+        await again.wake()
+        assert again.past.handle == "H"
+
+
+async def test_a_talk_is_not_continued_when_the_owner_does_not_want_it(tmp_path: Path) -> None:
+    """Every wake word begins anew."""
+    hub = Hub("conversation: {resume_within_s: 0}", state=tmp_path)
+    async with hub.running():
+        session = await hub.wake()
+        hub.past.keep("H", MODEL, "host", time.time())
+        session.end(SessionClosed(1, "idle", 1.0))
+        await until(lambda: hub.assistant.session is None)
+        await hub.wake()
+        assert hub.past.handle is None
+
+
+async def test_a_session_that_never_answered_is_not_resumed() -> None:
+    """What it would be resumed on is as deaf; what was said is still told."""
+    hub = Hub("conversation: {reply_timeout_s: 2}")
+    async with hub.running():
+        await hub.wake()
+        hub.past.keep("H", MODEL, "host", time.time())
+        hub.past.said("user", "hello?")
+        hub.detector.speech(speaking=True)
+        hub.detector.speech(speaking=False)
+        await until(lambda: hub.state == "fault")
+        assert hub.past.handle is None
+        assert "hello?" in hub.past.summary
+
+
+async def test_the_session_learns_how_long_somebody_spoke() -> None:
+    """Counted in the microphone's samples, not by the clock."""
+    hub = Hub()
+    async with hub.running():
+        session = await hub.wake()
+        hub.assistant.post(SpeechChanged(True, 16_000, 1.0))
+        hub.assistant.post(SpeechChanged(False, 40_000, 1.1))
+        assert (session.user_speaking, session.spoke_s) == (False, 1.5)
 
 
 async def test_an_exception_in_a_callback_ends_it_all() -> None:
@@ -665,7 +833,7 @@ async def test_a_conversation_is_told_in_order_with_the_fields_of_the_contract()
     def about_reply(what: str, played_ms: int) -> dict[str, object]:
         return {"event": "reply", "what": what, "turn": 1, "played_ms": played_ms}
 
-    model = hub.assistant.config.live.model
+    model = MODEL
     assert told == [
         state("starting", "idle", "microphone delivers"),
         {"event": "wake", "word": "hey_test", "score": 0.877},

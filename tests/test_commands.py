@@ -25,6 +25,7 @@ from device.ports import (
     Failure,
     FailureKind,
     PlaybackDrained,
+    SessionClosed,
     SessionFailed,
     Transcript,
     TurnComplete,
@@ -78,7 +79,13 @@ async def test_the_status_is_whole(desk: Desk) -> None:
         "speaker": "loudspeaker A",
         "volume": 60,
         "wake_words": ["hey_test"],
-        "session": {"number": 0, "model": None, "open_s": None},
+        "session": {
+            "number": 0,
+            "model": None,
+            "open_s": None,
+            "apologies": 0,
+            "resumable_s": None,
+        },
         "faults": [],
         "last_fault": None,
         "counters": {
@@ -96,9 +103,26 @@ async def test_the_status_shows_the_session_and_the_faults(desk: Desk) -> None:
     status = await desk.result("status")
     session = status["session"]
     assert session.pop("open_s") >= 0
-    assert session == {"number": 1, "model": MODEL, "frames_sent": 7}
+    assert session == {
+        "number": 1,
+        "model": MODEL,
+        "apologies": 0,
+        "resumable_s": None,
+        "frames_sent": 7,
+    }
     assert [fault["kind"] for fault in status["faults"]] == ["lights"]
     assert status["last_fault"]["message"] == "no spi"
+
+
+async def test_the_status_shows_the_talk_that_the_next_wake_word_continues(desk: Desk) -> None:
+    """For as long as the owner wants it to."""
+    session = await desk.hub.wake()
+    desk.hub.past.keep("H", MODEL, "host", 0.0)
+    session.end(SessionClosed(session.number, "idle", 1.0))
+    await until(lambda: desk.hub.assistant.session is None)
+    assert 0 <= (await desk.result("status"))["session"]["resumable_s"] < 60
+    desk.hub.past.at -= 7_201
+    assert (await desk.result("status"))["session"]["resumable_s"] is None
 
 
 async def test_mute_answers_when_the_microphone_is_closed(desk: Desk) -> None:

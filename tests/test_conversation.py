@@ -25,6 +25,7 @@ EVENTS: dict[str, v.Event] = {
     "SpeechBegan": v.SpeechBegan(),
     "SpeechEnded": v.SpeechEnded(),
     "Opened": v.Opened(1),
+    "Away": v.Away(1),
     "Closed": v.Closed(1),
     "Failed": v.Failed(1),
     "Expired": v.Expired(1, "old"),
@@ -42,7 +43,7 @@ EVENTS: dict[str, v.Event] = {
 # One line per state and event that changes anything: state, event, state then, effects in order.
 # What is not listed must leave the conversation exactly as it is.
 MATRIX = """
-STARTING         Tap            STARTING   chime:error
+STARTING         Tap            STARTING   Alarm
 STARTING         Ask            ASKED_CONNECTING OpenSession SendText
 STARTING         Mute           MUTED      rest:MUTED CloseMicrophone
 STARTING         MicrophoneLost FAULT      rest:FAULT
@@ -62,11 +63,11 @@ CONNECTING       Tap            IDLE       StopUplink chime:end CloseSession
 CONNECTING       Ask            CONNECTING SendText
 CONNECTING       Stop           IDLE       StopUplink chime:end CloseSession
 CONNECTING       Mute           MUTED      rest:MUTED StopUplink CloseMicrophone CloseSession
-CONNECTING       MicrophoneLost FAULT      rest:FAULT StopUplink chime:error CloseSession
+CONNECTING       MicrophoneLost FAULT      rest:FAULT StopUplink Alarm CloseSession
 CONNECTING       SpeechEnded    CONNECTING_HEARD
 CONNECTING       Opened         LISTENING  timer:first_words
 CONNECTING       Closed         IDLE       StopUplink chime:end
-CONNECTING       Failed         FAULT      StopUplink chime:error timer:fault_shown
+CONNECTING       Failed         FAULT      StopUplink Alarm timer:fault_shown
 CONNECTING       Expired        IDLE       StopUplink chime:end CloseSession
 CONNECTING       ReplyStarted   CONNECTING
 CONNECTING       Interrupted    CONNECTING
@@ -74,11 +75,11 @@ CONNECTING_HEARD Tap            IDLE       StopUplink chime:end CloseSession
 CONNECTING_HEARD Ask            CONNECTING_HEARD SendText
 CONNECTING_HEARD Stop           IDLE       StopUplink chime:end CloseSession
 CONNECTING_HEARD Mute           MUTED      rest:MUTED StopUplink CloseMicrophone CloseSession
-CONNECTING_HEARD MicrophoneLost FAULT      rest:FAULT StopUplink chime:error CloseSession
+CONNECTING_HEARD MicrophoneLost FAULT      rest:FAULT StopUplink Alarm CloseSession
 CONNECTING_HEARD SpeechBegan    CONNECTING
 CONNECTING_HEARD Opened         THINKING   timer:reply
 CONNECTING_HEARD Closed         IDLE       StopUplink chime:end
-CONNECTING_HEARD Failed         FAULT      StopUplink chime:error timer:fault_shown
+CONNECTING_HEARD Failed         FAULT      StopUplink Alarm timer:fault_shown
 CONNECTING_HEARD Expired        IDLE       StopUplink chime:end CloseSession
 CONNECTING_HEARD ReplyStarted   CONNECTING_HEARD
 CONNECTING_HEARD Interrupted    CONNECTING_HEARD
@@ -86,11 +87,12 @@ LISTENING        Tap            IDLE       StopUplink chime:end timer:keep
 LISTENING        Ask            THINKING   SendText timer:reply
 LISTENING        Stop           IDLE       StopUplink chime:end timer:keep
 LISTENING        Mute           MUTED      rest:MUTED StopUplink CloseMicrophone CloseSession
-LISTENING        MicrophoneLost FAULT      rest:FAULT StopUplink chime:error CloseSession
+LISTENING        MicrophoneLost FAULT      rest:FAULT StopUplink Alarm CloseSession
 LISTENING        SpeechBegan    LISTENING  timer:max_listen
 LISTENING        SpeechEnded    THINKING   timer:reply
+LISTENING        Away           CONNECTING
 LISTENING        Closed         IDLE       StopUplink chime:end
-LISTENING        Failed         FAULT      StopUplink chime:error timer:fault_shown
+LISTENING        Failed         FAULT      StopUplink Alarm timer:fault_shown
 LISTENING        Expired        IDLE       StopUplink chime:end CloseSession
 LISTENING        ReplyStarted   SPEAKING   timer:stall
 LISTENING        Interrupted    LISTENING
@@ -102,13 +104,14 @@ THINKING         Stop           IDLE       StopUplink chime:end timer:keep
 THINKING         Mute           MUTED      rest:MUTED StopUplink CloseMicrophone CloseSession
 THINKING         MicrophoneLost ASKED_THINKING rest:FAULT StopUplink timer:reply
 THINKING         SpeechBegan    LISTENING  timer:max_listen
+THINKING         Away           CONNECTING_HEARD
 THINKING         Closed         IDLE       StopUplink chime:end
-THINKING         Failed         FAULT      StopUplink chime:error timer:fault_shown
+THINKING         Failed         FAULT      StopUplink Alarm timer:fault_shown
 THINKING         Expired        IDLE       StopUplink chime:end CloseSession
 THINKING         ReplyStarted   SPEAKING   timer:stall
 THINKING         Interrupted    THINKING
 THINKING         EmptyTurnEnded LISTENING  timer:follow_up
-THINKING         NoAnswer       FAULT      StopUplink chime:error CloseSession timer:fault_shown
+THINKING         NoAnswer       FAULT      StopUplink Alarm CloseSession timer:fault_shown
 THINKING         Timeout        IDLE       StopUplink chime:end timer:keep
 SPEAKING         Wake           LISTENING  ClearPlayback chime:wake CatchUp timer:first_words
 SPEAKING         Tap            LISTENING  ClearPlayback chime:wake timer:first_words
@@ -124,7 +127,7 @@ SPEAKING         TurnEnded      SPEAKING   EndTurn
 SPEAKING         Sounding       SPEAKING
 SPEAKING         Drained        LISTENING  timer:follow_up
 SPEAKING         Starved        SPEAKING   timer:stall
-SPEAKING NoAnswer FAULT StopUplink ClearPlayback chime:error CloseSession timer:fault_shown
+SPEAKING NoAnswer FAULT StopUplink ClearPlayback Alarm CloseSession timer:fault_shown
 SPEAKING         Timeout        IDLE       StopUplink ClearPlayback timer:keep
 CUT_OFF          Wake           CONNECTING ClearPlayback OpenSession chime:wake StartUplink
 CUT_OFF          Tap            CONNECTING ClearPlayback OpenSession chime:wake StartUplink
@@ -132,7 +135,7 @@ CUT_OFF          Ask            ASKED_CONNECTING ClearPlayback OpenSession SendT
 CUT_OFF          Stop           IDLE       ClearPlayback
 CUT_OFF          Mute           MUTED      rest:MUTED ClearPlayback CloseMicrophone
 CUT_OFF          MicrophoneLost CUT_OFF    rest:FAULT
-CUT_OFF          Drained        FAULT      chime:error timer:fault_shown
+CUT_OFF          Drained        FAULT      Alarm timer:fault_shown
 CUT_OFF          Timeout        IDLE       ClearPlayback
 ASKED_CONNECTING Wake           CONNECTING chime:wake StartUplink
 ASKED_CONNECTING Tap            CONNECTING chime:wake StartUplink
@@ -142,7 +145,7 @@ ASKED_CONNECTING Mute           MUTED      rest:MUTED CloseMicrophone CloseSessi
 ASKED_CONNECTING MicrophoneLost ASKED_CONNECTING rest:FAULT
 ASKED_CONNECTING Opened         ASKED_THINKING timer:reply
 ASKED_CONNECTING Closed         IDLE       chime:end
-ASKED_CONNECTING Failed         FAULT      chime:error timer:fault_shown
+ASKED_CONNECTING Failed         FAULT      Alarm timer:fault_shown
 ASKED_CONNECTING Expired        IDLE       chime:end CloseSession
 ASKED_CONNECTING ReplyStarted   ASKED_CONNECTING
 ASKED_CONNECTING Interrupted    ASKED_CONNECTING
@@ -152,13 +155,14 @@ ASKED_THINKING   Ask            ASKED_THINKING SendText timer:reply
 ASKED_THINKING   Stop           IDLE       timer:keep
 ASKED_THINKING   Mute           MUTED      rest:MUTED CloseMicrophone CloseSession
 ASKED_THINKING   MicrophoneLost ASKED_THINKING rest:FAULT
+ASKED_THINKING   Away           ASKED_CONNECTING
 ASKED_THINKING   Closed         IDLE       chime:end
-ASKED_THINKING   Failed         FAULT      chime:error timer:fault_shown
+ASKED_THINKING   Failed         FAULT      Alarm timer:fault_shown
 ASKED_THINKING   Expired        IDLE       chime:end CloseSession
 ASKED_THINKING   ReplyStarted   ASKED_SPEAKING timer:stall
 ASKED_THINKING   Interrupted    ASKED_THINKING
 ASKED_THINKING   EmptyTurnEnded IDLE       timer:keep
-ASKED_THINKING   NoAnswer       FAULT      chime:error CloseSession timer:fault_shown
+ASKED_THINKING   NoAnswer       FAULT      Alarm CloseSession timer:fault_shown
 ASKED_THINKING   Timeout        IDLE       timer:keep
 ASKED_SPEAKING   Wake           LISTENING  ClearPlayback chime:wake StartUplink timer:first_words
 ASKED_SPEAKING   Tap            LISTENING  ClearPlayback chime:wake StartUplink timer:first_words
@@ -174,7 +178,7 @@ ASKED_SPEAKING   TurnEnded      ASKED_SPEAKING EndTurn
 ASKED_SPEAKING   Sounding       ASKED_SPEAKING
 ASKED_SPEAKING   Drained        IDLE       timer:keep
 ASKED_SPEAKING   Starved        ASKED_SPEAKING timer:stall
-ASKED_SPEAKING   NoAnswer       FAULT      ClearPlayback chime:error CloseSession timer:fault_shown
+ASKED_SPEAKING   NoAnswer       FAULT      ClearPlayback Alarm CloseSession timer:fault_shown
 ASKED_SPEAKING   Timeout        IDLE       ClearPlayback timer:keep
 MUTED            Tap            MUTED      chime:error
 MUTED            Ask            ASKED_THINKING SendText timer:reply
@@ -233,6 +237,7 @@ def test_matrix(state: State, event: str) -> None:
 
 STALE: list[v.Event] = [
     v.Opened(9),
+    v.Away(9),
     v.Closed(9),
     v.Failed(9),
     v.Expired(9, "old"),
@@ -313,7 +318,7 @@ def test_a_fault_without_microphone_stays_until_it_is_back() -> None:
     after, effects = step(deaf, v.Timeout(5))
     assert (after.state, after.session) == (State.FAULT, 0)
     assert effects == (v.CloseSession(1, "idle"),)
-    assert step(after, v.Tap()) == (after, (v.Chime("error"),))
+    assert step(after, v.Tap()) == (after, (v.Alarm(),))
     assert step(after, v.MicrophoneBack())[0].state is State.IDLE
 
 
@@ -406,8 +411,8 @@ class Life(RuleBasedStateMachine):
         self.happen(v.SpeechEnded())
 
     @precondition(lambda self: self.sessions)
-    @rule(kind=st.sampled_from([v.Opened, v.Closed, v.Failed]))
-    def session_news(self, kind: type[v.Opened | v.Closed | v.Failed]) -> None:
+    @rule(kind=st.sampled_from([v.Opened, v.Away, v.Closed, v.Failed]))
+    def session_news(self, kind: type[v.Opened | v.Away | v.Closed | v.Failed]) -> None:
         self.happen(kind(max(self.sessions)))
 
     @precondition(lambda self: self.sessions)

@@ -6,7 +6,7 @@ import pytest
 
 from device.audio.frames import FRAME_MS
 from device.config import Conversation
-from device.countdown import FAULT_SHOWN_S, FIRST_WORDS_S, STALL_S, Countdown, duration_s
+from device.countdown import FAULT_SHOWN_S, FIRST_WORDS_S, Countdown, duration_s
 from device.vocabulary import Timer
 from tests.rig.fakes import until
 
@@ -143,6 +143,6 @@ def test_every_timer_has_its_duration() -> None:
         Timer.KEEP: 2,
         Timer.MAX_LISTEN: 3,
         Timer.REPLY: 4,
-        Timer.STALL: STALL_S,
+        Timer.STALL: 4,
         Timer.FAULT_SHOWN: FAULT_SHOWN_S,
     }

@@ -117,6 +117,74 @@ class TestInstaller:
         assert len(names) == 1
         assert names.pop().startswith(project()["version"] + "+")
 
+    @pytest.mark.parametrize(
+        ("written", "language"),
+        [
+            ("", ""),
+            ("live: {language: null}", ""),
+            ("live: {language: de-AT}", "de-AT"),
+            ('live: {language: "no"}', "no"),
+            ("live: {voice: language, language: es-419}\naudio: {volume: 5}", "es-419"),
+        ],
+    )
+    def test_the_configured_language_is_found(
+        self, tmp_path: Path, written: str, language: str
+    ) -> None:
+        """However it is written: what `parley config show` makes of it counts."""
+        (tmp_path / "config.yaml").write_text(written)
+        done = sourced(f"CONFIG={tmp_path}/config.yaml; configured_language {a_release(tmp_path)}")
+        assert (done.returncode, done.stdout, done.stderr) == (0, language and f"{language}\n", "")
+
+    def test_the_sentences_are_made_in_the_configured_language_and_english(
+        self, tmp_path: Path
+    ) -> None:
+        """By the speaker's user, in its state directory; doing it again makes none."""
+        (tmp_path / "config.yaml").write_text("live: {language: fr}")
+        commands = ensuring_clips(tmp_path, 'echo "$@" >runuser; shift 3; "$@"')
+        clips = tmp_path / "state" / "clips"
+        for made in (30, 0):
+            done = sourced(f"cd {tmp_path}; {commands}")
+            assert (done.returncode, done.stderr) == (0, "")
+            assert done.stdout == f"    {clips}: {made} sentences made, 0 missing\n"
+        assert {path.name.partition("-")[0] for path in clips.iterdir()} == {"fr", "en"}
+        assert (tmp_path / "runuser").read_text().startswith("-u parley -- env -C ")
+
+    def test_sentences_that_cannot_be_made_do_not_stop_the_installation(
+        self, tmp_path: Path
+    ) -> None:
+        """A speaker that says nothing of its troubles is better than none."""
+        (tmp_path / "config.yaml").write_text("")
+        commands = ensuring_clips(tmp_path, "echo the reason >&2; false") + "; echo goes on"
+        done = sourced(commands)
+        assert (done.returncode, done.stdout) == (0, "goes on\n")
+        assert done.stderr == (
+            "install.sh: warning: the speaker cannot say what is wrong: the reason\n"
+        )
+
+    @pytest.mark.parametrize("packages", ["RUN_PACKAGES", "TEST_PACKAGES", "APPLIANCE_PACKAGES"])
+    def test_every_way_to_run_it_brings_a_voice(self, packages: str) -> None:
+        """The demo, the tests and the appliance; no package is named twice."""
+        named = sourced(f'printf "%s\\n" "${{{packages}[@]}}"').stdout.split()
+        assert "espeak-ng" in named
+        assert len(set(named)) == len(named)
+
+
+def a_release(folder: Path) -> Path:
+    """A release whose environment is the one of these tests."""
+    release = folder / "release"
+    release.mkdir()
+    (release / ".venv").symlink_to(sys.prefix)
+    return release
+
+
+def ensuring_clips(folder: Path, runuser: str) -> str:
+    """Make the clips where no user parley exists; `runuser` is what is done in its place."""
+    return (
+        f"CONFIG={folder}/config.yaml; STATE={folder}/state; "
+        f'install() {{ mkdir -p "$STATE"; }}; runuser() {{ {runuser}; }}; '
+        f"ensure_clips {a_release(folder)}"
+    )
+
 
 def sourced(commands: str, **environ: str) -> subprocess.CompletedProcess[str]:
     """Run commands with the installer's functions, without its main."""

@@ -93,6 +93,22 @@ def test_with_permission_whole_transcripts_are_written(caplog: pytest.LogCapture
             PublicEvent("go_away", 0, {"time_left_s": 4.5}),
             "the server ends this connection in 4.5 s",
         ),
+        (
+            session("opening", 0, reason="no network"),
+            "connection lost, trying again: no network",
+        ),
+        (
+            PublicEvent("repeated", 0, {"frames": 60, "bytes": 38_400}),
+            "1.2 s without an answer go up again",
+        ),
+        (
+            PublicEvent("dropped", 0, {"frames": 150, "bytes": 96_000}),
+            "3.0 s found no room and are lost",
+        ),
+        (
+            PublicEvent("stall", 0, {"what": "nudged", "reason": "no answer"}),
+            "the server keeps silent (no answer): nudged",
+        ),
         (reply("interrupted", 2, 340, 0), "interrupted after 0.3 s"),
         (
             PublicEvent("state", 0, {"from": "idle", "to": "muted", "reason": "mute"}),

@@ -1,9 +1,10 @@
-"""What the loudspeaker has still to play: replies turn by turn, chimes over them, volume. Pure.
+"""What the loudspeaker has still to play: replies turn by turn, the rest over them, volume. Pure.
 
 Two threads share a `PlaybackBuffer` under its one lock: the event loop appends, clears and sets the
 volume; the playback thread takes blocks of the length it needs, always full ones, padded with
-silence. What a block contains of note (the first and the last sample of a turn, a buffer run dry)
-comes back with it as `Mark`s; when that is heard is for the thread to work out.
+silence. Chimes and sentences of our own are mixed in by `device.audio.overlay`. What a block
+contains of note (the first and the last sample of a turn, a buffer run dry) comes back with it as
+`Mark`s; when that is heard is for the thread to work out.
 
 Nothing clicks: whatever stops short (a cleared turn, a starved one) goes out in a 5 ms ramp, what
 comes back after starving comes in with one, and a change of the volume is spread over a block.
@@ -19,9 +20,8 @@ from enum import Enum, auto
 import numpy as np
 import numpy.typing as npt
 
-Samples = npt.NDArray[np.float32]
+from device.audio.overlay import NOTHING, Overlay, Samples, ramp_down
 
-FADE_MS = 5
 FULL_SCALE = 32_768
 CAPACITY_S = 600.0
 """Ten minutes: at 48 kHz 58 MB, if a server should really go on for that long."""
@@ -87,10 +87,10 @@ class PlaybackBuffer:
     def __init__(self, rate_hz: int, volume: int, capacity_s: float) -> None:
         self.rate_hz = rate_hz
         self._capacity_samples = round(capacity_s * rate_hz)
-        self._fade_samples = rate_hz * FADE_MS // 1000
         self._lock = threading.Lock()
         self._turns: deque[_Turn] = deque()
-        self._over: list[Samples] = []
+        self._overlay = Overlay(rate_hz)
+        self._fade_samples = self._overlay.fade_samples
         self._gain = self._next_gain = gain(volume)
         self._last_sample = 0.0
         self._played = (-1, 0)
@@ -125,14 +125,14 @@ class PlaybackBuffer:
         return self._turns[-1]
 
     def clear(self) -> None:
-        """Throw away what is left of all turns, with a fade; chimes go on."""
+        """Throw away what is left of all turns, with a fade; the rest goes on."""
         with self._lock:
-            rest = _NOTHING
+            rest = NOTHING
             if self._turns:
                 rest = self._take_from(self._turns[0], self._fade_samples)
                 self._turns.clear()
             if len(rest):
-                self._over.append(rest * _ramp_down(len(rest)))
+                self._overlay.add(rest * ramp_down(len(rest)))
                 self._last_sample = 0.0
             else:
                 self._let_go(0)
@@ -140,7 +140,18 @@ class PlaybackBuffer:
     def chime(self, samples: Samples) -> None:
         """Play this over whatever plays: mono float32 in -1..1."""
         with self._lock:
-            self._over.append(samples * np.float32(FULL_SCALE))
+            self._overlay.add(samples * np.float32(FULL_SCALE))
+
+    def announce(self, pcm: bytes) -> None:
+        """Say this (s16le mono) after the chimes that still play, instead of what is being said."""
+        sentence = np.frombuffer(pcm, "<i2").astype(np.float32)
+        with self._lock:
+            self._overlay.say(sentence)
+
+    def hush(self) -> None:
+        """Break off what is being said, with a fade; turns and chimes go on."""
+        with self._lock:
+            self._overlay.hush()
 
     def set_volume(self, percent: int) -> None:
         """0..100; reached at the end of the next block."""
@@ -155,7 +166,7 @@ class PlaybackBuffer:
     @property
     def idle(self) -> bool:
         """Whether there is nothing to play and no turn going on."""
-        return not self._turns and not self._over
+        return not self._turns and self._overlay.empty
 
     # --- the playback thread's side ---------------------------------------------------------------
 
@@ -170,7 +181,7 @@ class PlaybackBuffer:
             filled = self._mix_turns(mix, marks)
             if filled < samples:
                 self._let_go(filled)
-            over = self._mix_over(mix)
+            over = self._overlay.mix(mix, replying=filled > 0)
             if not filled and not over:
                 return Block(None, 0.0, tuple(marks))
             return self._finish(mix, tuple(marks))
@@ -186,7 +197,7 @@ class PlaybackBuffer:
                     marks.append(Mark(What.FIRST, turn.number, turn.played_samples))
                 if turn.starved:
                     fade = min(self._fade_samples, len(piece))
-                    piece[:fade] *= 1 - _ramp_down(fade)
+                    piece[:fade] *= 1 - ramp_down(fade)
                     turn.starved = False
                 mix[filled : filled + len(piece)] = piece
                 filled += len(piece)
@@ -215,24 +226,15 @@ class PlaybackBuffer:
         turn.waiting_samples -= samples - wanted
         turn.played_samples += samples - wanted
         self._played = (turn.number, turn.played_samples)
-        return np.concatenate(taken).astype(np.float32) if taken else _NOTHING
+        return np.concatenate(taken).astype(np.float32) if taken else NOTHING
 
     def _let_go(self, offset_samples: int) -> None:
         """The voice stops here: let its last sample sink to nothing instead of breaking off."""
         if self._last_sample:
             ramp = np.zeros(offset_samples + self._fade_samples, np.float32)
-            ramp[offset_samples:] = _ramp_down(self._fade_samples) * np.float32(self._last_sample)
-            self._over.append(ramp)
+            ramp[offset_samples:] = ramp_down(self._fade_samples) * np.float32(self._last_sample)
+            self._overlay.add(ramp)
             self._last_sample = 0.0
-
-    def _mix_over(self, mix: Samples) -> bool:
-        over, self._over = self._over, []
-        for samples in over:
-            part = samples[: len(mix)]
-            mix[: len(part)] += part
-            if len(samples) > len(mix):
-                self._over.append(samples[len(mix) :])
-        return bool(over)
 
     def _finish(self, mix: Samples, marks: tuple[Mark, ...]) -> Block:
         if self._gain == self._next_gain:
@@ -243,11 +245,3 @@ class PlaybackBuffer:
         level = float(np.sqrt(np.dot(mix, mix) / len(mix))) / FULL_SCALE
         whole = np.clip(np.rint(mix), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
         return Block(whole, level, marks)
-
-
-_NOTHING: Samples = np.zeros(0, np.float32)
-
-
-def _ramp_down(samples: int) -> Samples:
-    """From just below 1 to 0."""
-    return np.linspace(1, 0, samples + 1, dtype=np.float32)[1:]

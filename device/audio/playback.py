@@ -1,4 +1,4 @@
-"""The loudspeaker: plays replies turn by turn, and chimes over them.
+"""The loudspeaker: plays replies turn by turn, chimes over them, and sentences of our own.
 
 Theory of operation. `PortAudioSpeaker` lives on the event loop. It resamples what comes to the
 card's rate and puts it into a `PlaybackBuffer`. A thread (`Player`) opens the device and keeps its
@@ -62,7 +62,7 @@ class PortAudioSpeaker:
 
     @property
     def audible(self) -> bool:
-        """Whether anything of ours can be heard now: a reply or a chime, its latency included."""
+        """Whether anything of ours can be heard now, its latency included."""
         return self._player is not None and time.monotonic() < self._player.audible_until
 
     @property
@@ -162,8 +162,8 @@ class PortAudioSpeaker:
     def clear(self) -> int:
         """Throw the rest of the current turn away: silence at the card within 50 ms, no click.
 
-        Returns how many milliseconds of the turn the card has taken. Chimes go on. Later chunks of
-        that turn are dropped; no PlaybackDrained comes for it.
+        Returns how many milliseconds of the turn the card has taken. Chimes and sentences go on.
+        Later chunks of that turn are dropped; no PlaybackDrained comes for it.
         """
         if self._player is None or self._newest <= self._over:
             return 0
@@ -174,13 +174,29 @@ class PortAudioSpeaker:
         return self._player.buffer.played_ms(self._newest)
 
     def chime(self, name: str) -> None:
-        """Play one of our chimes (``wake``, ``end``, ``error``) over whatever plays."""
+        """Play one of our chimes, by its name in `chimes.CHIMES`, over whatever plays."""
         if self._player is not None:
             buffer = self._player.buffer
             buffer.chime(chimes.render(name, buffer.rate_hz))
 
+    def announce(self, pcm: bytes) -> None:
+        """Say a sentence of our own (s16le mono 24 kHz, whole) after the chimes that still play.
+
+        It takes the place of one that is being said. Dropped while no device is open.
+        """
+        if self._player is not None:
+            buffer = self._player.buffer
+            resampler = Resampler(REPLY_RATE_HZ, buffer.rate_hz)
+            whole = pcm[: len(pcm) // SAMPLE_BYTES * SAMPLE_BYTES]
+            buffer.announce(resampler.process(whole) + resampler.finish())
+
+    def hush(self) -> None:
+        """Break off the sentence of our own, without a click; harmless when there is none."""
+        if self._player is not None:
+            self._player.buffer.hush()
+
     def set_volume(self, percent: int) -> None:
-        """0..100, for replies and chimes; takes effect within one block."""
+        """0..100, for all that plays; takes effect within one block."""
         self._volume = percent
         if self._player is not None:
             self._player.buffer.set_volume(percent)

@@ -36,7 +36,10 @@ _DIMMED_BESIDE_SPARKS = 0.6
 
 
 class Pattern(StrEnum):
-    """What the lights can say. `OFF` is dark whatever happens; the others are the states."""
+    """What the lights can say. `OFF` is dark whatever happens; the others are the states.
+
+    A fault of the device itself is `FAULT`; others look like what there is to look after.
+    """
 
     OFF = "off"
     IDLE = "idle"
@@ -46,6 +49,9 @@ class Pattern(StrEnum):
     SPEAKING = "speaking"
     MUTED = "muted"
     FAULT = "fault"
+    FAULT_NETWORK = "fault_network"
+    FAULT_ACCOUNT = "fault_account"
+    FAULT_SERVICE = "fault_service"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +86,9 @@ def _babble(phase: float) -> float:
     return 0.5 + 0.25 * math.cos(2 * math.tau * phase) + 0.25 * math.cos(5 * math.tau * phase)
 
 
-def _double_flash(phase: float) -> float:
-    return 1.0 if phase < 0.075 or 0.175 <= phase < 0.25 else 0.0
+def _blink_code(*flashes: tuple[float, float]) -> Callable[[float], float]:
+    """On from the first to the second phase of each flash, dark elsewhere."""
+    return lambda phase: float(any(begin <= phase < end for begin, end in flashes))
 
 
 MOTIONS: dict[Pattern, Motion] = {
@@ -92,7 +99,13 @@ MOTIONS: dict[Pattern, Motion] = {
     Pattern.THINKING: Motion((170, 60, 255), 0.6, _pulse, turns=-1),
     Pattern.SPEAKING: Motion((0, 255, 80), 1.8, _babble, follows_level=True),
     Pattern.MUTED: Motion((90, 0, 0)),
-    Pattern.FAULT: Motion((255, 70, 0), 2.0, _double_flash),
+    # Two short flashes, three, a long and a short one, a single long one: as the chimes sound.
+    Pattern.FAULT: Motion((255, 70, 0), 2.0, _blink_code((0.0, 0.075), (0.175, 0.25))),
+    Pattern.FAULT_NETWORK: Motion(
+        (255, 190, 0), 2.25, _blink_code((0.0, 0.07), (0.14, 0.21), (0.28, 0.35))
+    ),
+    Pattern.FAULT_ACCOUNT: Motion((255, 0, 170), 3.2, _blink_code((0.0, 0.2), (0.28, 0.33))),
+    Pattern.FAULT_SERVICE: Motion((150, 255, 0), 2.0, _blink_code((0.0, 0.45))),
 }
 
 
@@ -156,7 +169,7 @@ def _strip(
     frames = [render(pattern, step_s * i, count, streaming=streaming) for i in range(columns)]
     names = [pattern.value, "+ streaming" if streaming else "", *[""] * count]
     return [
-        f"{names[led]:<12}|"
+        f"{names[led]:<14}|"
         + "".join(shades[math.ceil(max(frame[led]) / 255 * (len(shades) - 1))] for frame in frames)
         + "|"
         for led in range(count)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import sys
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Mapping, MutableMapping
+from pathlib import Path
 
 from device.audio.capture import PortAudioMicrophone
+from device.audio.clips import Clips
 from device.audio.playback import PortAudioSpeaker
 from device.board import profiles
 from device.board.button import GpioButton, make_button
@@ -14,11 +17,18 @@ from device.board.profiles import Profile
 from device.config import Config
 from device.credentials import ApiKey, find_api_key, forget_in
 from device.errors import CredentialError
+from device.keepsake import Keepsake
+from device.live.failures import diagnose
+from device.live.past import Past
+from device.live.readiness import obstacle
 from device.live.session import LiveSession
+from device.live.setup import host_of
 from device.parts import Parts
-from device.ports import Lights, Microphone, Post, Speaker, WakeDetector
+from device.ports import Failure, Lights, Microphone, Post, Speaker, WakeDetector
 from device.wake.detector import OnnxWakeDetector
 from device.wake.hearing import Word
+
+log = logging.getLogger(__name__)
 
 
 def real_parts(environ: MutableMapping[str, str]) -> Parts:
@@ -31,10 +41,23 @@ def real_parts(environ: MutableMapping[str, str]) -> Parts:
         missing = str(error)
     forget_in(environ)
 
-    def session(config: Config, number: int, turns: Iterator[int], post: Post) -> LiveSession:
+    def session(config: Config, number: int, past: Past, post: Post) -> LiveSession:
         if key is None:
             raise CredentialError(missing)
-        return LiveSession(config.live, key.secret, number=number, turns=turns, post=post)
+        patience_s = config.conversation.reply_timeout_s
+        return LiveSession(
+            config.live, key.secret, number=number, post=post, past=past, patience_s=patience_s
+        )
+
+    folder = state_folder(environ)
+    clips = Clips(folder / "clips") if folder is not None else None
+
+    def sentence(config: Config, kind: str) -> bytes | None:
+        return clips.get(kind, config.live.language) if clips is not None else None
+
+    def make_sentences(config: Config) -> None:
+        if clips is not None and (made := clips.make(config.live.language)):
+            log.info("%d sentences for what may go wrong were made", made)
 
     return Parts(
         microphone=microphone,
@@ -45,7 +68,28 @@ def real_parts(environ: MutableMapping[str, str]) -> Parts:
         button=button,
         session=session,
         missing_key=missing,
+        hindrance=hindrance,
+        keepsake=Keepsake(folder),
+        sentence=sentence,
+        make_sentences=make_sentences,
     )
+
+
+def hindrance(config: Config) -> Failure | None:
+    """What on this device keeps any connection from being tried now: no time of day, no network."""
+    found = obstacle(host_of(config.live))
+    return diagnose(found).failure if found is not None else None
+
+
+def state_folder(environ: Mapping[str, str]) -> Path | None:
+    """Where the speaker keeps what outlives it: as systemd says, or in the user's own folder."""
+    if environ.get("STATE_DIRECTORY"):
+        return Path(environ["STATE_DIRECTORY"].split(":")[0])
+    if environ.get("XDG_STATE_HOME"):
+        return Path(environ["XDG_STATE_HOME"], "parley")
+    if environ.get("HOME"):
+        return Path(environ["HOME"], ".local", "state", "parley")
+    return None
 
 
 def microphone(config: Config) -> Microphone:

@@ -13,6 +13,7 @@ from device import config
 from device.board import profiles
 from device.config import Config
 from device.errors import BoardError, WakeModelError
+from device.live.models import profile
 from device.wake import catalogue
 from device.yaml_marks import KeyPath
 
@@ -23,6 +24,24 @@ def load(path: Path | None) -> Config:
     Raises ConfigError with every mistake. The owner's own networks are loaded, to be sure.
     """
     return config.load(path, missing_parts)
+
+
+def warnings(settings: Config) -> list[str]:
+    """What is no mistake, yet will not work for ever: models that another one replaces.
+
+    What the owner did not choose is ours to change, and is not warned of.
+    """
+    chosen = {
+        "live.model": [settings.live.model],
+        "live.fallback_models": settings.live.fallback_models,
+    }
+    ours = {Config().live.model, *Config().live.fallback_models}
+    return [
+        f"{key}: {warning}"
+        for key, models in chosen.items()
+        for model in models
+        if model not in ours and (warning := profile(model).warning)
+    ]
 
 
 def missing_parts(data: object) -> Iterator[tuple[KeyPath, str]]:

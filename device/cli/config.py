@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from device.cli.checked import load
+from device.cli.checked import load, warnings
 from device.config import DEFAULT_PATH, Config, describe, schema
 from device.errors import ConfigError
 
@@ -37,10 +37,16 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def check(args: argparse.Namespace) -> int:
-    """Say that the file is fine, or print every mistake to stderr. Returns the exit code."""
+    """Say that the file is fine, or print every mistake to stderr; warnings do not count.
+
+    Returns the exit code.
+    """
     asked: Path | None = args.path or args.config
-    if _load(asked) is None:
+    config = _load(asked)
+    if config is None:
         return os.EX_CONFIG
+    for warning in warnings(config):
+        print(f"warning: {warning}", file=sys.stderr)
     if asked is None and not DEFAULT_PATH.exists():
         print(f"{DEFAULT_PATH} does not exist: the built-in defaults are in force")
     else:

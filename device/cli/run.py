@@ -28,7 +28,6 @@ from device.errors import (
     WakeModelError,
 )
 from device.health import notifier
-from device.live.models import profile
 from device.live.session import warm_up
 from device.parts import Parts
 from device.reload import Reloader
@@ -90,16 +89,15 @@ async def speak(read: Callable[[], Config], parts: Parts, socket: Path) -> None:
     Raises what keeps it from starting: ConfigError, WakeModelError, ControlError; or, in an
     ExceptionGroup, what failed unexpectedly later.
     """
-    config = read()
+    config = _warned(read)
     detector = await parts.detector(config)
     watchdog_usec = os.environ.get("WATCHDOG_USEC")
     assistant = Assistant(config, parts, detector, notifier(os.environ), watchdog_usec)
-    reloader = Reloader(assistant, read)
+    reloader = Reloader(assistant, partial(_warned, read))
     warming = asyncio.create_task(_warm_up())
     stopped = _cancelled_by_signals(reloader)
     try:
         async with ControlServer(socket, Commands(assistant, reloader.reload).table()):
-            _warn_of(config.live.model)
             log.info("parley %s starts; control socket %s", __version__, socket)
             await assistant.run()
     except asyncio.CancelledError:
@@ -118,11 +116,12 @@ async def _warm_up() -> None:
     gc.freeze()
 
 
-def _warn_of(model: str) -> None:
-    warning = profile(model).warning
-    # What the owner did not choose is ours to change.
-    if warning and model != Config().live.model:
-        log.warning("live.model: %s", warning)
+def _warned(read: Callable[[], Config]) -> Config:
+    """Read the configuration, and say in the journal what will not work for ever."""
+    config = read()
+    for warning in checked.warnings(config):
+        log.warning("%s", warning)
+    return config
 
 
 def _cancelled_by_signals(reloader: Reloader) -> asyncio.Event:

@@ -53,9 +53,14 @@ def event(record: dict[str, Any]) -> str:
 
 
 def _session(about: dict[str, Any]) -> str:
-    if about["open_s"] is None:
-        return "none"
-    return f"{about['model']}, open for {_duration(about['open_s'])}"
+    if about["open_s"] is not None:
+        connections = about.get("connections", 1)
+        over = f" over {connections} connections" if connections > 1 else ""
+        return f"{about['model']}, open for {_duration(about['open_s'])}{over}"
+    if about.get("resumable_s") is not None:
+        ago = _duration(max(about["resumable_s"], 0.0))
+        return f"none; the next wake word continues the talk of {ago} ago"
+    return "none"
 
 
 def _duration(seconds: float) -> str:

@@ -16,6 +16,8 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
+from device.live.stalls import Stalls
+from device.live.unanswered import Unanswered
 from device.live.usage import tokens
 from device.ports import (
     GenerationComplete,
@@ -34,14 +36,29 @@ _log = logging.getLogger(__name__)
 
 Who = Literal["user", "model"]
 
+NUDGE = "Please go on."
+"""What a silent server is told by ourselves; its transcript of that is nobody's words."""
+
 
 class Downlink:
-    """Turns the content of server messages into news. Used from the event loop's thread only."""
+    """Turns the content of server messages into news. Used from the event loop's thread only.
 
-    def __init__(self, session: int, turns: Iterator[int], post: Post) -> None:
+    ``stalls`` and ``unanswered`` are told what comes, as far as they wait for it.
+    """
+
+    def __init__(
+        self,
+        session: int,
+        turns: Iterator[int],
+        post: Post,
+        stalls: Stalls,
+        unanswered: Unanswered,
+    ) -> None:
         self._session = session
         self._turns = turns
         self._post = post
+        self._stalls = stalls
+        self._unanswered = unanswered
         self._turn: int | None = None
         self._next: int | None = None
         self._last: int | None = None
@@ -73,6 +90,11 @@ class Downlink:
         """
         if self._asked_since:
             self.end_turn()
+        if self._turn is None:
+            self._stalls.turn_began(time.monotonic())
+            self._unanswered.answered()
+        else:
+            self._stalls.replied(time.monotonic())
         return self._under_way()
 
     def _under_way(self) -> int:
@@ -90,16 +112,20 @@ class Downlink:
             return
         self._last = turn = self._turn
         self._turn = None
+        if not self._interrupted:
+            self._unanswered.settled()
         self._interrupted = self._asked_since = False
         self._conclude("user", turn)
         self._conclude("model")
         self.ended_at = time.monotonic()
+        self._stalls.turn_ended(self.ended_at)
         self._post(TurnComplete(self._session, turn, self.ended_at))
         self.settle_bill()
 
     def give_up(self) -> None:
         """End here what the connection's end has cut off, so that nobody waits for the rest."""
         self.end_turn()
+        self._stalls.cut_off()
         self._last = None
         self._conclude("user")
         self._conclude("model")
@@ -127,12 +153,15 @@ class Downlink:
             turn = self._under_way()
             self.asked_at = time.monotonic()
             self._interrupted = True
+            self._stalls.interrupted(time.monotonic())
+            self._unanswered.interrupted()
             self._post(Interrupted(self._session, turn, time.monotonic()))
         if content.model_turn is not None:
             self._speech(content.model_turn)
         if content.output_transcription is not None:
             self._heard("model", content.output_transcription)
         if content.generation_complete and self._turn is not None:
+            self._stalls.generated()
             self._post(GenerationComplete(self._session, self._turn, time.monotonic()))
         if content.turn_complete:
             self._completed(content)
@@ -155,7 +184,8 @@ class Downlink:
         self.end_turn()
 
     def _heard(self, who: Who, transcription: types.Transcription) -> None:
-        if transcription.text:
+        if transcription.text and not (who == "user" and transcription.text.strip() == NUDGE):
+            self._stalls.understood(time.monotonic())
             turn = self._turn_of(who)
             spoken = self._spoken[who]
             if spoken is None or spoken.turn != turn:

@@ -11,58 +11,9 @@ No I/O anywhere.
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from enum import StrEnum
-
+from device.live.remedies import Diagnosis, Remedy, Row
 from device.live.symptoms import Family, Place, Symptom
 from device.ports import Failure, FailureKind
-
-
-class Remedy(StrEnum):
-    """What can help."""
-
-    RESUME = "resume"
-    """A new connection with the newest handle."""
-    FRESH = "fresh"
-    """A new connection without a handle; never the same handle again."""
-    NEXT_MODEL = "next model"
-    WAIT = "wait"
-    """The same again, later."""
-    STOP = "stop"
-    """Nothing that the speaker can do: tell its owner."""
-
-
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
-    """What it is, told to the owner, and what to do."""
-
-    failure: Failure
-    remedy: Remedy
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    kind: FailureKind
-    remedy: Remedy
-    message: str
-    """May hold ``{model}``, ``{host}``, ``{text}`` and ``{code}``."""
-    text: str = ""
-    """A regular expression searched for in the lower-case reason text."""
-    family: Family | None = None
-    codes: frozenset[int] = frozenset()
-    places: frozenset[Place] = frozenset(Place)
-    resuming: bool | None = None
-
-    def matches(self, symptom: Symptom) -> bool:
-        return (
-            (self.family is None or symptom.family is self.family)
-            and (not self.codes or symptom.code in self.codes)
-            and symptom.place in self.places
-            and (self.resuming is None or symptom.resuming is self.resuming)
-            and re.search(self.text, symptom.text.lower()) is not None
-        )
-
 
 _BEFORE_OPEN = frozenset({Place.DIAL, Place.SETUP})
 _KEY_FILE = "/etc/parley/credentials/gemini_api_key"
@@ -81,27 +32,27 @@ _BROKE_OFF = "the server {host} broke the connection off: try again"
 # The texts are those of live-api.md 3.4 as people met them; reasons are cut at 123 bytes, so the
 # expressions look for their beginnings.
 _BY_TEXT = (
-    _Row(
+    Row(
         FailureKind.SERVER,
         Remedy.RESUME,
         "the connection was not closed in time after the server's goAway",
         text=r"after receiving a goaway",
     ),
-    _Row(
+    Row(
         FailureKind.MODEL,
         Remedy.NEXT_MODEL,
         "the server does not have the model {model}: set another live.model (or live.api_version)",
         text=r"is not found for api version|not supported for bidi|models?/\S+ (is|was) not found"
         r"|model .*(no longer available|has been (retired|shut down|discontinued))",
     ),
-    _Row(
+    Row(
         FailureKind.SETTINGS,
         Remedy.STOP,
         "the Live API is not offered where this speaker is",
         text=r"location is not supported",
     ),
-    _Row(FailureKind.KEY, Remedy.STOP, _KEY_REFUSED, text=r"api[ _]key|unregistered callers"),
-    _Row(
+    Row(FailureKind.KEY, Remedy.STOP, _KEY_REFUSED, text=r"api[ _]key|unregistered callers"),
+    Row(
         FailureKind.KEY,
         Remedy.STOP,
         "the key is not allowed to use the Live API: allow it in the key's project, or put "
@@ -109,20 +60,20 @@ _BY_TEXT = (
         text=r"permission[_ ]denied|has not been used in project|api .*is (disabled|blocked)"
         r"|unauthenticated|invalid authentication",
     ),
-    _Row(
+    Row(
         FailureKind.BILLING,
         Remedy.STOP,
         "the account behind the key has no credit left: top it up",
         text=r"prepayment|credits are depleted|billing (is|has|account|must)|enable billing",
     ),
-    _Row(FailureKind.SERVER, Remedy.WAIT, _BUSY, text=r"currently unavailable|overloaded"),
-    _Row(
+    Row(FailureKind.SERVER, Remedy.WAIT, _BUSY, text=r"currently unavailable|overloaded"),
+    Row(
         FailureKind.QUOTA,
-        Remedy.WAIT,
+        Remedy.LATER,
         "the quota of the key is used up: wait, or raise it in the key's plan",
         text=r"quota|resource[_ ](has been )?exhausted|rate limit|too many (requests|concurrent)",
     ),
-    _Row(
+    Row(
         FailureKind.SERVER,
         Remedy.FRESH,
         _HANDLE_REFUSED,
@@ -130,7 +81,7 @@ _BY_TEXT = (
         r"|invalid.*handle|handle.*(invalid|expired|not found)",
         resuming=True,
     ),
-    _Row(
+    Row(
         FailureKind.MODEL,
         Remedy.NEXT_MODEL,
         "the server does not have what was asked for, most likely the model {model}: set another "
@@ -138,31 +89,31 @@ _BY_TEXT = (
         text=r"requested entity was not found",
         places=_BEFORE_OPEN,
     ),
-    _Row(
+    Row(
         FailureKind.NETWORK,
         Remedy.RESUME,
         "the network to {host} went silent",
         text=r"keepalive ping timeout",
     ),
-    _Row(
+    Row(
         FailureKind.SETTINGS,
         Remedy.STOP,
         _SETTINGS_REFUSED,
         text=r"cannot extract voices|invalid json payload|unknown name|cannot find field",
     ),
-    _Row(
+    Row(
         FailureKind.SERVER,
         Remedy.RESUME,
         "the server {host} cancelled the connection: try again",
         text=r"operation was (cancelled|aborted)",
     ),
-    _Row(
+    Row(
         FailureKind.SERVER,
         Remedy.RESUME,
         "the server {host} took too long inside: try again",
         text=r"deadline expired|deadline[_ ]exceeded",
     ),
-    _Row(
+    Row(
         FailureKind.SERVER,
         Remedy.RESUME,
         "an error inside the server {host}: try again",
@@ -179,8 +130,8 @@ def _closed(
     *,
     places: frozenset[Place] = frozenset(Place),
     resuming: bool | None = None,
-) -> _Row:
-    return _Row(
+) -> Row:
+    return Row(
         kind,
         remedy,
         message,
@@ -207,8 +158,8 @@ _BY_CLOSE_CODE = (
 )  # fmt: skip
 
 
-def _refused(codes: set[int], kind: FailureKind, remedy: Remedy, message: str) -> _Row:
-    return _Row(kind, remedy, message, family=Family.REFUSED, codes=frozenset(codes))
+def _refused(codes: set[int], kind: FailureKind, remedy: Remedy, message: str) -> Row:
+    return Row(kind, remedy, message, family=Family.REFUSED, codes=frozenset(codes))
 
 
 _PORTAL = (
@@ -222,26 +173,31 @@ _BY_HTTP_STATUS = (
              "{host} serves no Live API at this address (HTTP {code}): check live.endpoint and "
              "live.api_version"),
     _refused({400}, FailureKind.SETTINGS, Remedy.STOP, _SETTINGS_REFUSED),
-    _refused({429}, FailureKind.QUOTA, Remedy.WAIT,
+    _refused({429}, FailureKind.QUOTA, Remedy.LATER,
              "the quota of the key is used up: wait, or raise it in the key's plan"),
-    _refused({200, 204, 300, 301, 302, 303, 307, 308, 511}, FailureKind.NETWORK, Remedy.WAIT,
+    _refused({200, 204, 300, 301, 302, 303, 307, 308, 511}, FailureKind.PORTAL, Remedy.LATER,
              _PORTAL),
     _refused(set(), FailureKind.SERVER, Remedy.WAIT, "the server {host} answered HTTP {code}: try "
              "again in a few minutes"),
 )  # fmt: skip
 
 
-def _family(
-    family: Family, kind: FailureKind, remedy: Remedy, message: str, text: str = ""
-) -> _Row:
-    return _Row(kind, remedy, message, text=text, family=family)
+def _family(family: Family, kind: FailureKind, remedy: Remedy, message: str, text: str = "") -> Row:
+    return Row(kind, remedy, message, text=text, family=family)
 
 
 _CERTIFICATE = "the certificate of {host} is not trusted ({text}): "
 
 _BY_FAMILY = (
-    _family(Family.NAME, FailureKind.NETWORK, Remedy.WAIT,
-            "the name {host} cannot be resolved: no network, or no DNS"),
+    _family(Family.CLOCK, FailureKind.CLOCK, Remedy.WAIT,
+            "the clock says {text}, which cannot be: no connection can be trusted until the time "
+            "has come from the network (timedatectl shows whether it does)"),
+    _family(Family.OFFLINE, FailureKind.OFFLINE, Remedy.WAIT,
+            "this speaker is connected to no network ({text}): check Wi-Fi or cable (nmcli or "
+            "raspi-config)"),
+    _family(Family.NAME, FailureKind.DNS, Remedy.WAIT,
+            "the name {host} cannot be resolved ({text}): there is a network, but no DNS; check "
+            "the router and its internet connection, or live.endpoint"),
     _family(Family.NETWORK, FailureKind.NETWORK, Remedy.WAIT,
             "no server takes connections at {host} (connection refused): check live.endpoint, "
             "HTTPS_PROXY where it is set, and that the server runs",
@@ -254,25 +210,31 @@ _BY_FAMILY = (
     _family(Family.CERTIFICATE, FailureKind.TLS, Remedy.WAIT,
             _CERTIFICATE + "the speaker's clock may be wrong",
             text=r"expired|not yet valid"),
+    _family(Family.CERTIFICATE, FailureKind.PORTAL, Remedy.LATER,
+            _CERTIFICATE + "something else answers in its place, most likely the sign-in page of "
+            "the network: sign the network in",
+            text=r"hostname mismatch|ip address mismatch"),
     _family(Family.CERTIFICATE, FailureKind.TLS, Remedy.STOP,
             _CERTIFICATE + "for a private server name its certificate in SSL_CERT_FILE; else "
-            "something on the network answers in its place"),
+            "something on the network (a sign-in page, a filter) answers in its place"),
     _family(Family.TLS, FailureKind.TLS, Remedy.STOP,
             "{host} does not speak TLS as it should ({text}): check live.endpoint and proxies"),
-    _family(Family.PROXY, FailureKind.NETWORK, Remedy.WAIT,
+    _family(Family.PROXY, FailureKind.PROXY, Remedy.WAIT,
             "the proxy on the way to {host} failed ({text}): check HTTPS_PROXY"),
-    _Row(FailureKind.TIMEOUT, Remedy.WAIT, "{host} did not answer in time: check the network",
+    Row(FailureKind.NETWORK, Remedy.WAIT,
+         "{host} did not answer in time: there is a network, but it leads nowhere; check the "
+         "router and its internet connection",
          family=Family.TIMEOUT, places=frozenset({Place.DIAL})),
-    _Row(FailureKind.TIMEOUT, Remedy.FRESH,
+    Row(FailureKind.TIMEOUT, Remedy.FRESH,
          "{host} never confirmed the resumed talk: a new talk is needed",
          family=Family.TIMEOUT, places=frozenset({Place.SETUP}), resuming=True),
-    _Row(FailureKind.TIMEOUT, Remedy.WAIT,
+    Row(FailureKind.TIMEOUT, Remedy.WAIT,
          "{host} never confirmed the setup for {model}: it may be overloaded, or refuse a setting "
          "under live: without saying so",
          family=Family.TIMEOUT, places=frozenset({Place.SETUP})),
-    _family(Family.TIMEOUT, FailureKind.TIMEOUT, Remedy.RESUME,
-            "{host} stopped answering: check the network"),
-    _Row(FailureKind.SERVER, Remedy.WAIT,
+    _family(Family.TIMEOUT, FailureKind.NETWORK, Remedy.RESUME,
+            "the network takes nothing for {host} any more: check the network"),
+    Row(FailureKind.SERVER, Remedy.WAIT,
          "{host} answered the setup with something that cannot be read ({text})",
          family=Family.ODD, places=_BEFORE_OPEN),
     _family(Family.ODD, FailureKind.SERVER, Remedy.FRESH,
@@ -284,7 +246,7 @@ _TABLE = (
     *_BY_CLOSE_CODE,
     *_BY_HTTP_STATUS,
     *_BY_FAMILY,
-    _Row(FailureKind.SERVER, Remedy.WAIT, "the server {host} reported error {code}"),
+    Row(FailureKind.SERVER, Remedy.WAIT, "the server {host} reported error {code}"),
 )
 
 _SERVER_SPOKE = frozenset({Family.CLOSED, Family.REFUSED, Family.ERROR})
@@ -298,5 +260,5 @@ def diagnose(symptom: Symptom) -> Diagnosis:
     )
     if symptom.text and symptom.family in _SERVER_SPOKE:
         message += f' (it said: "{symptom.text}")'
-    retryable = row.remedy in {Remedy.RESUME, Remedy.FRESH, Remedy.WAIT}
+    retryable = row.remedy not in {Remedy.NEXT_MODEL, Remedy.STOP}
     return Diagnosis(Failure(row.kind, message, retryable), row.remedy)

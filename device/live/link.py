@@ -16,7 +16,7 @@ from device.audio.frames import MICROPHONE_RATE_HZ
 from device.errors import ParleyError
 from device.live.symptoms import Symptom, symptom_of
 from device.live.tools import Answer
-from device.live.uplink import Audio, AudioEnd, Message, Text
+from device.live.uplink import Audio, AudioEnd, Message, Nudge, Text
 
 if TYPE_CHECKING:
     from google import genai
@@ -79,12 +79,12 @@ class Link:
 
         with _told(opened=True, about=self._about):
             match message:
-                case Audio(pcm=pcm):
-                    blob = types.Blob(data=pcm, mime_type=_MIME_TYPE)
+                case Audio():
+                    blob = types.Blob(data=message.pcm, mime_type=_MIME_TYPE)
                     await self._session.send_realtime_input(audio=blob)
                 case AudioEnd():
                     await self._session.send_realtime_input(audio_stream_end=True)
-                case Text(text=text):
+                case Text(text=text) | Nudge(text=text):
                     await self._session.send_realtime_input(text=text)
                 case Answer(call_id=call_id, name=name, response=response):
                     await self._session.send_tool_response(

@@ -1,27 +1,62 @@
 """Whether a session goes on after a failed connection: with which model, which handle, and when.
 
 Pure, and the only place that decides it; `device.live.failures` says what can help, this says
-whether it has been tried often enough.
+whether it has been tried often and long enough. Every row of tries waits longer each time, with
+jitter so that a house full of speakers does not come back in step, and ends: no failure is answered
+with a storm.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from device.live.failures import Diagnosis, Remedy
+from device.live.remedies import Diagnosis, Remedy
+from device.ports import FailureKind
 
-_WAITS_S = (0.0, 1.0, 3.0)
-"""Before each try in a row to go on with a conversation that had begun."""
-_STABLE_S = 10.0
+WAITS_S = (0.0, 1.0, 2.0, 4.0, 8.0)
+"""Before each try in a row; the last again and again."""
+JITTER = 0.25
+"""Each wait is longer or shorter by up to this share."""
+TALK_PATIENCE_S = 20.0
+"""How long a talk that had begun is tried to be got back before the person is told: longer than a
+router's hiccup. What is said meanwhile is held, and later the next wake word resumes the talk."""
+FIRST_PATIENCE_S = 6.0
+"""The same before the first connection stood: somebody has just spoken and gets no sign yet."""
+STABLE_S = 10.0
 """How long a connection must have stood for the tries before it to be forgotten."""
+SAME_HANDLE_TRIES = 3
+"""How often a server may fail to resume on one handle until that is left. Live API: others do the
+same; a server that has not yet noticed the end of the old connection fails, too."""
+
+_OURS_TO_WAIT_FOR = frozenset(
+    {FailureKind.OFFLINE, FailureKind.CLOCK, FailureKind.DNS, FailureKind.NETWORK}
+)
+"""What has nothing to do with the handle."""
 
 
 class Recovery:
-    """What the next connection of a session is made with. Times are CLOCK_MONOTONIC seconds."""
+    """What the next connection of a session is made with. Times are CLOCK_MONOTONIC seconds.
 
-    def __init__(self, models: Sequence[str], handle: str | None = None) -> None:
+    ``models`` are asked for in that order; ``resumes``: whether a talk goes on over connections;
+    ``chance`` gives a number 0..1.
+    """
+
+    def __init__(
+        self,
+        models: Sequence[str],
+        handle: str | None = None,
+        *,
+        chance: Callable[[], float],
+        resumes: bool = True,
+        talk_patience_s: float = TALK_PATIENCE_S,
+    ) -> None:
         self._models = list(models)
+        self._resumes = resumes
+        self._chance = chance
+        self._talk_patience_s = talk_patience_s
         self._tries = 0
+        self._spoiled = 0
+        self._since: float | None = None
         self._began = False
         self._opened_at: float | None = None
         self.handle = handle
@@ -32,6 +67,11 @@ class Recovery:
         """The model to ask for."""
         return self._models[0]
 
+    def dialling(self, now: float) -> None:
+        """A connection is about to be tried; the first of a row begins to take patience."""
+        if self._since is None:
+            self._since = now
+
     def opened(self, now: float) -> None:
         """A connection's setup was confirmed."""
         self._began = True
@@ -39,18 +79,24 @@ class Recovery:
 
     def after(self, diagnosis: Diagnosis, now: float) -> float | None:
         """Return how many seconds to wait before the next connection, None to give up."""
-        if self._opened_at is not None and now - self._opened_at >= _STABLE_S:
-            self._tries = 0
-        self._opened_at = None
+        opened_at, self._opened_at = self._opened_at, None
+        if opened_at is not None and now - opened_at >= STABLE_S:
+            self._tries = self._spoiled = 0
+        if opened_at is not None and not self._tries:
+            self._since = now
+        if self._began and not self._resumes:
+            return None
         match diagnosis.remedy:
-            case Remedy.STOP:
+            case Remedy.STOP | Remedy.LATER:
                 return None
             case Remedy.NEXT_MODEL:
                 return self._next_model()
             case Remedy.FRESH:
-                return self._without_handle()
+                return self._without_handle(now)
             case _:
-                return self._again()
+                if opened_at is None and diagnosis.failure.kind not in _OURS_TO_WAIT_FOR:
+                    self._count_against_handle()
+                return self._wait(now)
 
     def _next_model(self) -> float | None:
         if len(self._models) == 1:
@@ -60,18 +106,23 @@ class Recovery:
         self.handle = None
         return 0.0
 
-    def _without_handle(self) -> float | None:
-        if self.handle is None:
+    def _without_handle(self, now: float) -> float | None:
+        first = self.handle is not None and not self._began
+        if self.handle is None and not self._began:
             return None
         self.handle = None
-        return self._wait() if self._began else 0.0
+        return 0.0 if first else self._wait(now)
 
-    def _again(self) -> float | None:
-        # Before the first setup nothing of the talk is lost by telling at once and trying later.
-        return self._wait() if self._began and self.handle is not None else None
+    def _count_against_handle(self) -> None:
+        self._spoiled += 1
+        if self._spoiled >= SAME_HANDLE_TRIES:
+            self.handle = None
 
-    def _wait(self) -> float | None:
-        if self._tries == len(_WAITS_S):
+    def _wait(self, now: float) -> float | None:
+        base_s = WAITS_S[min(self._tries, len(WAITS_S) - 1)]
+        wait_s = base_s * (1 - JITTER + 2 * JITTER * self._chance())
+        patience_s = self._talk_patience_s if self._began else FIRST_PATIENCE_S
+        if now + wait_s - (self._since if self._since is not None else now) > patience_s:
             return None
         self._tries += 1
-        return _WAITS_S[self._tries - 1]
+        return wait_s

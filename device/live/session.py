@@ -1,12 +1,14 @@
 """One conversation with the Live API, over as many connections as it takes.
 
 Theory of operation. `LiveSession.run` makes one connection after the other. On each, a reader and a
-writer task carry the traffic (`traffic`), and `run` itself waits until something must be decided:
-the hub wants to close, the connection should give way to the next (`rotation`), or one of the two
-tasks has lost it (`failures` says what that is, `recovery` whether and how to go on). A connection
-that gives way is closed before the next one is opened on the newest handle; what the microphone
-delivers in between waits in the uplink queue. Everything runs on the event loop's thread, but for
-the import of the SDK and the making of its client, which take too long for that.
+writer task carry the traffic (`carrying`, `traffic`) until something must be decided: the hub wants
+to close, the connection should give way to the next (`rotation`, `stalls`), or one of the two tasks
+has lost it (`failures` says what that is, `recovery` whether and how to go on). A connection that
+gives way is closed before the next one is opened on the newest handle; what the microphone delivers
+in between waits in the uplink queue, and a sentence that the old connection took with it goes up
+again before that (`unanswered`). Where there is no handle any more, the next connection is told
+what was said (`past`). Everything runs on the event loop's thread, but for the import of the SDK
+and the making of its client, which take too long for that.
 """
 
 from __future__ import annotations
@@ -14,14 +16,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import random
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from device.live.carrying import carry, news_until
 from device.live.failures import diagnose
-from device.live.link import Link, LinkError, open_link
+from device.live.link import LinkError, open_link
 from device.live.models import profile
-from device.live.recovery import Recovery
+from device.live.past import Past
+from device.live.readiness import obstacle
+from device.live.recovery import TALK_PATIENCE_S, Recovery
+from device.live.remedies import Diagnosis, Remedy
 from device.live.rotation import ROTATE_AFTER_S, Rotation
 from device.live.setup import (
     LiveSettings,
@@ -33,16 +40,26 @@ from device.live.setup import (
     unusable_trust,
 )
 from device.live.symptoms import Family
-from device.live.traffic import Traffic
-from device.ports import Failure, Post, SessionClosed, SessionFailed, SessionOpened
+from device.live.traffic import Care, Traffic
+from device.ports import (
+    Failure,
+    HandleChanged,
+    ModelReplaced,
+    News,
+    Post,
+    Reconnecting,
+    SessionClosed,
+    SessionFailed,
+    SessionOpened,
+)
 
 if TYPE_CHECKING:
     from google import genai
 
 _log = logging.getLogger(__name__)
 
-_LAST_WORDS_S = 0.3
-"""How long a closing session goes on sending what waits."""
+PATIENCE_S = 15.0
+"""How long the user is kept waiting for an answer, where nobody says otherwise."""
 
 Ending = SessionClosed | SessionFailed
 
@@ -57,8 +74,10 @@ async def warm_up() -> None:
 class LiveSession:
     """One conversation. Used from the event loop's thread only.
 
-    ``number`` names it in all its news; ``turns`` counts on over all sessions of the process;
-    ``handle`` resumes an earlier conversation with the same model.
+    ``number`` names it in all its news. ``past`` is the talk so far: the session resumes it where
+    it can, and writes down there how it goes on. ``patience_s`` is how long the user is kept
+    waiting for an answer in all; a silent server is helped along within that. ``lost_after_s`` is
+    how long a lost connection is tried for.
     """
 
     def __init__(  # noqa: PLR0913 - what it is made of; only the first four without a default
@@ -67,18 +86,30 @@ class LiveSession:
         key: str,
         *,
         number: int,
-        turns: Iterator[int],
         post: Post,
-        handle: str | None = None,
+        past: Past | None = None,
+        patience_s: float = PATIENCE_S,
         rotate_after_s: float = ROTATE_AFTER_S,
+        lost_after_s: float = TALK_PATIENCE_S,
     ) -> None:
         self.number = number
         self._settings = settings
         self._key = key
         self._post = post
+        self._past = past = past or Past()
         self._rotate_after_s = rotate_after_s
-        self._recovery = Recovery([settings.model, *settings.fallback_models], handle)
-        self._traffic = Traffic(number, turns, post, self._recovery, resumes=settings.resumption)
+        self._host = host_of(settings)
+        models = past.models([settings.model, *settings.fallback_models], time.time())
+        fits = settings.resumption and past.fits(models[0], self._host)
+        self._recovery = Recovery(
+            models,
+            past.handle if fits else None,
+            chance=random.random,
+            resumes=settings.resumption,
+            talk_patience_s=lost_after_s,
+        )
+        care = Care(settings.resumption, patience_s, settings.repeat_s)
+        self._traffic = Traffic(number, past.turns, self._note, self._recovery, care)
         self._connecting: asyncio.Timeout | None = None
         self._closing: str | None = None
         self._running = False
@@ -97,13 +128,19 @@ class LiveSession:
         return self._recovery.model
 
     @property
+    def owes(self) -> bool:
+        """Whether it is the server's fault if no answer comes: it had words to answer."""
+        return self._traffic.owes
+
+    @property
     def counters(self) -> Mapping[str, int]:
         """What this session did so far.
 
         ``frames_sent``, ``bytes_sent``, ``held`` (frames that wait), ``held_max``, ``dropped``
         (frames and words without room), ``repeated`` (messages sent again because a stalled
-        connection may not have taken them), ``attempts``, ``connections``, ``rotations``,
-        ``recoveries``, ``odd_messages``, ``tool_calls``.
+        connection may not have taken them), ``repeated_frames`` (of an unanswered sentence, sent
+        again on purpose), ``attempts``, ``connections``, ``rotations``, ``recoveries``, ``nudges``
+        and ``stalls`` (of a silent server), ``odd_messages``, ``tool_calls``.
         """
         return self._traffic.counters
 
@@ -119,18 +156,21 @@ class LiveSession:
         """Say, after all that waits, that the microphone pauses; more frames begin a new stretch.
 
         ``UplinkChanged(flowing=False)`` follows when it has been sent. Nothing is sent, and no news
-        comes, when no audio went up before. Returns at once.
+        comes, when no audio went up before. Nobody waits for an answer any more. Returns at once.
         """
         self._traffic.uplink.append_end()
+        self._traffic.dismissed()
 
     def send_text(self, text: str) -> None:
         """Append words of the user, after all that waits. Returns at once."""
         self._traffic.uplink.append_text(text)
 
-    def user_speaks(self, speaking: bool) -> None:
-        """Take note whether the user is in mid-sentence: a rotation waits for its end."""
-        self._traffic.speaking = speaking
-        self._traffic.stirred.set()
+    def user_speaks(self, speaking: bool, lasted_s: float = 0.0) -> None:
+        """Take note whether the user is in mid-sentence, and how long the sentence was.
+
+        A rotation waits for its end, and after that the server owes an answer.
+        """
+        self._traffic.user_speaks(speaking, lasted_s)
 
     async def close(self, reason: str) -> None:
         """End the session; returns when it has ended, about a second later at most.
@@ -189,21 +229,26 @@ class LiveSession:
     async def _one_connection(self, client: genai.Client) -> None:
         """Open a connection and stay on it until it should be closed. Raises LinkError."""
         began = time.monotonic()
+        self._recovery.dialling(began)
+        self._traffic.counts["attempts"] += 1
+        hindrance = obstacle(self._host)
+        if hindrance is not None:
+            raise LinkError(hindrance)
         model, handle = self.model, self.handle if self._settings.resumption else None
         about = {
             "resuming": handle is not None,
             "model": model,
-            "host": host_of(self._settings),
+            "host": self._host,
             "secret": self._key,
         }
-        config = connect_config(self._settings, profile(model), handle)
-        self._traffic.counts["attempts"] += 1
+        earlier = "" if handle else self._past.summary
+        config = connect_config(self._settings, profile(model), handle, earlier)
         self._connecting = asyncio.timeout(self._settings.connect_timeout_s)
         try:
             async with open_link(client, model, config, self._connecting, about) as link:
                 self._connecting = None
                 self._opened(began, resumed=handle is not None)
-                await self._carry(link)
+                await carry(self._traffic, link, lambda: self._closing is not None)
         finally:
             self._connecting = None
 
@@ -211,63 +256,18 @@ class LiveSession:
         now = time.monotonic()
         latency_ms = (now - began) * 1000
         self._traffic.counts["connections"] += 1
-        self._traffic.opened(Rotation(now, self._rotate_after_s))
         self._recovery.opened(now)
         what = "resumed" if resumed else "opened"
         _log.debug("session %d %s: %s, %.0f ms", self.number, what, self.model, latency_ms)
         self._post(SessionOpened(self.number, latency_ms, self.model, resumed, now))
+        rotation = Rotation(now, self._rotate_after_s)
+        choosy = profile(self.model).may_stay_silent
+        self._traffic.opened(rotation, resumed=resumed, choosy=choosy)
 
-    async def _carry(self, link: Link) -> None:
-        """Read and write until the hub closes or the connection should give way."""
-        traffic = self._traffic
-        reader = asyncio.create_task(traffic.read(link), name=f"session {self.number} reader")
-        writer = asyncio.create_task(traffic.write(link), name=f"session {self.number} writer")
-        for task in (reader, writer):
-            task.add_done_callback(lambda _: traffic.stirred.set())
-        try:
-            await self._until_over(reader, writer)
-            if self._closing is not None:
-                await self._last_words()
-            else:
-                await traffic.stop_writing(writer)
-        finally:
-            reader.cancel()
-            writer.cancel()
-            await asyncio.gather(reader, writer, return_exceptions=True)
-            traffic.cut_off()
-
-    async def _until_over(self, reader: asyncio.Task[None], writer: asyncio.Task[None]) -> None:
-        """Return when the connection should be closed. Raises LinkError when it is lost."""
-        while True:
-            self._traffic.stirred.clear()
-            for task in (reader, writer):
-                if task.done():
-                    task.result()
-            if self._closing is not None:
-                return
-            due = self._traffic.due()
-            if due is not None and due <= time.monotonic():
-                self._traffic.counts["rotations"] += 1
-                _log.info("session %d goes on over a new connection", self.number)
-                return
-            await self._news_until(due)
-
-    async def _news_until(self, due: float | None) -> None:
-        """Wait until something has changed, or that time has come."""
-        timeout_s = None if due is None else max(due - time.monotonic(), 0.0)
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._traffic.stirred.wait()
-        except TimeoutError:
-            pass
-
-    async def _last_words(self) -> None:
-        uplink = self._traffic.uplink
-        try:
-            async with asyncio.timeout(_LAST_WORDS_S):
-                await uplink.emptied()
-        except TimeoutError:
-            _log.debug("session %d closes with %d frames unsent", self.number, uplink.held)
+    def _note(self, news: News) -> None:
+        """Pass news on, and write down what the next connection or session should know."""
+        self._past.note(news, self._host, time.time())
+        self._post(news)
 
     # --- ends ------------------------------------------------------------------------------------
 
@@ -275,26 +275,34 @@ class LiveSession:
         """Decide on a failed connection: wait and return None to go on, or return the end."""
         if self._closing is not None:
             return self._closed(self._closing)
-        model, symptom, diagnosis = self.model, error.symptom, diagnose(error.symptom)
+        model, handle, diagnosis = self.model, self.handle, diagnose(error.symptom)
         _log.debug("session %d: %s: %s", self.number, error, diagnosis.remedy)
         self._traffic.dry()
         wait_s = self._recovery.after(diagnosis, time.monotonic())
+        if handle is not None and self.handle is None:
+            self._note(HandleChanged(self.number, None, model, time.monotonic()))
+        if diagnosis.remedy is Remedy.NEXT_MODEL:
+            self._past.gone[model] = time.time()
+            if wait_s is not None:
+                self._note(ModelReplaced(self.number, model, self.model, time.monotonic()))
         if wait_s is not None:
-            _log.info("session %d goes on: %s", self.number, diagnosis.failure.message)
-            self._traffic.counts["recoveries"] += 1
-            await self._pause(wait_s)
+            await self._go_on(diagnosis, wait_s)
             return None
-        opened = self._traffic.counts["connections"]
+        symptom, opened = error.symptom, self._traffic.counts["connections"]
         if opened and symptom.family is Family.CLOSED and symptom.code == 1000:
             # Live API: an idle session is closed with 1000 and no reason.
             return self._closed(symptom.text or "the server closed it")
         return self._failed(diagnosis.failure, model)
 
-    async def _pause(self, wait_s: float) -> None:
+    async def _go_on(self, diagnosis: Diagnosis, wait_s: float) -> None:
+        _log.debug("session %d goes on: %s", self.number, diagnosis.failure.message)
+        self._traffic.counts["recoveries"] += 1
+        if wait_s:
+            self._post(Reconnecting(self.number, diagnosis.failure, time.monotonic()))
         deadline = time.monotonic() + wait_s
         while self._closing is None and time.monotonic() < deadline:
             self._traffic.stirred.clear()
-            await self._news_until(deadline)
+            await news_until(self._traffic, deadline)
 
     def _closed(self, reason: str) -> SessionClosed:
         return SessionClosed(self.number, reason, time.monotonic())

@@ -10,6 +10,7 @@ import asyncio
 import functools
 import logging
 import os
+import socket
 import ssl
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -28,6 +29,12 @@ GOOGLE = "https://generativelanguage.googleapis.com"
 
 _CLOSE_S = 1.0
 """How long a close may take before the connection is cut."""
+_UNACKNOWLEDGED_MS = 10_000
+"""How long the other end's system may leave data unacknowledged until the connection is lost.
+
+tcp(7): without it a network that has gone is noticed after a quarter of an hour. It is not the
+model's silence that is measured here, nor its late pongs, but the acknowledgements of the network.
+"""
 
 # At DEBUG websockets writes every header of the handshake, the key among them, and every frame.
 _WIRE_LOG = logging.getLogger("device.live.wire")
@@ -68,6 +75,8 @@ class LiveSettings(Protocol):
     def resumption(self) -> bool: ...  # noqa: D102 - as in the configuration
     @property
     def compression(self) -> CompressionSettings: ...  # noqa: D102 - as in the configuration
+    @property
+    def repeat_s(self) -> float: ...  # noqa: D102 - as in the configuration
     @property
     def connect_timeout_s(self) -> float: ...  # noqa: D102 - as in the configuration
 
@@ -128,6 +137,13 @@ def _connection_type() -> type[ClientConnection]:
     class OrderlyConnection(ClientConnection):
         # websockets calls every end by an exception an internal error (1011), also our own
         # cancelling of a connect, which the SDK does inside its context manager.
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            super().connection_made(transport)
+            connected = transport.get_extra_info("socket")
+            if connected is not None:
+                option = (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNACKNOWLEDGED_MS)
+                connected.setsockopt(*option)
+
         async def __aexit__(
             self,
             exc_type: type[BaseException] | None,
@@ -152,7 +168,7 @@ def client_of(settings: LiveSettings, key: str) -> genai.Client:
     from google import genai  # noqa: PLC0415 - heavy
     from google.genai import types  # noqa: PLC0415 - heavy
 
-    socket: dict[str, Any] = _UNUSED | {
+    options: dict[str, Any] = _UNUSED | {
         "ssl": ssl.create_default_context(),
         # Live API: late pongs kill healthy sessions, and without pings idle connections are
         # dropped on the way: so ping, and never mind the pong.
@@ -175,21 +191,25 @@ def client_of(settings: LiveSettings, key: str) -> genai.Client:
             base_url=settings.endpoint or GOOGLE,
             api_version=settings.api_version,
             client_args=_UNUSED,
-            async_client_args=socket,
+            async_client_args=options,
         ),
     )
 
 
 def connect_config(
-    settings: LiveSettings, profile: ModelProfile, handle: str | None
+    settings: LiveSettings, profile: ModelProfile, handle: str | None, earlier: str = ""
 ) -> types.LiveConnectConfig:
-    """Return the setup of one connection: what is configured, as far as the model takes it."""
+    """Return the setup of one connection: what is configured, as far as the model takes it.
+
+    ``earlier`` tells a fresh session what was said before.
+    """
     from google.genai import types  # noqa: PLC0415 - heavy
 
     level = profile.thinking_level(settings.thinking_level)
+    instruction = "\n\n".join(filter(None, [settings.system_instruction, earlier]))
     return types.LiveConnectConfig(
         response_modalities=[types.Modality.AUDIO],
-        system_instruction=settings.system_instruction or None,
+        system_instruction=instruction or None,
         speech_config=_speech(settings, profile),
         thinking_config=(
             types.ThinkingConfig(thinking_level=types.ThinkingLevel(level.upper()))

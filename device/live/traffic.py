@@ -13,15 +13,28 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from device.live.downlink import Downlink
+from device.live.calls import Calls
+from device.live.downlink import NUDGE, Downlink
 from device.live.link import Link
+from device.live.moment import Moment
 from device.live.recovery import Recovery
 from device.live.rotation import Rotation, seconds
-from device.live.tools import Answer, not_available
-from device.live.uplink import Audio, AudioEnd, Message, Text, Uplink
-from device.ports import GoAway, Post, ToolNews, UplinkChanged
+from device.live.stalls import Stalls, Step, Wait
+from device.live.tools import Answer
+from device.live.unanswered import Unanswered
+from device.live.uplink import Audio, AudioEnd, Message, Nudge, Text, Uplink
+from device.ports import (
+    AudioDropped,
+    AudioRepeated,
+    GoAway,
+    HandleChanged,
+    Post,
+    Stalled,
+    UplinkChanged,
+)
 
 if TYPE_CHECKING:
     from google.genai import types
@@ -30,10 +43,6 @@ _log = logging.getLogger(__name__)
 
 _LAST_MESSAGE_S = 0.5
 """How long a connection that gives way may take for the message it is at."""
-_ANSWER_S = 5.0
-"""How long an answer to what the user said is expected; then it is quiet enough to rotate."""
-_HANDLE_S = 1.0
-"""How long after a turn its handle is expected. Live API: 20-70 ms were measured."""
 
 _COUNTED = (
     "frames_sent",
@@ -43,31 +52,49 @@ _COUNTED = (
     "rotations",
     "recoveries",
     "repeated",
+    "repeated_frames",
+    "nudges",
+    "stalls",
     "odd_messages",
     "tool_calls",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Care:
+    """How a session cares for the talk."""
+
+    resumes: bool
+    """Whether it goes on over several connections."""
+    patience_s: float
+    """How long the user is kept waiting for an answer."""
+    repeat_s: float
+    """How much of an unanswered sentence is said again over a new connection; 0: nothing."""
 
 
 class Traffic:
     """The two directions of a session. Used from the event loop's thread only."""
 
     def __init__(
-        self, session: int, turns: Iterator[int], post: Post, recovery: Recovery, *, resumes: bool
+        self,
+        session: int,
+        turns: Iterator[int],
+        post: Post,
+        recovery: Recovery,
+        care: Care,
     ) -> None:
         self._session = session
         self._post = post
         self._recovery = recovery
-        self._resumes = resumes
-        self._downlink = Downlink(session, turns, post)
-        self._rotation = Rotation(0.0)
-        self._resumable = True
-        self._handle_at: float | None = None
+        self._stalls = Stalls(care.patience_s)
+        self._unanswered = Unanswered(care.repeat_s)
+        self._downlink = Downlink(session, turns, post, self._stalls, self._unanswered)
         self._flowing = False
         self._writing = asyncio.Lock()
         self.uplink = Uplink()
+        self._moment = Moment(recovery, self._downlink, self.uplink, resumes=care.resumes)
+        self._calls = Calls(session, post, self.uplink)
         self.counts: Counter[str] = Counter()
-        self.speaking = False
-        """Whether the user is in mid-sentence, as far as anyone told."""
         self.stirred = asyncio.Event()
         """Set when something has come in that may change what to do next."""
 
@@ -78,19 +105,91 @@ class Traffic:
         held = {"held": uplink.held, "held_max": uplink.held_max, "dropped": uplink.dropped}
         return dict.fromkeys(_COUNTED, 0) | self.counts | held
 
-    def opened(self, rotation: Rotation) -> None:
-        """A new connection begins, with its plan to give way to the next."""
-        self._rotation = rotation
-        self._resumable = True
+    @property
+    def owes(self) -> bool:
+        """Whether it is the server's fault if nothing more comes."""
+        return self._stalls.owes
 
-    def due(self) -> float | None:
-        """Return when the connection should give way, None while only news can tell."""
-        return self._rotation.due(self._quiet_from())
+    def user_speaks(self, speaking: bool, lasted_s: float) -> None:
+        """The user began to speak, or stopped after so many seconds."""
+        self._moment.speaking = speaking
+        self._unanswered.speaking(speaking)
+        if speaking:
+            self._stalls.speech_began()
+        else:
+            self._stalls.speech_ended(time.monotonic(), lasted_s)
+        self.stirred.set()
+
+    def dismissed(self) -> None:
+        """The user is no longer listened to: nothing is owed, and nothing need be said again."""
+        self._stalls.dismissed()
+        self._unanswered.clear()
+        self.stirred.set()
+
+    def opened(self, rotation: Rotation, *, resumed: bool, choosy: bool) -> None:
+        """A new connection begins, with its plan to give way to the next.
+
+        ``choosy``: its model may decide not to answer.
+        """
+        now = time.monotonic()
+        self._moment.opened(rotation)
+        self._stalls.opened(now, resumed=resumed, choosy=choosy)
+        self._repeat(now)
+        lost = self.uplink.new_losses()
+        if lost:
+            self._post(AudioDropped(self._session, lost, now))
+
+    def _repeat(self, now: float) -> None:
+        """Say again what the old connection took with it. Only before anything else is written."""
+        said = self._unanswered.take()
+        self.uplink.put_back(said)
+        frames = sum(isinstance(item, bytes) for item in said)
+        if frames:
+            self.counts["repeated_frames"] += frames
+            self._post(AudioRepeated(self._session, frames, now))
+
+    def gives_way(self) -> bool:
+        """Whether the connection should give way now; a silent server may be nudged instead."""
+        now = time.monotonic()
+        if self._moment.due() <= now:
+            self.counts["rotations"] += 1
+            _log.info("session %d goes on over a new connection", self._session)
+            return True
+        stalled_at = self._stalls.due()
+        return stalled_at is not None and stalled_at <= now and self._help(now)
+
+    def due(self) -> float:
+        """Return when to ask `gives_way` again, if no news comes before."""
+        rotate_at, stalled_at = self._moment.due(), self._stalls.due()
+        return rotate_at if stalled_at is None else min(rotate_at, stalled_at)
+
+    def _help(self, now: float) -> bool:
+        """Take the next step with a server that keeps silent; return whether it is to leave it."""
+        step, wait = self._stalls.step()
+        what: dict[Step, Literal["nudged", "resumed", "restarted"]] = {
+            Step.NUDGE: "nudged",
+            Step.RESUME: "resumed",
+            Step.FRESH: "restarted",
+        }
+        self.counts["nudges" if step is Step.NUDGE else "stalls"] += 1
+        self._post(Stalled(self._session, what[step], wait.value, now))
+        if step is Step.NUDGE:
+            self._nudge(wait)
+        elif step is Step.FRESH:
+            self._recovery.handle = None
+            self._post_handle(now)
+        return step is not Step.NUDGE
+
+    def _nudge(self, wait: Wait) -> None:
+        # Live API: the end of the stream makes it look at once at what it has heard.
+        if self._flowing and wait is not Wait.SOUND:
+            self.uplink.append_end()
+        else:
+            self.uplink.append_nudge(NUDGE)
 
     def cut_off(self) -> None:
         """The connection ends: end what it can no longer bring, so that nobody waits for it."""
-        for answer in self.uplink.withdraw_all():
-            self._post_tool("cancelled", answer.name)
+        self._calls.cancel_all()
         self._downlink.give_up()
 
     def dry(self) -> None:
@@ -121,16 +220,22 @@ class Traffic:
 
     def _sent(self, message: Message) -> None:
         match message:
-            case Audio(pcm=pcm, frames=frames):
-                self.counts["frames_sent"] += frames
-                self.counts["bytes_sent"] += len(pcm)
+            case Audio(frames=frames):
+                self.counts["frames_sent"] += len(frames)
+                self.counts["bytes_sent"] += sum(map(len, frames))
+                self._unanswered.sent_audio(list(frames))
                 self._flow(flowing=True)
             case AudioEnd():
                 self._flow(flowing=False)
-            case Text():
+            case Text(text=text):
                 self._downlink.asked()
+                self._stalls.asked(time.monotonic())
+                self._unanswered.sent_text(text)
+                self.stirred.set()
+            case Nudge():
+                pass
             case Answer():
-                self._post_tool("failed" if message.failed else "answered", message.name)
+                self._calls.answered(message)
                 self.stirred.set()
 
     def _flow(self, *, flowing: bool) -> None:
@@ -164,58 +269,26 @@ class Traffic:
             self._downlink.take(message.server_content)
         if message.tool_call is not None:
             for call in message.tool_call.function_calls or ():
-                self._take_call(call)
+                self._downlink.begin_turn()
+                self.counts["tool_calls"] += 1
+                self._calls.take(call)
         if message.tool_call_cancellation is not None:
             for call_id in message.tool_call_cancellation.ids or ():
-                self._cancel_call(call_id)
+                self._calls.cancel(call_id)
         # Only now it is known whether the message itself began or ended the turn it bills.
         self._downlink.settle_bill()
 
     def _take_handle(self, update: types.LiveServerSessionResumptionUpdate) -> None:
-        # Live API: empty and not resumable while the model speaks; the older handle stays good.
-        self._resumable = bool(update.resumable and update.new_handle)
-        if self._resumable:
-            self._recovery.handle = update.new_handle
-            self._handle_at = time.monotonic()
+        now = time.monotonic()
+        if self._moment.take_handle(update, now):
+            self._post_handle(now)
+
+    def _post_handle(self, now: float) -> None:
+        recovery = self._recovery
+        self._post(HandleChanged(self._session, recovery.handle, recovery.model, now))
 
     def _take_go_away(self, go_away: types.LiveServerGoAway) -> None:
         now, time_left_s = time.monotonic(), seconds(go_away.time_left)
         _log.debug("session %d: goAway, %g s left", self._session, time_left_s)
-        self._rotation.go_away(now, time_left_s)
+        self._moment.go_away(now, time_left_s)
         self._post(GoAway(self._session, time_left_s, now))
-
-    def _take_call(self, call: types.FunctionCall) -> None:
-        self._downlink.begin_turn()
-        self.counts["tool_calls"] += 1
-        name = call.name or "(unnamed)"
-        self._post_tool("called", name)
-        if call.id is None:
-            _log.warning("the server called %s without an id: no answer is possible", name)
-            self._post_tool("failed", name)
-        else:
-            self.uplink.append_answer(not_available(call.id, name))
-
-    def _cancel_call(self, call_id: str) -> None:
-        answer = self.uplink.withdraw(call_id)
-        if answer is not None:
-            self._post_tool("cancelled", answer.name)
-
-    def _post_tool(
-        self, what: Literal["called", "answered", "cancelled", "failed"], name: str
-    ) -> None:
-        self._post(ToolNews(self._session, what, name, time.monotonic()))
-
-    # --- quiet -----------------------------------------------------------------------------------
-
-    def _quiet_from(self) -> float | None:
-        """Return since or from when a new connection disturbs nobody, None until more is known."""
-        if self._downlink.busy or self.speaking or self.uplink.unanswered:
-            return None
-        if self._resumes and not (self._resumable and self._recovery.handle):
-            return None
-        quiet_from = 0.0
-        if self._downlink.asked_at is not None:
-            quiet_from = self._downlink.asked_at + _ANSWER_S
-        if self._handle_at is not None and self._handle_at < self._downlink.ended_at:
-            quiet_from = max(quiet_from, self._downlink.ended_at + _HANDLE_S)
-        return quiet_from

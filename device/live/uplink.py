@@ -1,15 +1,16 @@
 """What waits to go up to the server, in order, until a connection takes it.
 
-Frames, ends of audio and texts go up in the order in which they came; answers to function calls go
-before all of them, since the model waits for those. A message stays in the queue until it has
-really been sent, so nothing is lost when a connection gives way to the next in between. Used from
-the event loop's thread only.
+Frames, ends of audio and texts go up in the order in which they came; answers to function calls
+and nudges go before all of them, since the model waits for those. A message stays in the queue
+until it has really been sent, so nothing is lost when a connection gives way to the next in
+between. Used from the event loop's thread only.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from device.audio.frames import FRAME_MS, MICROPHONE_RATE_HZ, SAMPLE_BYTES
@@ -27,10 +28,14 @@ _MESSAGE_BYTES = MICROPHONE_RATE_HZ * SAMPLE_BYTES // 10
 
 @dataclass(frozen=True, slots=True)
 class Audio:
-    """One frame, or up to 100 ms of a backlog, s16le mono 16 kHz."""
+    """One frame, or up to 100 ms of a backlog, each s16le mono 16 kHz."""
 
-    pcm: bytes
-    frames: int
+    frames: tuple[bytes, ...]
+
+    @property
+    def pcm(self) -> bytes:
+        """All of it."""
+        return b"".join(self.frames)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,14 @@ class Text:
     text: str
 
 
-Message = Audio | AudioEnd | Text | Answer
+@dataclass(frozen=True, slots=True)
+class Nudge:
+    """Words of ours that ask a silent server to go on."""
+
+    text: str
+
+
+Message = Audio | AudioEnd | Text | Answer | Nudge
 
 
 class Uplink:
@@ -57,10 +69,11 @@ class Uplink:
 
     def __init__(self) -> None:
         self._queue: deque[bytes | AudioEnd | Text] = deque()
-        self._answers: deque[Answer] = deque()
+        self._first_of_all: deque[Answer | Nudge] = deque()
         self._held = 0
         self._held_max = 0
         self._dropped = 0
+        self._dropped_frames = 0
         self._work = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
@@ -80,15 +93,21 @@ class Uplink:
         """Frames and words that found no room."""
         return self._dropped
 
+    def new_losses(self) -> int:
+        """Return how many frames found no room since this was last asked."""
+        frames, self._dropped_frames = self._dropped_frames, 0
+        return frames
+
     @property
     def unanswered(self) -> bool:
         """Whether an answer to a function call waits."""
-        return bool(self._answers)
+        return any(isinstance(message, Answer) for message in self._first_of_all)
 
     def append_frame(self, pcm: bytes) -> None:
         """Append 20 ms of microphone."""
         if self._held >= HELD_FRAMES:
             self._dropped += 1
+            self._dropped_frames += 1
             return
         self._held += 1
         self._held_max = max(self._held_max, self._held)
@@ -105,24 +124,44 @@ class Uplink:
 
     def append_answer(self, answer: Answer) -> None:
         """Append the answer to a function call; it overtakes everything but other answers."""
-        if len(self._answers) >= HELD_WORDS:
+        if len(self._first_of_all) >= HELD_WORDS:
             self._dropped += 1
             return
-        self._answers.append(answer)
+        self._first_of_all.append(answer)
+        self._wake()
+
+    def append_nudge(self, text: str) -> None:
+        """Append words of ours; they overtake what waits, and are worth nothing later."""
+        self._first_of_all.append(Nudge(text))
+        self._wake()
+
+    def put_back(self, said: Sequence[bytes | str]) -> None:
+        """Put what was sent in vain before all that waits; the bound does not count it."""
+        if not said:
+            return
+        self._queue.extendleft(
+            Text(item) if isinstance(item, str) else item for item in reversed(said)
+        )
+        self._held += sum(isinstance(item, bytes) for item in said)
+        self._held_max = max(self._held_max, self._held)
         self._wake()
 
     def withdraw(self, call_id: str) -> Answer | None:
         """Take back the answer to a call that was cancelled, None when it has been sent."""
-        found = next((answer for answer in self._answers if answer.call_id == call_id), None)
-        if found is not None:
-            self._answers.remove(found)
-            self._settle()
-        return found
+        for message in self._first_of_all:
+            if isinstance(message, Answer) and message.call_id == call_id:
+                self._first_of_all.remove(message)
+                self._settle()
+                return message
+        return None
 
     def withdraw_all(self) -> list[Answer]:
-        """Take back every answer: a new connection knows nothing of the calls of the old one."""
-        withdrawn = list(self._answers)
-        self._answers.clear()
+        """Take back every answer: a new connection knows nothing of the calls of the old one.
+
+        Nor does it need to be nudged.
+        """
+        withdrawn = [message for message in self._first_of_all if isinstance(message, Answer)]
+        self._first_of_all.clear()
         self._settle()
         return withdrawn
 
@@ -136,14 +175,14 @@ class Uplink:
     def sent(self, message: Message) -> None:
         """Remove the message that `next` returned."""
         match message:
-            case Answer():
+            case Answer() | Nudge():
                 # It may have been cancelled while it was on its way.
-                if message in self._answers:
-                    self._answers.remove(message)
-            case Audio():
-                for _ in range(message.frames):
+                if message in self._first_of_all:
+                    self._first_of_all.remove(message)
+            case Audio(frames=frames):
+                for _ in frames:
                     self._queue.popleft()
-                self._held -= message.frames
+                self._held -= len(frames)
             case _:
                 self._queue.popleft()
         self._settle()
@@ -167,12 +206,12 @@ class Uplink:
         self._work.set()
 
     def _settle(self) -> None:
-        if not self._queue and not self._answers:
+        if not self._queue and not self._first_of_all:
             self._empty.set()
 
     def _first(self) -> Message | None:
-        if self._answers:
-            return self._answers[0]
+        if self._first_of_all:
+            return self._first_of_all[0]
         if not self._queue:
             return None
         first = self._queue[0]
@@ -188,4 +227,4 @@ class Uplink:
             if frames and length_bytes > _MESSAGE_BYTES:
                 break
             frames.append(item)
-        return Audio(b"".join(frames), len(frames))
+        return Audio(tuple(frames))

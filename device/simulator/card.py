@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from device.audio.frames import REPLY_RATE_HZ, SAMPLE_BYTES
 from device.ports import FirstSound, PlaybackDrained, PlaybackStarved, SpeakerNews
+from device.simulator.overlay import Overlay
 from device.simulator.playlist import Happened, Playlist, Samples
 
 BLOCK_MS = 10
@@ -24,10 +25,10 @@ BLOCK_SAMPLES = REPLY_RATE_HZ * BLOCK_MS // 1000
 
 
 class Card:
-    """Plays turns and chimes into memory: s16 mono 24 kHz. Used from the event loop's thread only.
+    """Plays turns, chimes and sentences into memory: s16 mono 24 kHz.
 
-    ``latency_ms`` passes between taking a block and its being heard; ``speed`` runs faster than
-    real time, for tests.
+    Used from the event loop's thread only. ``latency_ms`` passes between taking a block and its
+    being heard; ``speed`` runs faster than real time, for tests.
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class Card:
         self._block_s = BLOCK_MS / 1000 / speed
         self._latency_s = latency_ms / 1000 / speed
         self._playlist = Playlist()
-        self._overlay = np.zeros(0, np.float64)
+        self._overlay = Overlay()
         self._heard = bytearray()
         self._began: float | None = None
         self._audible_until = 0.0
@@ -84,7 +85,7 @@ class Card:
         with contextlib.suppress(asyncio.CancelledError):
             await task
         self.level = self._audible_until = 0.0
-        self._overlay = self._overlay[:0]
+        self._overlay = Overlay()
         self._finish()
 
     def add(self, pcm: bytes, turn: int) -> bool:
@@ -110,7 +111,17 @@ class Card:
         """Play samples (s16, or floats in -1..1) over whatever plays, from the next block on."""
         if self._task is not None:
             scale = 1.0 if samples.dtype.kind == "i" else 32_767.0
-            self._overlay = samples.astype(np.float64) * scale
+            self._overlay.chime(samples.astype(np.float64) * scale)
+
+    def say(self, pcm: bytes) -> None:
+        """Play a sentence after the chime that still plays, instead of the sentence before it."""
+        if self._task is not None:
+            whole = pcm[: len(pcm) // SAMPLE_BYTES * SAMPLE_BYTES]
+            self._overlay.say(np.frombuffer(whole, "<i2").astype(np.float64))
+
+    def hush(self) -> None:
+        """Break the sentence off."""
+        self._overlay.hush()
 
     @property
     def _taken(self) -> int:
@@ -124,7 +135,7 @@ class Card:
 
     def _take_block(self, due: float) -> None:
         reply, happened = self._playlist.take(BLOCK_SAMPLES)
-        over, self._overlay = self._overlay[:BLOCK_SAMPLES], self._overlay[BLOCK_SAMPLES:]
+        over = self._overlay.take(BLOCK_SAMPLES, replying=bool(reply.any()))
         mixed = reply.astype(np.float64)
         mixed[: len(over)] += over
         mixed = np.clip(np.rint(mixed * self.volume / 100), -32_768, 32_767)

@@ -166,7 +166,7 @@ class WavSpeaker:
 
     @property
     def audible(self) -> bool:
-        """Whether a reply or a chime can be heard now, the latency included."""
+        """Whether anything of ours can be heard now, the latency included."""
         return self._card.audible
 
     @property
@@ -230,6 +230,18 @@ class WavSpeaker:
         if self._tee is not None:
             self._tee.chime(name)
         self._card.overlay(self._chime(name, REPLY_RATE_HZ))
+
+    def announce(self, pcm: bytes) -> None:
+        """Say a sentence after the chime, as :class:`device.ports.Speaker` says."""
+        if self._tee is not None:
+            self._tee.announce(pcm)
+        self._card.say(pcm)
+
+    def hush(self) -> None:
+        """Break off the sentence; harmless when there is none."""
+        if self._tee is not None:
+            self._tee.hush()
+        self._card.hush()
 
     def set_volume(self, percent: int) -> None:
         """0..100, proportional to the amplitude."""

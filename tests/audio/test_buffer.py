@@ -228,6 +228,169 @@ def test_a_chime_alone_is_no_turn() -> None:
     assert buffer.idle
 
 
+def said(samples: int, value: int = 4000) -> bytes:
+    """Of a sentence: not the value of a reply."""
+    return np.full(samples, value, "<i2").tobytes()
+
+
+GAP = RATE_HZ * 150 // 1000
+
+
+def test_a_sentence_alone_begins_at_once_and_is_no_turn() -> None:
+    """It plays bit for bit, has a level, and nothing is reported of it."""
+    wave = sine(4801)
+    buffer = loud()
+    buffer.announce(wave.tobytes())
+    assert not buffer.idle
+    blocks = take(buffer, 11)
+    assert np.array_equal(heard(blocks)[:4801], wave)
+    assert not heard(blocks)[4801:].any()
+    assert marks(blocks) == []
+    assert blocks[5].level == pytest.approx(12_000 / 32_768 / np.sqrt(2), rel=0.05)
+    assert buffer.idle
+
+
+@pytest.mark.parametrize("chime_samples", [BLOCK // 2, BLOCK, 1000])
+def test_a_sentence_follows_the_chimes_after_a_pause(chime_samples: int) -> None:
+    """First that something is wrong, then what; the longest chime counts, as far as it is left."""
+    buffer = loud()
+    buffer.chime(np.full(100, 0.125, np.float32))
+    buffer.chime(np.full(chime_samples + BLOCK, 0.125, np.float32))
+    take(buffer, 1)
+    buffer.announce(said(700))
+    sound = heard(take(buffer, 20))
+    begin = chime_samples + GAP
+    assert np.all(sound[:chime_samples] == 4096)
+    assert not sound[chime_samples:begin].any()
+    assert np.all(sound[begin : begin + 700] == 4000)
+    assert not sound[begin + 700 :].any()
+    assert buffer.idle
+
+
+def test_the_pause_before_a_sentence_is_silence_with_something_to_come() -> None:
+    """Whoever waits for the end of all that plays waits for the sentence too."""
+    buffer = loud()
+    buffer.chime(np.full(BLOCK, 0.125, np.float32))
+    buffer.announce(said(10))
+    take(buffer, 1)
+    assert buffer.take(BLOCK) == Block(None, 0.0, ())
+    assert not buffer.idle
+
+
+def test_a_later_chime_lies_over_the_sentence() -> None:
+    """The wake word's chime does not wait until the speaker has finished."""
+    buffer = loud()
+    buffer.announce(said(2 * BLOCK))
+    take(buffer, 1)
+    buffer.chime(np.full(BLOCK, 0.125, np.float32))
+    assert np.all(heard(take(buffer, 1)) == 4000 + 4096)
+
+
+def test_a_sentence_waits_for_a_reply_and_does_not_stop_one() -> None:
+    """Two voices at once are none: it begins when the reply is over, cleared or starved."""
+    buffer = loud()
+    buffer.append(steady(BLOCK + 100), 1)
+    buffer.chime(np.full(10, 0.0, np.float32))
+    buffer.announce(said(2 * BLOCK))
+    sound = heard(take(buffer, 1 + GAP // BLOCK + 4))
+    assert np.all(sound[: BLOCK + 100] == 8000)
+    assert np.count_nonzero(sound[2 * BLOCK :] == 4000) == 2 * BLOCK
+
+    buffer.append(steady(20 * BLOCK), 2)
+    buffer.announce(said(2 * BLOCK))
+    assert np.all(heard(take(buffer, 3)) == 8000)
+    buffer.clear()
+    assert np.all(heard(take(buffer, 2))[FADE:] == 4000)
+    assert buffer.idle
+
+
+def test_clear_leaves_the_sentence_alone() -> None:
+    """The reply is thrown away because something is wrong: that is to be said."""
+    buffer = loud()
+    buffer.announce(said(3 * BLOCK))
+    take(buffer, 1)
+    buffer.append(steady(BLOCK), 1)
+    buffer.clear()
+    assert np.all(heard(take(buffer, 2))[FADE:] == 4000)
+
+
+def test_hush_fades_the_sentence_and_leaves_the_rest_alone() -> None:
+    """Silent after 5 ms, without a click; a chime and a turn go on."""
+    buffer = loud()
+    buffer.announce(said(5 * BLOCK))
+    first = take(buffer, 1)
+    buffer.hush()
+    buffer.hush()
+    sound = heard(first + take(buffer, 2))
+    assert largest_step(sound) < 4000 / FADE + 2
+    assert sound[BLOCK : BLOCK + FADE - 1].all()
+    assert not sound[BLOCK + FADE :].any()
+    assert buffer.idle
+
+    buffer.append(steady(4 * BLOCK, 1000), 1)
+    buffer.chime(np.full(2 * BLOCK, 0.125, np.float32))
+    buffer.announce(said(5 * BLOCK))
+    first = take(buffer, 1)
+    buffer.hush()
+    sound = heard(first + take(buffer, 3))
+    assert np.all(sound[: 2 * BLOCK] == 5096)
+    assert np.all(sound[2 * BLOCK :] == 1000)
+
+
+def test_hush_before_the_sentence_has_begun_unsays_it() -> None:
+    """Not even the fade of it is heard."""
+    buffer = loud()
+    buffer.chime(np.full(BLOCK, 0.125, np.float32))
+    buffer.announce(said(5 * BLOCK))
+    take(buffer, 2)
+    buffer.hush()
+    assert buffer.idle
+    assert not heard(take(buffer, 30)).any()
+
+
+def test_hush_of_nothing_is_harmless() -> None:
+    """Nobody has to know whether something is being said; the next sentence is not touched."""
+    buffer = loud()
+    buffer.hush()
+    assert buffer.idle
+    buffer.announce(said(BLOCK))
+    take(buffer, 2)
+    buffer.hush()
+    assert buffer.idle
+    buffer.announce(b"")
+    assert buffer.idle
+
+
+def test_hush_in_the_last_samples_of_a_sentence_fades_over_what_is_left() -> None:
+    """There may be less than 5 ms of it."""
+    buffer = loud()
+    buffer.announce(said(BLOCK + 100))
+    take(buffer, 1)
+    buffer.hush()
+    sound = heard(take(buffer, 1))
+    assert largest_step(sound) <= 4000 / 100 + 2
+    assert not sound[100:].any()
+
+
+def test_a_new_sentence_takes_the_place_of_the_old_one() -> None:
+    """The old one fades, then a pause, then the new one from its beginning."""
+    buffer = loud()
+    buffer.announce(said(50 * BLOCK))
+    take(buffer, 2)
+    buffer.announce(said(BLOCK, 6000))
+    sound = heard(take(buffer, 20))
+    assert not sound[FADE : FADE + GAP].any()
+    assert np.all(sound[FADE + GAP : FADE + GAP + BLOCK] == 6000)
+    assert not sound[FADE + GAP + BLOCK :].any()
+
+
+def test_the_volume_applies_to_a_sentence() -> None:
+    """Night is night."""
+    buffer = PlaybackBuffer(RATE_HZ, 50, 600)
+    buffer.announce(said(BLOCK))
+    assert np.all(heard(take(buffer, 1)) == 500)
+
+
 def test_too_much_at_once_is_limited_and_does_not_wrap() -> None:
     """A chime over a loud reply must not turn it inside out."""
     buffer = loud()

@@ -15,9 +15,12 @@ import numpy.typing as npt
 import pytest
 import soxr
 
+from device.audio import espeak as espeak_ng
 from device.audio import portaudio
 from device.audio.chimes import render
+from device.audio.loudness import prepared
 from device.audio.playback import PortAudioSpeaker
+from device.audio.sentences import sentence
 from device.errors import AudioDeviceError, DeviceTrouble
 from device.ports import FirstSound, News, PlaybackDrained, PlaybackStarved
 from tests.rig.sound import Recorder, SoundServer, espeak
@@ -295,6 +298,94 @@ async def test_a_chime_is_heard_over_a_reply_and_after_its_clear(
         await undisturbed(chime_alone)
         await undisturbed(chime_over_a_reply)
     assert listener.of(PlaybackDrained) == []
+
+
+def clip(kind: str = "key") -> bytes:
+    """What is really said: s16le mono 24 kHz."""
+    program = espeak_ng.find()
+    found = sentence(kind, "en")
+    assert program is not None
+    assert found is not None
+    return prepared(espeak_ng.speak(program, found.voice, found.text), 24_000)
+
+
+def likeness(one: Samples, other: Samples) -> float:
+    """Correlation of two sounds that begin together: 1 when they are one, however loud."""
+    length = min(len(one), len(other))
+    return float(np.corrcoef(one[:length], other[:length])[0, 1])
+
+
+async def test_a_sentence_is_heard_whole_after_the_chime(sound_server: SoundServer) -> None:
+    """First that something is wrong, 150 ms of silence, then what; half a sample is no matter."""
+    said = clip()
+    resampled = soxr.resample(np.frombuffer(said, "<i2").astype(np.float32), 24_000, RATE_HZ)
+    expected = resampled.astype(np.int64)
+    chime = np.rint(render("error_account", RATE_HZ) * 32_768).astype(np.int64)
+    begin = len(chime) + RATE_HZ * 150 // 1000
+    listener = Listener()
+    speaker = PortAudioSpeaker(volume=100)
+
+    def over(samples: Samples) -> bool:
+        """As long a silence as none within the sentence."""
+        return len(samples) > 3 * RATE_HZ and not samples[-RATE_HZ * 6 // 10 :].any()
+
+    async def chime_and_say() -> None:
+        with sound_server.recorder() as recorder:
+            speaker.chime("error_account")
+            speaker.announce(said + b"\1")
+            await heard(recorder, lambda s: bool(s[-RATE_HZ // 50 :].any()), "the chime")
+            assert speaker.audible
+            samples = await heard(recorder, over, "the end of the sentence")
+        assert not sounding(speaker)
+        # The first samples of a chime are nothing yet.
+        got = samples[np.flatnonzero(samples)[0] - np.flatnonzero(chime)[0] :]
+        assert not got[len(chime) : begin].any()
+        assert likeness(got[begin:], expected) > 0.999
+        assert likeness(got, chime) > 0.999
+
+    async with opened(speaker, listener):
+        await undisturbed(chime_and_say)
+    assert listener.news == []
+    assert speaker.counters["dropped_ms"] == 0
+
+
+async def test_hush_silences_a_sentence_within_60_ms_and_no_click(
+    sound_server: SoundServer,
+) -> None:
+    """The median of several; the tone stands for a sentence, since it shows a click."""
+    speaker = PortAudioSpeaker(volume=100)
+    silent_after_ms = []
+    steepest = 10_000 * 2 * np.pi * 440 / RATE_HZ + 10_000 / 240 + 2
+
+    async def say_and_hush() -> None:
+        with sound_server.recorder() as recorder:
+            speaker.announce(tone(3))
+            await heard(recorder, lambda s: bool(np.count_nonzero(s) > 9600), "the sentence")
+            assert speaker.clear() == 0
+            hushed_at = time.monotonic()
+            speaker.hush()
+            samples = await heard(recorder, silent_end, "silence")
+        last = int(np.flatnonzero(samples)[-1])
+        silent_after_ms.append((recorder.time_of(last) - hushed_at) * 1000)
+        assert step_after_onset(samples) < steepest
+
+    async with opened(speaker, Listener()):
+        for _ in range(7):
+            await undisturbed(say_and_hush)
+    assert np.median(silent_after_ms) < 60
+
+
+async def test_a_sentence_without_a_device_is_nothing(sound_server: SoundServer) -> None:
+    """Nor is it said later, when nobody knows any more what it was about."""
+    speaker = PortAudioSpeaker(volume=100)
+    speaker.announce(tone(0.5))
+    speaker.hush()
+    async with opened(speaker, Listener()):
+        with sound_server.recorder() as recorder:
+            speaker.play(tone(0.2), 1)
+            speaker.end_turn(1)
+            samples = await heard(recorder, silent_end, "the reply")
+    assert np.count_nonzero(samples) == pytest.approx(RATE_HZ // 5, rel=0.03)
 
 
 async def test_the_volume_follows_its_curve_without_a_click(sound_server: SoundServer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import colorsys
 import itertools
 import math
 
@@ -100,6 +101,57 @@ def test_steady_patterns_are_told_apart_by_how_bright_they_are() -> None:
     assert off == 0
     assert 0 < idle <= 12
     assert muted >= 5 * idle
+
+
+FAULTS = [pattern for pattern in Pattern if pattern.value.startswith("fault")]
+
+
+def flashes_s(pattern: Pattern) -> list[float]:
+    """How long an LED is lit, flash by flash, in one period."""
+    steps = round(period_s(pattern) / FRAME_S)
+    lit = [render(pattern, (step + 0.5) * FRAME_S, 1)[0] != BLACK for step in range(steps)]
+    runs = [len(list(run)) for on, run in itertools.groupby(lit) if on]
+    return [run * FRAME_S for run in runs]
+
+
+def test_every_fault_is_a_blink_code_of_its_own() -> None:
+    """It can be counted and told over the telephone: twice, three times, long and short, long."""
+    codes = {
+        pattern: ["long" if flash >= 0.5 else "short" for flash in flashes_s(pattern)]
+        for pattern in FAULTS
+    }
+    assert codes == {
+        Pattern.FAULT: ["short"] * 2,
+        Pattern.FAULT_NETWORK: ["short"] * 3,
+        Pattern.FAULT_ACCOUNT: ["long", "short"],
+        Pattern.FAULT_SERVICE: ["long"],
+    }
+    for pattern in FAULTS:
+        assert len({render(pattern, t, 3) for t in TIMES}) == 2, "on or off"
+        for length_s in flashes_s(pattern):
+            assert not 0.25 < length_s < 0.5, "neither long nor short"
+
+
+@pytest.mark.parametrize("pattern", FAULTS)
+def test_a_blink_code_ends_with_a_second_of_darkness(pattern: Pattern) -> None:
+    """Whoever counts knows where it begins."""
+    lit = [render(pattern, t, 1)[0] != BLACK for t in TIMES]
+    dark = [len(list(run)) * FRAME_S for on, run in itertools.groupby(lit) if not on]
+    pauses = [length_s for length_s in dark if length_s > 0.3]
+    assert min(pauses[:-1]) >= 1.0
+    assert len(pauses) == pytest.approx(SPAN_S / period_s(pattern), abs=1)
+
+
+def hue(colour: Colour) -> float:
+    """Place on the wheel of colours, degrees."""
+    return colorsys.rgb_to_hsv(*(part / 255 for part in colour))[0] * 360
+
+
+def test_the_colours_of_the_faults_are_told_apart_after_gamma_too() -> None:
+    """As an LED is driven, no two hues of faults lie closer than 20 degrees."""
+    driven = [hue(scale([MOTIONS[pattern].colour], 100)[0]) for pattern in FAULTS]
+    for one, other in itertools.combinations(driven, 2):
+        assert 20 < abs(one - other) < 340
 
 
 def test_muted_is_steady_and_fault_blinks() -> None:
@@ -240,8 +292,8 @@ def test_the_picture_shows_every_pattern_over_time() -> None:
     """One line per LED, as wide as asked, with names, and blank where it is dark."""
     lines = picture(3, span_s=2.0, columns=40).splitlines()
     assert len(lines) == 3 * (len(Pattern) + 1)
-    assert {len(line) for line in lines} == {12 + 1 + 40 + 1}
-    named = {line[:12].strip(): line[13:-1] for line in lines if line[:12].strip()}
+    assert {len(line) for line in lines} == {14 + 1 + 40 + 1}
+    named = {line[:14].strip(): line[15:-1] for line in lines if line[:14].strip()}
     assert {*Pattern, "+ streaming"} == set(named)
     assert set(named["off"]) == {" "}
     assert set(named["idle"]) == {"·"}

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
+from pathlib import Path
 
 import pytest
 
 from device.cli import build
-from device.config import Config
+from device.config import Config, parse
 from device.errors import CredentialError
+from device.live import readiness
+from device.live.past import Past
 from device.live.session import LiveSession
-from device.ports import News
+from device.ports import FailureKind, News
 
 
 def nobody(_: News) -> None:
@@ -31,14 +33,43 @@ async def test_without_a_key_every_session_says_what_to_do() -> None:
     parts = build.real_parts({})
     assert "GEMINI_API_KEY" in parts.missing_key
     with pytest.raises(CredentialError) as caught:
-        parts.session(Config(), 1, itertools.count(1), nobody)
+        parts.session(Config(), 1, Past(), nobody)
     assert str(caught.value) == parts.missing_key
 
 
 async def test_a_session_is_made_of_the_settings_in_force() -> None:
     """Its number is the hub's."""
     parts = build.real_parts({"GEMINI_API_KEY": "the-key"})
-    session = parts.session(Config(), 7, itertools.count(1), nobody)
+    session = parts.session(Config(), 7, Past(), nobody)
     assert isinstance(session, LiveSession)
     assert session.number == 7
     assert session.model == Config().live.model
+
+
+@pytest.mark.parametrize(
+    ("environ", "folder"),
+    [
+        ({"STATE_DIRECTORY": "/var/lib/parley:/other", "HOME": "/h"}, "/var/lib/parley"),
+        ({"XDG_STATE_HOME": "/x", "HOME": "/h"}, "/x/parley"),
+        ({"HOME": "/h"}, "/h/.local/state/parley"),
+        ({}, None),
+    ],
+)
+def test_state_is_kept_where_systemd_or_the_user_keeps_it(
+    environ: dict[str, str], folder: str | None
+) -> None:
+    """Who has neither keeps nothing."""
+    assert build.state_folder(environ) == (Path(folder) if folder else None)
+
+
+def test_what_keeps_the_device_from_dialling_is_told_as_a_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In the words of the table, before anything is sent."""
+    config = parse("live: {endpoint: 'https://localhost:9'}", "test")
+    assert build.hindrance(config) is None
+    monkeypatch.setattr(readiness, "is_online", lambda: False)
+    assert build.hindrance(config) is None
+    failure = build.hindrance(Config())
+    assert failure is not None
+    assert failure.kind is FailureKind.OFFLINE

@@ -50,6 +50,19 @@ class TestCheck:
         assert run("check", *[word.format(file) for word in words]) == 0
         assert capsys.readouterr().out == f"{file}: fine\n"
 
+    def test_a_model_that_is_replaced_is_a_warning_with_successor_and_date(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """The file is fine, and will not be for ever."""
+        file = tmp_path / "old.yaml"
+        file.write_text("live: {model: gemini-live-2.5-flash-preview}")
+        assert run("check", str(file)) == 0
+        printed = capsys.readouterr()
+        assert printed.out == f"{file}: fine\n"
+        assert printed.err.startswith("warning: live.model: gemini-live-2.5-flash-preview was")
+        assert "2025-12-09" in printed.err
+        assert "gemini-3.8-live" in printed.err
+
     def test_every_mistake_goes_to_stderr(
         self, bad: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:

@@ -162,6 +162,11 @@ async def test_a_model_that_is_known_to_have_gone_is_warned_of(
     with caplog.at_level(logging.WARNING, "device.cli"):
         async with service.running():
             assert any(message.startswith("live.model: ") for message in caplog.messages)
+            caplog.clear()
+            service.text = "live: {fallback_models: [gemini-2.5-flash-native-audio-latest]}"
+            os.kill(os.getpid(), signal.SIGHUP)
+            await until(lambda: caplog.messages)
+            assert caplog.messages[0].startswith("live.fallback_models: gemini-2.5")
 
 
 # --- from outside --------------------------------------------------------------------------------

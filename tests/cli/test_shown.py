@@ -61,6 +61,15 @@ def test_an_open_session_is_shown_with_its_model_and_age() -> None:
     assert "session gemini-live, open for 12 s" in status(session=session)
 
 
+def test_a_session_over_many_connections_and_a_talk_that_goes_on_are_shown() -> None:
+    """Nobody noticed the server; who looks can see it."""
+    session = {"number": 1, "model": "gemini-live", "open_s": 1_900.0, "connections": 4}
+    assert "session gemini-live, open for 31 min 40 s over 4 connections" in status(session=session)
+    rest = {"number": 0, "model": None, "open_s": None, "resumable_s": 62.0}
+    told = "session none; the next wake word continues the talk of 1 min 2 s ago"
+    assert told in status(session=rest)
+
+
 def test_brackets_in_names_are_shown_as_they_are() -> None:
     """Names of devices and errors are text, not markup: nothing vanishes, nothing breaks."""
     fault = {"kind": "config", "message": "no [/dev/spi] in [bold]", "fatal": True, "age_s": 1}

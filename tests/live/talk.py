@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import os
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,8 +13,9 @@ from typing import TypeVar
 
 import pytest
 
+from device.live.past import Past
 from device.live.session import LiveSession
-from device.live.setup import LiveSettings
+from device.live.setup import LiveSettings, host_of
 from device.ports import News, SessionClosed, SessionFailed, SessionOpened, Transcript
 from device.simulator.live_server import LiveServer
 from device.simulator.record import ConnectionRecord
@@ -44,6 +45,7 @@ class Settings:
     google_search: bool = False
     resumption: bool = True
     compression: Compression = field(default_factory=Compression)
+    repeat_s: float = 10.0
     connect_timeout_s: float = 10.0
 
 
@@ -152,18 +154,28 @@ def session_of(
     ear: Ear,
     *,
     key: str = KEY,
-    handle: str | None = None,
+    past: Past | None = None,
+    patience_s: float = 60.0,
     rotate_after_s: float = 540.0,
+    lost_after_s: float = 20.0,
 ) -> LiveSession:
     return LiveSession(
         settings,
         key,
         number=1,
-        turns=itertools.count(1),
         post=ear.post,
-        handle=handle,
+        past=past,
+        patience_s=patience_s,
         rotate_after_s=rotate_after_s,
+        lost_after_s=lost_after_s,
     )
+
+
+def past_of(settings: LiveSettings, handle: str) -> Past:
+    """A talk that can be resumed with these settings, as far as the speaker knows."""
+    past = Past()
+    past.keep(handle, settings.model, host_of(settings), time.time())
+    return past
 
 
 @asynccontextmanager
@@ -173,7 +185,10 @@ async def talking(
     *,
     start: bool = True,
     rotate_after_s: float = 540.0,
+    patience_s: float = 60.0,
+    lost_after_s: float = 20.0,
     handle: str | None = None,
+    past: Past | None = None,
     **settings: object,
 ) -> AsyncIterator[Talk]:
     """Serve the script and run a session against it; whatever is left is closed at the end."""
@@ -182,7 +197,16 @@ async def talking(
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("SSL_CERT_FILE", os.fspath(server.certificate))
             chosen = Settings(**({"endpoint": server.url} | settings))  # type: ignore[arg-type]
-            session = session_of(chosen, ear, handle=handle, rotate_after_s=rotate_after_s)
+            if handle is not None:
+                past = past_of(chosen, handle)
+            session = session_of(
+                chosen,
+                ear,
+                past=past,
+                patience_s=patience_s,
+                rotate_after_s=rotate_after_s,
+                lost_after_s=lost_after_s,
+            )
             talk = Talk(server, session, ear)
             if start:
                 talk.start()

@@ -9,6 +9,8 @@ import pytest
 from google.genai import types
 
 from device.live.downlink import Downlink
+from device.live.stalls import Stalls
+from device.live.unanswered import Unanswered
 from device.ports import (
     GenerationComplete,
     Interrupted,
@@ -23,7 +25,9 @@ from device.ports import (
 class Heard:
     def __init__(self) -> None:
         self.news: list[News] = []
-        self.down = Downlink(1, itertools.count(1), self.news.append)
+        self.stalls = Stalls(15.0)
+        self.unanswered = Unanswered(10.0)
+        self.down = Downlink(1, itertools.count(1), self.news.append, self.stalls, self.unanswered)
 
     def take(self, **content: Any) -> list[News]:
         """Take one message and return only what it brought."""

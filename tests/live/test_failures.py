@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from device.live.failures import Remedy, diagnose
+from device.live.failures import diagnose
+from device.live.remedies import Remedy
 from device.live.symptoms import Family, Place, Symptom
 from device.ports import FailureKind as Kind
 
@@ -49,8 +50,8 @@ UNSUPPORTED = "Operation is not implemented, or supported, or enabled."
         (1011, "Internal error occurred.", Kind.SERVER, Remedy.RESUME),
         (1011, "The service is currently unavailable.", Kind.SERVER, Remedy.WAIT),
         (1011, "OVERLOADED_TOO_MANY_RETRIES_PER_REQUEST", Kind.SERVER, Remedy.WAIT),
-        (1011, QUOTA, Kind.QUOTA, Remedy.WAIT),
-        (1011, "RESOURCE_EXHAUSTED", Kind.QUOTA, Remedy.WAIT),
+        (1011, QUOTA, Kind.QUOTA, Remedy.LATER),
+        (1011, "RESOURCE_EXHAUSTED", Kind.QUOTA, Remedy.LATER),
         (1011, "Your prepayment credits are depleted", Kind.BILLING, Remedy.STOP),
         (1011, "something new", Kind.SERVER, Remedy.RESUME),
         (1013, "", Kind.SERVER, Remedy.WAIT),
@@ -101,9 +102,9 @@ def test_close_during_setup(
         (400, "API key not valid. Please pass a valid API key.", Kind.KEY, Remedy.STOP),
         (400, "", Kind.SETTINGS, Remedy.STOP),
         (404, "", Kind.SETTINGS, Remedy.STOP),
-        (429, "", Kind.QUOTA, Remedy.WAIT),
-        (302, "", Kind.NETWORK, Remedy.WAIT),
-        (200, "", Kind.NETWORK, Remedy.WAIT),
+        (429, "", Kind.QUOTA, Remedy.LATER),
+        (302, "", Kind.PORTAL, Remedy.LATER),
+        (200, "", Kind.PORTAL, Remedy.LATER),
         (503, "", Kind.SERVER, Remedy.WAIT),
     ],
 )
@@ -116,7 +117,9 @@ def test_refused_upgrade(status: int, text: str, kind: Kind, remedy: Remedy) -> 
 @pytest.mark.parametrize(
     ("symptom", "kind", "remedy", "words"),
     [
-        (Symptom(Place.DIAL, Family.NAME), Kind.NETWORK, Remedy.WAIT, "cannot be resolved"),
+        (Symptom(Place.DIAL, Family.CLOCK, text="1970"), Kind.CLOCK, Remedy.WAIT, "says 1970"),
+        (Symptom(Place.DIAL, Family.OFFLINE), Kind.OFFLINE, Remedy.WAIT, "no network"),
+        (Symptom(Place.DIAL, Family.NAME), Kind.DNS, Remedy.WAIT, "cannot be resolved"),
         (
             Symptom(Place.DIAL, Family.NETWORK, 0, "Connection refused"),
             Kind.NETWORK,
@@ -148,8 +151,14 @@ def test_refused_upgrade(status: int, text: str, kind: Kind, remedy: Remedy) -> 
             "SSL_CERT_FILE",
         ),
         (Symptom(Place.DIAL, Family.TLS, 0, "WRONG_VERSION_NUMBER"), Kind.TLS, Remedy.STOP, "TLS"),
-        (Symptom(Place.DIAL, Family.PROXY), Kind.NETWORK, Remedy.WAIT, "proxy"),
-        (Symptom(Place.DIAL, Family.TIMEOUT), Kind.TIMEOUT, Remedy.WAIT, "did not answer"),
+        (
+            Symptom(Place.DIAL, Family.CERTIFICATE, 0, "Hostname mismatch, certificate is not"),
+            Kind.PORTAL,
+            Remedy.LATER,
+            "sign the network in",
+        ),
+        (Symptom(Place.DIAL, Family.PROXY), Kind.PROXY, Remedy.WAIT, "proxy"),
+        (Symptom(Place.DIAL, Family.TIMEOUT), Kind.NETWORK, Remedy.WAIT, "did not answer"),
         (Symptom(Place.SETUP, Family.TIMEOUT), Kind.TIMEOUT, Remedy.WAIT, "never confirmed"),
         (
             Symptom(Place.SETUP, Family.TIMEOUT, resuming=True),
@@ -157,7 +166,7 @@ def test_refused_upgrade(status: int, text: str, kind: Kind, remedy: Remedy) -> 
             Remedy.FRESH,
             "never confirmed the resumed",
         ),
-        (Symptom(Place.OPEN, Family.TIMEOUT), Kind.TIMEOUT, Remedy.RESUME, "stopped answering"),
+        (Symptom(Place.OPEN, Family.TIMEOUT), Kind.NETWORK, Remedy.RESUME, "takes nothing"),
         (Symptom(Place.SETUP, Family.ODD), Kind.SERVER, Remedy.WAIT, "cannot be read"),
         (Symptom(Place.OPEN, Family.ODD), Kind.SERVER, Remedy.FRESH, "keeps sending"),
         (Symptom(Place.OPEN, Family.ERROR, 418), Kind.SERVER, Remedy.WAIT, "error 418"),
@@ -181,7 +190,7 @@ def test_every_symptom_has_an_answer(place: Place, family: Family, resuming: boo
         found = diagnose(Symptom(place, family, code, "{never} seen", resuming, "model", "host"))
         assert found.failure.message
         assert found.failure.retryable == (
-            found.remedy in {Remedy.RESUME, Remedy.FRESH, Remedy.WAIT}
+            found.remedy in {Remedy.RESUME, Remedy.FRESH, Remedy.WAIT, Remedy.LATER}
         )
 
 

@@ -7,16 +7,17 @@ import pytest
 from device.live.rotation import Rotation, seconds
 
 
-def test_nothing_is_due_while_it_is_not_quiet_and_nobody_announced_an_end() -> None:
-    """Only news can tell when to look again."""
-    assert Rotation(100.0, 540.0).due(None) is None
-
-
 def test_own_clock_asks_for_a_quiet_moment() -> None:
     """An old connection gives way in the first quiet moment after its time."""
     rotation = Rotation(100.0, 540.0)
     assert rotation.due(0.0) == 640.0
-    assert rotation.due(700.0) == 700.0
+    assert rotation.due(670.0) == 670.0
+
+
+@pytest.mark.parametrize("quiet_from", [None, 700.0])
+def test_own_clock_does_not_wait_for_ever(quiet_from: float | None) -> None:
+    """Live API: who was not announced an end is cut off at ten minutes all the same."""
+    assert Rotation(100.0, 540.0).due(quiet_from) == 100.0 + 580.0
 
 
 def test_go_away_rotates_at_once_when_it_is_quiet() -> None:

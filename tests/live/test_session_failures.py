@@ -12,6 +12,7 @@ import pytest
 from device.live.setup import load_sdk, unusable_trust
 from device.ports import (
     FailureKind,
+    Reconnecting,
     SessionClosed,
     SessionFailed,
     SessionOpened,
@@ -29,7 +30,7 @@ from device.simulator.script import (
     Silence,
     Turn,
 )
-from tests.live.talk import Ear, Settings, session_of, talking
+from tests.live.talk import Ear, Settings, past_of, session_of, talking
 
 LONG = Turn(says="Once upon a time", audio=30_000, pace="realtime")
 
@@ -108,7 +109,7 @@ async def test_upgrade_that_is_never_answered_is_the_networks_fault(tmp_path: Pa
     script = Script(events=(Event("upgrade", Silence()),))
     async with talking(tmp_path, script, connect_timeout_s=0.5) as talk:
         failure = (await talk.failed()).failure
-        assert failure.kind is FailureKind.TIMEOUT
+        assert failure.kind is FailureKind.NETWORK
         assert "did not answer in time" in failure.message
 
 
@@ -180,7 +181,7 @@ async def test_unknown_name_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket, "getaddrinfo", nowhere)
     kind, message = await failure_at("https://live.invalid")
-    assert kind is FailureKind.NETWORK
+    assert kind is FailureKind.DNS
     assert "live.invalid cannot be resolved" in message
 
 
@@ -223,20 +224,20 @@ async def test_port_that_does_not_speak_tls_is_told(answer: bytes, kind: Failure
 
 
 @pytest.mark.parametrize(
-    ("proxy", "words"),
+    ("proxy", "told", "words"),
     [
-        ("http://127.0.0.1:9", "HTTPS_PROXY"),
-        ("socks5://127.0.0.1:9", "the proxy on the way to live.invalid failed"),
+        ("http://127.0.0.1:9", FailureKind.NETWORK, "HTTPS_PROXY"),
+        ("socks5://127.0.0.1:9", FailureKind.PROXY, "the proxy on the way to live.invalid failed"),
     ],
 )
 async def test_proxy_that_fails_is_told(
-    monkeypatch: pytest.MonkeyPatch, proxy: str, words: str
+    monkeypatch: pytest.MonkeyPatch, proxy: str, told: FailureKind, words: str
 ) -> None:
     """The environment may send us through a proxy that is not there, or that we cannot speak to."""
     monkeypatch.setenv("https_proxy", proxy)
     load_sdk.cache_clear()
     kind, message = await failure_at("https://live.invalid")
-    assert kind is FailureKind.NETWORK
+    assert kind is told
     assert words in message
 
 
@@ -269,13 +270,17 @@ async def test_dropped_conversation_goes_on_with_its_handle(
 
 async def test_server_that_stays_away_is_told_after_a_few_tries(tmp_path: Path) -> None:
     """A talk that cannot be resumed ends in a failure, not in silence."""
-    async with talking(tmp_path) as talk:
-        await talk.handle()
+    async with talking(tmp_path, lost_after_s=4.0) as talk:
+        handle = await talk.handle()
         await talk.server.kill_listener()
         await talk.server.drop()
         failed = await talk.failed()
         assert failed.failure.kind is FailureKind.NETWORK
         assert talk.session.counters["attempts"] == 4
+        tries = talk.ear.all(Reconnecting)
+        assert len(tries) == 2
+        assert all(each.failure.kind is FailureKind.NETWORK for each in tries)
+        assert talk.session.handle == handle
 
 
 async def test_close_does_not_wait_for_the_next_try(tmp_path: Path) -> None:
@@ -297,7 +302,8 @@ async def test_handle_of_an_earlier_talk_is_resumed(tmp_path: Path) -> None:
         await talk.close()
         ear = Ear()
         settings = Settings(endpoint=talk.server.url)
-        later = session_of(settings, ear, handle=talk.session.handle)
+        assert talk.session.handle is not None
+        later = session_of(settings, ear, past=past_of(settings, talk.session.handle))
         running = asyncio.create_task(later.run())
         assert (await ear.until(SessionOpened)).resumed
         assert talk.server.connections[1].conversation == 1

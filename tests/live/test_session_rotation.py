@@ -178,7 +178,7 @@ async def test_stalled_connection_gives_way_too(tmp_path: Path) -> None:
     """A message that the network does not take goes up again on the next connection, counted."""
     script = Script(
         events=(
-            Event("ready", Deaf(4.0), connections=(1,)),
+            Event("ready", Deaf(3.0), connections=(1,)),
             Event("ready", GoAway(1.5, closes=False), after_s=1.5, connections=(1,)),
         )
     )

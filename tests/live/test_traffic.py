@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import itertools
+import time
 
 from google.genai import types
 
 from device.live.recovery import Recovery
-from device.live.traffic import Traffic
+from device.live.rotation import Rotation
+from device.live.traffic import Care, Traffic
 from device.ports import News, ToolNews, TurnComplete
 
 
 def test_call_that_the_connection_did_not_outlive_is_cancelled() -> None:
     """A new connection knows nothing of the old one's calls: the answer must not go there."""
     news: list[News] = []
-    traffic = Traffic(1, itertools.count(1), news.append, Recovery(["m"]), resumes=True)
+    recovery = Recovery(["m"], chance=lambda: 0.5)
+    traffic = Traffic(1, itertools.count(1), news.append, recovery, Care(True, 15.0, 10.0))
+    traffic.opened(Rotation(time.monotonic()), resumed=False, choosy=False)
     call = types.FunctionCall(id="c1", name="lamp")
     message = types.LiveServerMessage(tool_call=types.LiveServerToolCall(function_calls=[call]))
     traffic._take(message)
     waiting = [traffic.uplink.unanswered]
-    assert traffic.due() is None
+    assert not traffic.gives_way()
     traffic.cut_off()
     assert [*waiting, traffic.uplink.unanswered] == [True, False]
     assert [each.what for each in news if isinstance(each, ToolNews)] == ["called", "cancelled"]

@@ -34,7 +34,7 @@ async def test_single_frame_is_one_message() -> None:
     """In the steady state every 20 ms go up by themselves."""
     uplink = Uplink()
     uplink.append_frame(frame(1))
-    assert await uplink.next() == Audio(frame(1), 1)
+    assert await uplink.next() == Audio((frame(1),))
 
 
 async def test_backlog_goes_up_in_order_in_messages_of_at_most_100_ms() -> None:
@@ -43,7 +43,7 @@ async def test_backlog_goes_up_in_order_in_messages_of_at_most_100_ms() -> None:
     for number in range(12):
         uplink.append_frame(frame(number))
     messages = [message for message in await drained(uplink) if isinstance(message, Audio)]
-    assert [message.frames for message in messages] == [5, 5, 2]
+    assert [len(message.frames) for message in messages] == [5, 5, 2]
     assert b"".join(message.pcm for message in messages) == b"".join(map(frame, range(12)))
     assert uplink.held_max == 12
 
@@ -57,10 +57,10 @@ async def test_words_keep_their_place_between_the_frames() -> None:
     uplink.append_frame(frame(2))
     uplink.append_frame(frame(3))
     assert await drained(uplink) == [
-        Audio(frame(1), 1),
+        Audio((frame(1),)),
         AudioEnd(),
         Text("hello"),
-        Audio(frame(2) + frame(3), 2),
+        Audio((frame(2), frame(3))),
     ]
 
 
@@ -70,9 +70,9 @@ async def test_message_stays_until_it_was_sent() -> None:
     uplink.append_frame(frame(1))
     first = await uplink.next()
     uplink.append_frame(frame(2))
-    assert await uplink.next() == Audio(frame(1) + frame(2), 2)
+    assert await uplink.next() == Audio((frame(1), frame(2)))
     uplink.sent(first)
-    assert await uplink.next() == Audio(frame(2), 1)
+    assert await uplink.next() == Audio((frame(2),))
 
 
 async def test_answer_overtakes_what_waits() -> None:
@@ -98,7 +98,7 @@ async def test_cancelled_answer_is_withdrawn() -> None:
     uplink.append_answer(answer)
     uplink.append_frame(frame(1))
     assert uplink.withdraw_all() == [answer]
-    assert await uplink.next() == Audio(frame(1), 1)
+    assert await uplink.next() == Audio((frame(1),))
 
 
 async def test_second_end_in_a_row_says_nothing_new() -> None:
@@ -147,4 +147,4 @@ async def test_frame_longer_than_a_message_goes_alone() -> None:
     uplink = Uplink()
     uplink.append_frame(bytes(5000))
     uplink.append_frame(frame(1))
-    assert [m.frames for m in await drained(uplink) if isinstance(m, Audio)] == [1, 1]
+    assert [len(m.frames) for m in await drained(uplink) if isinstance(m, Audio)] == [1, 1]

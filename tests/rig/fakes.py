@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, cast
 
 from device.assistant import Assistant
@@ -14,11 +15,14 @@ from device.board.profiles import NONE, Profile
 from device.config import Config, parse
 from device.errors import AudioDeviceError, DeviceTrouble
 from device.events import PublicEvent
+from device.keepsake import Keepsake
+from device.live.past import Past
 from device.live.session import LiveSession
 from device.parts import Parts
 from device.ports import (
     Colour,
     Detection,
+    Failure,
     News,
     Post,
     ReplyAudio,
@@ -111,6 +115,8 @@ class FakeSpeaker:
         self.ended: list[int] = []
         self.cleared = 0
         self.chimes: list[str] = []
+        self.announced: list[bytes] = []
+        self.hushed = 0
         self.volumes: list[int] = []
         self.opening: list[AudioDeviceError] = []
         self.is_open = False
@@ -142,6 +148,12 @@ class FakeSpeaker:
 
     def chime(self, name: str) -> None:
         self.chimes.append(name)
+
+    def announce(self, pcm: bytes) -> None:
+        self.announced.append(pcm)
+
+    def hush(self) -> None:
+        self.hushed += 1
 
     def set_volume(self, percent: int) -> None:
         self.volumes.append(percent)
@@ -243,6 +255,8 @@ class FakeSession:
         self.sent: list[bytes | str] = []
         """Frames as they came, ``end`` of audio, texts behind a ``>``."""
         self.user_speaking = False
+        self.spoke_s = 0.0
+        self.owes = True
         self.closed_with: str | None = None
         self.post = post
         self.log = log
@@ -262,8 +276,9 @@ class FakeSession:
     def send_text(self, text: str) -> None:
         self.sent.append(f">{text}")
 
-    def user_speaks(self, speaking: bool) -> None:
+    def user_speaks(self, speaking: bool, lasted_s: float = 0.0) -> None:
         self.user_speaking = speaking
+        self.spoke_s = lasted_s
 
     async def close(self, reason: str) -> None:
         self.closed_with = reason
@@ -296,9 +311,17 @@ class Hub:
     """An assistant made of fakes, and what it does for all to see."""
 
     def __init__(
-        self, config: str = "", *, missing_key: str = "", session: type[FakeSession] | None = None
+        self,
+        config: str = "",
+        *,
+        missing_key: str = "",
+        session: type[FakeSession] | None = None,
+        state: Path | None = None,
     ) -> None:
         self._missing_key = missing_key
+        self._state = state
+        self.hindrance: Failure | None = None
+        self.past = Past()
         self._session_kind = session or FakeSession
         self.log: list[str] = []
         self.microphone = FakeMicrophone(log=self.log)
@@ -327,6 +350,10 @@ class Hub:
             button=self._button,
             session=self._session,
             missing_key=self._missing_key,
+            hindrance=lambda _config: self.hindrance,
+            keepsake=Keepsake(self._state),
+            sentence=lambda config, kind: f"{config.live.language}: {kind}".encode(),
+            make_sentences=lambda config: self.made.append(f"sentences {config.live.language}"),
         )
 
     def _make(self, name: str, part: Any) -> Any:
@@ -340,9 +367,8 @@ class Hub:
         assert self.load_detector is not None
         return await self.load_detector(config)
 
-    def _session(
-        self, _config: Config, number: int, _turns: Iterator[int], post: Post
-    ) -> LiveSession:
+    def _session(self, _config: Config, number: int, past: Past, post: Post) -> LiveSession:
+        self.past = past
         if self.no_session is not None:
             raise self.no_session
         self.sessions.append(self._session_kind(number, post, self.log))

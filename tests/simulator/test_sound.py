@@ -279,6 +279,61 @@ async def test_chimes_and_volume_are_mixed_in() -> None:
     assert np.count_nonzero(heard == -28_672) == 1200
 
 
+def only(samples: NDArray[np.int16], value: int) -> int:
+    """Where it begins, of samples that all lie together."""
+    places = np.flatnonzero(samples == value)
+    assert places[-1] - places[0] == len(places) - 1
+    return int(places[0])
+
+
+async def test_a_sentence_is_said_after_the_chime() -> None:
+    """150 ms after it, bit for bit without half a sample; a reply waits for nobody."""
+    speaker, news = WavSpeaker(chime, speed=FAST), Posted()
+    speaker.announce(b"\x10\x10")
+    await speaker.open(news.post)
+    speaker.chime("wake")
+    speaker.announce(b"\x00\x10" * 2400 + b"\x77")
+    await wait_until(time.monotonic() + 0.05)
+    speaker.play(b"\x00\x20" * 2400, 1)
+    speaker.end_turn(1)
+    speaker.announce(b"\x00\x30" * 2400)
+    await news.drained(1)
+    await wait_until(time.monotonic() + 0.05)
+    await speaker.close()
+    heard = speaker.heard
+    counts = {value: np.count_nonzero(heard == value) for value in (0x1000, 0x2000, 0x3000)}
+    assert counts == {0x1000: 2400, 0x2000: 2400 + 1200, 0x3000: 2400}
+    assert only(heard, 0x1000) - only(heard[:3600], 0x2000) == 1200 + 3600
+    assert only(heard, 0x3000) > np.flatnonzero(heard == 0x2000)[-1]
+
+
+async def test_a_sentence_is_hushed_or_replaced_and_never_cleared() -> None:
+    """It fades out in 5 ms; unsaid ones are not begun; the chime goes on."""
+    speaker, news = WavSpeaker(chime), Posted()
+    await speaker.open(news.post)
+    speaker.hush()
+    speaker.announce(b"\x00\x10" * 24_000)
+    await wait_until(time.monotonic() + 0.05)
+    assert speaker.clear() == 0
+    assert sounding(speaker) == (True, 0.125)
+    speaker.announce(b"\x00\x30" * 24_000)
+    await wait_until(time.monotonic() + 0.2)
+    assert sounding(speaker) == (True, 0.375)
+    speaker.hush()
+    await wait_until(time.monotonic() + 0.06)
+    assert speaker.level == 0.0
+    speaker.chime("wake")
+    speaker.announce(b"\x00\x40" * 24_000)
+    speaker.hush()
+    await wait_until(time.monotonic() + 0.3)
+    await speaker.close()
+    heard = speaker.heard
+    assert only(heard, 0x3000) - np.flatnonzero(heard == 0x1000)[-1] >= 3600
+    assert np.max(np.abs(np.diff(heard[only(heard, 0x3000) + 1 :].astype(int)))) <= 0x2000
+    assert np.count_nonzero(heard == 0x2000) == 1200
+    assert not (heard == 0x4000).any()
+
+
 def sounding(speaker: WavSpeaker) -> tuple[bool, float]:
     return speaker.audible, round(speaker.level, 3)
 
@@ -366,6 +421,8 @@ async def test_another_speaker_plays_the_same() -> None:
     speaker.play(b"", 1)
     speaker.end_turn(1)
     speaker.chime("wake")
+    speaker.announce(b"")
+    speaker.hush()
     speaker.set_volume(5)
     speaker.clear()
     losing = asyncio.create_task(speaker.wait_lost())
@@ -374,7 +431,8 @@ async def test_another_speaker_plays_the_same() -> None:
         await losing
     await speaker.close()
     assert news.all == []
-    assert other.asked == ["open", "play", "end_turn", "chime", "set_volume", "clear", "close"]
+    heard = ["play", "end_turn", "chime", "announce", "hush", "set_volume", "clear"]
+    assert other.asked == ["open", *heard, "close"]
 
 
 async def test_alone_it_is_never_lost() -> None:

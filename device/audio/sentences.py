@@ -1,0 +1,68 @@
+"""What the speaker says when something is wrong: the table in ``sentences.toml``. Pure."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+
+ENGLISH = "en"
+"""Spoken where the table does not have a language."""
+
+OTHER_NAMES = MappingProxyType({"no": "nb", "nn": "nb"})
+"""Languages whose speakers understand one of the table's as their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One thing to say."""
+
+    kind: str
+    """Of what is wrong: a value of `device.ports.FailureKind`, or ``microphone``."""
+    language: str
+    """That of the text: a primary subtag."""
+    voice: str
+    """As espeak-ng's ``-v`` takes it."""
+    text: str
+
+
+def sentence(kind: str, language: str | None) -> Sentence | None:
+    """What is said of a kind of trouble, in a language or else in English; None: nothing is."""
+    return next((each for each in sentences(language) if each.kind == kind), None)
+
+
+def sentences(language: str | None) -> Iterator[Sentence]:
+    """All that is said in a language (BCP-47), or in English where the table does not have it."""
+    subtags = re.split("[-_]", language or "")
+    primary = OTHER_NAMES.get(subtags[0].lower(), subtags[0].lower())
+    spoken = primary if primary in _table() else ENGLISH
+    entry = _table()[spoken]
+    regional = [entry.voices[tag] for tag in map(str.upper, subtags[1:]) if tag in entry.voices]
+    for kind, text in entry.texts.items():
+        yield Sentence(kind, spoken, (*regional, entry.voice)[0], text)
+
+
+def languages() -> list[str]:
+    """The primary subtags of the languages there are."""
+    return list(_table())
+
+
+@dataclass(frozen=True, slots=True)
+class _Language:
+    voice: str
+    voices: Mapping[str, str]
+    """Of regions that have one of their own."""
+    texts: Mapping[str, str]
+
+
+@cache
+def _table() -> Mapping[str, _Language]:
+    tables = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+    return {
+        name: _Language(table.pop("voice"), table.pop("regions", {}), table)
+        for name, table in tables.items()
+    }

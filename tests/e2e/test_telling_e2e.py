@@ -1,0 +1,86 @@
+"""The person is told what is wrong: in the room by sound and light, and in writing."""
+
+from __future__ import annotations
+
+import pytest
+
+from device.audio.clips import Clips
+from device.simulator.script import Close, Event, Reject, Script, Turn
+from tests.rig.room import Room, loud, open_room, similarity
+
+SHORT = Turn(heard="weather", says="It is sunny.", audio=700)
+CREDITS = "Your prepayment credits are depleted. Please go to AI Studio"
+QUOTA = "You exceeded your current quota, please check your plan and billing details"
+
+
+def clip(room: Room, kind: str, language: str) -> bytes:
+    """Wait until the speaker has made its sentences; return one."""
+    clips = Clips(room.daemon.path / "clips")
+    room.daemon.wait(lambda: not clips.missing(language), "the spoken sentences")
+    pcm = clips.get(kind, language)
+    assert pcm is not None
+    return pcm
+
+
+@pytest.mark.parametrize(
+    ("script", "kind", "language"),
+    [
+        (Script(api_keys=("another",)), "key", "en-US"),
+        (Script(models=()), "model", "de-DE"),
+        (Script(events=(Event("setup", Close(1011, CREDITS)),)), "billing", "fr-FR"),
+        (Script(events=(Event("setup", Close(1011, QUOTA)),)), "quota", "nl"),
+        (Script(events=(Event("upgrade", Reject(302)),)), "portal", "pl-PL"),
+        (Script(events=(Event("upgrade", Reject(503)),)), "server", "ja-JP"),
+    ],
+)
+def test_what_is_wrong_is_said_aloud_in_the_language_of_the_talk(
+    script: Script, kind: str, language: str
+) -> None:
+    """Chime and sentence come out of the loudspeaker, the fault is an event and a status line."""
+    config = {"live": {"language": language}, "audio": {"chimes": True}}
+    with open_room(script, config) as room:
+        sentence = clip(room, kind, language)
+        with room.sound.recorder() as recorder:
+            room.wake_and_ask()
+            fault = room.daemon.event("fault", kind=kind, cleared=False)
+            room.daemon.state("fault")
+            assert kind in room.daemon.cli("status").stdout
+            room.daemon.state("idle", after=room.daemon.events.index(fault), timeout=30)
+            assert similarity(recorder, sentence, 24_000) > 0.9
+            # The chime, a pause, and then a sentence of seconds.
+            heard = loud(recorder, since=fault["time"])
+            assert sum(end - begin for begin, end in heard) > 1.5
+        assert room.daemon.status()["last_fault"]["kind"] == kind
+
+
+def test_the_wake_word_breaks_the_sentence_off() -> None:
+    """It stops when told, and what is said is heard: the next try works."""
+    script = Script(
+        turns=(SHORT,), events=(Event("setup", Close(1011, CREDITS), connections=(1,)),)
+    )
+    with open_room(script) as room:
+        clip(room, "billing", "en")
+        with room.sound.recorder() as recorder:
+            room.wake_and_ask()
+            fault = room.daemon.state("fault")
+            after = room.daemon.here
+            room.say("hey jarvis, what is the weather in Berlin", before_ms=100)
+            wake = room.daemon.event("wake", after=after)
+            room.daemon.event("reply", after=after, what="drained")
+            cut_s = wake["time"] - fault["time"]
+            spoken = [stretch for stretch in loud(recorder) if stretch[0] < wake["time"]]
+            assert spoken[-1][1] - wake["time"] < 0.15, "it went on speaking"
+            assert cut_s > 0
+        assert room.daemon.event("fault", after=after, kind="billing", cleared=True)
+
+
+def test_who_wants_no_sentences_hears_none() -> None:
+    """The light, the event and the status tell all the same."""
+    config = {"audio": {"announcements": False}}
+    with open_room(Script(api_keys=("another",)), config) as room:
+        with room.sound.recorder() as recorder:
+            room.wake_and_ask()
+            fault = room.daemon.event("fault", kind="key", cleared=False)
+            room.daemon.state("idle", after=room.daemon.events.index(fault), timeout=30)
+            assert loud(recorder, since=fault["time"]) == []
+        assert not (room.daemon.path / "clips").exists()
