@@ -78,6 +78,8 @@ class Assistant:
         self.countdown = Countdown(self._timed_out)
         self.volume = config.audio.volume
         self._speaking = self._starved = False
+        self._addressed = False
+        """Whether the user has woken, pressed or typed since the last reply was heard."""
         self._speech_edge = 0
         """The microphone's sample at which speech began or ended last."""
         self._outdated = 0
@@ -170,17 +172,20 @@ class Assistant:
             self.bus.publish(event)
         match news:
             case p.Detection(end_sample=end_sample):
+                self._addressed = True
                 self._happen(v.Wake(end_sample))
             case p.SpeechChanged(speaking=speaking, end_sample=end_sample):
                 self._user_speaks(speaking, end_sample)
                 self._happen(v.SpeechBegan() if speaking else v.SpeechEnded())
             case p.Pressed(gesture="tap"):
+                self._addressed = True
                 self._happen(v.Tap())
             case p.PartLost(part, message):
                 self.faults.begin(part, message)
             case p.FirstSound(turn=turn):
                 self._happen(v.Sounding(turn))
             case p.PlaybackDrained(turn=turn):
+                self._addressed = False
                 self._happen(v.Drained(turn))
             case p.PlaybackStarved(turn=turn):
                 self._starved = True
@@ -225,7 +230,10 @@ class Assistant:
     def _timed_out(self, clock: int) -> None:
         talk, live = self.talk, self.session
         awaited = clock == talk.clock and talk.state in v.AWAITING_SERVER
-        if awaited and live is not None and live.owes:
+        # What was said after a reply may have been meant for somebody else, or a television: only
+        # what the server has understood of it must be answered.
+        meant = talk.state in PLAYING or self._addressed or (live is not None and live.understood)
+        if awaited and live is not None and live.owes and meant:
             self.troubles.unanswered()
             # What the session would be resumed on is as deaf.
             self.calling.give_up_handle()
@@ -270,6 +278,7 @@ class Assistant:
 
     def command(self, event: v.Ask | v.Stop | v.Unmute | v.Expired) -> None:
         """Do what the owner typed."""
+        self._addressed = self._addressed or isinstance(event, v.Ask)
         self._happen(event)
 
     async def mute(self) -> None:
@@ -323,7 +332,8 @@ class Assistant:
         lasted_s = (edge_sample - self._speech_edge) / MICROPHONE_RATE_HZ
         self._speaking, self._speech_edge = speaking, edge_sample
         if self.session is not None:
-            self.session.user_speaks(speaking, lasted_s)
+            # What is said into our own reply may be its echo, and does not go up in half duplex.
+            self.session.user_speaks(speaking and not self.sending.silenced, lasted_s)
 
     def _look(self) -> None:
         fault = self.talk.state is State.FAULT

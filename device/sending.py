@@ -21,6 +21,8 @@ class Sending:
 
     def __init__(self, ears: Ears, duplex: Duplex) -> None:
         self.duplex = duplex
+        self.silenced = False
+        """Whether silence takes the microphone's place now."""
         self._ears = ears
         self._sent_until = 0
 
@@ -37,6 +39,7 @@ class Sending:
         not sent, so that `since` can still send it.
         """
         pcm = self.duplex.uplink_pcm(frame.pcm, speaker.audible, speaker.level, replying=replying)
+        self.silenced = pcm is not frame.pcm
         if session is not None and frame.end_sample > self._sent_until:
             session.send_frame(pcm)
             if pcm is frame.pcm:

@@ -71,7 +71,7 @@ def test_the_pretended_session_has_the_real_ones_face() -> None:
     for name in ("send_frame", "end_audio", "send_text", "user_speaks", "close", "run"):
         real, pretended = getattr(LiveSession, name), getattr(FakeSession, name)
         assert inspect.signature(real) == inspect.signature(pretended)
-    assert {"counters", "model", "owes"} <= set(dir(LiveSession))
+    assert {"counters", "model", "owes", "understood"} <= set(dir(LiveSession))
 
 
 # --- what goes up --------------------------------------------------------------------------------
@@ -616,6 +616,39 @@ async def test_the_session_learns_how_long_somebody_spoke() -> None:
         hub.assistant.post(SpeechChanged(True, 16_000, 1.0))
         hub.assistant.post(SpeechChanged(False, 40_000, 1.1))
         assert (session.user_speaking, session.spoke_s) == (False, 1.5)
+
+
+async def test_our_own_echo_is_no_word_of_the_user() -> None:
+    """Half duplex sends silence over a reply: nobody can be asked to answer it."""
+    hub = Hub("audio: {duplex: half}")
+    async with hub.running():
+        session = await hub.speaking()
+        hub.speaker.audible = True
+        await hub.hear(1)
+        hub.detector.speech(speaking=True)
+        assert not session.user_speaking
+        hub.speaker.audible = False
+        await hub.hear(50)
+        hub.detector.speech(speaking=True)
+        assert session.user_speaking
+
+
+@pytest.mark.parametrize("understood", [False, True])
+async def test_what_is_said_after_a_reply_is_owed_an_answer_only_if_it_was_understood(
+    understood: bool,
+) -> None:
+    """A television in the follow-up window must not end in an apology."""
+    hub = Hub("conversation: {reply_timeout_s: 2}")
+    async with hub.running():
+        session = await hub.speaking()
+        heard(hub, 1)
+        assert hub.state == "listening"
+        session.understood = understood
+        hub.detector.speech(speaking=True)
+        hub.detector.speech(speaking=False)
+        await until(lambda: hub.state in {"idle", "fault"})
+        assert hub.state == ("fault" if understood else "idle")
+        assert session.closed_with == ("no answer came" if understood else None)
 
 
 async def test_an_exception_in_a_callback_ends_it_all() -> None:

@@ -1,1 +1,1 @@
-"""Sound in and out: frames, pre-roll, resampling, chimes, capture, playback."""
+"""Sound in and out: frames, pre-roll, resampling, chimes, sentences, capture, playback."""

@@ -133,6 +133,11 @@ class LiveSession:
         return self._traffic.owes
 
     @property
+    def understood(self) -> bool:
+        """Whether the server has told what it understood of the user's last words."""
+        return self._traffic.understood
+
+    @property
     def counters(self) -> Mapping[str, int]:
         """What this session did so far.
 

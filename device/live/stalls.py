@@ -52,10 +52,11 @@ class Stalls:
         self._since = 0.0
         self._steps = 0
         self._owes = False
-        self._heard = False
         self._deaf = 0
         self._choosy = False
         self._unproven = False
+        self.heard = False
+        """Whether the server has told what it understood of the user's last words."""
 
     @property
     def owes(self) -> bool:
@@ -78,7 +79,7 @@ class Stalls:
         """The user began to speak."""
         if not self._speaking:
             self._count_deafness()
-            self._heard = self._answering = False
+            self.heard = self._answering = False
         self._speaking = True
 
     def speech_ended(self, now: float, lasted_s: float) -> None:
@@ -89,20 +90,20 @@ class Stalls:
         if self._speaking and not self._answering:
             asked_before = self._wait is Wait.ANSWER and self._owes
             self._begin(Wait.ANSWER, now)
-            self._owes = self._heard or asked_before or lasted_s >= WORD_S
+            self._owes = self.heard or asked_before or lasted_s >= WORD_S
         self._speaking = False
 
     def asked(self, now: float) -> None:
         """The user has typed something."""
         self._count_deafness()
-        self._heard = False
+        self.heard = False
         self._begin(Wait.ANSWER, now)
         self._owes = True
 
     def understood(self, now: float) -> None:
         """The server has told what it understood of the user's words."""
         self._alive()
-        self._heard = True
+        self.heard = True
         if self._wait is Wait.ANSWER:
             self._owes = True
             self._since = max(self._since, now - self._patience_s * self._steps / 3)
@@ -174,12 +175,12 @@ class Stalls:
     @property
     def _chosen(self) -> bool:
         """Whether the model has heard the user and may have chosen not to answer."""
-        return self._wait is Wait.ANSWER and self._choosy and self._heard
+        return self._wait is Wait.ANSWER and self._choosy and self.heard
 
     @property
     def _poisoned(self) -> bool:
         """Whether this looks like a handle that is good for hearing only."""
-        return self._wait is Wait.ANSWER and self._unproven and self._heard
+        return self._wait is Wait.ANSWER and self._unproven and self.heard
 
     @property
     def _worth_resuming(self) -> bool:
@@ -192,7 +193,7 @@ class Stalls:
         self._wait, self._since, self._steps = wait, now, 0
 
     def _count_deafness(self) -> None:
-        if self._wait is Wait.ANSWER and not self._heard:
+        if self._wait is Wait.ANSWER and not self.heard:
             self._deaf += 1
 
     def _alive(self) -> None:

@@ -110,6 +110,11 @@ class Traffic:
         """Whether it is the server's fault if nothing more comes."""
         return self._stalls.owes
 
+    @property
+    def understood(self) -> bool:
+        """Whether the server has told what it understood of the user's last words."""
+        return self._stalls.heard
+
     def user_speaks(self, speaking: bool, lasted_s: float) -> None:
         """The user began to speak, or stopped after so many seconds."""
         self._moment.speaking = speaking

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -356,4 +355,3 @@ def test_the_command_makes_english_when_no_language_is_named(
     """The configuration may name none."""
     assert main([str(tmp_path)]) == 0
     assert capsys.readouterr().out == f"{tmp_path}: {len(KINDS)} sentences made, 0 missing\n"
-    shutil.rmtree(tmp_path)

@@ -257,6 +257,7 @@ class FakeSession:
         self.user_speaking = False
         self.spoke_s = 0.0
         self.owes = True
+        self.understood = False
         self.closed_with: str | None = None
         self.post = post
         self.log = log
