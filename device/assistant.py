@@ -324,7 +324,7 @@ class Assistant:
         if self.talk.state.label != before.label:
             fields = {"from": before.label, "to": self.talk.state.label, "reason": reason}
             self.bus.publish(PublicEvent("state", time.monotonic(), fields))
-        if before is State.FAULT:
+        if before is State.FAULT or (before in RESTING and self.talk.state not in RESTING):
             self.telling.hush()
         self._look()
 

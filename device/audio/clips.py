@@ -14,11 +14,10 @@ import hashlib
 import io
 import itertools
 import logging
-import os
 import sys
 import tempfile
 import wave
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from device.audio import espeak, loudness
@@ -32,15 +31,6 @@ WAV_HEADER_BYTES = 44
 
 RECIPE = f"1 {espeak.WORDS_PER_MINUTE} {loudness.RMS} {loudness.KNEE} {loudness.CEILING}"
 """What a clip is made with; its first number counts the changes that no other figure shows."""
-
-
-def default_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """Where clips are kept: in the state directory systemd gives, or in that of the user."""
-    if environ.get("STATE_DIRECTORY"):
-        return Path(environ["STATE_DIRECTORY"].split(":")[0], "clips")
-    if environ.get("XDG_STATE_HOME"):
-        return Path(environ["XDG_STATE_HOME"], "parley", "clips")
-    return Path.home() / ".local" / "state" / "parley" / "clips"
 
 
 class Clips:

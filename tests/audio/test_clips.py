@@ -16,7 +16,7 @@ import pytest
 import soxr
 
 from device.audio import espeak
-from device.audio.clips import Clips, default_folder, main
+from device.audio.clips import Clips, main
 from device.audio.sentences import languages, sentence, sentences
 from device.errors import VoiceError
 from device.wake.catalogue import bundled_words
@@ -319,15 +319,6 @@ def test_a_full_disk_costs_a_line_and_leaves_nothing_half_written(tmp_path: Path
 
 
 # --- where they lie, and how they are made beforehand --------------------------------------------
-
-
-def test_the_folder_is_in_the_state_directory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Systemd's first one, else the user's, wherever that is."""
-    assert default_folder({"STATE_DIRECTORY": "/a/b:/c"}) == Path("/a/b/clips")
-    everything = {"STATE_DIRECTORY": "", "XDG_STATE_HOME": "/x"}
-    assert default_folder(everything) == Path("/x/parley/clips")
-    monkeypatch.setenv("HOME", "/home/someone")
-    assert default_folder({}) == Path("/home/someone/.local/state/parley/clips")
 
 
 def test_they_are_made_by_a_command_for_the_installer(tmp_path: Path) -> None:
