@@ -17,7 +17,8 @@ BUILD_PACKAGES=(ca-certificates gcc libsystemd-dev pkg-config portaudio19-dev py
     python3-venv)
 # espeak-ng speaks what is said when nothing else works.
 RUN_PACKAGES=("${BUILD_PACKAGES[@]}" espeak-ng libasound2-plugins)
-TEST_PACKAGES=("${RUN_PACKAGES[@]}" procps pulseaudio pulseaudio-utils shellcheck sox systemd)
+TEST_PACKAGES=("${RUN_PACKAGES[@]}" iproute2 procps pulseaudio pulseaudio-utils shellcheck sox
+    systemd)
 APPLIANCE_PACKAGES=("${RUN_PACKAGES[@]}" alsa-utils procps)
 # Only Raspberry Pi OS has it; PyPI's has no wheel for Python 3.13.
 PI_PACKAGE=python3-lgpio

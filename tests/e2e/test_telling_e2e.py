@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from device.audio.clips import Clips
 from device.simulator.script import Close, Event, Reject, Script, Turn
+from tests.rig.daemon import Daemon
 from tests.rig.room import Room, loud, open_room, similarity
 
 SHORT = Turn(heard="weather", says="It is sunny.", audio=700)
@@ -72,6 +75,38 @@ def test_the_wake_word_breaks_the_sentence_off() -> None:
             assert spoken[-1][1] - wake["time"] < 0.15, "it went on speaking"
             assert cut_s > 0
         assert room.daemon.event("fault", after=after, kind="billing", cleared=True)
+
+
+class ClocklessDaemon(Daemon):
+    """The daemon where it is 1970 until somebody puts the clock right."""
+
+    def _parley(self, *arguments: str) -> list[str]:
+        plain = super()._parley(*arguments)
+        if arguments[0] != "run":
+            return plain
+        return [sys.executable, "-m", "tests.rig.wrong_clock", str(self.path / "ntp"), *plain[3:]]
+
+    def put_right(self) -> None:
+        (self.path / "ntp").write_text("")
+
+
+def test_before_the_time_has_come_nothing_is_dialled_and_then_it_works_by_itself() -> None:
+    """A Raspberry Pi begins in 1970: told as such, and no server is asked in vain."""
+    with open_room(Script(turns=(SHORT,)), daemon=ClocklessDaemon) as room:
+        daemon = room.daemon
+        assert isinstance(daemon, ClocklessDaemon)
+        (fault,) = daemon.status()["faults"]
+        assert fault["kind"] == "clock"
+        assert "1970-01-02" in fault["message"]
+        room.wake_and_ask()
+        told = daemon.state("fault", timeout=30)
+        assert room.server.attempts == 0
+        daemon.put_right()
+        daemon.event("fault", kind="clock", cleared=True)
+        daemon.state("idle", after=daemon.events.index(told), timeout=30)
+        after = daemon.here
+        room.say("hey jarvis, what is the weather in Berlin", before_ms=2500)
+        daemon.event("reply", after=after, what="drained")
 
 
 def test_who_wants_no_sentences_hears_none() -> None:

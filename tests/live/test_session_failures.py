@@ -241,6 +241,25 @@ async def test_proxy_that_fails_is_told(
     assert words in message
 
 
+@pytest.mark.parametrize("answer", ["407 Proxy Authentication Required", "502 Bad Gateway"])
+async def test_proxy_that_refuses_is_told(monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
+    """It is there, but does not let us through."""
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n".encode())
+        writer.close()
+
+    proxy = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    async with proxy:
+        port = proxy.sockets[0].getsockname()[1]
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{port}")
+        load_sdk.cache_clear()
+        kind, message = await failure_at("https://live.invalid")
+        assert kind is FailureKind.PROXY
+        assert answer[:3] in message
+
+
 # --- going on ------------------------------------------------------------------------------------
 
 

@@ -27,9 +27,14 @@ class ServerThread:
     """
 
     def __init__(
-        self, script: Script | None = None, *, certificate: Certificate | None = None
+        self,
+        script: Script | None = None,
+        *,
+        certificate: Certificate | None = None,
+        host: str = "localhost",
     ) -> None:
         self._script = script or Script()
+        self._host = host
         self._made = certificate
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="live-server")
@@ -120,7 +125,10 @@ class ServerThread:
     async def _start(self) -> None:
         # Made in here: its events belong to this loop.
         server = LiveServer(
-            self._script, directory=Path(self._directory.name), certificate=self._made
+            self._script,
+            directory=Path(self._directory.name),
+            certificate=self._made,
+            host=self._host,
         )
         self.server = await server.__aenter__()
 
