@@ -3,48 +3,77 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 from device import vocabulary as v
-from device.events import reply, session
-from device.sending import BUTTON_PRE_ROLL_S, SAME_BREATH_S
+from device.calling import Calling
+from device.config import Config
+from device.countdown import Countdown
+from device.ears import Ears
+from device.events import EventBus, reply, session
+from device.mouth import Mouth
+from device.sending import BUTTON_PRE_ROLL_S, SAME_BREATH_S, Sending
+from device.telling import Telling
 
-if TYPE_CHECKING:
-    from device.assistant import Assistant
 
+class Acting:
+    """Carries effects out. Used from the event loop's thread only."""
 
-def act(hub: Assistant, effect: v.Effect) -> None:
-    """Carry out one effect; returns at once. Called on the event loop's thread."""
-    config = hub.config
-    match effect:
-        case v.OpenSession(number):
-            hub.open_session(number)
-            model = hub.session.model if hub.session is not None else config.live.model
-            hub.bus.publish(session("opening", time.monotonic(), model=model))
-        case v.CloseSession(_, reason):
-            hub.close_session(reason)
-        case v.StartUplink(end_sample) if hub.session is not None:
-            seconds = BUTTON_PRE_ROLL_S if end_sample is None else config.wake.pre_roll_s
-            hub.sending.since(hub.session, end_sample, seconds)
-        case v.CatchUp(end_sample) if hub.session is not None:
-            hub.sending.since(hub.session, end_sample, SAME_BREATH_S)
-        case v.StopUplink() if hub.session is not None:
-            hub.session.end_audio()
-        case v.SendText(text) if hub.session is not None:
-            hub.session.send_text(text)
-        case v.EndTurn(turn):
-            hub.mouth.speaker.end_turn(turn)
-        case v.ClearPlayback(turn):
-            played_ms = hub.mouth.speaker.clear()
-            hub.sending.duplex.open_now()
-            hub.bus.publish(reply("interrupted", turn, played_ms, time.monotonic()))
-        case v.Chime(name) if config.audio.chimes:
-            hub.mouth.speaker.chime(name)
-        case v.Alarm():
-            hub.telling.alarm(config)
-        case v.OpenMicrophone():
-            hub.ears.unmute()
-        case v.CloseMicrophone():
-            hub.ears.mute()
-        case v.StartTimer(timer, clock):
-            hub.countdown.start(timer, clock, config.conversation)
+    def __init__(  # noqa: PLR0913, PLR0917 - every part that an effect can ask something of
+        self,
+        bus: EventBus,
+        calling: Calling,
+        ears: Ears,
+        mouth: Mouth,
+        sending: Sending,
+        telling: Telling,
+        countdown: Countdown,
+    ) -> None:
+        self._bus = bus
+        self._calling = calling
+        self._ears = ears
+        self._mouth = mouth
+        self._sending = sending
+        self._telling = telling
+        self._countdown = countdown
+
+    def act(self, effect: v.Effect, config: Config) -> None:
+        """Carry out one effect; returns at once."""
+        match effect:
+            case v.OpenSession(number):
+                model = self._calling.open(config, number)
+                self._bus.publish(session("opening", time.monotonic(), model=model))
+            case v.CloseSession(_, reason):
+                self._calling.close(reason)
+            case v.EndTurn(turn):
+                self._mouth.speaker.end_turn(turn)
+            case v.ClearPlayback(turn):
+                played_ms = self._mouth.speaker.clear()
+                self._sending.duplex.open_now()
+                self._bus.publish(reply("interrupted", turn, played_ms, time.monotonic()))
+            case v.Chime(name) if config.audio.chimes:
+                self._mouth.speaker.chime(name)
+            case v.Alarm():
+                self._telling.alarm(config)
+            case v.OpenMicrophone():
+                self._ears.unmute()
+            case v.CloseMicrophone():
+                self._ears.mute()
+            case v.StartTimer(timer, clock):
+                self._countdown.start(timer, clock, config.conversation)
+            case _:
+                self._send(effect, config)
+
+    def _send(self, effect: v.Effect, config: Config) -> None:
+        live = self._calling.session
+        if live is None:
+            return
+        match effect:
+            case v.StartUplink(end_sample):
+                seconds = BUTTON_PRE_ROLL_S if end_sample is None else config.wake.pre_roll_s
+                self._sending.since(live, end_sample, seconds)
+            case v.CatchUp(end_sample):
+                self._sending.since(live, end_sample, SAME_BREATH_S)
+            case v.StopUplink():
+                live.end_audio()
+            case v.SendText(text):
+                live.send_text(text)

@@ -17,7 +17,7 @@ from functools import partial
 from device import ports as p
 from device import story
 from device import vocabulary as v
-from device.acting import act
+from device.acting import Acting
 from device.audio.duplex import Duplex
 from device.audio.frames import MICROPHONE_RATE_HZ, Frame
 from device.board.lights import Pattern
@@ -75,7 +75,16 @@ class Assistant:
             excused=lambda: self.talk.rest in {State.MUTED, State.FAULT},
             watchdog_usec=watchdog_usec,
         )
-        self.countdown = Countdown(self._timed_out)
+        self._countdown = Countdown(self._timed_out)
+        self._acting = Acting(
+            self.bus,
+            self.calling,
+            self.ears,
+            self.mouth,
+            self.sending,
+            self.telling,
+            self._countdown,
+        )
         self.volume = config.audio.volume
         self._speaking = self._starved = False
         self._addressed = False
@@ -92,6 +101,7 @@ class Assistant:
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
+                self.calling.start(tasks)
                 if self.parts.missing_key:
                     self.faults.begin(p.FailureKind.KEY, self.parts.missing_key, fatal=True)
                 self._start_panel()
@@ -106,7 +116,7 @@ class Assistant:
                 finally:
                     await self._goodbye()
         finally:
-            self.countdown.cancel()
+            self._countdown.cancel()
             self.panel.close()
 
     def prepare_sentences(self) -> None:
@@ -116,14 +126,6 @@ class Assistant:
     async def _goodbye(self) -> None:
         self.health.stops()
         await self.calling.goodbye()
-
-    def open_session(self, number: int) -> None:
-        """Begin the session with this number."""
-        self.calling.open(self.config, number, self._tasks)
-
-    def close_session(self, reason: str) -> None:
-        """Let the session end in good order."""
-        self.calling.close(reason, self._tasks)
 
     @property
     def session(self) -> LiveSession | None:
@@ -255,7 +257,7 @@ class Assistant:
         uplink = self.session if self.talk.state in UPLINK_OPEN else None
         replying = self.talk.state in PLAYING
         self.sending.frame(frame, self.mouth.speaker, uplink, replying=replying)
-        self.countdown.heard(speaking=self._speaking)
+        self._countdown.heard(speaking=self._speaking)
 
     def _microphone_lost(self, error: AudioDeviceError) -> None:
         self.faults.begin("microphone", str(error))
@@ -295,11 +297,11 @@ class Assistant:
         before = self.talk
         self.talk, effects = step(before, event)
         if self.talk.clock != before.clock:
-            self.countdown.cancel()
+            self._countdown.cancel()
         if self.talk.state is not before.state:
             self._changed(before.state, REASONS[type(event)])
         for effect in effects:
-            act(self, effect)
+            self._acting.act(effect, self.config)
         if self.talk.session and self.talk.state not in PLAYING:
             self._let_go(self.talk.session)
 

@@ -25,6 +25,10 @@ class Calling:
         self._past = parts.keepsake.load()
         self._began = time.monotonic()
 
+    def start(self, tasks: asyncio.TaskGroup) -> None:
+        """Run sessions as tasks of `tasks` from now on."""
+        self._tasks = tasks
+
     @property
     def age_s(self) -> float:
         """How long ago the newest session was begun."""
@@ -37,8 +41,11 @@ class Calling:
         age_s = time.time() - self._past.at
         return age_s if abs(age_s) <= config.conversation.resume_within_s else None
 
-    def open(self, config: Config, number: int, tasks: asyncio.TaskGroup) -> None:
-        """Begin a session; without a key it fails as soon as the present step is done."""
+    def open(self, config: Config, number: int) -> str:
+        """Begin a session; without a key it fails as soon as the present step is done.
+
+        Returns the model that is asked for first.
+        """
         self._began = time.monotonic()
         self._past.expire(time.time(), config.conversation.resume_within_s)
         try:
@@ -47,13 +54,14 @@ class Calling:
             failure = Failure(FailureKind.KEY, str(error), retryable=False)
             news = SessionFailed(number, failure, config.live.model, time.monotonic())
             asyncio.get_running_loop().call_soon(self._post, news)
-            return
-        tasks.create_task(self.session.run(), name=f"session {number}")
+            return config.live.model
+        self._tasks.create_task(self.session.run(), name=f"session {number}")
+        return self.session.model
 
-    def close(self, reason: str, tasks: asyncio.TaskGroup) -> None:
+    def close(self, reason: str) -> None:
         """Let the session end in good order; it is nobody's any more."""
         if self.session is not None:
-            tasks.create_task(self.session.close(reason), name="closing")
+            self._tasks.create_task(self.session.close(reason), name="closing")
             self.session = None
 
     def remember(self) -> None:

@@ -497,10 +497,10 @@ async def test_a_failure_is_spoken_until_somebody_wants_to_talk() -> None:
         failed(hub.session)
         await until(lambda: hub.state == "fault")
         assert hub.speaker.announced == [b"de-DE: network"]
-        assert hub.speaker.hushed == 0
+        before = hub.speaker.hushed
         hub.detector.hear(hub.detector.fed[-1].end_sample)
         assert hub.state == "connecting"
-        assert hub.speaker.hushed == 1
+        assert hub.speaker.hushed == before + 1
 
 
 @pytest.mark.parametrize(
