@@ -38,8 +38,8 @@ class Calling:
         """How many seconds ago the talk ended that the next wake word continues; None without."""
         if self._past.handle is None or self.session is not None:
             return None
-        age_s = time.time() - self._past.at
-        return age_s if abs(age_s) <= config.conversation.resume_within_s else None
+        age_s = max(time.time() - self._past.at, 0.0)
+        return age_s if age_s < config.conversation.resume_within_s else None
 
     def open(self, config: Config, number: int) -> str:
         """Begin a session; without a key it fails as soon as the present step is done.

@@ -58,7 +58,7 @@ def _session(about: dict[str, Any]) -> str:
         over = f" over {connections} connections" if connections > 1 else ""
         return f"{about['model']}, open for {_duration(about['open_s'])}{over}"
     if about.get("resumable_s") is not None:
-        ago = _duration(max(about["resumable_s"], 0.0))
+        ago = _duration(about["resumable_s"])
         return f"none; the next wake word continues the talk of {ago} ago"
     return "none"
 

@@ -43,6 +43,7 @@ from device.live.symptoms import Family
 from device.live.traffic import Care, Traffic
 from device.ports import (
     Failure,
+    FailureKind,
     HandleChanged,
     ModelReplaced,
     News,
@@ -60,6 +61,9 @@ _log = logging.getLogger(__name__)
 
 PATIENCE_S = 15.0
 """How long the user is kept waiting for an answer, where nobody says otherwise."""
+
+_LOOK_AGAIN_S = 0.5
+"""Between two looks for a network or the time of day while a talk waits for it."""
 
 Ending = SessionClosed | SessionFailed
 
@@ -100,10 +104,11 @@ class LiveSession:
         self._rotate_after_s = rotate_after_s
         self._host = host_of(settings)
         models = past.models([settings.model, *settings.fallback_models], time.time())
-        fits = settings.resumption and past.fits(models[0], self._host)
+        if not (settings.resumption and past.fits(models[0], self._host)):
+            past.drop_handle()
         self._recovery = Recovery(
             models,
-            past.handle if fits else None,
+            past.handle,
             chance=random.random,
             resumes=settings.resumption,
             talk_patience_s=lost_after_s,
@@ -304,10 +309,14 @@ class LiveSession:
         self._traffic.counts["recoveries"] += 1
         if wait_s:
             self._post(Reconnecting(self.number, diagnosis.failure, time.monotonic()))
+        local = diagnosis.failure.kind in {FailureKind.OFFLINE, FailureKind.CLOCK}
         deadline = time.monotonic() + wait_s
-        while self._closing is None and time.monotonic() < deadline:
+        while self._closing is None and (now := time.monotonic()) < deadline:
+            if local and obstacle(self._host) is None:
+                # It is back, as far as can be seen without sending anything.
+                return
             self._traffic.stirred.clear()
-            await news_until(self._traffic, deadline)
+            await news_until(self._traffic, min(now + _LOOK_AGAIN_S, deadline))
 
     def _closed(self, reason: str) -> SessionClosed:
         return SessionClosed(self.number, reason, time.monotonic())

@@ -122,6 +122,10 @@ def _plain(error: BaseException) -> tuple[Family, int, str]:
     if "InvalidStatus" in names:
         response: Any = vars(error)["response"]
         return Family.REFUSED, response.status_code, _body_text(response.body)
+    if names & {"InvalidURI", "SecurityError"}:
+        # websockets follows redirects, and trips over one that leads to a web page.
+        response = getattr(error.__context__, "response", None)
+        return Family.REFUSED, getattr(response, "status_code", 302), ""
     if isinstance(error, OSError):
         return _os_error(error)
     if "InvalidMessage" in names:

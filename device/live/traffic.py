@@ -232,9 +232,10 @@ class Traffic:
                 self._flow(flowing=True)
             case AudioEnd():
                 self._flow(flowing=False)
-            case Text(text=text):
+            case Text(text=text, again=again):
                 self._downlink.asked()
-                self._stalls.asked(time.monotonic())
+                if not again:
+                    self._stalls.asked(time.monotonic())
                 self._unanswered.sent_text(text)
                 self.stirred.set()
             case Nudge():

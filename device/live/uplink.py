@@ -48,6 +48,8 @@ class Text:
     """Words of the user, typed."""
 
     text: str
+    again: bool = False
+    """Whether they went up before, over a connection that took them with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,7 @@ class Uplink:
         if not said:
             return
         self._queue.extendleft(
-            Text(item) if isinstance(item, str) else item for item in reversed(said)
+            Text(item, again=True) if isinstance(item, str) else item for item in reversed(said)
         )
         self._held += sum(isinstance(item, bytes) for item in said)
         self._held_max = max(self._held_max, self._held)

@@ -6,13 +6,13 @@ the sound server's own buffers but no network.
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
 from device.simulator.script import Script, Turn
+from tests.benchmarks.measure import table
 from tests.rig.room import open_room, spoken
 from tests.rig.sound import Recorder
 
@@ -29,7 +29,7 @@ def test_start_to_ready() -> None:
     for _ in range(STARTS):
         with open_room() as room:
             seconds.append(room.daemon.ready_s)
-    _table("start of the process to READY", "s", [("exec to READY", seconds)], digits=2)
+    table("start of the process to READY", "s", [("exec to READY", seconds)], digits=2)
 
 
 def test_microphone_to_wire_and_wire_to_speaker() -> None:
@@ -49,7 +49,7 @@ def test_microphone_to_wire_and_wire_to_speaker() -> None:
             sent = [at for at, what in connection.sent if what == "modelTurn"]
             down = _down(speaker, sent)
     rows = [("microphone to wire", up), ("wire to speaker", down)]
-    _table("latency through the daemon", "ms", rows)
+    table("latency through the daemon", "ms", rows)
 
 
 def _up(microphone: Recorder, uplink: bytes, chunks: Sequence[tuple[float, int]]) -> list[float]:
@@ -78,16 +78,3 @@ def _down(speaker: Recorder, sent: Sequence[float]) -> list[float]:
         if len(later):
             latencies.append(1000 * float(later[0] - at))
     return latencies
-
-
-def _table(
-    title: str, unit: str, rows: Sequence[tuple[str, list[float]]], *, digits: int = 1
-) -> None:
-    print(f"\n{title} ({unit})")
-    print(f"{'':24}{'n':>6}{'p50':>8}{'p95':>8}{'max':>8}")
-    for name, values in rows:
-        assert values, f"nothing was measured: {name}"
-        p95 = statistics.quantiles(values, n=20)[-1] if len(values) > 1 else values[0]
-        figures = (statistics.median(values), p95, max(values))
-        shown = "".join(f"{figure:8.{digits}f}" for figure in figures)
-        print(f"{name:24}{len(values):6}{shown}")

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from device.audio.clips import Clips
-from device.simulator.script import Script, Turn
-from tests.rig.home import NameServer, can_make_homes, open_house
-from tests.rig.room import similarity
+from collections.abc import Callable
+from contextlib import ExitStack
 
-pytestmark = can_make_homes
+import pytest
+
+from device.audio.clips import Clips
+from device.simulator.certificate import make_certificate
+from device.simulator.script import Script, Turn
+from tests.rig.network import NAME, HomeNetwork, needs_root, open_home
+from tests.rig.room import similarity
+from tests.rig.strangers import CaptivePortal, NameMode, NameServer, Port, Proxy, refusing_port
+
+pytestmark = needs_root
 
 SHORT = Turn(heard="weather", says="It is sunny.", audio=700)
 STORY = Turn(heard="story", says="once", audio=8000, pace="burst")
@@ -15,86 +22,154 @@ STORY = Turn(heard="story", says="once", audio=8000, pace="burst")
 
 def test_in_a_home_with_a_network_it_talks() -> None:
     """The rig itself: a name, a wire, TLS, an answer."""
-    with open_house(Script(turns=(SHORT,))) as house:
-        house.wake_and_ask()
-        house.daemon.event("reply", what="drained")
-        assert house.daemon.seen("fault") == []
+    with open_home(Script(turns=(SHORT,))) as home:
+        home.wake_and_ask()
+        home.daemon.event("reply", what="drained")
+        assert home.daemon.seen("fault") == []
 
 
 def test_wifi_that_goes_in_the_middle_of_a_reply_lets_it_play_and_is_told() -> None:
     """Packets vanish without a word: noticed within seconds, and over when they arrive again."""
-    with open_house(Script(turns=(STORY, SHORT)), {"conversation": {"follow_up_s": 20}}) as house:
-        house.wake_and_ask()
-        house.daemon.event("reply", what="first_sound")
-        house.home.cut()
-        fault = house.daemon.event("fault", cleared=False, timeout=40)
+    with open_home(Script(turns=(STORY, SHORT)), {"conversation": {"follow_up_s": 20}}) as home:
+        home.wake_and_ask()
+        home.daemon.event("reply", what="first_sound")
+        home.network.cut()
+        fault = home.daemon.event("fault", cleared=False, timeout=40)
         assert fault["kind"] == "network"
-        house.home.mend()
-        house.daemon.event("session", what="resumed", timeout=40)
-        house.daemon.event("fault", kind="network", cleared=True)
-        assert house.daemon.event("reply", what="drained")["played_ms"] == 8000
-        after = house.daemon.here
-        house.say("and what about tomorrow", before_ms=600)
-        house.daemon.event("reply", after=after, what="drained")
-        assert len(house.daemon.seen("wake")) == 1
+        home.network.restore()
+        home.daemon.event("session", what="resumed", timeout=40)
+        home.daemon.event("fault", kind="network", cleared=True)
+        assert home.daemon.event("reply", what="drained")["played_ms"] == 8000
+        after = home.daemon.here
+        home.say("and what about tomorrow", before_ms=600)
+        home.daemon.event("reply", after=after, what="drained")
+        assert len(home.daemon.seen("wake")) == 1
 
 
 def test_a_cable_that_is_pulled_for_seconds_costs_seconds() -> None:
     """The device knows that it has no network; what is said meanwhile reaches the server."""
-    with open_house(Script(turns=(SHORT,)), {"conversation": {"follow_up_s": 20}}) as house:
-        house.wake_and_ask()
-        house.daemon.event("reply", what="drained")
-        house.home.unplug()
-        house.server.call(lambda server: server.drop())
-        after = house.daemon.here
-        house.say("and what about tomorrow", before_ms=600)
-        house.daemon.event("fault", kind="offline", cleared=False, timeout=40)
-        house.home.plug_in()
-        house.daemon.event("session", after=after, what="resumed", timeout=40)
-        house.daemon.event("reply", after=after, what="drained")
-        house.daemon.event("fault", after=after, kind="offline", cleared=True)
-        assert len(house.daemon.seen("wake")) == 1
+    with open_home(Script(turns=(SHORT,)), {"conversation": {"follow_up_s": 20}}) as home:
+        home.wake_and_ask()
+        home.daemon.event("reply", what="drained")
+        home.network.unplug()
+        home.server.call(lambda server: server.drop())
+        after = home.daemon.here
+        home.say("and what about tomorrow", before_ms=600)
+        home.daemon.event("fault", kind="offline", cleared=False, timeout=40)
+        home.network.restore()
+        home.daemon.event("session", after=after, what="resumed", timeout=40)
+        home.daemon.event("reply", after=after, what="drained")
+        home.daemon.event("fault", after=after, kind="offline", cleared=True)
+        assert len(home.daemon.seen("wake")) == 1
 
 
 def test_without_a_network_it_starts_says_so_and_sees_by_itself_when_there_is_one() -> None:
     """Told from the start, spoken at the first wake word, cleared without anybody asking."""
-    with open_house(Script(turns=(SHORT,)), plugged_in=False) as house:
-        assert [fault["kind"] for fault in house.daemon.status()["faults"]] == ["offline"]
-        assert "no network" in house.daemon.cli("status").stdout
-        clips = Clips(house.daemon.path / "clips")
-        house.daemon.wait(lambda: not clips.missing("en"), "the spoken sentences")
+    with ExitStack() as stack:
+        network = stack.enter_context(HomeNetwork())
+        network.unplug()
+        home = stack.enter_context(open_home(Script(turns=(SHORT,)), network=network))
+        assert [fault["kind"] for fault in home.daemon.status()["faults"]] == ["offline"]
+        assert "no network" in home.daemon.cli("status").stdout
+        clips = Clips(home.daemon.path / "clips")
+        home.daemon.wait(lambda: not clips.missing("en"), "the spoken sentences")
         sentence = clips.get("offline", "en")
         assert sentence is not None
-        with house.sound.recorder() as recorder:
-            house.wake_and_ask()
-            fault = house.daemon.state("fault", timeout=30)
-            house.daemon.state("idle", after=house.daemon.events.index(fault), timeout=30)
+        with home.sound.recorder() as recorder:
+            home.wake_and_ask()
+            fault = home.daemon.state("fault", timeout=30)
+            home.daemon.state("idle", after=home.daemon.events.index(fault), timeout=30)
             assert similarity(recorder, sentence, 24_000) > 0.9
-        assert house.server.attempts == 0
-        house.home.plug_in()
-        house.daemon.event("fault", kind="offline", cleared=True)
-        after = house.daemon.here
-        house.say("hey jarvis, what is the weather in Berlin", before_ms=2500)
-        house.daemon.event("reply", after=after, what="drained")
+        assert home.server.attempts == 0
+        home.network.restore()
+        home.daemon.event("fault", kind="offline", cleared=True)
+        after = home.daemon.here
+        home.say("hey jarvis, what is the weather in Berlin", before_ms=2500)
+        home.daemon.event("reply", after=after, what="drained")
 
 
 def test_a_router_without_internet_is_told_from_no_network() -> None:
     """Names are not resolved, or nobody answers at all: neither is the absence of a network."""
-    with open_house(dns=True) as house:
-        with NameServer(house.home.outside, code=NameServer.SERVFAIL):
-            house.wake_and_ask()
-            fault = house.daemon.event("fault", cleared=False, timeout=40)
+    with HomeNetwork(names={}) as network, open_home(network=network) as home:
+        with NameServer(network.outside, mode=NameMode.SERVFAIL):
+            home.wake_and_ask()
+            fault = home.daemon.event("fault", cleared=False, timeout=40)
             assert fault["kind"] == "dns"
             assert "live.home.test" in fault["message"]
-            house.daemon.state("idle", after=house.daemon.events.index(fault), timeout=40)
-        assert house.server.attempts == 0
+            home.daemon.state("idle", after=home.daemon.events.index(fault), timeout=40)
+        assert home.server.attempts == 0
 
 
-def test_a_server_that_nobody_reaches_is_told_as_such() -> None:
-    """The dial hangs: a network that leads nowhere."""
-    with open_house(Script(), {"live": {"connect_timeout_s": 3}}, name=None) as house:
-        house.home.cut()
-        house.wake_and_ask()
-        fault = house.daemon.event("fault", cleared=False, timeout=40)
-        assert fault["kind"] == "network"
-        house.home.mend()
+def portal_that_is_trusted(network: HomeNetwork) -> Port:
+    return CaptivePortal(network.outside, network.certificate)
+
+
+def portal_with_another_name(network: HomeNetwork) -> Port:
+    folder = network.certificate.certificate.parent / "portal"
+    other = make_certificate(folder, names=("login.wifi.test",))
+    network.trust(other)
+    return CaptivePortal(network.outside, other)
+
+
+def stranger(network: HomeNetwork) -> Port:
+    folder = network.certificate.certificate.parent / "stranger"
+    return CaptivePortal(network.outside, make_certificate(folder, names=(NAME,)))
+
+
+def nobody_who_speaks(network: HomeNetwork) -> Port:
+    return Port(network.outside)
+
+
+@pytest.mark.parametrize(
+    ("stand_in", "kind", "words"),
+    [
+        (portal_that_is_trusted, "portal", "HTTP 302"),
+        (portal_with_another_name, "portal", "sign the network in"),
+        (stranger, "tls", "SSL_CERT_FILE"),
+        (nobody_who_speaks, "network", "did not answer in time"),
+    ],
+)
+def test_who_stands_in_the_servers_place_is_told_apart(
+    stand_in: Callable[[HomeNetwork], Port], kind: str, words: str
+) -> None:
+    """A sign-in page, a stranger with a certificate of its own, a port that is dead."""
+    with HomeNetwork() as network, stand_in(network) as port:
+        live = {"endpoint": f"https://{NAME}:{port.port}", "connect_timeout_s": 3}
+        with open_home(config={"live": live}, network=network) as home:
+            home.wake_and_ask()
+            fault = home.daemon.event("fault", cleared=False, timeout=40)
+            assert fault["kind"] == kind
+            assert words in fault["message"]
+            assert home.daemon.state("fault")["from"] == "connecting"
+        assert port.attempts <= 3
+
+
+@pytest.mark.parametrize("status", [200, 407, 502])
+def test_a_proxy_is_used_where_there_is_one_and_told_when_it_refuses(status: int) -> None:
+    """As curl would use it; without one the server cannot be reached from this home."""
+    with (
+        HomeNetwork() as network,
+        Proxy(network.outside, hosts={NAME: network.outside}, status=status) as proxy,
+        open_home(
+            Script(turns=(SHORT,)), network=network, environment={"HTTPS_PROXY": proxy.url}
+        ) as home,
+    ):
+        home.wake_and_ask()
+        if status == 200:
+            home.daemon.event("reply", what="drained")
+        else:
+            fault = home.daemon.event("fault", cleared=False, timeout=40)
+            assert fault["kind"] == "proxy"
+            assert str(status) in fault["message"]
+        assert proxy.targets
+
+
+def test_a_server_that_is_not_there_is_told_as_such() -> None:
+    """Nobody takes connections at its port."""
+    with HomeNetwork() as network, refusing_port(network.outside) as port:
+        live = {"endpoint": f"https://{NAME}:{port}"}
+        with open_home(config={"live": live}, network=network) as home:
+            home.wake_and_ask()
+            fault = home.daemon.event("fault", cleared=False, timeout=40)
+            assert fault["kind"] == "network"
+            assert "connection refused" in fault["message"]

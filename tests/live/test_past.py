@@ -28,11 +28,20 @@ def test_talk_can_be_resumed_with_the_same_model_at_the_same_server() -> None:
     assert not past.fits("model-a", "host")
 
 
-@pytest.mark.parametrize(("now", "there"), [(1_600.0, True), (1_601.0, False), (399.0, False)])
-def test_talk_expires(now: float, there: bool) -> None:
-    """Too long ago, or by a clock that was wrong: the next session begins anew."""
+@pytest.mark.parametrize(
+    ("now", "within_s", "there"),
+    [
+        (1_600.0, 600.0, True),
+        (1_601.0, 600.0, False),
+        (5.0, 600.0, True),
+        (1_000.0, 0.0, False),
+        (5.0, 0.0, False),
+    ],
+)
+def test_talk_expires(now: float, within_s: float, there: bool) -> None:
+    """After its time the next session begins anew; a clock that is behind decides nothing."""
     past = kept()
-    past.expire(now, 600.0)
+    past.expire(now, within_s)
     assert past.fits("model-a", "host") is there
     assert bool(past.summary) is there
 

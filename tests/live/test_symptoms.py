@@ -16,6 +16,8 @@ from websockets.exceptions import (
     InvalidMessage,
     InvalidProxyMessage,
     InvalidStatus,
+    InvalidURI,
+    SecurityError,
 )
 from websockets.frames import Close
 from websockets.http11 import Response
@@ -32,6 +34,13 @@ def closed_under_the_sdk(error: ConnectionClosed) -> APIError:
             raise APIError(1006, "abnormal closure [internal]", None)  # noqa: B904 - as the SDK
     except APIError as wrapped:
         return wrapped
+
+
+def redirected() -> InvalidURI:
+    """What websockets makes of a redirect to a web page."""
+    error = InvalidURI("http://sign-in", "scheme isn't ws or wss")
+    error.__context__ = http(307, b"")
+    return error
 
 
 def http(status: int, body: bytes) -> InvalidStatus:
@@ -78,6 +87,9 @@ def tls_error() -> ssl.SSLError:
         (http(503, b'{"error": "odd"}'), Family.REFUSED, 503, ""),
         (http(503, b"[]"), Family.REFUSED, 503, ""),
         (http(503, b""), Family.REFUSED, 503, ""),
+        (redirected(), Family.REFUSED, 307, ""),
+        (InvalidURI("http://sign-in", "scheme isn't ws or wss"), Family.REFUSED, 302, ""),
+        (SecurityError("more than 10 redirects"), Family.REFUSED, 302, ""),
         (socket.gaierror(-2, "Name or service not known"), Family.NAME, 0, "Name or service"),
         (certificate_error(), Family.CERTIFICATE, 0, "certificate has expired"),
         (tls_error(), Family.TLS, 0, "WRONG_VERSION_NUMBER"),

@@ -5,7 +5,16 @@ from __future__ import annotations
 import asyncio
 
 from device.live.tools import Answer, not_available
-from device.live.uplink import HELD_FRAMES, HELD_WORDS, Audio, AudioEnd, Message, Text, Uplink
+from device.live.uplink import (
+    HELD_FRAMES,
+    HELD_WORDS,
+    Audio,
+    AudioEnd,
+    Message,
+    Nudge,
+    Text,
+    Uplink,
+)
 
 
 def frame(number: int) -> bytes:
@@ -148,3 +157,44 @@ async def test_frame_longer_than_a_message_goes_alone() -> None:
     uplink.append_frame(bytes(5000))
     uplink.append_frame(frame(1))
     assert [len(m.frames) for m in await drained(uplink) if isinstance(m, Audio)] == [1, 1]
+
+
+async def test_what_was_sent_in_vain_goes_first_and_keeps_its_order() -> None:
+    """Then what waited; words that went up before are known as such."""
+    uplink = Uplink()
+    uplink.append_frame(frame(5))
+    uplink.append_text("later")
+    uplink.put_back([])
+    uplink.put_back([frame(1), "sooner", frame(2)])
+    assert uplink.held == uplink.held_max == 3
+    assert await drained(uplink) == [
+        Audio((frame(1),)),
+        Text("sooner", again=True),
+        Audio((frame(2), frame(5))),
+        Text("later"),
+    ]
+
+
+async def test_nudge_overtakes_what_waits_and_dies_with_its_connection() -> None:
+    """A new connection needs none; answers are taken back by name."""
+    uplink = Uplink()
+    uplink.append_frame(frame(1))
+    uplink.append_nudge("go on")
+    assert await uplink.next() == Nudge("go on")
+    assert not uplink.unanswered
+    uplink.append_answer(not_available("a", "f"))
+    assert [answer.call_id for answer in uplink.withdraw_all()] == ["a"]
+    assert await uplink.next() == Audio((frame(1),))
+    uplink.append_nudge("go on")
+    uplink.sent(await uplink.next())
+    assert await uplink.next() == Audio((frame(1),))
+
+
+async def test_losses_are_told_once() -> None:
+    """Whoever asks again hears only of new ones."""
+    uplink = Uplink()
+    for number in range(HELD_FRAMES + 3):
+        uplink.append_frame(frame(number))
+    assert uplink.new_losses() == 3
+    assert uplink.new_losses() == 0
+    assert uplink.dropped == 3

@@ -1,7 +1,7 @@
 """`parley` on a device without a clock of its own: it is 1970 until a file is there.
 
 ``python -m tests.rig.wrong_clock FILE ARGUMENT...``. Only Python's idea of the time of day is
-wrong: a library that fakes it for the whole process breaks the sound server's client.
+wrong: with Debian's libfaketime around the process every ``time.sleep`` of Python 3.11 fails.
 """
 
 from __future__ import annotations
