@@ -26,7 +26,8 @@ STABLE_S = 10.0
 """How long a connection must have stood for the tries before it to be forgotten."""
 SAME_HANDLE_TRIES = 3
 """How often a server may fail to resume on one handle until that is left. Live API: others do the
-same; a server that has not yet noticed the end of the old connection fails, too."""
+same. A server that has not noticed the end of the old connection fails with 1011; after a network
+that went without a word that may be so for minutes."""
 
 _OURS_TO_WAIT_FOR = frozenset(
     {FailureKind.OFFLINE, FailureKind.CLOCK, FailureKind.DNS, FailureKind.NETWORK}
@@ -56,6 +57,7 @@ class Recovery:
         self._talk_patience_s = talk_patience_s
         self._tries = 0
         self._spoiled = 0
+        self._unreached = False
         self._since: float | None = None
         self._began = False
         self._opened_at: float | None = None
@@ -94,8 +96,9 @@ class Recovery:
             case Remedy.FRESH:
                 return self._without_handle(now)
             case _:
-                if opened_at is None and diagnosis.failure.kind not in _OURS_TO_WAIT_FOR:
-                    self._count_against_handle()
+                if opened_at is None and self._is_left(diagnosis):
+                    # Another chance, however long it took to get here.
+                    return 0.0
                 return self._wait(now)
 
     def _next_model(self) -> float | None:
@@ -113,10 +116,19 @@ class Recovery:
         self.handle = None
         return 0.0 if first else self._wait(now)
 
-    def _count_against_handle(self) -> None:
+    def _is_left(self, diagnosis: Diagnosis) -> bool:
+        """Count a failure to resume against the handle; return whether that is left for it."""
+        reached = diagnosis.failure.kind not in _OURS_TO_WAIT_FOR
+        if reached and self._unreached:
+            # The network is back: the server's own failures begin a row of their own.
+            self._tries = 0
+        self._unreached = not reached
+        if not reached or diagnosis.remedy is not Remedy.RESUME or self.handle is None:
+            return False
         self._spoiled += 1
         if self._spoiled >= SAME_HANDLE_TRIES:
             self.handle = None
+        return self.handle is None
 
     def _wait(self, now: float) -> float | None:
         base_s = WAITS_S[min(self._tries, len(WAITS_S) - 1)]

@@ -21,14 +21,15 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from device.live.carrying import carry, news_until
+from device.live.away import Away
+from device.live.carrying import carry
 from device.live.failures import diagnose
 from device.live.link import LinkError, open_link
 from device.live.models import profile
 from device.live.past import Past
 from device.live.readiness import obstacle
 from device.live.recovery import TALK_PATIENCE_S, Recovery
-from device.live.remedies import Diagnosis, Remedy
+from device.live.remedies import Remedy
 from device.live.rotation import ROTATE_AFTER_S, Rotation
 from device.live.setup import (
     LiveSettings,
@@ -43,12 +44,10 @@ from device.live.symptoms import Family
 from device.live.traffic import Care, Traffic
 from device.ports import (
     Failure,
-    FailureKind,
     HandleChanged,
     ModelReplaced,
     News,
     Post,
-    Reconnecting,
     SessionClosed,
     SessionFailed,
     SessionOpened,
@@ -61,9 +60,6 @@ _log = logging.getLogger(__name__)
 
 PATIENCE_S = 15.0
 """How long the user is kept waiting for an answer, where nobody says otherwise."""
-
-_LOOK_AGAIN_S = 0.5
-"""Between two looks for a network or the time of day while a talk waits for it."""
 
 Ending = SessionClosed | SessionFailed
 
@@ -116,6 +112,7 @@ class LiveSession:
         care = Care(settings.resumption, patience_s, settings.repeat_s)
         self._traffic = Traffic(number, past.turns, self._note, self._recovery, care)
         self._connecting: asyncio.Timeout | None = None
+        self._away = Away(number, post, self._host)
         self._closing: str | None = None
         self._running = False
         self._over = asyncio.Event()
@@ -266,6 +263,7 @@ class LiveSession:
         now = time.monotonic()
         latency_ms = (now - began) * 1000
         self._traffic.counts["connections"] += 1
+        self._away.back()
         self._recovery.opened(now)
         what = "resumed" if resumed else "opened"
         _log.debug("session %d %s: %s, %.0f ms", self.number, what, self.model, latency_ms)
@@ -296,27 +294,17 @@ class LiveSession:
             if wait_s is not None:
                 self._note(ModelReplaced(self.number, model, self.model, time.monotonic()))
         if wait_s is not None:
-            await self._go_on(diagnosis, wait_s)
+            _log.debug("session %d goes on: %s", self.number, diagnosis.failure.message)
+            self._traffic.counts["recoveries"] += 1
+            await self._away.pause(
+                diagnosis.failure, wait_s, self._traffic, lambda: self._closing is not None
+            )
             return None
         symptom, opened = error.symptom, self._traffic.counts["connections"]
         if opened and symptom.family is Family.CLOSED and symptom.code == 1000:
             # Live API: an idle session is closed with 1000 and no reason.
             return self._closed(symptom.text or "the server closed it")
         return self._failed(diagnosis.failure, model)
-
-    async def _go_on(self, diagnosis: Diagnosis, wait_s: float) -> None:
-        _log.debug("session %d goes on: %s", self.number, diagnosis.failure.message)
-        self._traffic.counts["recoveries"] += 1
-        if wait_s:
-            self._post(Reconnecting(self.number, diagnosis.failure, time.monotonic()))
-        local = diagnosis.failure.kind in {FailureKind.OFFLINE, FailureKind.CLOCK}
-        deadline = time.monotonic() + wait_s
-        while self._closing is None and (now := time.monotonic()) < deadline:
-            if local and obstacle(self._host) is None:
-                # It is back, as far as can be seen without sending anything.
-                return
-            self._traffic.stirred.clear()
-            await news_until(self._traffic, min(now + _LOOK_AGAIN_S, deadline))
 
     def _closed(self, reason: str) -> SessionClosed:
         return SessionClosed(self.number, reason, time.monotonic())
@@ -326,6 +314,7 @@ class LiveSession:
 
     def _end(self, ending: Ending) -> None:
         self._traffic.dry()
+        self._away.back()
         if isinstance(ending, SessionFailed):
             _log.warning("session %d failed: %s", self.number, ending.failure.message)
         else:

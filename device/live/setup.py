@@ -29,7 +29,7 @@ GOOGLE = "https://generativelanguage.googleapis.com"
 
 _CLOSE_S = 1.0
 """How long a close may take before the connection is cut."""
-_UNACKNOWLEDGED_MS = 10_000
+_UNACKNOWLEDGED_MS = 6_000
 """How long the other end's system may leave data unacknowledged until the connection is lost.
 
 tcp(7): without it a network that has gone is noticed after a quarter of an hour. It is not the

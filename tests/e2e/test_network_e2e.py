@@ -37,13 +37,30 @@ def test_wifi_that_goes_in_the_middle_of_a_reply_lets_it_play_and_is_told() -> N
         fault = home.daemon.event("fault", cleared=False, timeout=40)
         assert fault["kind"] == "network"
         home.network.restore()
-        home.daemon.event("session", what="resumed", timeout=40)
-        home.daemon.event("fault", kind="network", cleared=True)
+        home.daemon.event("fault", cleared=True, timeout=40)
         assert home.daemon.event("reply", what="drained")["played_ms"] == 8000
         after = home.daemon.here
         home.say("and what about tomorrow", before_ms=600)
         home.daemon.event("reply", after=after, what="drained")
         assert len(home.daemon.seen("wake")) == 1
+
+
+def test_wifi_that_goes_while_nobody_speaks_leaves_a_server_that_still_holds_the_old_line() -> None:
+    """Resuming is refused as long as it does: so the talk goes on fresh, told what was said."""
+    with open_home(Script(turns=(SHORT,)), {"conversation": {"follow_up_s": 60}}) as home:
+        home.wake_and_ask()
+        home.daemon.event("reply", what="drained")
+        home.network.cut()
+        fault = home.daemon.event("fault", cleared=False, timeout=40)
+        home.network.restore()
+        after = home.daemon.events.index(fault)
+        home.daemon.state("listening", after=after, timeout=40)
+        after = home.daemon.here
+        home.say("and what about tomorrow", before_ms=600)
+        home.daemon.event("reply", after=after, what="drained")
+        last = home.server.connections[-1]
+        assert last.handle or "It is sunny." in str(last.setup)
+        assert home.daemon.status()["faults"] == []
 
 
 def test_a_cable_that_is_pulled_for_seconds_costs_seconds() -> None:

@@ -107,7 +107,8 @@ def test_talk_is_tried_for_longer_and_more_and_more_slowly() -> None:
 def test_jitter_stays_within_its_share(chances: list[float]) -> None:
     """Speakers that lost the same server do not come back in step, and none waits for ever."""
     numbers = iter(chances)
-    waits = tries(in_talk(chance=lambda: next(numbers)), of(Remedy.RESUME), 5.0)
+    lost = of(Remedy.RESUME, FailureKind.NETWORK)
+    waits = tries(in_talk(chance=lambda: next(numbers)), lost, 5.0)
     for place, wait_s in enumerate(waits):
         base_s = WAITS_S[min(place, len(WAITS_S) - 1)]
         assert base_s * (1 - JITTER) <= wait_s <= base_s * (1 + JITTER)
@@ -156,8 +157,25 @@ def test_handle_that_the_server_fails_on_again_and_again_is_left() -> None:
     for _ in range(SAME_HANDLE_TRIES - 1):
         recovery.after(of(Remedy.RESUME, FailureKind.SERVER), 1.0)
         assert recovery.handle == "H"
-    recovery.after(of(Remedy.RESUME, FailureKind.SERVER), 1.0)
+    assert recovery.after(of(Remedy.RESUME, FailureKind.SERVER), 1000.0) == 0.0
     assert recovery.handle is None
+    assert recovery.after(of(Remedy.RESUME, FailureKind.SERVER), 1000.0) is None
+
+
+def test_network_that_is_back_begins_a_row_of_its_own() -> None:
+    """The server does not know yet that the old connection is dead: that must not take long."""
+    recovery = in_talk()
+    lost = [recovery.after(of(Remedy.RESUME, FailureKind.NETWORK), 5.0) for _ in range(4)]
+    refused = [recovery.after(of(Remedy.RESUME, FailureKind.SERVER), 13.0) for _ in range(3)]
+    assert (lost, refused) == ([0.0, 1.0, 2.0, 4.0], [0.0, 1.0, 0.0])
+    assert recovery.handle is None
+
+
+def test_busy_server_does_not_spoil_the_handle() -> None:
+    """It said that it cannot serve now, not that it cannot resume."""
+    recovery = in_talk()
+    tries(recovery, of(Remedy.WAIT, FailureKind.SERVER), 1.0)
+    assert recovery.handle == "H"
 
 
 def test_network_that_is_gone_is_not_the_fault_of_the_handle() -> None:
