@@ -22,7 +22,7 @@ from device.live.link import Link
 from device.live.moment import Moment
 from device.live.recovery import Recovery
 from device.live.rotation import Rotation, seconds
-from device.live.stalls import Stalls, Step, Wait
+from device.live.stalls import Stalls, Step
 from device.live.tools import Answer
 from device.live.unanswered import Unanswered
 from device.live.uplink import Audio, AudioEnd, Message, Nudge, Text, Uplink
@@ -179,15 +179,16 @@ class Traffic:
         self.counts["nudges" if step is Step.NUDGE else "stalls"] += 1
         self._post(Stalled(self._session, what[step], wait.value, now))
         if step is Step.NUDGE:
-            self._nudge(wait)
+            self._nudge()
         elif step is Step.FRESH:
             self._recovery.handle = None
             self._post_handle(now)
         return step is not Step.NUDGE
 
-    def _nudge(self, wait: Wait) -> None:
-        # Live API: the end of the stream makes it look at once at what it has heard.
-        if self._flowing and wait is not Wait.SOUND:
+    def _nudge(self) -> None:
+        # Live API: the end of the stream makes it look at once at what it has heard; and unlike
+        # words it does not break off a turn that is only slow, such as one that searches the web.
+        if self._flowing:
             self.uplink.append_end()
         else:
             self.uplink.append_nudge(NUDGE)
