@@ -237,7 +237,7 @@ def test_a_dozen_connections_carry_one_talk() -> None:
     """GoAway upon goAway while the user asks and is answered: one wake word, nothing lost."""
     script = Script(
         turns=(SHORT,),
-        events=(Event("ready", GoAway(6.0), after_s=1.0),),
+        events=(Event("ready", GoAway(12.0), after_s=1.0),),
     )
     config = {"conversation": {"follow_up_s": 6.0}}
     with open_room(script, config) as room:
