@@ -74,13 +74,17 @@ class Calling:
         self.remember()
 
     def forget(self, number: int) -> None:
-        """The session with this number is over; the talk can be resumed from now on."""
-        if self._past.handle is not None:
+        """The session with this number is over; if it stood, the talk can be resumed from now on.
+
+        Of one that was closed by us the newest handle's time counts, which is about the same.
+        """
+        if self.session is None or self.session.number != number:
+            return
+        if self._past.handle is not None and self.session.counters.get("connections"):
             # Live API: a handle lives for two hours from the end of its last session.
             self._past.at = time.time()
             self.remember()
-        if self.session is not None and self.session.number == number:
-            self.session = None
+        self.session = None
 
     async def goodbye(self) -> None:
         """At the end of the process: wait for the session to close, but not for long."""

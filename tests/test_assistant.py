@@ -582,6 +582,18 @@ async def test_the_talk_so_far_is_kept_beyond_the_process(tmp_path: Path) -> Non
         assert again.past.handle == "H"
 
 
+async def test_a_session_that_never_stood_does_not_renew_the_talk() -> None:
+    """Nor does a clock in 1970 make it an old one."""
+    hub = Hub()
+    async with hub.running():
+        session = await hub.wake()
+        hub.past.keep("H", MODEL, "host", 1_000.0)
+        session.counters = {"connections": 0}
+        failed(session)
+        await until(lambda: hub.assistant.session is None)
+        assert hub.past.at == 1_000.0
+
+
 async def test_a_talk_is_not_continued_when_the_owner_does_not_want_it(tmp_path: Path) -> None:
     """Every wake word begins anew."""
     hub = Hub("conversation: {resume_within_s: 0}", state=tmp_path)

@@ -109,6 +109,7 @@ async def test_the_status_shows_the_session_and_the_faults(desk: Desk) -> None:
         "apologies": 0,
         "resumable_s": None,
         "frames_sent": 7,
+        "connections": 1,
     }
     assert [fault["kind"] for fault in status["faults"]] == ["lights"]
     assert status["last_fault"]["message"] == "no spi"

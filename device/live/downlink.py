@@ -105,14 +105,17 @@ class Downlink:
             self._conclude("user")
         return self._turn
 
-    def end_turn(self) -> None:
-        """End the turn under way; harmless when there is none."""
+    def end_turn(self, *, cut_off: bool = False) -> None:
+        """End the turn under way; harmless when there is none.
+
+        ``cut_off``: not the server ended it, so what it heard meanwhile is not done with.
+        """
         self._working = False
         if self._turn is None:
             return
         self._last = turn = self._turn
         self._turn = None
-        if not self._interrupted:
+        if not (self._interrupted or cut_off):
             self._unanswered.settled()
         self._interrupted = self._asked_since = False
         self._conclude("user", turn)
@@ -124,7 +127,7 @@ class Downlink:
 
     def give_up(self) -> None:
         """End here what the connection's end has cut off, so that nobody waits for the rest."""
-        self.end_turn()
+        self.end_turn(cut_off=True)
         self._stalls.cut_off()
         self._last = None
         self._conclude("user")
@@ -185,7 +188,8 @@ class Downlink:
 
     def _heard(self, who: Who, transcription: types.Transcription) -> None:
         if transcription.text and not (who == "user" and transcription.text.strip() == NUDGE):
-            self._stalls.understood(time.monotonic())
+            if who == "user":
+                self._stalls.understood(time.monotonic())
             turn = self._turn_of(who)
             spoken = self._spoken[who]
             if spoken is None or spoken.turn != turn:

@@ -249,12 +249,16 @@ _TABLE = (
     Row(FailureKind.SERVER, Remedy.WAIT, "the server {host} reported error {code}"),
 )
 
+_ACCOUNT = frozenset({FailureKind.KEY, FailureKind.BILLING, FailureKind.QUOTA})
 _SERVER_SPOKE = frozenset({Family.CLOSED, Family.REFUSED, Family.ERROR})
 
 
 def diagnose(symptom: Symptom) -> Diagnosis:
     """Return what a failure is and what to do; every symptom has an answer."""
-    row = next(row for row in _TABLE if row.matches(symptom))
+    local = symptom.family not in _SERVER_SPOKE
+    # The reason of an error on this device may have the server's words: "Permission denied".
+    table = [row for row in _TABLE if not (local and row.kind in _ACCOUNT)]
+    row = next(row for row in table if row.matches(symptom))
     message = row.message.format(
         model=symptom.model, host=symptom.host, text=symptom.text, code=symptom.code
     )

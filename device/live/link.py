@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -101,10 +101,12 @@ async def open_link(
     config: types.LiveConnectConfig,
     patience: asyncio.Timeout,
     about: Mapping[str, Any],
+    connected: Callable[[], None],
 ) -> AsyncIterator[Link]:
     """Connect, wait for the setup's confirmation, close with 1000 at the end.
 
-    ``patience`` bounds the connecting (the SDK waits for the first message for ever); ``about`` is
+    ``patience`` bounds the connecting (the SDK waits for the first message for ever), and
+    ``connected`` is called when it no longer does; ``about`` is
     what `symptom_of` is told beside the exception. Closing takes about a second at most, which
     `client_of` sees to. Raises LinkError.
     """
@@ -112,6 +114,7 @@ async def open_link(
     with _told(opened=False, about=about):
         async with patience:
             session = await connection.__aenter__()
+    connected()
     try:
         if session.setup_complete is None:
             odd = ValueError("its first message was not setupComplete")

@@ -80,8 +80,9 @@ class Past:
 
     def said(self, who: Literal["user", "model"], text: str) -> None:
         """Remember what one side has said in a turn."""
-        if text:
-            self._lines.append(f"{'User' if who == 'user' else 'You'}: {text}")
+        words = " ".join(text.split())
+        if words:
+            self._lines.append(f"{'User' if who == 'user' else 'You'}: {words}")
 
     @property
     def summary(self) -> str:
@@ -127,6 +128,9 @@ class Past:
         if not all(type(number) in {int, float} for number in numbers):
             raise ValueError("at and gone must be times")
         assert isinstance(gone, dict)  # noqa: S101 - else a None would be among the numbers
+        try:
+            at, lost = float(record["at"]), {str(model): float(of) for model, of in gone.items()}
+        except OverflowError:
+            raise ValueError("at and gone must be times") from None
         self.handle, self.model, self.host = handle, str(words[0]), str(words[1])
-        self.at = float(record["at"])
-        self.gone = {str(model): float(at) for model, at in gone.items()}
+        self.at, self.gone = at, lost

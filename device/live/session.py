@@ -100,7 +100,10 @@ class LiveSession:
         self._rotate_after_s = rotate_after_s
         self._host = host_of(settings)
         models = past.models([settings.model, *settings.fallback_models], time.time())
-        if not (settings.resumption and past.fits(models[0], self._host)):
+        if not settings.resumption or past.host not in {"", self._host}:
+            # What was said to one server is nobody else's business.
+            past.forget_talk()
+        elif not past.fits(models[0], self._host):
             past.drop_handle()
         self._recovery = Recovery(
             models,
@@ -252,12 +255,15 @@ class LiveSession:
         config = connect_config(self._settings, profile(model), handle, earlier)
         self._connecting = asyncio.timeout(self._settings.connect_timeout_s)
         try:
-            async with open_link(client, model, config, self._connecting, about) as link:
-                self._connecting = None
+            connecting = self._connecting
+            async with open_link(client, model, config, connecting, about, self._connected) as link:
                 self._opened(began, resumed=handle is not None)
                 await carry(self._traffic, link, lambda: self._closing is not None)
         finally:
             self._connecting = None
+
+    def _connected(self) -> None:
+        self._connecting = None
 
     def _opened(self, began: float, *, resumed: bool) -> None:
         now = time.monotonic()

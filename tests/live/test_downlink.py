@@ -275,3 +275,21 @@ def test_giving_up_ends_the_turn_and_all_texts(heard: Heard) -> None:
     assert not heard.down.busy
     heard.down.give_up()
     assert kinds(heard.news[before:]) == ["Transcript", "TurnComplete", "Transcript"]
+
+
+def test_words_over_a_reply_that_is_cut_off_are_not_done_with(heard: Heard) -> None:
+    """The connection took them with it before the server could say that it was interrupted."""
+    heard.take(model_turn=audio())
+    heard.unanswered.speaking(speaking=True)
+    heard.unanswered.sent_audio([b"no"])
+    heard.unanswered.speaking(speaking=False)
+    heard.down.give_up()
+    assert heard.unanswered.take() == [b"no"]
+
+
+def test_only_the_users_transcript_tells_that_the_user_was_understood(heard: Heard) -> None:
+    """What the model said may come late, over a cough."""
+    heard.take(output_transcription={"text": "sunny"})
+    before = heard.stalls.heard
+    heard.take(input_transcription={"text": "hi"})
+    assert [before, heard.stalls.heard] == [False, True]

@@ -211,3 +211,9 @@ def test_message_names_model_and_host() -> None:
     assert not model.failure.retryable
     host = diagnose(Symptom(Place.DIAL, Family.NAME, host="example.org"))
     assert "example.org" in host.failure.message
+
+
+def test_permission_denied_on_this_device_is_no_wrong_key() -> None:
+    """A firewall's word sounds like the server's."""
+    symptom = Symptom(Place.DIAL, Family.NETWORK, 0, "Permission denied")
+    assert diagnose(symptom).failure.kind is Kind.NETWORK

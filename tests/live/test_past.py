@@ -106,6 +106,8 @@ def test_record_holds_what_resumes_the_talk_and_not_what_was_said() -> None:
         {"host": []},
         {"at": "now"},
         {"at": True},
+        {"at": 10**400},
+        {"gone": {"a": 10**400}},
         {"gone": []},
         {"gone": {"a": "x"}},
     ],

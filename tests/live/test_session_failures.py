@@ -21,6 +21,7 @@ from device.ports import (
 )
 from device.simulator.script import (
     Close,
+    Deaf,
     Drop,
     Event,
     Forget,
@@ -30,7 +31,7 @@ from device.simulator.script import (
     Silence,
     Turn,
 )
-from tests.live.talk import Ear, Settings, past_of, session_of, talking
+from tests.live.talk import PATIENCE_S, Ear, Settings, past_of, session_of, talking
 
 LONG = Turn(says="Once upon a time", audio=30_000, pace="realtime")
 
@@ -121,6 +122,16 @@ async def test_first_message_must_confirm_the_setup(tmp_path: Path) -> None:
         assert failure.kind is FailureKind.SERVER
         assert "not setupComplete" in failure.message
         assert (await talk.record()).close_code == 1000
+
+
+async def test_close_while_an_odd_connection_closes_is_harmless(tmp_path: Path) -> None:
+    """The connecting is over by then, and can no longer be hurried."""
+    message = {"serverContent": {"turnComplete": True}}
+    events = (Event("setup", Send(message)), Event("setup", Deaf()))
+    async with talking(tmp_path, Script(events=events)) as talk:
+        record = await talk.record(closed=False)
+        await talk.server.wait_for(lambda _: record.sent, PATIENCE_S)
+        assert (await talk.close()).reason == "done"
 
 
 @pytest.mark.parametrize(

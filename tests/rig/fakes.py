@@ -251,7 +251,7 @@ class FakeSession:
     def __init__(self, number: int, post: Post, log: list[str]) -> None:
         self.number = number
         self.model = MODEL
-        self.counters = {"frames_sent": 7}
+        self.counters = {"frames_sent": 7, "connections": 1}
         self.sent: list[bytes | str] = []
         """Frames as they came, ``end`` of audio, texts behind a ``>``."""
         self.user_speaking = False
