@@ -323,6 +323,8 @@ class Assistant:
         if tracked is not (before in TRACK_SPEECH):
             self.ears.detector.track_speech(tracked)
             self._user_speaks(False, self._speech_edge)
+        if self.session is not None and self.talk.state in RESTING and before not in RESTING:
+            self.session.dismiss()
         if self.talk.state.label != before.label:
             fields = {"from": before.label, "to": self.talk.state.label, "reason": reason}
             self.bus.publish(PublicEvent("state", time.monotonic(), fields))

@@ -70,6 +70,8 @@ class Calling:
 
     def give_up_handle(self) -> None:
         """The talk is not worth being resumed: the next session is told of it in words."""
+        if self.session is not None:
+            self.session.give_up_handle()
         self._past.drop_handle()
         self.remember()
 

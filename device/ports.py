@@ -160,7 +160,7 @@ class HandleChanged:
 
 @dataclass(frozen=True, slots=True)
 class ModelReplaced:
-    """The server has this model no longer: the next of the fallback models is asked instead."""
+    """The server does not have the configured model: one of the fallback models answers."""
 
     session: int
     gone: str

@@ -68,7 +68,7 @@ def tap(hub: Hub) -> None:
 
 def test_the_pretended_session_has_the_real_ones_face() -> None:
     """What the hub calls here is there, and takes the same."""
-    for name in ("send_frame", "end_audio", "send_text", "user_speaks", "close", "run"):
+    for name in ("send_frame", "end_audio", "send_text", "user_speaks", "close", "run", "dismiss"):
         real, pretended = getattr(LiveSession, name), getattr(FakeSession, name)
         assert inspect.signature(real) == inspect.signature(pretended)
     assert {"counters", "model", "owes", "understood"} <= set(dir(LiveSession))
@@ -594,6 +594,17 @@ async def test_a_session_that_never_stood_does_not_renew_the_talk() -> None:
         assert hub.past.at == 1_000.0
 
 
+async def test_a_typed_question_that_is_stopped_is_not_asked_again() -> None:
+    """Nobody waits for its answer any more."""
+    hub = Hub()
+    async with hub.running():
+        hub.assistant.command(v.Ask("and now?"))
+        hub.session.opened()
+        hub.assistant.command(v.Stop())
+        assert hub.state == "idle"
+        assert hub.session.dismissed == 1
+
+
 async def test_a_talk_is_not_continued_when_the_owner_does_not_want_it(tmp_path: Path) -> None:
     """Every wake word begins anew."""
     hub = Hub("conversation: {resume_within_s: 0}", state=tmp_path)
@@ -617,6 +628,7 @@ async def test_a_session_that_never_answered_is_not_resumed() -> None:
         hub.detector.speech(speaking=False)
         await until(lambda: hub.state == "fault")
         assert hub.past.handle is None
+        assert hub.session.gave_up
         assert "hello?" in hub.past.summary
 
 

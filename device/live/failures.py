@@ -150,6 +150,8 @@ _BY_CLOSE_CODE = (
             resuming=True),
     _closed({1000, 1003, 1007, 1008}, FailureKind.SETTINGS, Remedy.STOP, _SETTINGS_REFUSED,
             places=_BEFORE_OPEN),
+    _closed({1006}, FailureKind.SERVER, Remedy.RESUME, _BROKE_OFF,
+            places=frozenset({Place.SETUP}), resuming=True),
     _closed({1006}, FailureKind.NETWORK, Remedy.RESUME, _LOST),
     _closed({1013}, FailureKind.SERVER, Remedy.WAIT, _BUSY),
     _closed({1002, 1003, 1007, 1008, 1009}, FailureKind.SERVER, Remedy.FRESH,

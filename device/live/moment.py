@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from device.live.downlink import Downlink
 from device.live.recovery import Recovery
 from device.live.rotation import Rotation
+from device.live.unanswered import Unanswered
 from device.live.uplink import Uplink
 
 if TYPE_CHECKING:
@@ -26,11 +27,18 @@ class Moment:
     """For one connection after the other. Times are CLOCK_MONOTONIC seconds."""
 
     def __init__(
-        self, recovery: Recovery, downlink: Downlink, uplink: Uplink, *, resumes: bool
+        self,
+        recovery: Recovery,
+        downlink: Downlink,
+        uplink: Uplink,
+        unanswered: Unanswered,
+        *,
+        resumes: bool,
     ) -> None:
         self._recovery = recovery
         self._downlink = downlink
         self._uplink = uplink
+        self._unanswered = unanswered
         self._resumes = resumes
         self._rotation = Rotation(0.0)
         self._resumable = True
@@ -63,6 +71,9 @@ class Moment:
     def _quiet_from(self) -> float | None:
         """Return since or from when a new connection disturbs nobody, None until more is known."""
         if self._downlink.busy or self.speaking or self._uplink.unanswered:
+            return None
+        if self._unanswered.pending:
+            # The user has finished, and the server has not noticed or not answered yet.
             return None
         if self._resumes and not (self._resumable and self._recovery.handle):
             return None

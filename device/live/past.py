@@ -40,7 +40,7 @@ class Past:
         self.at = 0.0
         """When the talk was last known to go on."""
         self.gone: dict[str, float] = {}
-        """Models that the server did not have, and when."""
+        """Models that a server did not have, as ``model@server``, and when."""
         self._lines: deque[str] = deque(maxlen=LINES)
 
     def keep(self, handle: str, model: str, host: str, now: float) -> None:
@@ -99,9 +99,14 @@ class Past:
         newest = [self._lines[-1][: SUMMARY_CHARACTERS - len(_EARLIER) - 1]]
         return "\n".join([_EARLIER, *(reversed(kept) if kept else newest)])
 
-    def models(self, wanted: Sequence[str], now: float) -> list[str]:
+    def found_gone(self, model: str, server: str, now: float) -> None:
+        """A server does not have this model."""
+        self.gone[f"{model}@{server}"] = now
+
+    def models(self, wanted: Sequence[str], server: str, now: float) -> list[str]:
         """Return which models to ask for, in order: those not found gone lately, or else all."""
-        there = [model for model in wanted if abs(now - self.gone.get(model, -GONE_S)) >= GONE_S]
+        found = {model: self.gone.get(f"{model}@{server}", -GONE_S) for model in wanted}
+        there = [model for model in wanted if abs(now - found[model]) >= GONE_S]
         return there or list(wanted)
 
     # --- beyond the process ----------------------------------------------------------------------

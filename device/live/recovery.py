@@ -96,7 +96,8 @@ class Recovery:
             case Remedy.FRESH:
                 return self._without_handle(now)
             case _:
-                if opened_at is None and self._is_left(diagnosis):
+                young = opened_at is None or now - opened_at < STABLE_S
+                if young and self._is_left(diagnosis, dialled=opened_at is None):
                     # Another chance, however long it took to get here.
                     return 0.0
                 return self._wait(now)
@@ -116,13 +117,13 @@ class Recovery:
         self.handle = None
         return 0.0 if first else self._wait(now)
 
-    def _is_left(self, diagnosis: Diagnosis) -> bool:
+    def _is_left(self, diagnosis: Diagnosis, *, dialled: bool) -> bool:
         """Count a failure to resume against the handle; return whether that is left for it."""
         reached = diagnosis.failure.kind not in _OURS_TO_WAIT_FOR
         if reached and self._unreached:
             # The network is back: the server's own failures begin a row of their own.
             self._tries = 0
-        self._unreached = not reached
+        self._unreached = dialled and not reached
         if not reached or diagnosis.remedy is not Remedy.RESUME or self.handle is None:
             return False
         self._spoiled += 1

@@ -99,7 +99,9 @@ class LiveSession:
         self._past = past = past or Past()
         self._rotate_after_s = rotate_after_s
         self._host = host_of(settings)
-        models = past.models([settings.model, *settings.fallback_models], time.time())
+        self._keeps_handles = True
+        wanted = [settings.model, *settings.fallback_models]
+        models = past.models(wanted, self._server, time.time())
         if not settings.resumption or past.host not in {"", self._host}:
             # What was said to one server is nobody else's business.
             past.forget_talk()
@@ -131,6 +133,11 @@ class LiveSession:
     def model(self) -> str:
         """The model in use, or asked for."""
         return self._recovery.model
+
+    @property
+    def _server(self) -> str:
+        """Where a model may be missing: another server, or version of the API, may have it."""
+        return f"{self._host}/{self._settings.api_version}"
 
     @property
     def owes(self) -> bool:
@@ -169,7 +176,17 @@ class LiveSession:
         comes, when no audio went up before. Nobody waits for an answer any more. Returns at once.
         """
         self._traffic.uplink.append_end()
+        self.dismiss()
+
+    def dismiss(self) -> None:
+        """Nobody waits for an answer any more, and nothing need be said again."""
         self._traffic.dismissed()
+
+    def give_up_handle(self) -> None:
+        """The talk is not worth being resumed, whatever handle may still come."""
+        self._recovery.handle = None
+        self._past.drop_handle()
+        self._keeps_handles = False
 
     def send_text(self, text: str) -> None:
         """Append words of the user, after all that waits. Returns at once."""
@@ -273,6 +290,8 @@ class LiveSession:
         self._recovery.opened(now)
         what = "resumed" if resumed else "opened"
         _log.debug("session %d %s: %s, %.0f ms", self.number, what, self.model, latency_ms)
+        if self.model != self._settings.model:
+            self._post(ModelReplaced(self.number, self._settings.model, self.model, now))
         self._post(SessionOpened(self.number, latency_ms, self.model, resumed, now))
         rotation = Rotation(now, self._rotate_after_s)
         choosy = profile(self.model).may_stay_silent
@@ -280,7 +299,8 @@ class LiveSession:
 
     def _note(self, news: News) -> None:
         """Pass news on, and write down what the next connection or session should know."""
-        self._past.note(news, self._host, time.time())
+        if self._keeps_handles or not isinstance(news, HandleChanged):
+            self._past.note(news, self._host, time.time())
         self._post(news)
 
     # --- ends ------------------------------------------------------------------------------------
@@ -296,9 +316,7 @@ class LiveSession:
         if handle is not None and self.handle is None:
             self._note(HandleChanged(self.number, None, model, time.monotonic()))
         if diagnosis.remedy is Remedy.NEXT_MODEL:
-            self._past.gone[model] = time.time()
-            if wait_s is not None:
-                self._note(ModelReplaced(self.number, model, self.model, time.monotonic()))
+            self._past.found_gone(model, self._server, time.time())
         if wait_s is not None:
             _log.debug("session %d goes on: %s", self.number, diagnosis.failure.message)
             self._traffic.counts["recoveries"] += 1

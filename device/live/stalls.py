@@ -48,6 +48,7 @@ class Stalls:
         self._patience_s = patience_s
         self._speaking = False
         self._answering = False
+        self._dismissed = False
         self._wait: Wait | None = None
         self._since = 0.0
         self._steps = 0
@@ -71,9 +72,9 @@ class Stalls:
         """A connection stands. ``choosy``: its model may decide not to answer."""
         self._choosy = choosy
         self._unproven = resumed
-        if self._wait is not None:
-            # What the old connection owed is asked of this one; the user's patience runs on.
-            self._since = max(self._since, now - self._patience_s * self._steps / 3)
+        if self._wait is not None and self._steps < 2:
+            # What the old connection owed is asked of this one, which has not been helped yet.
+            self._since, self._steps = now, 0
 
     def speech_began(self) -> None:
         """The user began to speak."""
@@ -81,6 +82,7 @@ class Stalls:
             self._count_deafness()
             self.heard = self._answering = False
         self._speaking = True
+        self._dismissed = False
 
     def speech_ended(self, now: float, lasted_s: float) -> None:
         """The user stopped speaking, after so many seconds of it.
@@ -95,6 +97,7 @@ class Stalls:
 
     def asked(self, now: float) -> None:
         """The user has typed something."""
+        self._dismissed = False
         self._count_deafness()
         self.heard = False
         self._begin(Wait.ANSWER, now)
@@ -147,7 +150,8 @@ class Stalls:
             self._wait = None
 
     def dismissed(self) -> None:
-        """Nobody waits for anything any more."""
+        """Nobody waits for anything until the user speaks again, whatever still comes."""
+        self._dismissed = True
         self._wait = None
         self._speaking = False
 
@@ -170,6 +174,8 @@ class Stalls:
         self._steps += 1
         if self._steps == 1:
             return Step.NUDGE, self._wait
+        # The next connection is not to blame for this one.
+        self._deaf = 0
         return (Step.FRESH if self._poisoned else Step.RESUME), self._wait
 
     @property
@@ -190,7 +196,7 @@ class Stalls:
         return self._owes
 
     def _begin(self, wait: Wait, now: float) -> None:
-        self._wait, self._since, self._steps = wait, now, 0
+        self._wait, self._since, self._steps = (None if self._dismissed else wait), now, 0
 
     def _count_deafness(self) -> None:
         if self._wait is Wait.ANSWER and not self.heard:

@@ -92,7 +92,9 @@ class Traffic:
         self._flowing = False
         self._writing = asyncio.Lock()
         self.uplink = Uplink()
-        self._moment = Moment(recovery, self._downlink, self.uplink, resumes=care.resumes)
+        self._moment = Moment(
+            recovery, self._downlink, self.uplink, self._unanswered, resumes=care.resumes
+        )
         self._calls = Calls(session, post, self.uplink)
         self.counts: Counter[str] = Counter()
         self.stirred = asyncio.Event()

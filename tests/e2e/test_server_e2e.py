@@ -7,6 +7,7 @@ import signal
 from contextlib import ExitStack
 from pathlib import Path
 
+from device.live.unanswered import LEAD_S
 from device.simulator.script import (
     Close,
     Drop,
@@ -25,6 +26,7 @@ from tests.rig.sound import SoundServer
 SHORT = Turn(heard="weather", says="It is sunny.", audio=700)
 LATE = Turn(heard="weather", says="It is sunny.", audio=700, delay_s=3.0)
 PACED = Turn(heard="story", says="once upon a time", audio=6000, pace="realtime")
+LEAD_FRAMES = round(LEAD_S * 50)
 SENTENCE = "hey jarvis, please tell me now what the weather in Berlin is going to be like tomorrow"
 
 
@@ -250,7 +252,11 @@ def test_a_dozen_connections_carry_one_talk() -> None:
         room.daemon.event("uplink", what="stopped", timeout=30)
         status = room.daemon.status()["session"]
         assert status["rotations"] >= 6
-        assert status["dropped"] == status["repeated_frames"] == 0
+        assert status["dropped"] == 0
+        # A sentence may begin in the very moment of a rotation: then its first syllable goes up
+        # again, told as such.
+        told = sum(event["frames"] for event in room.daemon.seen("repeated"))
+        assert status["repeated_frames"] == told <= 3 * LEAD_FRAMES
         assert status["frames_sent"] * 640 == len(room.server.audio)
         assert len(room.daemon.seen("wake")) == 1
         assert room.daemon.seen("fault") == []

@@ -80,10 +80,11 @@ def test_one_endless_speech_is_cut() -> None:
 def test_models_that_are_gone_are_asked_for_again_after_a_day() -> None:
     """The server's word counts for a while; when none is left all are tried."""
     past = Past()
-    past.gone["a"] = 1_000.0
-    assert past.models(["a", "b"], 2_000.0) == ["b"]
-    assert past.models(["a"], 2_000.0) == ["a"]
-    assert past.models(["a", "b"], 1_000.0 + GONE_S) == ["a", "b"]
+    past.found_gone("a", "here", 1_000.0)
+    assert past.models(["a", "b"], "here", 2_000.0) == ["b"]
+    assert past.models(["a", "b"], "elsewhere", 2_000.0) == ["a", "b"]
+    assert past.models(["a"], "here", 2_000.0) == ["a"]
+    assert past.models(["a", "b"], "here", 1_000.0 + GONE_S) == ["a", "b"]
 
 
 def test_record_holds_what_resumes_the_talk_and_not_what_was_said() -> None:

@@ -131,13 +131,26 @@ def test_talk_that_must_not_be_resumed_ends_with_its_connection(remedy: Remedy) 
 def test_short_lived_connections_do_not_reset_the_tries() -> None:
     """Live API: a handle that works for a second and then fails would else be tried for ever."""
     recovery, waits, now = in_talk(), [], 0.0
-    while (wait_s := recovery.after(of(Remedy.RESUME), now + 0.5)) is not None:
+    lost = of(Remedy.RESUME, FailureKind.NETWORK)
+    while (wait_s := recovery.after(lost, now + 0.5)) is not None:
         waits.append(wait_s)
         now += 0.5 + wait_s
         recovery.dialling(now)
         recovery.opened(now)
         assert len(waits) < 50, "a storm"
     assert waits[:5] == list(WAITS_S)
+
+
+def test_handle_that_resumes_and_dies_at_once_is_left() -> None:
+    """A setup that is confirmed proves nothing."""
+    recovery, now = in_talk(), 20.0
+    for _ in range(SAME_HANDLE_TRIES):
+        recovery.after(of(Remedy.RESUME, FailureKind.SERVER), now + 0.5)
+        assert recovery.handle == "H"
+        now += 1.0
+        recovery.opened(now)
+    assert recovery.after(of(Remedy.RESUME, FailureKind.SERVER), now + 0.5) == 0.0
+    assert recovery.handle is None
 
 
 def test_stable_connection_resets_the_tries_and_the_patience() -> None:
@@ -153,9 +166,9 @@ def test_stable_connection_resets_the_tries_and_the_patience() -> None:
 def test_handle_that_the_server_fails_on_again_and_again_is_left() -> None:
     """Live API: after three failures in a row others begin a fresh session with a summary."""
     recovery = in_talk()
-    recovery.after(of(Remedy.RESUME, FailureKind.SERVER), 1.0)
+    recovery.after(of(Remedy.RESUME, FailureKind.SERVER), 20.0)
     for _ in range(SAME_HANDLE_TRIES - 1):
-        recovery.after(of(Remedy.RESUME, FailureKind.SERVER), 1.0)
+        recovery.after(of(Remedy.RESUME, FailureKind.SERVER), 20.0)
         assert recovery.handle == "H"
     assert recovery.after(of(Remedy.RESUME, FailureKind.SERVER), 1000.0) == 0.0
     assert recovery.handle is None

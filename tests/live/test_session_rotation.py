@@ -128,7 +128,12 @@ async def test_sentence_of_the_user_is_not_cut_by_a_rotation(tmp_path: Path) -> 
         await talk.ear.when(lambda: any(t.text == "later mark" for t in talk.ear.all(Transcript)))
         assert talk.session.counters["rotations"] == 0
         talk.session.user_speaks(speaking=False)
+        await talk.server.do(Send(content))
+        await talk.ear.until(Transcript, 3)
+        assert talk.session.counters["rotations"] == 0, "the server has not noticed the end yet"
+        await talk.server.say(SHORT)
         await talk.ear.until(SessionOpened, 2)
+        assert talk.session.counters["repeated_frames"] == 0
 
 
 async def test_question_is_answered_before_a_rotation(tmp_path: Path) -> None:

@@ -171,11 +171,12 @@ def test_resumed_session_that_has_answered_once_is_not_poisoned() -> None:
 
 
 def test_what_was_owed_is_asked_of_the_next_connection() -> None:
-    """It gets time for its own answer, and no second nudge."""
+    """It gets time for its own answer; and no connection is left twice for one question."""
     stalls = spoken(opened())
     stalls.step()
     stalls.opened(112.0, resumed=True, choosy=False)
     assert stalls.due() == 117.0
+    assert stalls.step()[0] is Step.NUDGE
     assert stalls.step()[0] is Step.RESUME
     stalls.opened(118.0, resumed=True, choosy=False)
     assert stalls.due() is None
@@ -198,7 +199,11 @@ def test_nobody_waits_any_more() -> None:
     stalls.speech_began()
     stalls.dismissed()
     stalls.speech_ended(102.0, 1.0)
+    stalls.replied(103.0)
+    stalls.interrupted(104.0)
     assert stalls.due() is None
+    assert not stalls.owes
+    assert spoken(stalls, 110.0).due() == 115.0
 
 
 def test_transcript_may_come_before_we_find_the_end_of_speech() -> None:

@@ -257,6 +257,8 @@ class FakeSession:
         self.user_speaking = False
         self.spoke_s = 0.0
         self.owes = True
+        self.dismissed = 0
+        self.gave_up = False
         self.understood = False
         self.closed_with: str | None = None
         self.post = post
@@ -280,6 +282,12 @@ class FakeSession:
     def user_speaks(self, speaking: bool, lasted_s: float = 0.0) -> None:
         self.user_speaking = speaking
         self.spoke_s = lasted_s
+
+    def dismiss(self) -> None:
+        self.dismissed += 1
+
+    def give_up_handle(self) -> None:
+        self.gave_up = True
 
     async def close(self, reason: str) -> None:
         self.closed_with = reason
