@@ -176,6 +176,9 @@ class Assistant:
             case p.Detection(end_sample=end_sample):
                 self._addressed = True
                 self._happen(v.Wake(end_sample))
+                if self._speaking and self.session is not None:
+                    # Half duplex took it for our own echo; whoever says the wake word is a person.
+                    self.session.user_speaks(True)
             case p.SpeechChanged(speaking=speaking, end_sample=end_sample):
                 self._user_speaks(speaking, end_sample)
                 self._happen(v.SpeechBegan() if speaking else v.SpeechEnded())

@@ -657,6 +657,19 @@ async def test_our_own_echo_is_no_word_of_the_user() -> None:
         assert session.user_speaking
 
 
+async def test_who_says_the_wake_word_over_a_reply_is_no_echo() -> None:
+    """Also where half duplex had silenced the first words of it."""
+    hub = Hub("audio: {duplex: half}")
+    async with hub.running():
+        session = await hub.speaking()
+        hub.speaker.audible = True
+        await hub.hear(1)
+        hub.detector.speech(speaking=True)
+        before = session.user_speaking
+        hub.detector.hear(hub.detector.fed[-1].end_sample)
+        assert [before, session.user_speaking] == [False, True]
+
+
 @pytest.mark.parametrize("understood", [False, True])
 async def test_what_is_said_after_a_reply_is_owed_an_answer_only_if_it_was_understood(
     understood: bool,

@@ -65,6 +65,7 @@ class Downlink:
         self._interrupted = False
         self._asked_since = False
         self._working = False
+        self._sounded = False
         self._spoken: dict[Who, _Spoken | None] = {"user": None, "model": None}
         self._bill: types.UsageMetadata | None = None
         self.ended_at = 0.0
@@ -92,7 +93,7 @@ class Downlink:
             self.end_turn()
         if self._turn is None:
             self._stalls.turn_began(time.monotonic())
-            self._unanswered.answered()
+            self._sounded = False
         else:
             self._stalls.replied(time.monotonic())
         return self._under_way()
@@ -128,7 +129,7 @@ class Downlink:
     def give_up(self) -> None:
         """End here what the connection's end has cut off, so that nobody waits for the rest."""
         self.end_turn(cut_off=True)
-        self._stalls.cut_off()
+        self._stalls.cut_off(sounded=self._sounded)
         self._last = None
         self._conclude("user")
         self._conclude("model")
@@ -178,6 +179,10 @@ class Downlink:
             if part.thought or blob is None or not blob.data:
                 continue
             if (blob.mime_type or "audio/").startswith("audio/"):
+                if not self._sounded:
+                    # Thoughts and calls are no answer yet: their connection may still be lost.
+                    self._sounded = True
+                    self._unanswered.answered()
                 self._post(ReplyAudio(self._session, turn, blob.data, time.monotonic()))
 
     def _completed(self, content: types.LiveServerContent) -> None:

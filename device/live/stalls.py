@@ -144,9 +144,14 @@ class Stalls:
         elif self._wait is Wait.AFTER_INTERRUPTED:
             self._since = max(self._since, now)
 
-    def cut_off(self) -> None:
-        """The connection has ended, and with it the turn; what the user asked stays owed."""
-        if self._wait is not Wait.ANSWER:
+    def cut_off(self, *, sounded: bool) -> None:
+        """The connection has ended, and with it the turn; what the user asked stays owed.
+
+        ``sounded``: some of the turn could be heard, which then was the answer.
+        """
+        if self._wait is Wait.SOUND and not sounded:
+            self._wait = Wait.ANSWER
+        elif self._wait is not Wait.ANSWER:
             self._wait = None
 
     def dismissed(self) -> None:

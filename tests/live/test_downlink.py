@@ -293,3 +293,12 @@ def test_only_the_users_transcript_tells_that_the_user_was_understood(heard: Hea
     before = heard.stalls.heard
     heard.take(input_transcription={"text": "hi"})
     assert [before, heard.stalls.heard] == [False, True]
+
+
+def test_thoughts_and_calls_are_no_answer_yet(heard: Heard) -> None:
+    """A search may take long, and its connection with it: the question is still unanswered."""
+    heard.unanswered.sent_text("what is new?")
+    heard.take(model_turn={"parts": [{"text": "I search", "thought": True}]})
+    assert heard.unanswered.pending
+    heard.take(model_turn=audio())
+    assert not heard.unanswered.pending

@@ -187,10 +187,13 @@ def test_end_of_the_connection_settles_all_but_the_users_question() -> None:
     """Nobody can bring the rest of a turn that was cut off."""
     stalls = opened()
     stalls.turn_began(100.0)
-    stalls.cut_off()
+    stalls.cut_off(sounded=True)
     assert stalls.due() is None
-    spoken(stalls).cut_off()
+    spoken(stalls).cut_off(sounded=True)
     assert stalls.due() == 105.0
+    stalls.turn_began(104.0)
+    stalls.cut_off(sounded=False)
+    assert stalls.step() == (Step.NUDGE, Wait.ANSWER)
 
 
 def test_nobody_waits_any_more() -> None:
