@@ -70,6 +70,21 @@ class PlaybackStarved:
 SpeakerNews = FirstSound | PlaybackDrained | PlaybackStarved
 
 
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A block that the card was given, as it sounds: everything mixed, after volume and limiter."""
+
+    pcm: bytes
+    """s16le mono at ``rate_hz``."""
+    rate_hz: int
+    opening: int
+    """Counts the loudspeaker's openings; ``position`` begins anew with each."""
+    position: int
+    """Place of the first sample in what the card was given since it was opened, silence counted."""
+    heard_at: float
+    """CLOCK_MONOTONIC when that sample leaves the loudspeaker, as far as the sound system knows."""
+
+
 class FailureKind(StrEnum):
     """Why a session could not open or go on; each is told to the person in its own way."""
 
@@ -426,7 +441,26 @@ class Speaker(Protocol):
         """Throw the rest of the current turn away: silence at the card within 50 ms, no click.
 
         Returns how many milliseconds of the turn the card has taken. Chimes go on. Later chunks of
-        that turn are dropped; no PlaybackDrained comes for it.
+        that turn are dropped; no PlaybackDrained comes for it. Ends a `pause`.
+        """
+        ...
+
+    def pause(self) -> None:
+        """Let the reply fall silent at the card within 50 ms, with a fade, and keep its place.
+
+        Chimes go on, chunks are still appended, and no news of the turn comes meanwhile. Harmless
+        when it is paused or nothing plays: a turn that begins meanwhile is paused too.
+        """
+        ...
+
+    def go_on(self) -> None:
+        """Go on, with a fade, where `pause` fell silent; harmless when it is not paused."""
+        ...
+
+    def take_played(self) -> Sequence[Played]:
+        """What the card was given since the last call, oldest first; stretches of silence left out.
+
+        Bounded to about two seconds: of a caller who comes later the oldest blocks are lost.
         """
         ...
 
@@ -467,8 +501,12 @@ class WakeDetector(Protocol):
         """Own the worker thread until cancelled; raises what the worker raised."""
         ...
 
-    def feed(self, frame: Frame) -> None:
-        """Take the next frame; returns at once. A gap in ``first_sample`` restarts the warm-up."""
+    def feed(self, frame: Frame, far_end: bytes | None = None) -> None:
+        """Take the next frame; returns at once. A gap in ``first_sample`` restarts the warm-up.
+
+        ``far_end``: what of our own sound arrives in this frame, as it was played (s16le, 16 kHz,
+        as long as the frame); None while nothing of ours can be heard.
+        """
         ...
 
     def track_speech(self, on: bool) -> None:

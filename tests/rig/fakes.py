@@ -24,6 +24,7 @@ from device.ports import (
     Detection,
     Failure,
     News,
+    Played,
     Post,
     ReplyAudio,
     SessionClosed,
@@ -114,6 +115,8 @@ class FakeSpeaker:
         self.played: list[tuple[int, bytes]] = []
         self.ended: list[int] = []
         self.cleared = 0
+        self.paused: list[bool] = []
+        self.sounded: list[Played] = []
         self.chimes: list[str] = []
         self.announced: list[bytes] = []
         self.hushed = 0
@@ -146,6 +149,16 @@ class FakeSpeaker:
         self.cleared += 1
         return 340
 
+    def pause(self) -> None:
+        self.paused.append(True)
+
+    def go_on(self) -> None:
+        self.paused.append(False)
+
+    def take_played(self) -> Sequence[Played]:
+        sounded, self.sounded = self.sounded, []
+        return sounded
+
     def chime(self, name: str) -> None:
         self.chimes.append(name)
 
@@ -169,6 +182,7 @@ class FakeDetector:
     def __init__(self, *words: str) -> None:
         self.words: Sequence[str] = words or ("hey_test",)
         self.fed: list[Frame] = []
+        self.far_ends: list[bytes | None] = []
         self.tracking = False
         self.instantly = False
         self.running = False
@@ -194,8 +208,9 @@ class FakeDetector:
         self._error = error
         self._broken.set()
 
-    def feed(self, frame: Frame) -> None:
+    def feed(self, frame: Frame, far_end: bytes | None = None) -> None:
         self.fed.append(frame)
+        self.far_ends.append(far_end)
         if self.instantly:
             self.instantly = False
             self.hear(frame.end_sample)
