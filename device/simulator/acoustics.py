@@ -1,14 +1,14 @@
-"""What a room does to sound on its way from a loudspeaker to a microphone, as numbers. Pure.
+"""Rooms as data, and what their facts mean in numbers: level of speech, distortion. Pure.
 
-Rooms are data: a few facts each, from which the impulse responses are drawn with a seed. Amplitudes
-are parts of full scale (-1..1), levels are RMS in dB of full scale (a square wave of full scale has
-0 dBFS), and time is counted in samples of ``rate_hz``.
+Amplitudes are parts of full scale (-1..1). Levels are RMS in dB of full scale: a sine of full scale
+has -3 dBFS.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 
 import numpy as np
@@ -29,14 +29,15 @@ class Acoustics:
     echo_gain_db: float
     """Level of speech at the microphone relative to what is played, at -20 dBFS of speech."""
     distortion: float
-    """Of the loudspeaker: 0 none .. 1 hard."""
+    """Of the loudspeaker, 0 none .. 1 hard: with speech of -20 dBFS the part of the echo that no
+    linear filter explains is 33 dB below the rest at 0.05, 23 at 0.1, 13 at 0.3 and 6 at 1."""
     noise_dbfs: float
     """Level of the room's noise at the microphone."""
     drift_ppm: float
     """How much faster the loudspeaker's clock runs than the microphone's."""
     seed: int = 1
     direct_to_reverberant_db: float = 10.0
-    """Energy of the direct sound over that of all that comes after it."""
+    """Energy of the loudspeaker's direct sound over that of the reflections and what follows."""
 
 
 ROOMS: Mapping[str, Acoustics] = MappingProxyType(
@@ -44,58 +45,35 @@ ROOMS: Mapping[str, Acoustics] = MappingProxyType(
         each.name: each
         for each in (
             Acoustics("enclosure", 15, 4.0, 0, 0.1, -66, 0, direct_to_reverberant_db=4),
-            Acoustics("small", 150, 6.0, -6, 0.1, -62, 0, direct_to_reverberant_db=10),
-            Acoustics("medium", 300, 8.0, -10, 0.1, -60, 20, direct_to_reverberant_db=8),
-            Acoustics("large", 600, 10.0, -14, 0.1, -58, -30, direct_to_reverberant_db=5),
+            Acoustics("small", 150, 6.0, -6, 0.05, -62, 0, direct_to_reverberant_db=10),
+            Acoustics("medium", 300, 8.0, -10, 0.05, -60, 20, direct_to_reverberant_db=8),
+            Acoustics("large", 600, 10.0, -14, 0.05, -58, -30, direct_to_reverberant_db=5),
             Acoustics("rattling", 250, 6.0, 0, 1.0, -58, 0, direct_to_reverberant_db=8),
             Acoustics("headset", 60, 5.0, -70, 0.0, -70, 0, direct_to_reverberant_db=10),
         )
     }
 )
+"""By name. ``enclosure`` is a loudspeaker and a microphone in one box, in a room that swallows the
+rest; ``rattling`` a cheap driver played too loud, where a linear canceller must fail."""
 
-SPEAKER_BAND_HZ = (150.0, 7000.0)
-"""What a driver of 3 to 5 cm gives back."""
-
-BAND_EDGES_HZ = (0.0, 350.0, 700.0, 1400.0, 2800.0, 5600.0, 8000.0)
-BAND_DECAY = (1.1, 1.05, 1.0, 0.95, 0.75, 0.55)
-"""Decay of each band relative to ``rt60_ms``: air and soft things swallow the highs first."""
-
-DECAY_60_DB = np.log(1e3)
-BOX_MODES_HZ = (310.0, 540.0, 880.0, 1350.0, 2100.0)
-BOX_RT60_S = 0.012
-BOX_LEVEL = 0.08
-REFLECTIONS = 7
+LEVEL_BLOCK = 320
+VOICED_DB = 30.0
 FULLEST_DRIVE = 10.0
 ASYMMETRY = 0.25
 SPEECH_RMS = 0.1
 
 
-def echo_response(room: Acoustics, rate_hz: int) -> Floats:
-    """Return the impulse response from loudspeaker to microphone; its direct sound is at 0."""
-    response = _driver(_box(_room_response(room, rate_hz, room.seed), rate_hz), rate_hz)
-    gain: float = 10 ** (room.echo_gain_db / 20) / speech_gain(response, rate_hz)
-    return response * gain
-
-
-def voice_response(room: Acoustics, rate_hz: int) -> Floats:
-    """Return the impulse response from a person in the room to the microphone, direct sound 1."""
-    return _room_response(room, rate_hz, room.seed + 1000)
-
-
-def speech_gain(response: Floats, rate_hz: int) -> float:
-    """Return by how much a response changes the RMS of speech."""
-    size = 1 << (len(response) + rate_hz // 4).bit_length()
-    hz = np.fft.rfftfreq(size, 1 / rate_hz)
-    power = np.abs(np.fft.rfft(response, size)) ** 2
-    weight = _speech_power(hz)
-    return float(np.sqrt(np.sum(weight * power) / np.sum(weight)))
-
-
 def speech_level(samples: Floats) -> float:
-    """Return the RMS of what is voiced: the 20 ms blocks within 30 dB of the loudest; 0 if none."""
-    blocks = samples[: len(samples) // 320 * 320].reshape(-1, 320)
+    """Return the RMS of what is voiced (blocks of 320 samples within 30 dB of the loudest)."""
+    blocks = samples[: len(samples) // LEVEL_BLOCK * LEVEL_BLOCK].reshape(-1, LEVEL_BLOCK)
     power = np.mean(blocks**2, axis=1) if len(blocks) else np.zeros(1)
-    return float(np.sqrt(np.mean(power[power >= np.max(power) / 1000])))
+    return float(np.sqrt(np.mean(power[power >= np.max(power) * 10 ** (-VOICED_DB / 10)])))
+
+
+def at_level(samples: Floats, level_dbfs: float) -> Floats:
+    """Return speech with the RMS of its voiced part at a level; silence stays silence."""
+    level = speech_level(samples)
+    return samples * (10 ** (level_dbfs / 20) / level) if level else samples
 
 
 def distorted(samples: Floats, distortion: float) -> Floats:
@@ -106,77 +84,6 @@ def distorted(samples: Floats, distortion: float) -> Floats:
     return samples if distortion == 0 else _clip(samples, distortion) / _clip_gain(distortion)
 
 
-def noise_response(rate_hz: int, taps: int = 512) -> Floats:
-    """Return a filter that colours white noise as a room's: 3 dB less an octave above 100 Hz."""
-    hz = np.fft.rfftfreq(taps, 1 / rate_hz)
-    spectrum = np.sqrt(100 / np.maximum(hz, 100)) * (hz > 20)
-    response = np.fft.irfft(spectrum) * 1.0
-    response = np.roll(response, taps // 2) * np.hanning(taps)
-    normalised: Floats = response / np.sqrt(np.sum(response**2))
-    return normalised
-
-
-def _room_response(room: Acoustics, rate_hz: int, seed: int) -> Floats:
-    rng = np.random.default_rng(seed)
-    rt60_s = room.rt60_ms / 1000
-    tail = _tail(rng, rt60_s, rate_hz)
-    early_s = min(0.03, rt60_s / 3)
-    places = (rng.uniform(0.05, 1.0, REFLECTIONS) * early_s * rate_hz).astype(int) + 1
-    strengths = rng.choice([1.0, 1.0, -1.0], REFLECTIONS) * np.exp(
-        -DECAY_60_DB * places / rate_hz / rt60_s
-    )
-    tail /= np.sqrt(np.sum(tail**2))
-    np.add.at(tail, places, strengths / np.sqrt(np.sum(strengths**2)) * 0.7)
-    reverberant = 10 ** (-room.direct_to_reverberant_db / 20)
-    tail *= reverberant / np.sqrt(np.sum(tail**2))
-    tail[0] = 1.0
-    return tail
-
-
-def _tail(rng: np.random.Generator, rt60_s: float, rate_hz: int) -> Floats:
-    count = int(1.1 * rt60_s * rate_hz) + 64
-    time_s = np.arange(count) / rate_hz
-    hz = np.fft.rfftfreq(count, 1 / rate_hz)
-    spectrum = np.fft.rfft(rng.standard_normal(count))
-    tail = np.zeros(count)
-    for low, high, decay in zip(BAND_EDGES_HZ, BAND_EDGES_HZ[1:], BAND_DECAY, strict=False):
-        band = np.fft.irfft(spectrum * ((hz >= low) & (hz < high)), count)
-        tail += band * np.exp(-DECAY_60_DB * time_s / (rt60_s * decay))
-    onset = np.minimum(1.0, time_s / min(0.005, rt60_s / 5))
-    return tail * onset
-
-
-def _box(response: Floats, rate_hz: int) -> Floats:
-    """Add what the loudspeaker's own box sings."""
-    time_s = np.arange(int(1.2 * BOX_RT60_S * rate_hz)) / rate_hz
-    decay = np.exp(-DECAY_60_DB * time_s / BOX_RT60_S)
-    box = sum(np.sin(2 * np.pi * hz * time_s) * decay * BOX_LEVEL for hz in BOX_MODES_HZ)
-    box = np.asarray(box)
-    box[0] += 1.0
-    return np.convolve(response, box)
-
-
-def _driver(response: Floats, rate_hz: int) -> Floats:
-    """Limit the band: second order each way, as a small driver does (minimum phase)."""
-    size = 1 << (len(response) + rate_hz // 16).bit_length()
-    s = 2j * np.pi * np.fft.rfftfreq(size, 1 / rate_hz)
-    low, high = (2 * np.pi * hz for hz in SPEAKER_BAND_HZ)
-    root = np.sqrt(2)
-    gain = s**2 / (s**2 + root * low * s + low**2)
-    gain *= high**2 / (s**2 + root * high * s + high**2)
-    limited = np.fft.irfft(np.fft.rfft(response, size) * gain, size)
-    return limited[: len(response) + rate_hz // 50]
-
-
-def _speech_power(hz: Floats) -> Floats:
-    """Long-term power of speech: flat from 120 to 500 Hz, then 9 dB less an octave.
-
-    Byrne et al., An international comparison of long-term average speech spectra, JASA 96 (1994).
-    """
-    above = np.maximum(hz / 500, 1.0) ** -3.0
-    return np.where(hz > 120, above, 0.0)
-
-
 def _clip(samples: Floats, distortion: float) -> Floats:
     drive = FULLEST_DRIVE * distortion
     bias = ASYMMETRY * min(1.0, drive)
@@ -185,9 +92,15 @@ def _clip(samples: Floats, distortion: float) -> Floats:
     return clipped
 
 
+@cache
 def _clip_gain(distortion: float) -> float:
-    """Gain of the soft clip for amplitudes spread as those of speech are (Laplace)."""
-    amplitude = np.linspace(-1, 1, 4001)
-    density = np.exp(-np.sqrt(2) * np.abs(amplitude) / SPEECH_RMS)
+    """Gain of the soft clip for speech, whose amplitudes have a gamma density.
+
+    Paez and Glisson, Minimum mean-squared-error quantization in speech PCM and DPCM systems, IEEE
+    Trans. Communications 20 (1972).
+    """
+    amplitude = (np.arange(-20_000, 20_000) + 0.5) / 20_000
+    size = np.abs(amplitude)
+    density = np.exp(-np.sqrt(0.75) * size / SPEECH_RMS) / np.sqrt(size)
     after = np.sum(density * _clip(amplitude, distortion) ** 2)
     return float(np.sqrt(after / np.sum(density * amplitude**2)))
