@@ -58,7 +58,8 @@ def speech_gain(response: Floats, rate_hz: int) -> float:
     """Return by how much a response changes the RMS of speech."""
     size = 1 << (len(response) + rate_hz // 4).bit_length()
     power = np.abs(np.fft.rfft(response, size)) ** 2
-    weight = _speech_power(np.fft.rfftfreq(size, 1 / rate_hz))
+    hz: Floats = np.fft.rfftfreq(size, 1 / rate_hz)
+    weight = _speech_power(hz)
     return float(np.sqrt(np.sum(weight * power) / np.sum(weight)))
 
 
@@ -121,7 +122,7 @@ def _through_driver(response: Floats, rate_hz: int) -> Floats:
     low, high = (2 * np.pi * hz for hz in SPEAKER_BAND_HZ)
     gain = s**2 / (s**2 + np.sqrt(2) * low * s + low**2)
     gain *= high**2 / (s**2 + np.sqrt(2) * high * s + high**2)
-    limited = np.fft.irfft(np.fft.rfft(response, size) * gain, size)
+    limited: Floats = np.fft.irfft(np.fft.rfft(response, size) * gain, size)
     return limited[: len(response) + rate_hz // 50]
 
 
