@@ -30,6 +30,7 @@ from device.errors import AudioDeviceError
 from device.events import EventBus, PublicEvent, public, reply
 from device.faults import Faults
 from device.health import Health, Notify, broken_callback, headline
+from device.latency import Latency
 from device.live.session import LiveSession
 from device.mouth import Mouth
 from device.panel import Panel
@@ -67,6 +68,7 @@ class Assistant:
         listener = Listener(self._frame, self._microphone_lost, self._microphone_back)
         self.ears = Ears(parts.microphone(config), detector, listener)
         self.panel = Panel(lambda: self.mouth.speaker.level)
+        self.latency = Latency()
         self.profile = parts.profile(config, None)
         self.sending = Sending(self.ears, self._duplex())
         self.health = Health(

@@ -72,6 +72,7 @@ class Commands:
                 "resumable_s": None if resumable_s is None else round(resumable_s, 1),
                 **(dict(live.counters) if live else {}),
             },
+            "latency_ms": hub.latency.figures(),
             "faults": faults["active"],
             "last_fault": faults["last"],
             "counters": {

@@ -21,6 +21,7 @@ from device.errors import (
     WakeModelError,
 )
 from device.events import SUBSCRIBER_EVENTS, PublicEvent
+from device.latency import Kind
 from device.ports import (
     Failure,
     FailureKind,
@@ -68,6 +69,8 @@ async def test_the_status_is_whole(desk: Desk) -> None:
     status = json.loads(json.dumps(await desk.result("status")))
     assert 0 <= status.pop("uptime_s") < 60
     assert set(status.pop("duplex")) == {"mode", "why", "playing_dbfs", "silent_dbfs"}
+    nothing = {"p50": None, "p95": None, "max": None, "count": 0}
+    assert status.pop("latency_ms") == dict.fromkeys(Kind, nothing)
     assert status == {
         "version": __version__,
         "state": "idle",
@@ -94,6 +97,13 @@ async def test_the_status_is_whole(desk: Desk) -> None:
             "speaker": {"underruns": 0},
         },
     }
+
+
+async def test_the_status_shows_the_latencies(desk: Desk) -> None:
+    """As the hub has measured them."""
+    desk.hub.assistant.latency.sent(10.0, 10.0311)
+    figures = (await desk.result("status"))["latency_ms"]["microphone_to_wire"]
+    assert figures == {"p50": 31.1, "p95": 31.1, "max": 31.1, "count": 1}
 
 
 async def test_the_status_shows_the_session_and_the_faults(desk: Desk) -> None:

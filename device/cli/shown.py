@@ -33,6 +33,9 @@ def status(answer: dict[str, Any], console: Console) -> None:
     table.add_row("board", f"{answer['board']}, {answer['lights']} lights")
     table.add_row("wake word", escape(" or ".join(answer["wake_words"])))
     table.add_row("session", escape(_session(answer["session"])))
+    latency = _latency(answer.get("latency_ms", {}))
+    if latency:
+        table.add_row("latency", latency)
     table.add_row("up for", _duration(answer["uptime_s"]))
     last = answer["last_fault"]
     if last and not answer["faults"]:
@@ -61,6 +64,15 @@ def _session(about: dict[str, Any]) -> str:
         ago = _duration(about["resumable_s"])
         return f"none; the next wake word continues the talk of {ago} ago"
     return "none"
+
+
+def _latency(kinds: dict[str, dict[str, Any]]) -> str:
+    """What has been measured, each kind by its name."""
+    return ", ".join(
+        f"{kind.replace('_', ' ')} {figures['p50']:.0f} ms (p95 {figures['p95']:.0f})"
+        for kind, figures in kinds.items()
+        if figures["count"]
+    )
 
 
 def _duration(seconds: float) -> str:

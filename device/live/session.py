@@ -18,7 +18,7 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from device.live.away import Away
@@ -77,7 +77,8 @@ class LiveSession:
     ``number`` names it in all its news. ``past`` is the talk so far: the session resumes it where
     it can, and writes down there how it goes on. ``patience_s`` is how long the user is kept
     waiting for an answer in all; a silent server is helped along within that. ``lost_after_s`` is
-    how long a lost connection is tried for.
+    how long a lost connection is tried for. ``on_sent`` may be set to what is told of each frame
+    that went up without being held: when it was recorded and when the socket took it.
     """
 
     def __init__(  # noqa: PLR0913 - what it is made of; only the first four without a default
@@ -116,6 +117,8 @@ class LiveSession:
         )
         care = Care(settings.resumption, patience_s, settings.repeat_s)
         self._traffic = Traffic(number, past.turns, self._note, self._recovery, care)
+        self.on_sent: Callable[[float, float], None] = lambda _captured_at, _sent_at: None
+        self._traffic.on_sent = lambda captured_at, sent_at: self.on_sent(captured_at, sent_at)  # noqa: PLW0108 - it is set later
         self._connecting: asyncio.Timeout | None = None
         self._away = Away(number, post, self._host)
         self._closing: str | None = None
@@ -161,13 +164,13 @@ class LiveSession:
         """
         return self._traffic.counters
 
-    def send_frame(self, pcm: bytes) -> None:
+    def send_frame(self, pcm: bytes, captured_at: float | None = None) -> None:
         """Append 20 ms of microphone (640 bytes, s16le mono 16 kHz) to what goes up.
 
         It waits until a connection is open. When a minute waits already, the frame is dropped and
-        counted. Returns at once.
+        counted. ``captured_at`` is for `on_sent`, which hears of no frame without. Returns at once.
         """
-        self._traffic.uplink.append_frame(pcm)
+        self._traffic.uplink.append_frame(pcm, captured_at)
 
     def end_audio(self) -> None:
         """Say, after all that waits, that the microphone pauses; more frames begin a new stretch.

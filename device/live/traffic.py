@@ -12,7 +12,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -97,6 +97,8 @@ class Traffic:
         )
         self._calls = Calls(session, post, self.uplink)
         self.counts: Counter[str] = Counter()
+        self.on_sent: Callable[[float, float], None] = lambda _captured_at, _sent_at: None
+        """Told of each frame that went up without having been held: when recorded, when sent."""
         self.stirred = asyncio.Event()
         """Set when something has come in that may change what to do next."""
 
@@ -139,6 +141,7 @@ class Traffic:
         ``choosy``: its model may decide not to answer.
         """
         now = time.monotonic()
+        self.uplink.carried(True)
         self._moment.opened(rotation)
         self._stalls.opened(now, resumed=resumed, choosy=choosy)
         self._repeat(now)
@@ -197,6 +200,7 @@ class Traffic:
 
     def cut_off(self) -> None:
         """The connection ends: end what it can no longer bring, so that nobody waits for it."""
+        self.uplink.carried(False)
         self._calls.cancel_all()
         self._downlink.give_up()
 
@@ -214,7 +218,10 @@ class Traffic:
                 # Live API: the end of a stream that never began is not worth a message.
                 if not isinstance(message, AudioEnd) or self._flowing:
                     await link.send(message)
-                self.uplink.sent(message)
+                captured = self.uplink.sent(message)
+            sent_at = time.monotonic()
+            for captured_at in captured:
+                self.on_sent(captured_at, sent_at)
             self._sent(message)
 
     async def stop_writing(self, writer: asyncio.Task[None]) -> None:

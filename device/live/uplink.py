@@ -71,6 +71,9 @@ class Uplink:
 
     def __init__(self) -> None:
         self._queue: deque[bytes | AudioEnd | Text] = deque()
+        self._captured: deque[float | None] = deque()
+        """When each frame in the queue was recorded; None of those that are late by intent."""
+        self._carried = False
         self._first_of_all: deque[Answer | Nudge] = deque()
         self._held = 0
         self._held_max = 0
@@ -105,14 +108,21 @@ class Uplink:
         """Whether an answer to a function call waits."""
         return any(isinstance(message, Answer) for message in self._first_of_all)
 
-    def append_frame(self, pcm: bytes) -> None:
-        """Append 20 ms of microphone."""
+    def carried(self, carried: bool) -> None:
+        """Whether a connection takes what waits; what has waited for one is late by intent."""
+        self._carried = carried
+        if not carried:
+            self._captured = deque([None] * len(self._captured))
+
+    def append_frame(self, pcm: bytes, captured_at: float | None = None) -> None:
+        """Append 20 ms of microphone, recorded at that time if it should be known when it went."""
         if self._held >= HELD_FRAMES:
             self._dropped += 1
             self._dropped_frames += 1
             return
         self._held += 1
         self._held_max = max(self._held_max, self._held)
+        self._captured.append(captured_at if self._carried else None)
         self._append(pcm)
 
     def append_end(self) -> None:
@@ -144,7 +154,9 @@ class Uplink:
         self._queue.extendleft(
             Text(item, again=True) if isinstance(item, str) else item for item in reversed(said)
         )
-        self._held += sum(isinstance(item, bytes) for item in said)
+        frames = sum(isinstance(item, bytes) for item in said)
+        self._held += frames
+        self._captured.extendleft([None] * frames)
         self._held_max = max(self._held_max, self._held)
         self._wake()
 
@@ -174,8 +186,12 @@ class Uplink:
             await self._work.wait()
         return message
 
-    def sent(self, message: Message) -> None:
-        """Remove the message that `next` returned."""
+    def sent(self, message: Message) -> list[float]:
+        """Remove the message that `next` returned.
+
+        Returns when its frames were recorded, without those that are late by intent.
+        """
+        captured: list[float] = []
         match message:
             case Answer() | Nudge():
                 # It may have been cancelled while it was on its way.
@@ -184,10 +200,14 @@ class Uplink:
             case Audio(frames=frames):
                 for _ in frames:
                     self._queue.popleft()
+                    at = self._captured.popleft()
+                    if at is not None:
+                        captured.append(at)
                 self._held -= len(frames)
             case _:
                 self._queue.popleft()
         self._settle()
+        return captured
 
     async def emptied(self) -> None:
         """Wait until nothing waits."""

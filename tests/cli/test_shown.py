@@ -70,6 +70,20 @@ def test_a_session_over_many_connections_and_a_talk_that_goes_on_are_shown() -> 
     assert told in status(session=rest)
 
 
+def test_latencies_are_shown_of_what_has_happened() -> None:
+    """In whole milliseconds, and only where there are any."""
+    none = {"p50": None, "p95": None, "max": None, "count": 0}
+    figures = {
+        "answer": {"p50": 84.6, "p95": 120.4, "max": 151.0, "count": 3},
+        "wake_to_light": none,
+        "microphone_to_wire": {"p50": 31.0, "p95": 40.0, "max": 44.1, "count": 900},
+    }
+    told = "latency answer 85 ms (p95 120), microphone to wire 31 ms (p95 40)"
+    assert told in status(latency_ms=figures)
+    lines = status(latency_ms={"wake_to_light": none})
+    assert not any(line.startswith("latency") for line in lines)
+
+
 def test_brackets_in_names_are_shown_as_they_are() -> None:
     """Names of devices and errors are text, not markup: nothing vanishes, nothing breaks."""
     fault = {"kind": "config", "message": "no [/dev/spi] in [bold]", "fatal": True, "age_s": 1}

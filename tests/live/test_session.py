@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from device.live.session import warm_up
 from device.ports import (
     FailureKind,
     GenerationComplete,
+    Reconnecting,
     ReplyAudio,
     SessionClosed,
     SessionOpened,
@@ -25,7 +27,7 @@ from device.ports import (
 )
 from device.simulator.certificate import make_certificate
 from device.simulator.script import Deaf, Event, Resumable, Script, Send, Silence, ToolCall, Turn
-from tests.live.talk import KEY, PATIENCE_S, Ear, Settings, session_of, talking
+from tests.live.talk import KEY, PATIENCE_S, Ear, Settings, frame, session_of, talking
 
 ANSWER = Turn(heard="what time is it", says="It is noon.", audio=200, plays_out=False)
 
@@ -85,6 +87,47 @@ async def test_uplink_news_follow_bytes_and_not_intent(tmp_path: Path) -> None:
         assert changes[3].bytes == 5 * 640
         record = await talk.record()
         assert [audio_bytes for _, audio_bytes in record.audio_stream_ends] == [1920, 3200]
+
+
+async def test_frames_that_were_not_held_are_timed(tmp_path: Path) -> None:
+    """From their recording until the socket has them; what waited for the session is not."""
+    sent: list[tuple[float, float]] = []
+    async with talking(tmp_path, start=False) as talk:
+        talk.session.on_sent = lambda *times: sent.append(times)
+        talk.session.send_frame(frame(0), time.monotonic())
+        talk.start()
+        await talk.ear.until(SessionOpened)
+        talk.session.send_frame(frame(1))
+        captured = [time.monotonic()]
+        talk.session.send_frame(frame(2), captured[0])
+        await talk.server.wait_for(lambda server: len(server.audio) == 3 * 640, PATIENCE_S)
+        captured.append(time.monotonic())
+        talk.session.send_frame(frame(3), captured[1])
+        await talk.server.wait_for(lambda server: len(server.audio) == 4 * 640, PATIENCE_S)
+        await talk.close()
+    assert [at for at, _ in sent] == captured
+    assert all(0 < sent_at - captured_at < PATIENCE_S for captured_at, sent_at in sent)
+
+
+async def test_frames_held_while_the_connection_was_away_are_not_timed(tmp_path: Path) -> None:
+    """Nor what is said again; those that come after it are."""
+    sent: list[float] = []
+    async with talking(tmp_path) as talk:
+        talk.session.on_sent = lambda captured_at, _: sent.append(captured_at)
+        await talk.handle()
+        talk.session.user_speaks(speaking=True)
+        talk.session.send_frame(frame(1), 1.0)
+        await talk.server.wait_for(lambda server: len(server.audio) == 640, PATIENCE_S)
+        await talk.server.kill_listener()
+        await talk.server.drop()
+        await talk.ear.until(Reconnecting)
+        talk.session.send_frame(frame(2), 2.0)
+        await talk.server.listen()
+        await talk.ear.until(SessionOpened, 2)
+        talk.session.send_frame(frame(3), 3.0)
+        await talk.server.wait_for(lambda server: len(server.audio) == 4 * 640, PATIENCE_S)
+        await talk.close()
+    assert sent == [1.0, 3.0]
 
 
 async def test_text_keeps_its_place_behind_the_audio(tmp_path: Path) -> None:

@@ -198,3 +198,40 @@ async def test_losses_are_told_once() -> None:
     assert uplink.new_losses() == 3
     assert uplink.new_losses() == 0
     assert uplink.dropped == 3
+
+
+async def taken(uplink: Uplink) -> list[float]:
+    """Send all that waits; when its frames were recorded, as far as that counts."""
+    captured = []
+    while uplink.held:
+        captured += uplink.sent(await uplink.next())
+    return captured
+
+
+async def test_frames_are_timed_that_a_connection_could_take_at_once() -> None:
+    """What waited for a connection, or goes up again, is late by intent."""
+    uplink = Uplink()
+    uplink.append_frame(frame(1), 1.0)
+    uplink.carried(True)
+    uplink.append_frame(frame(2), 2.0)
+    uplink.append_frame(frame(3))
+    uplink.append_text("hello")
+    uplink.append_frame(frame(4), 4.0)
+    assert await taken(uplink) == [2.0, 4.0]
+    uplink.append_frame(frame(5), 5.0)
+    uplink.append_frame(frame(6), 6.0)
+    uplink.carried(False)
+    uplink.append_frame(frame(7), 7.0)
+    uplink.carried(True)
+    uplink.put_back([frame(4), "hello"])
+    uplink.append_frame(frame(8), 8.0)
+    assert await taken(uplink) == [8.0]
+
+
+async def test_a_frame_without_room_is_not_timed() -> None:
+    """The times of the others stay with their frames."""
+    uplink = Uplink()
+    uplink.carried(True)
+    for number in range(HELD_FRAMES + 1):
+        uplink.append_frame(frame(number), float(number))
+    assert await taken(uplink) == [float(number) for number in range(HELD_FRAMES)]

@@ -285,7 +285,7 @@ class FakeSession:
     def frames(self) -> list[bytes]:
         return [item for item in self.sent if isinstance(item, bytes)]
 
-    def send_frame(self, pcm: bytes) -> None:
+    def send_frame(self, pcm: bytes, captured_at: float | None = None) -> None:
         self.sent.append(pcm)
 
     def end_audio(self) -> None:
