@@ -65,7 +65,6 @@ PURE: dict[str, set[str]] = {
     "device.board.profiles": set(),
     "device.conversation": set(),
     "device.latency": set(),
-    "device.latency": set(),
     "device.live.failures": set(),
     "device.live.models": set(),
     "device.live.past": set(),
