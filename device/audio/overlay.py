@@ -38,8 +38,9 @@ class Overlay:
         return not self._sounds and not len(self._sentence)
 
     def add(self, sound: Samples) -> None:
-        """Play this from the next block on, over whatever plays."""
-        self._sounds.append(sound)
+        """Play this from the next block on, over whatever plays; nothing is no sound."""
+        if len(sound):
+            self._sounds.append(sound)
 
     def say(self, sentence: Samples) -> None:
         """Play this after what is playing now."""

@@ -7,6 +7,8 @@ late as it can, so that no more than `QUEUE_MS` are on their way to the card. Th
 reply can still be heard for. It asks how much room there is before it writes, so it never waits
 inside PortAudio (see `device.audio.capture` for why), and from the same figure it knows when the
 last sample of a turn will have left the card.
+
+While the reply is paused its news wait too: what the thread told just before comes after `go_on`.
 """
 
 from __future__ import annotations
@@ -14,23 +16,37 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from device.audio import chimes
+from device.audio.buffer import CAPACITY_S, PlaybackBuffer
+from device.audio.cushion import Cushion
 from device.audio.frames import REPLY_RATE_HZ, SAMPLE_BYTES
+from device.audio.limiter import CEILING_DBFS
+from device.audio.played import PlayedBlocks
 from device.audio.player import STALL_S, Player
 from device.audio.resample import Resampler
-from device.ports import PlaybackDrained, PlaybackStarved, Post, SpeakerNews
+from device.ports import PlaybackDrained, PlaybackStarved, Played, Post, SpeakerNews
 
 NO_TURN = -1
 
 
 class PortAudioSpeaker:
-    """A Speaker on PortAudio. ``device`` is ``auto`` or a part of its name; ``volume`` 0..100."""
+    """A Speaker on PortAudio. ``device`` is ``auto`` or a part of its name; ``volume`` 0..100.
 
-    def __init__(self, device: str = "auto", volume: int = 60) -> None:
+    ``ceiling_dbfs``: the loudest peak that is played, in dB of full scale.
+    """
+
+    def __init__(
+        self, device: str = "auto", volume: int = 60, ceiling_dbfs: float = CEILING_DBFS
+    ) -> None:
         self._wanted = device
         self._volume = volume
+        self._ceiling_dbfs = ceiling_dbfs
+        self._cushion = Cushion()
+        self._played = PlayedBlocks()
+        self._paused = False
+        self._waiting_news: list[SpeakerNews] = []
         self._description = f"output device '{device}'"
         self._counters = {"underruns": 0, "starved": 0, "dropped_ms": 0, "stale_ms": 0}
         self._post: Post | None = None
@@ -56,9 +72,10 @@ class PortAudioSpeaker:
         ``underruns``: the card ran dry while something played, or in the silence between where the
         device is a card itself. ``starved``: a turn's sound did not come fast enough.
         ``dropped_ms``: replies that came while no device was open or beyond the buffer's ten
-        minutes. ``stale_ms``: replies of turns that were over.
+        minutes. ``stale_ms``: replies of turns that were over. ``cushion_ms``, as it is now: how
+        much of a turn waits before it sounds.
         """
-        return self._counters
+        return {**self._counters, "cushion_ms": self._cushion.ms}
 
     @property
     def audible(self) -> bool:
@@ -77,13 +94,23 @@ class PortAudioSpeaker:
         self._post = post
         if self._player is not None:
             return
-        player = Player(self._wanted, self._volume, self._lost.set, self._heard, self._counters)
+        player = Player(
+            self._wanted,
+            self._make_buffer,
+            self._lost.set,
+            self._heard,
+            self._counters,
+            self._played,
+        )
         await player.thread.start(f"output device '{self._wanted}'")
         player.buffer.set_volume(self._volume)
         self._resampler = Resampler(REPLY_RATE_HZ, player.buffer.rate_hz)
         self._half_sample = b""
         self._lost.clear()
         self._player = player
+
+    def _make_buffer(self, rate_hz: int) -> PlaybackBuffer:
+        return PlaybackBuffer(rate_hz, self._volume, CAPACITY_S, self._ceiling_dbfs, self._cushion)
 
     async def wait_lost(self) -> None:
         """Return never; raise AudioDeviceError: LOST or STALLED (nothing taken for 3 s)."""
@@ -99,11 +126,12 @@ class PortAudioSpeaker:
     async def close(self) -> None:
         """Close the device. A turn that was playing is reported as drained. Harmless when closed.
 
-        Raises AudioDeviceHungError when the thread does not come back within 2 s.
+        Ends a pause. Raises AudioDeviceHungError when the thread does not come back within 2 s.
         """
         player, self._player = self._player, None
         if player is None:
             return
+        self._let_news_come()
         self._description = player.description
         try:
             await player.thread.stop(f"output device {self._description}")
@@ -163,15 +191,42 @@ class PortAudioSpeaker:
         """Throw the rest of the current turn away: silence at the card within 50 ms, no click.
 
         Returns how many milliseconds of the turn the card has taken. Chimes and sentences go on.
-        Later chunks of that turn are dropped; no PlaybackDrained comes for it.
+        Later chunks of that turn are dropped; no PlaybackDrained comes for it. Ends a pause.
         """
-        if self._player is None or self._newest <= self._over:
+        if self._player is None:
+            return 0
+        if self._newest <= self._over:
+            self.go_on()
             return 0
         self._over = self._newest
+        self._let_news_come()
         self._resampler.reset()
         self._half_sample = b""
         self._player.buffer.clear()
         return self._player.buffer.played_ms(self._newest)
+
+    def pause(self) -> None:
+        """Let the reply fall silent at the card within 50 ms, with a fade, and keep its place.
+
+        Chimes and sentences go on, chunks are still appended, and no news of any turn come
+        meanwhile. A turn that begins meanwhile is paused too. Nothing while no device is open.
+        """
+        if self._player is not None:
+            self._paused = True
+            self._player.buffer.pause()
+
+    def go_on(self) -> None:
+        """Go on, with a fade, where `pause` fell silent; harmless when it is not paused."""
+        if self._player is not None:
+            self._player.buffer.go_on()
+            self._let_news_come()
+
+    def take_played(self) -> Sequence[Played]:
+        """What the card was given since the last call, oldest first; stretches of silence left out.
+
+        Bounded to about two seconds: of a caller who comes later the oldest blocks are lost.
+        """
+        return self._played.take()
 
     def chime(self, name: str) -> None:
         """Play one of our chimes, by its name in `chimes.CHIMES`, over whatever plays."""
@@ -204,6 +259,9 @@ class PortAudioSpeaker:
     # --- what the thread reports ------------------------------------------------------------------
 
     def _heard(self, news: SpeakerNews) -> None:
+        if self._paused:
+            self._waiting_news.append(news)
+            return
         if news.turn <= self._over:
             return
         if isinstance(news, PlaybackDrained):
@@ -212,6 +270,12 @@ class PortAudioSpeaker:
         if isinstance(news, PlaybackStarved):
             self._counters["starved"] += 1
         self._send(news)
+
+    def _let_news_come(self) -> None:
+        self._paused = False
+        waiting, self._waiting_news = self._waiting_news, []
+        for news in waiting:
+            self._heard(news)
 
     def _drain(self, turn: int, played_ms: int, at: float) -> None:
         self._over = turn

@@ -13,10 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from device.audio.buffer import CAPACITY_S, Block, Mark, PlaybackBuffer, What
+from device.audio.buffer import Block, PlaybackBuffer
 from device.audio.devices import Device, Layout, choose, output_layouts
 from device.audio.frames import SAMPLE_BYTES
+from device.audio.played import PlayedBlocks
 from device.audio.portaudio import PortAudio
+from device.audio.turns import Mark, What
 from device.audio.worker import Makeshift, StreamThread
 from device.errors import AudioDeviceError, DeviceTrouble
 from device.ports import FirstSound, PlaybackDrained, PlaybackStarved, SpeakerNews
@@ -48,6 +50,7 @@ OUTPUT_UNDERFLOWED = -9980
 class Player:
     """One opening of the loudspeaker.
 
+    ``make_buffer`` is asked for one at the card's rate; ``played`` is told what the card was given.
     ``buffer`` and ``description`` are there once it is open. ``audible_until`` (CLOCK_MONOTONIC)
     and ``level`` are single values that the loop only reads.
     """
@@ -58,10 +61,11 @@ class Player:
     def __init__(
         self,
         wanted: str,
-        volume: int,
+        make_buffer: Callable[[int], PlaybackBuffer],
         lost: Callable[[], None],
         heard: Callable[[SpeakerNews], None],
         counters: dict[str, int],
+        played: PlayedBlocks,
     ) -> None:
         self.thread = StreamThread("loudspeaker", self._serve, lost)
         self.audible_until = 0.0
@@ -69,9 +73,10 @@ class Player:
         self._sounding = False
         self._taken_at = time.monotonic()
         self._wanted = wanted
-        self._volume = volume
+        self._make_buffer = make_buffer
         self._heard = heard
         self._counters = counters
+        self._played = played
         self._due: deque[tuple[float, SpeakerNews]] = deque()
 
     def check(self) -> None:
@@ -91,6 +96,7 @@ class Player:
         makeshift = Makeshift(fallback=choice.fallback)
         with audio.stream(device, "output", output_layouts(device), PERIOD_MS) as (stream, layout):
             self._describe(device, layout)
+            self._played.opened(layout.rate_hz)
             self._taken_at = time.monotonic()
             self.thread.opened()
             self._feed(stream, layout, device, makeshift)
@@ -98,7 +104,7 @@ class Player:
     def _describe(self, device: Device, layout: Layout) -> None:
         self.description = f"'{device.name}' ({layout.rate_hz} hz, {layout.channels} channels)"
         if not hasattr(self, "buffer"):
-            self.buffer = PlaybackBuffer(layout.rate_hz, self._volume, CAPACITY_S)
+            self.buffer = self._make_buffer(layout.rate_hz)
         elif self.buffer.rate_hz != layout.rate_hz:
             raise AudioDeviceError(
                 DeviceTrouble.LOST,
@@ -138,21 +144,24 @@ class Player:
                 stream.write(silence[: block_samples * layout.channels * SAMPLE_BYTES])
             else:
                 stream.write(np.repeat(block.samples, layout.channels).tobytes())
-            self._written(block, (queued_samples + block_samples) / rate_hz)
+            self._written(block, block_samples, queued_samples)
 
     def _may_leave(self) -> bool:
         if self.thread.stopping:
             return True
         return self.thread.must_leave and self.buffer.idle and not self._due
 
-    def _written(self, block: Block, queued_s: float) -> None:
+    def _written(self, block: Block, samples: int, queued_samples: int) -> None:
         now = self._taken_at = time.monotonic()
+        begins_at = now + queued_samples / self.buffer.rate_hz
+        ends_at = begins_at + samples / self.buffer.rate_hz
+        self._played.note(block.samples, samples, begins_at)
         self.level = block.level
         self._sounding = block.samples is not None
         if self._sounding:
-            self.audible_until = now + queued_s
+            self.audible_until = ends_at
         for mark in block.marks:
-            self._due.append(self._news(mark, now, now + queued_s))
+            self._due.append(self._news(mark, now, ends_at))
 
     def _news(self, mark: Mark, now: float, heard_at: float) -> tuple[float, SpeakerNews]:
         match mark.what:

@@ -49,6 +49,9 @@ class Profile:
     """Active low, to be pulled up."""
     taken_pins: tuple[int, ...] = ()
     """Pins the board's sound needs: claimed as plain GPIO, they silence it."""
+    ceiling_dbfs: float = -1.0
+    """The loudest peak that is played, in dB of full scale; a small loudspeaker driven harder
+    distorts, which no echo canceller can undo."""
 
 
 _I2C_AND_I2S = (2, 3, 18, 19, 20, 21)

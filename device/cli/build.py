@@ -103,8 +103,9 @@ def microphone(config: Config) -> Microphone:
 
 
 def speaker(config: Config) -> Speaker:
-    """The loudspeaker."""
-    return PortAudioSpeaker(config.audio.output.device, config.audio.volume)
+    """The loudspeaker, no louder than the configured board's can be."""
+    ceiling_dbfs = profile(config, None).ceiling_dbfs
+    return PortAudioSpeaker(config.audio.output.device, config.audio.volume, ceiling_dbfs)
 
 
 async def detector(config: Config) -> WakeDetector:

@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from device.audio.buffer import Block, Mark, PlaybackBuffer, What, gain
+from device.audio.buffer import Block, PlaybackBuffer, gain
+from device.audio.turns import Mark, What
 
 RATE_HZ = 48_000
 BLOCK = 480
@@ -115,9 +116,9 @@ def test_a_starved_turn_is_told_once_and_goes_on_without_a_click() -> None:
     buffer.append(steady(BLOCK), 1)
     blocks = take(buffer, 4)
     assert marks(blocks) == [(What.FIRST, 1, BLOCK), (What.STARVED, 1, BLOCK)]
-    buffer.append(steady(BLOCK), 1)
-    blocks += take(buffer, 2)
-    assert marks(blocks[4:]) == [(What.STARVED, 1, 2 * BLOCK)]
+    buffer.append(steady(8 * BLOCK), 1)
+    blocks += take(buffer, 9)
+    assert marks(blocks[4:]) == [(What.STARVED, 1, 9 * BLOCK)]
     sound = heard(blocks)
     assert largest_step(sound) < 8000 / FADE + 2
     assert np.max(sound[-2 * BLOCK :]) == 8000
@@ -392,11 +393,42 @@ def test_the_volume_applies_to_a_sentence() -> None:
 
 
 def test_too_much_at_once_is_limited_and_does_not_wrap() -> None:
-    """A chime over a loud reply must not turn it inside out."""
+    """A chime over a loud reply must not turn it inside out, nor leave it turned down."""
     buffer = loud()
     buffer.append(steady(BLOCK, 30_000), 1)
     buffer.chime(np.full(BLOCK, 0.5, np.float32))
-    assert np.all(heard(take(buffer, 1)) == 32_767)
+    assert np.all(heard(take(buffer, 1)) == int(32_768 * 10 ** (-1 / 20)))
+    take(buffer, 2)
+    buffer.append(steady(BLOCK, 29_000), 2)
+    assert np.all(heard(take(buffer, 1)) == 29_000)
+
+
+@pytest.mark.parametrize(("ceiling_dbfs", "loudest"), [(0.0, 32_767), (-6.0, 16_422)])
+def test_no_sample_is_above_the_ceiling_after_volume(ceiling_dbfs: float, loudest: int) -> None:
+    """What is turned down anyway is not limited too."""
+    buffer = PlaybackBuffer(RATE_HZ, 100, 600, ceiling_dbfs)
+    buffer.append(steady(BLOCK, -32_768), 1)
+    (block,) = take(buffer, 1)
+    assert np.all(heard([block]) == -loudest)
+    assert block.level == pytest.approx(loudest / 32_768)
+    buffer.set_volume(50)
+    take(buffer, 2)
+    buffer.append(steady(BLOCK, -32_768), 2)
+    assert np.all(heard(take(buffer, 1)) == -4096)
+
+
+def test_a_change_of_volume_during_a_pause_is_there_when_it_goes_on() -> None:
+    """The pause is silence, too."""
+    buffer = loud()
+    buffer.append(steady(4 * BLOCK), 1)
+    take(buffer, 1)
+    buffer.pause()
+    take(buffer, 2)
+    buffer.set_volume(50)
+    assert buffer.take(BLOCK) == Block(None, 0.0, ())
+    assert not buffer.idle
+    buffer.go_on()
+    assert np.all(heard(take(buffer, 1))[FADE:] == 1000)
 
 
 def test_the_volume_is_a_cube_from_silence_to_unity() -> None:

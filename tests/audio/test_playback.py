@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -22,7 +23,7 @@ from device.audio.loudness import prepared
 from device.audio.playback import PortAudioSpeaker
 from device.audio.sentences import sentence
 from device.errors import AudioDeviceError, DeviceTrouble
-from device.ports import FirstSound, News, PlaybackDrained, PlaybackStarved
+from device.ports import FirstSound, News, PlaybackDrained, PlaybackStarved, Played
 from tests.rig.sound import Recorder, SoundServer, espeak
 
 RATE_HZ = 48_000
@@ -143,7 +144,10 @@ async def test_a_reply_in_chunks_of_any_size_plays_without_a_gap(
         await undisturbed(say)
     assert listener.of(PlaybackStarved) == []
     assert {**speaker.counters, "underruns": 0} == dict.fromkeys(speaker.counters, 0)
-    assert set(speaker.counters) == {"underruns", "starved", "dropped_ms", "stale_ms"}
+    assert set(speaker.counters) == {
+        *("underruns", "starved", "dropped_ms", "stale_ms"),
+        "cushion_ms",
+    }
 
 
 async def test_clear_is_silence_at_the_sink_within_50_ms_and_no_click(
@@ -174,6 +178,114 @@ async def test_clear_is_silence_at_the_sink_within_50_ms_and_no_click(
     assert np.median(silent_after_ms) < 50
     assert listener.of(PlaybackDrained) == []
     assert speaker.clear() == 0
+
+
+def joined(blocks: list[Played]) -> Samples:
+    """What the card was given, with the silence between."""
+    assert {block.rate_hz for block in blocks} == {RATE_HZ}
+    assert len({block.opening for block in blocks}) == 1
+    pieces = [np.frombuffer(block.pcm, "<i2").astype(np.int64) for block in blocks]
+    begin = blocks[0].position
+    whole = np.zeros(blocks[-1].position + len(pieces[-1]) - begin, np.int64)
+    for block, piece in zip(blocks, pieces, strict=True):
+        whole[block.position - begin :][: len(piece)] = piece
+    return whole
+
+
+def found_after(whole: Samples, part: Samples) -> int:
+    """Where the part lies in the whole, sample for sample."""
+    for place in np.flatnonzero(whole == part[0]):
+        if np.array_equal(whole[place : place + len(part)], part):
+            return int(place)
+    raise AssertionError("it is not there")
+
+
+async def test_a_paused_reply_is_silent_within_60_ms_and_heard_whole(
+    sound_server: SoundServer,
+) -> None:
+    """The median of several; what was told to be played is what the sink took, to the sample."""
+    reply = np.frombuffer(espeak("hello, how are you, my old friend", rate_hz=24_000), "<i2")
+    resampled = np.rint(soxr.resample(reply.astype(np.float32), 24_000, RATE_HZ))
+    expected = trimmed(resampled.clip(-32_768, 32_767).astype(np.int64))
+    fade = RATE_HZ * 5 // 1000
+    listener = Listener()
+    speaker = PortAudioSpeaker(volume=100, ceiling_dbfs=0.0)
+    turns = itertools.count(1)
+    silent_after_ms = []
+    late_ms = []
+
+    async def say_and_pause() -> None:
+        turn = next(turns)
+        with sound_server.recorder() as recorder:
+            speaker.take_played()
+            speaker.play(reply.tobytes(), turn)
+            speaker.end_turn(turn)
+            await heard(recorder, lambda s: bool(np.count_nonzero(s) > 19_200), "the reply")
+            news = len(listener.news)
+            paused_at = time.monotonic()
+            speaker.pause()
+            before = await heard(recorder, silent_end, "silence")
+            last = int(np.flatnonzero(before)[-1])
+            assert len(listener.news) == news
+            speaker.go_on()
+            await listener.wait(PlaybackDrained, turn)
+            whole = await heard(recorder, silent_end, "the end of the reply")
+            played = list(speaker.take_played())
+        silent_after_ms.append((recorder.time_of(last) - paused_at) * 1000)
+        given = joined(played)
+        begin = found_after(whole, trimmed(given))
+        heard_at = played[0].heard_at + np.flatnonzero(given)[0] / RATE_HZ
+        late_ms.append((recorder.time_of(begin) - heard_at) * 1000)
+        said = trimmed(whole)
+        told = trimmed(before)
+        assert np.array_equal(told[: -2 * fade], expected[: len(told) - 2 * fade])
+        rest = expected[len(told) + fade :]
+        assert np.max(np.abs(said[-len(rest) :] - rest)) <= 1
+
+    async with opened(speaker, listener):
+        for _ in range(5):
+            await undisturbed(say_and_pause)
+    print(f"pause to silence: {np.round(sorted(silent_after_ms))} ms")
+    print(f"heard later than told: {np.round(sorted(late_ms))} ms")
+    assert np.median(silent_after_ms) < 60
+    assert np.abs(np.median(late_ms)) < 60
+    assert speaker.counters["starved"] == 0
+
+
+async def test_news_that_come_in_a_pause_wait_until_it_is_over(
+    sound_server: SoundServer,
+) -> None:
+    """The last samples were on their way already; closing ends a pause, and so does clearing."""
+    listener = Listener()
+    speaker = PortAudioSpeaker()
+    speaker.pause()
+    speaker.go_on()
+    assert speaker.take_played() == []
+
+    async def play_and_pause(turn: int) -> None:
+        """All of it is over for the thread before the loop hears of it."""
+        news = len(listener.news)
+        speaker.play(tone(0.1), turn)
+        speaker.end_turn(turn)
+        threading.Event().wait(0.4)
+        assert not speaker.audible
+        speaker.pause()
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert len(listener.news) == news
+
+    async with opened(speaker, listener):
+        await play_and_pause(1)
+        speaker.go_on()
+        assert [type(news) for news in listener.news] == [FirstSound, PlaybackDrained]
+        await play_and_pause(2)
+        assert speaker.clear() == 100
+        assert len(listener.news) == 2
+        speaker.pause()
+        assert speaker.clear() == 0
+        await play_and_pause(3)
+    told = [(type(news), getattr(news, "turn", 0)) for news in listener.news[2:]]
+    assert told == [(FirstSound, 3), (PlaybackDrained, 3)]
 
 
 async def test_drained_comes_when_the_last_sample_was_heard(sound_server: SoundServer) -> None:
@@ -267,6 +379,7 @@ async def test_a_turn_that_stops_coming_is_reported_as_starved(sound_server: Sou
         speaker.play(tone(0.1), 1)
         await listener.wait(PlaybackStarved, 2)
         assert speaker.counters["starved"] == 2
+        assert speaker.counters["cushion_ms"] == 80
         assert len(listener.of(FirstSound)) == 1
 
 
@@ -539,7 +652,7 @@ async def test_a_reply_beyond_the_buffer_is_dropped_and_counted(
     sound_server: SoundServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ten minutes of one reply are a server gone mad; what was there before plays on."""
-    monkeypatch.setattr("device.audio.player.CAPACITY_S", 1.0)
+    monkeypatch.setattr("device.audio.playback.CAPACITY_S", 1.0)
     listener = Listener()
     speaker = PortAudioSpeaker()
     async with opened(speaker, listener):
