@@ -34,6 +34,8 @@ START_S = 15.0
 BLOCK_BYTES = 320
 LATENCY_MS = 10
 AHEAD_MS = 60
+NICENESS = -11
+"""That of the sound server itself; where it may not be had, a busy machine is heard sooner."""
 SETTLE_S = 0.3
 """Thrown away at first: what the sound server had ready when recording began comes in a lump."""
 FORMAT = ("--format=s16le", "--raw", f"--rate={RATE_HZ}", "--channels=1")
@@ -116,6 +118,8 @@ def tell_underruns(messages: IO[str]) -> None:
 
 def run(acoustics: Acoustics) -> None:
     """Be the room until the process is ended."""
+    with contextlib.suppress(PermissionError):
+        os.nice(NICENESS)
     room = Room(acoustics)
     # The first blocks of a stream find everything warm.
     Room(acoustics).hear(np.zeros(RATE_HZ, np.int16))
