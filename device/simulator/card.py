@@ -9,19 +9,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from device.audio.frames import REPLY_RATE_HZ, SAMPLE_BYTES
-from device.ports import FirstSound, PlaybackDrained, PlaybackStarved, SpeakerNews
+from device.ports import FirstSound, PlaybackDrained, PlaybackStarved, Played, SpeakerNews
 from device.simulator.overlay import Overlay
 from device.simulator.playlist import Happened, Playlist, Samples
 
 BLOCK_MS = 10
 BLOCK_SAMPLES = REPLY_RATE_HZ * BLOCK_MS // 1000
+REMEMBERED_BLOCKS = 2000 // BLOCK_MS
 
 
 class Card:
@@ -46,6 +48,9 @@ class Card:
         self._task: asyncio.Task[None] | None = None
         self._sounding: list[tuple[asyncio.TimerHandle, Happened]] = []
         """Turns that were taken to the end but are not heard to the end yet."""
+        self._remembered: deque[Played] = deque(maxlen=REMEMBERED_BLOCKS)
+        self._opening = 0
+        self._opened_at_sample = 0
         self.volume = 100
         """Percent of the amplitude."""
         self.level = 0.0
@@ -74,6 +79,8 @@ class Card:
             self._began = now
         stopped_s = (now - self.time_of(self._taken)) * self._speed
         self._heard += bytes(max(0, int(stopped_s * REPLY_RATE_HZ)) * SAMPLE_BYTES)
+        self._opening += 1
+        self._opened_at_sample = self._taken
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
@@ -107,6 +114,27 @@ class Card:
         self._sounding.clear()
         return played_ms
 
+    def pause(self) -> None:
+        """Let the turns fall silent and keep their place; no news of them comes meanwhile."""
+        self._playlist.pause()
+        for timer, _ in self._sounding:
+            timer.cancel()
+
+    def go_on(self) -> None:
+        """Go on where it paused."""
+        self._playlist.go_on()
+        loop = asyncio.get_running_loop()
+        waiting, self._sounding = self._sounding, []
+        for timer, happened in waiting:
+            timer.cancel()
+            self._drain_at(loop, timer.when(), happened)
+
+    def take_played(self) -> Sequence[Played]:
+        """Give the blocks with any sound in them since the last call, of two seconds at most."""
+        taken = list(self._remembered)
+        self._remembered.clear()
+        return taken
+
     def overlay(self, samples: NDArray[Any]) -> None:
         """Play samples (s16, or floats in -1..1) over whatever plays, from the next block on."""
         if self._task is not None:
@@ -139,10 +167,14 @@ class Card:
         mixed = reply.astype(np.float64)
         mixed[: len(over)] += over
         mixed = np.clip(np.rint(mixed * self.volume / 100), -32_768, 32_767)
-        self._heard += mixed.astype("<i2").tobytes()
-        self.level = float(np.sqrt(np.mean(mixed**2))) / 32_768
+        pcm = mixed.astype("<i2").tobytes()
         if mixed.any():
-            self._audible_until = due + self._block_s + self._latency_s
+            position = self._taken - self._opened_at_sample
+            heard_at = due + self._latency_s
+            self._remembered.append(Played(pcm, REPLY_RATE_HZ, self._opening, position, heard_at))
+            self._audible_until = heard_at + self._block_s
+        self._heard += pcm
+        self.level = float(np.sqrt(np.mean(mixed**2))) / 32_768
         for each in happened:
             self._report(each, due)
 
@@ -156,8 +188,12 @@ class Card:
                 self._tell(PlaybackStarved(happened.turn, due))
             case "drained":
                 heard_at = due + self._block_s + self._latency_s
-                loop = asyncio.get_running_loop()
-                self._sounding.append((loop.call_at(heard_at, self._drain, heard_at), happened))
+                self._drain_at(asyncio.get_running_loop(), heard_at, happened)
+
+    def _drain_at(
+        self, loop: asyncio.AbstractEventLoop, heard_at: float, happened: Happened
+    ) -> None:
+        self._sounding.append((loop.call_at(heard_at, self._drain, heard_at), happened))
 
     def _drain(self, at: float) -> None:
         _, happened = self._sounding.pop(0)

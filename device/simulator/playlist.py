@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from device.audio.frames import REPLY_RATE_HZ, SAMPLE_BYTES
 
 RAMP_SAMPLES = REPLY_RATE_HZ * 5 // 1000
-"""A cleared turn fades out over 5 ms: no click."""
+"""A cleared or paused turn fades out over 5 ms, and one that goes on fades in: no click."""
 
 Samples = NDArray[np.int16]
 
@@ -41,11 +41,16 @@ class _Turn:
 
     def take(self, samples: int) -> Samples:
         """Cut whole samples from the front; half a sample waits for its other half."""
-        length = min(samples, len(self.pcm) // SAMPLE_BYTES) * SAMPLE_BYTES
-        piece = np.frombuffer(bytes(self.pcm[:length]), "<i2").astype(np.int16)
+        piece = self.peek(samples)
+        length = len(piece) * SAMPLE_BYTES
         del self.pcm[:length]
         self.taken_bytes += length
         return piece
+
+    def peek(self, samples: int) -> Samples:
+        """Look at whole samples at the front, which stay there."""
+        length = min(samples, len(self.pcm) // SAMPLE_BYTES) * SAMPLE_BYTES
+        return np.frombuffer(bytes(self.pcm[:length]), "<i2").astype(np.int16)
 
     def say(self, what: Literal["first", "drained", "starved"]) -> Happened:
         return Happened(what, self.number, self.played_ms)
@@ -57,6 +62,9 @@ class Playlist:
     def __init__(self) -> None:
         self._turns: deque[_Turn] = deque()
         self._fading: Samples = np.zeros(0, np.int16)
+        self._paused = False
+        self._rising = 0
+        """How many of the next samples fade in."""
         self._newest = 0
         self._over = 0
         """The newest turn that was cleared or drained: no more of it is taken."""
@@ -77,15 +85,32 @@ class Playlist:
             found.ended = True
 
     def clear(self) -> int:
-        """Throw away what is left, but for a short ramp; return ms taken of the current turn."""
+        """Throw away what is left, but for a short ramp; return ms taken of the current turn.
+
+        Ends a pause.
+        """
         played_ms = self._turns[0].played_ms if self._turns else 0
-        if self._turns and self._turns[0].taken_bytes:
-            rest = self._turns[0].take(RAMP_SAMPLES)
-            fade = np.linspace(1.0, 0.0, len(rest), endpoint=False)
-            self._fading = (rest * fade).astype(np.int16)
+        self.pause()
         self._turns.clear()
+        self._paused = False
+        self._rising = 0
         self._over = self._newest
         return played_ms
+
+    def pause(self) -> None:
+        """Play nothing more, but for a short ramp, until `go_on`; harmless when paused."""
+        heard = not self._paused and self._rising < RAMP_SAMPLES
+        if heard and self._turns and self._turns[0].taken_bytes:
+            rest = self._faded_in(self._turns[0].peek(RAMP_SAMPLES))
+            fade = np.linspace(1.0, 0.0, len(rest), endpoint=False)
+            self._fading = np.concatenate([self._fading, (rest * fade).astype(np.int16)])
+        self._paused = True
+
+    def go_on(self) -> None:
+        """Play on from where `pause` came, with a short ramp; harmless when not paused."""
+        if self._paused and self._turns and self._turns[0].taken_bytes:
+            self._rising = RAMP_SAMPLES
+        self._paused = False
 
     def finish(self) -> list[Happened]:
         """Give everything up at the end of the card; each turn is drained as far as it came."""
@@ -100,11 +125,12 @@ class Playlist:
         self._fading = self._fading[samples:]
         missing = samples - len(pieces[0])
         happened: list[Happened] = []
-        while self._turns:
+        while self._turns and not self._paused:
             turn = self._turns[0]
             began = turn.taken_bytes > 0
             piece = turn.take(missing)
-            pieces.append(piece)
+            pieces.append(self._faded_in(piece))
+            self._rising = max(0, self._rising - len(piece))
             missing -= len(piece)
             if len(piece) and not began:
                 happened.append(Happened("first", turn.number, 0))
@@ -118,7 +144,14 @@ class Playlist:
             happened.append(turn.say("drained"))
             self._over = max(self._over, turn.number)
             self._turns.popleft()
+            self._rising = 0
         return np.concatenate([*pieces, np.zeros(missing, np.int16)]), happened
+
+    def _faded_in(self, piece: Samples) -> Samples:
+        """Apply to the next samples what is still to come of a ramp."""
+        ramp = np.linspace(0.0, 1.0, RAMP_SAMPLES)[RAMP_SAMPLES - self._rising :][: len(piece)]
+        piece[: len(ramp)] = piece[: len(ramp)] * ramp
+        return piece
 
     def _find(self, turn: int) -> _Turn | None:
         """Return the newest turn, begun when it is new; None for one that is over or older."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from device.audio.frames import (
     Frame,
 )
 from device.errors import AudioDeviceError, DeviceTrouble
-from device.ports import Post, Speaker, SpeakerNews
+from device.ports import Played, Post, Speaker, SpeakerNews
 from device.simulator.card import Card
 from device.simulator.playlist import Samples
 from device.simulator.voices import heard_pcm, write_wav
@@ -224,6 +224,22 @@ class WavSpeaker:
         if self._tee is not None:
             self._tee.clear()
         return self._card.clear()
+
+    def pause(self) -> None:
+        """Let the reply fall silent and keep its place, as :class:`device.ports.Speaker` says."""
+        if self._tee is not None:
+            self._tee.pause()
+        self._card.pause()
+
+    def go_on(self) -> None:
+        """Go on where it paused; harmless when it did not."""
+        if self._tee is not None:
+            self._tee.go_on()
+        self._card.go_on()
+
+    def take_played(self) -> Sequence[Played]:
+        """What this card took since the last call; what the other speaker played is not asked."""
+        return self._card.take_played()
 
     def chime(self, name: str) -> None:
         """Play a chime over whatever plays."""

@@ -124,3 +124,88 @@ def test_at_the_end_of_the_card_all_turns_are_drained_as_far_as_they_came() -> N
     playlist.add(pcm(1), 2)
     assert playlist.finish() == [Happened("drained", 1, 20), Happened("drained", 2, 0)]
     assert taken(playlist, 2) == ([0, 0], [])
+
+
+def test_a_pause_fades_out_and_goes_on_where_it_began() -> None:
+    """What faded out fades in again, and then comes the rest."""
+    playlist = Playlist()
+    playlist.add(np.arange(1000, 1000 + 100 * MS).astype("<i2").tobytes(), 1)
+    playlist.end(1)
+    before, _ = taken(playlist, 30 * MS)
+    playlist.pause()
+    playlist.pause()
+    silence, happened = taken(playlist, 20 * MS)
+    assert happened == []
+    assert silence[0] == 1000 + 30 * MS
+    assert np.max(np.abs(np.diff(silence))) < 50
+    assert not any(silence[RAMP_SAMPLES:])
+    playlist.go_on()
+    playlist.go_on()
+    after, happened = taken(playlist, 70 * MS)
+    assert happened == [Happened("drained", 1, 100)]
+    assert np.max(np.abs(np.diff(after))) < 50
+    assert after[0] == 0
+    assert before == list(range(1000, 1000 + 30 * MS))
+    assert after[RAMP_SAMPLES:] == list(range(1000 + 30 * MS + RAMP_SAMPLES, 1000 + 100 * MS))
+
+
+def test_nothing_is_told_in_a_pause() -> None:
+    """Not that it ran dry, not its end, not the next one's beginning; all of it comes later."""
+    playlist = Playlist()
+    playlist.add(pcm(2), 1)
+    taken(playlist, 2)
+    playlist.pause()
+    assert taken(playlist, 2)[1] == []
+    playlist.end(1)
+    playlist.add(pcm(3), 2)
+    playlist.end(2)
+    assert taken(playlist, 2) == ([0, 0], [])
+    playlist.go_on()
+    samples, happened = taken(playlist, 4)
+    assert samples == [1000, 1000, 1000, 0]
+    assert [(each.what, each.turn) for each in happened] == [
+        ("drained", 1),
+        ("first", 2),
+        ("drained", 2),
+    ]
+
+
+def test_a_pause_that_ends_at_once_and_comes_again_fades_once() -> None:
+    """What has not begun to fade in has nothing to fade out."""
+    playlist = Playlist()
+    playlist.add(pcm(100 * MS), 1)
+    taken(playlist, 30 * MS)
+    playlist.pause()
+    playlist.go_on()
+    playlist.pause()
+    samples, _ = taken(playlist, 20 * MS)
+    assert samples[0] == 1000
+    assert not any(samples[RAMP_SAMPLES:])
+    playlist.go_on()
+    taken(playlist, RAMP_SAMPLES // 2)
+    playlist.pause()
+    samples, _ = taken(playlist, 20 * MS)
+    assert 400 < samples[0] < 600
+    assert np.max(np.abs(np.diff(samples))) < 20
+
+
+def test_clearing_ends_a_pause_in_silence() -> None:
+    """And the next turn plays from its first sample, without a fade."""
+    playlist = Playlist()
+    playlist.add(pcm(100 * MS), 1)
+    taken(playlist, 30 * MS)
+    playlist.pause()
+    taken(playlist, 20 * MS)
+    assert playlist.clear() == 30
+    playlist.add(pcm(3, 7), 2)
+    assert taken(playlist, 3)[0] == [7, 7, 7]
+
+
+def test_a_pause_before_the_first_sample_is_silent_at_once() -> None:
+    """The turn begins, at its full loudness, when it goes on."""
+    playlist = Playlist()
+    playlist.pause()
+    playlist.add(pcm(3), 1)
+    assert taken(playlist, 2) == ([0, 0], [])
+    playlist.go_on()
+    assert taken(playlist, 3) == ([1000] * 3, [Happened("first", 1, 0)])

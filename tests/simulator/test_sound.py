@@ -235,6 +235,73 @@ async def test_clearing_silences_at_once() -> None:
     assert len(sounding) <= (played_ms + 5 + 50 + 20) * 24
 
 
+async def test_a_paused_turn_goes_on_where_it_stopped() -> None:
+    """Silent within 50 ms, and no news meanwhile; of the turn nothing is missing."""
+    speaker, news = WavSpeaker(chime, latency_ms=0), Posted()
+    await speaker.open(news.post)
+    speaker.play(b"\x00\x10" * 24 * 300, 1)
+    speaker.end_turn(1)
+    await news.until(bool)
+    await wait_until(time.monotonic() + 0.1)
+    speaker.pause()
+    speaker.chime("wake")
+    await wait_until(time.monotonic() + 0.3)
+    assert sounding(speaker) == (False, 0.0)
+    assert len(news.all) == 1
+    speaker.go_on()
+    assert (await news.drained(1)).played_ms == 300
+    await speaker.close()
+    heard = speaker.heard
+    whole = np.count_nonzero(heard == 0x1000)
+    assert 300 * 24 - 3 * 120 <= whole <= 300 * 24
+    assert np.count_nonzero(heard == 8192) >= 1200 - 120
+
+
+async def test_a_turn_that_is_heard_to_its_end_in_a_pause_is_drained_after_it() -> None:
+    """The card had taken all of it; clearing makes it unsaid."""
+    speaker, news = WavSpeaker(chime, latency_ms=50), Posted()
+    await speaker.open(news.post)
+    for turn in (1, 2):
+        speaker.play(tone(20), turn)
+        speaker.end_turn(turn)
+        await news.until(lambda every: isinstance(every[-1:] and every[-1], FirstSound))
+        await wait_until(time.monotonic() + 0.02)
+        speaker.pause()
+        await wait_until(time.monotonic() + 0.1)
+        assert isinstance(news.all[-1], FirstSound)
+        if turn == 1:
+            speaker.go_on()
+            assert (await news.drained(1)).time < time.monotonic() - 0.02
+    assert speaker.clear() == 20
+    speaker.go_on()
+    await speaker.close()
+    assert [type(each) for each in news.all] == [FirstSound, PlaybackDrained, FirstSound]
+
+
+async def test_what_was_played_is_told_block_by_block() -> None:
+    """With its place since the opening and the moment it is heard; silence is left out."""
+    speaker, news = WavSpeaker(chime, latency_ms=40, volume=50), Posted()
+    for opening in (1, 2):
+        await speaker.open(news.post)
+        began = len(speaker.heard)
+        await wait_until(time.monotonic() + 0.03)
+        speaker.play(tone(100), opening)
+        speaker.end_turn(opening)
+        await news.drained(opening)
+        played = speaker.take_played()
+        assert speaker.take_played() == []
+        await speaker.close()
+        heard = speaker.heard[began:]
+        assert np.count_nonzero(heard) > 2000
+        for block in played:
+            samples = np.frombuffer(block.pcm, "<i2")
+            assert np.array_equal(samples, heard[block.position :][: len(samples)])
+            taken_at = speaker.time_of(began + block.position)
+            assert block.heard_at == pytest.approx(taken_at + 0.04)
+            assert (block.rate_hz, block.opening) == (24_000, opening)
+        assert sum(len(block.pcm) // 2 for block in played) >= np.count_nonzero(heard)
+
+
 async def test_a_turn_cleared_in_its_last_moment_is_not_drained() -> None:
     """The card has taken all of it, but it is not heard to its end yet."""
     speaker, news = WavSpeaker(chime, latency_ms=5000), Posted()
@@ -424,15 +491,18 @@ async def test_another_speaker_plays_the_same() -> None:
     speaker.announce(b"")
     speaker.hush()
     speaker.set_volume(5)
+    speaker.pause()
+    speaker.go_on()
     speaker.clear()
+    assert speaker.take_played() == []
     losing = asyncio.create_task(speaker.wait_lost())
     other.lost.set()
     with pytest.raises(AudioDeviceError, match="the real card is gone"):
         await losing
     await speaker.close()
     assert news.all == []
-    heard = ["play", "end_turn", "chime", "announce", "hush", "set_volume", "clear"]
-    assert other.asked == ["open", *heard, "close"]
+    heard = ["play", "end_turn", "chime", "announce", "hush", "set_volume"]
+    assert other.asked == ["open", *heard, "pause", "go_on", "clear", "close"]
 
 
 async def test_alone_it_is_never_lost() -> None:
