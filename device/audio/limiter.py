@@ -78,7 +78,8 @@ class Limiter:
         in_time = np.minimum.accumulate(ramps[::-1])[::-1] - places * self._fall
         # Where the ramp would have had to begin before the block, this line is above it.
         steepest = float(np.min((allowed - self.gain) / places))
-        return np.maximum(in_time, self.gain + steepest * places)
+        approached: Gains = np.maximum(in_time, self.gain + steepest * places)
+        return approached
 
     def _held(self, asked: Gains) -> Gains:
         """Keep the least of the last `HOLD_MS`, by windows that double their length."""
