@@ -30,7 +30,7 @@ class Acoustics:
     """Level of speech at the microphone relative to what is played, at -20 dBFS of speech."""
     distortion: float
     """Of the loudspeaker, 0 none .. 1 hard: with speech of -20 dBFS the part of the echo that no
-    linear filter explains is 33 dB below the rest at 0.05, 23 at 0.1, 13 at 0.3 and 6 at 1."""
+    linear filter explains is 34 dB below the rest at 0.05, 23 at 0.1, 13 at 0.3 and 6 at 1."""
     noise_dbfs: float
     """Level of the room's noise at the microphone."""
     drift_ppm: float

@@ -24,6 +24,7 @@ from types import TracebackType
 from typing import IO, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from device.simulator.acoustics import ROOMS, Acoustics
 from device.simulator.room import FULL_SCALE, RATE_HZ, Room
@@ -103,6 +104,36 @@ class Echo:
         self._process.terminate()
         self._process.wait()
         self._reader.join()
+
+
+def level_db(samples: NDArray[np.int16]) -> float:
+    """Return the RMS in dBFS."""
+    return float(10 * np.log10(np.mean((samples / FULL_SCALE) ** 2)))
+
+
+def measured_lag(played: NDArray[np.int16], heard: NDArray[np.int16]) -> int:
+    """Return by how many samples it is heard later, from the peak of the cross correlation."""
+    size = 1 << (len(played) + len(heard)).bit_length()
+    cross = np.fft.rfft(heard, size) * np.conj(np.fft.rfft(played, size))
+    lag = int(np.argmax(np.abs(np.fft.irfft(cross, size))))
+    return lag - size if lag > size // 2 else lag
+
+
+def measured_rt60_ms(response: NDArray[np.float64], about_ms: float) -> float:
+    """Return the reverberation time in the middle of the band, by Schroeder's integral.
+
+    Measured is the fall from -5 to -25 dB of what comes after the early part (a third of
+    ``about_ms``, 30 ms at most), in a band around 1 kHz.
+    """
+    size = 1 << (len(response) + RATE_HZ // 4).bit_length()
+    octaves = np.log2(np.maximum(np.fft.rfftfreq(size, 1 / RATE_HZ), 1.0) / 1000)
+    band = np.fft.irfft(np.fft.rfft(response, size) * np.exp(-2 * octaves**2), size)
+    tail = band[int(min(0.03, about_ms / 3000) * RATE_HZ) : len(response)]
+    left = np.cumsum(tail[::-1] ** 2)[::-1]
+    left_db = 10 * np.log10(left / left[0])
+    first, last = int(np.argmax(left_db < -5)), int(np.argmax(left_db < -25))
+    slope = np.polyfit(np.arange(first, last) / RATE_HZ, left_db[first:last], 1)[0]
+    return float(-60_000 / slope)
 
 
 def tell(line: str) -> None:
