@@ -7,6 +7,7 @@
     ├── CredentialError        no API key, or one that cannot be read
     ├── AudioDeviceError       a microphone or loudspeaker cannot be used now; retried
     │   └── AudioDeviceHungError    its thread does not come back: only ending the process helps
+    ├── EchoCancellerError     the canceller's library is missing; the speaker works half duplex
     ├── WakeModelError         a wake word network is missing or not one
     ├── VoiceError             a sentence of our own cannot be spoken; the speaker works without
     ├── BoardError             LEDs or button cannot be used; the speaker works without
@@ -84,6 +85,10 @@ class AudioDeviceError(ParleyError):
 
 class AudioDeviceHungError(AudioDeviceError):
     """A PortAudio thread does not come back; only the end of the process frees the device."""
+
+
+class EchoCancellerError(ParleyError):
+    """Echo cannot be cancelled on this machine; the speaker works half duplex."""
 
 
 class WakeModelError(ParleyError):

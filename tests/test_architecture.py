@@ -46,15 +46,19 @@ HUB: dict[str, set[str]] = {
 """What the modules outside the rooms know of them; whoever is not here knows nothing."""
 
 PURE: dict[str, set[str]] = {
+    "device.audio.alignment": {"numpy"},
     "device.audio.buffer": {"numpy"},
     "device.audio.chimes": {"numpy"},
     "device.audio.cushion": set(),
     "device.audio.devices": set(),
     "device.audio.duplex": {"numpy"},
+    "device.audio.echo_path": {"numpy"},
+    "device.audio.far_end": {"numpy"},
     "device.audio.frames": set(),
     "device.audio.framing": {"numpy"},
     "device.audio.limiter": {"numpy"},
     "device.audio.loudness": {"numpy"},
+    "device.audio.near_end": {"numpy"},
     "device.audio.overlay": {"numpy"},
     "device.audio.played": {"numpy"},
     "device.audio.preroll": set(),

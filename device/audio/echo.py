@@ -1,0 +1,190 @@
+"""Takes our own voice out of the microphone's frames, and tells what it saw of the echo.
+
+Theory of operation. Each frame of the microphone meets the stretch of what was played that belongs
+to it: `FarEnd` holds what was played, `Alignment` knows where to look. The adaptive filter
+(`device.audio.speex`) takes off the echo it predicts, `NearEnd` tells from what is left whether
+somebody else is speaking. While nothing of ours is on its way the frames pass as they are, bit for
+bit; where the filter comes and goes it is faded over a frame.
+
+Everything happens on the event loop's thread, a frame at a time; there is no waiting in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from device.audio.alignment import (
+    EARLIEST_SAMPLES,
+    LATEST_SAMPLES,
+    WINDOW_SAMPLES,
+    Alignment,
+    search,
+)
+from device.audio.echo_path import EchoFigures, EchoPath
+from device.audio.far_end import FarEnd
+from device.audio.frames import FRAME_MS, FRAME_SAMPLES, Frame
+from device.audio.near_end import NearEnd
+from device.audio.speex import SpeexEcho
+from device.ports import Played
+
+Samples = npt.NDArray[np.float32]
+
+FILTER_SAMPLES = 2048
+"""128 ms: with the delay known, longer filters learn more slowly and take off no more."""
+
+RINGING_FRAMES = 600 // FRAME_MS
+"""How long after its last sample our own sound may still be heard in a room."""
+
+NOISE_EVERY_FRAMES = 5
+"""Of the frames in which nothing of ours is heard, those the noise is learned from."""
+
+SEARCH_FRAMES = 300 // FRAME_MS
+CHECK_FRAMES = 2000 // FRAME_MS
+"""Frames of our own sound between two searches: until the echo's way is found, and then."""
+
+FADE = np.linspace(0, 1, FRAME_SAMPLES, endpoint=False, dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A frame of the microphone, and what is known of it."""
+
+    frame: Frame
+    """Without our own voice, as far as it could be taken out."""
+    far_end: bytes | None
+    """What of ours arrives in it (s16le, 16 kHz, as long as the frame); None: nothing does."""
+    near: bool
+    """Whether somebody else is heard in the last frames."""
+
+
+class EchoCanceller:
+    """One microphone and one loudspeaker. Used from the event loop's thread only."""
+
+    def __init__(self, *, cancels: bool) -> None:
+        """Without ``cancels`` the frames stay as they are, and the echo is only watched.
+
+        Raises EchoCancellerError when the canceller's library is missing.
+        """
+        self._filter = SpeexEcho(FRAME_SAMPLES, FILTER_SAMPLES) if cancels else None
+        self._far = FarEnd()
+        self._alignment = Alignment()
+        self._near_end = NearEnd()
+        self._path = EchoPath()
+        self._microphone = np.zeros(WINDOW_SAMPLES, np.float32)
+        self._next_sample: int | None = None
+        self._quiet_frames = RINGING_FRAMES
+        self._until_search = SEARCH_FRAMES
+        self._cancelling = False
+
+    @property
+    def cancels(self) -> bool:
+        """Whether it takes anything out."""
+        return self._filter is not None
+
+    @property
+    def figures(self) -> EchoFigures:
+        """What is known of the echo."""
+        alignment = self._alignment
+        return self._path.figures(
+            delay_ms=alignment.delay_ms,
+            drift_ppm=alignment.drift_ppm,
+            needed_db=self._near_end.needed_db,
+            learned=self._near_end.learned,
+        )
+
+    def was_nobody(self) -> None:
+        """What was taken for a person was none."""
+        self._near_end.was_nobody()
+
+    def hear(self, frame: Frame, played: Sequence[Played]) -> Heard:
+        """Take the next frame, and what was played since the last."""
+        self._take_played(played)
+        if frame.first_sample != self._next_sample:
+            self._begin_afresh()
+        self._next_sample = frame.end_sample
+        self._alignment.stamp_microphone(frame.end_sample, frame.captured_at)
+        samples = np.frombuffer(frame.pcm, "<i2")
+        self._microphone = np.concatenate([self._microphone[FRAME_SAMPLES:], samples])
+        far_end = self._far_end_of(frame)
+        sounding = bool(far_end.any())
+        self._quiet_frames = 0 if sounding else self._quiet_frames + 1
+        if self._quiet_frames > RINGING_FRAMES and not self._cancelling:
+            if self._quiet_frames % NOISE_EVERY_FRAMES == 0:
+                self._near_end.hear(self._microphone[-FRAME_SAMPLES:], None)
+                self._path.see(samples, samples, None)
+            return Heard(frame, None, near=False)
+        cleaned = self._cancel(samples, far_end)
+        near = self._judge(samples, cleaned, far_end)
+        if sounding:
+            self._look_for_the_way(frame)
+        whole = frame if cleaned is samples else replace(frame, pcm=cleaned.tobytes())
+        ours = np.rint(far_end).astype("<i2").tobytes()
+        return Heard(whole, ours, near=near)
+
+    def _take_played(self, played: Sequence[Played]) -> None:
+        for block in played:
+            if self._far.add(block):
+                self._alignment.forget_far_end()
+                self._reset()
+            self._alignment.stamp_far_end(self._far.place_of(block), block.heard_at)
+
+    def _begin_afresh(self) -> None:
+        self._alignment.forget_microphone()
+        self._microphone[:] = 0
+
+    def _reset(self) -> None:
+        if self._filter is not None:
+            self._filter.reset()
+        self._near_end.relearn()
+        self._path.forget()
+
+    def _far_end_of(self, frame: Frame) -> Samples:
+        place = self._alignment.place(frame.first_sample)
+        if place is None:
+            stamped = self._alignment.stamped
+            if stamped is None:
+                return np.zeros(FRAME_SAMPLES, np.float32)
+            place = frame.first_sample + round(stamped)
+        return self._far.read(place, FRAME_SAMPLES)
+
+    def _cancel(self, samples: npt.NDArray[np.int16], far_end: Samples) -> npt.NDArray[np.int16]:
+        if self._filter is None:
+            return samples
+        ringing = self._quiet_frames <= RINGING_FRAMES
+        wanted = self._alignment.found and ringing
+        if not wanted and not self._cancelling:
+            return samples
+        cleaned = self._filter.cancel(samples, np.rint(far_end).astype(np.int16))
+        if wanted != self._cancelling:
+            fade = FADE if wanted else 1 - FADE
+            mixed = samples + fade * (cleaned.astype(np.float32) - samples)
+            cleaned = np.rint(mixed).astype(np.int16)
+            self._cancelling = wanted
+        return cleaned
+
+    def _judge(
+        self, samples: npt.NDArray[np.int16], cleaned: npt.NDArray[np.int16], far_end: Samples
+    ) -> bool:
+        near = self._near_end.hear(cleaned.astype(np.float32), far_end)
+        if not near:
+            self._path.see(samples, cleaned, far_end)
+        return near
+
+    def _look_for_the_way(self, frame: Frame) -> None:
+        self._until_search -= 1
+        if self._until_search > 0:
+            return
+        self._until_search = CHECK_FRAMES if self._alignment.found else SEARCH_FRAMES
+        stamped = self._alignment.stamped
+        if stamped is None:
+            return
+        changed = self._alignment.jumped()
+        begin = frame.end_sample - WINDOW_SAMPLES + round(stamped) - LATEST_SAMPLES
+        far_end = self._far.read(begin, WINDOW_SAMPLES + LATEST_SAMPLES - EARLIEST_SAMPLES)
+        found = search(self._microphone, far_end)
+        if self._alignment.learn(found, round(stamped), frame.end_sample) or changed:
+            self._reset()
