@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -34,7 +35,7 @@ ROOT = Path(__file__).parents[2]
 START_S = 15.0
 BLOCK_BYTES = 320
 LATENCY_MS = 10
-AHEAD_MS = 60
+AHEAD_MS = 90
 NICENESS = -11
 """That of the sound server itself; where it may not be had, a busy machine is heard sooner."""
 SETTLE_S = 0.3
@@ -158,7 +159,8 @@ def run(acoustics: Acoustics) -> None:
         out = start_recorder(stack)
         let_settle(out)
         into = start_player(stack)
-        os.write(into, bytes(2 * RATE_HZ * AHEAD_MS // 1000))
+        # What was recorded while the player connected would make the echo later by chance.
+        throw_away(out)
         pass_on(room, out, into)
 
 
@@ -183,8 +185,13 @@ def let_settle(out: int) -> None:
         os.read(out, 65_536)
 
 
+def throw_away(out: int) -> None:
+    while select.select([out], [], [], 0)[0]:
+        os.read(out, 65_536)
+
+
 def start_player(stack: contextlib.ExitStack) -> int:
-    """Play into the microphone; returns where to write it to."""
+    """Begin to play silence into the microphone; returns where to write what follows it."""
     latency = (f"--latency-msec={AHEAD_MS}", f"--process-time-msec={LATENCY_MS // 2}")
     player = stack.enter_context(
         subprocess.Popen(
@@ -194,11 +201,18 @@ def start_player(stack: contextlib.ExitStack) -> int:
             text=True,
         )
     )
-    stack.callback(player.terminate)
     assert player.stdin is not None
     assert player.stderr is not None
-    threading.Thread(target=tell_underruns, args=(player.stderr,), daemon=True).start()
-    return player.stdin.fileno()
+    telling = threading.Thread(target=tell_underruns, args=(player.stderr,), daemon=True)
+    stack.callback(lambda: telling.ident and telling.join())
+    stack.callback(player.terminate)
+    into = player.stdin.fileno()
+    os.write(into, bytes(2 * RATE_HZ * AHEAD_MS // 1000))
+    for line in player.stderr:
+        if "Stream started" in line:
+            break
+    telling.start()
+    return into
 
 
 def pass_on(room: Room, out: int, into: int) -> None:
