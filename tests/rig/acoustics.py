@@ -204,8 +204,13 @@ def start_player(stack: contextlib.ExitStack) -> int:
     assert player.stdin is not None
     assert player.stderr is not None
     telling = threading.Thread(target=tell_underruns, args=(player.stderr,), daemon=True)
-    stack.callback(lambda: telling.ident and telling.join())
-    stack.callback(player.terminate)
+
+    def end() -> None:
+        player.terminate()
+        if telling.ident is not None:
+            telling.join()
+
+    stack.callback(end)
     into = player.stdin.fileno()
     os.write(into, bytes(2 * RATE_HZ * AHEAD_MS // 1000))
     for line in player.stderr:
