@@ -208,6 +208,8 @@ class Word(_Settings):
     """A bundled word's name, or the absolute path of an openWakeWord .onnx file."""
     threshold: float = Field(default=0.5, gt=0, le=1)
     """Score from which it counts, above 0 up to 1. Higher wakes less often by mistake."""
+    playback_threshold: float = Field(default=0.3, gt=0, le=1)
+    """Score from which it counts while the speaker itself sounds; never more than threshold."""
 
 
 class Wake(_Section):

@@ -133,6 +133,7 @@ class TestValues:
         )
         assert [word.model for word in config.wake.words] == ["alexa", "/opt/my word.onnx"]
         assert config.wake.words[0].threshold == 0.5
+        assert config.wake.words[0].playback_threshold == 0.3
         assert (config.audio.input.device, config.audio.input.channel) == ("seeed", 3)
         assert (config.lights.pins, config.button.pin) == ((1, 2, 3), "none")
         assert config.live.endpoint == "https://[::1]:8443"
@@ -162,6 +163,16 @@ class TestValues:
                 "wake: {words: [{model: a, threshold: 0}]}",
                 "wake.words[0].threshold",
                 "0 is not above 0: choose e.g. 0.5",
+            ),
+            (
+                "wake: {words: [{model: a, playback_threshold: 1.5}]}",
+                "wake.words[0].playback_threshold",
+                "1.5 is not in 0..1: choose e.g. 0.3",
+            ),
+            (
+                "wake: {words: [{model: a, playback_threshold: 0}]}",
+                "wake.words[0].playback_threshold",
+                "0 is not above 0: choose e.g. 0.3",
             ),
             (
                 "wake: {pre_roll_s: 1e999}",
@@ -249,7 +260,7 @@ class TestValues:
             (
                 "wake: {words: [null]}",
                 "wake.words[0]",
-                "has no value: write one, e.g. {model: hey_jarvis, threshold: 0.5}, or delete ",
+                "has no value: write one, e.g. {model: hey_jarvis, threshold: 0.5, playback_",
             ),
             ("privacy: no", "privacy", "'no' is not a section: it has keys of its own"),
             ("board: '2-mic HAT'", "board", "'2-mic HAT' is not a board"),

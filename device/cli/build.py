@@ -111,7 +111,7 @@ def speaker(config: Config) -> Speaker:
 async def detector(config: Config) -> WakeDetector:
     """The wake word networks, loaded. Raises WakeModelError."""
     wake = config.wake
-    words = [Word(word.model, word.threshold) for word in wake.words]
+    words = [Word(word.model, word.threshold, word.playback_threshold) for word in wake.words]
     made = OnnxWakeDetector(words, patience=wake.patience, refractory_s=wake.refractory_s)
     await made.load()
     return made

@@ -44,9 +44,13 @@ class OnnxWakeDetector:
 
     @property
     def counters(self) -> Mapping[str, int]:
-        """``hops`` (inferences done), ``dropped`` (frames it could not keep up with), ``gaps``."""
-        hops, gaps = (self._hearing.hops, self._hearing.gaps) if self._hearing else (0, 0)
-        return {"hops": hops, "dropped": self._inbox.dropped, "gaps": gaps}
+        """``hops`` (inferences done), ``dropped`` (frames it could not keep up with), ``gaps``.
+
+        And ``vetoed``: wake words that our own voice said.
+        """
+        hearing = self._hearing
+        hops, gaps, vetoed = (hearing.hops, hearing.gaps, hearing.vetoed) if hearing else (0, 0, 0)
+        return {"hops": hops, "dropped": self._inbox.dropped, "gaps": gaps, "vetoed": vetoed}
 
     @property
     def scores(self) -> WakeScores:
@@ -94,12 +98,14 @@ class OnnxWakeDetector:
             self._inbox.close()
             thread.join()
 
-    def feed(self, frame: Frame) -> None:
+    def feed(self, frame: Frame, far_end: bytes | None = None) -> None:
         """Take the next frame; returns at once. A gap in ``first_sample`` restarts the warm-up.
 
-        While ``run`` is not running the frame is ignored.
+        ``far_end``: what of our own sound arrives in this frame, as it was played (s16le, 16 kHz,
+        as long as the frame); None while nothing of ours can be heard. While ``run`` is not running
+        the frame is ignored.
         """
-        self._inbox.put(frame)
+        self._inbox.put((frame, far_end))
 
     def track_speech(self, on: bool) -> None:
         """Whether to run speech detection too, and post SpeechChanged."""
@@ -112,16 +118,21 @@ class OnnxWakeDetector:
 
     def _work(self, hearing: Hearing, tell: Callable[[WakeNews], object]) -> None:
         """Take frames until the inbox closes. On the worker thread."""
-        while frame := self._inbox.take():
-            for news in hearing.hear(frame, self._track_speech):
+        while heard := self._inbox.take():
+            frame, far_end = heard
+            for news in hearing.hear(frame, self._track_speech, far_end):
                 tell(news)
+
+
+Heard = tuple[Frame, bytes | None]
+"""A frame, and what of our own sound arrives in it."""
 
 
 class _Inbox:
     """Frames on their way to the worker; the oldest make room for the newest."""
 
     def __init__(self, size_frames: int) -> None:
-        self._frames: deque[Frame] = deque(maxlen=size_frames)
+        self._frames: deque[Heard] = deque(maxlen=size_frames)
         self._changed = threading.Condition()
         self._closed = True
         self.dropped = 0
@@ -137,15 +148,15 @@ class _Inbox:
             self._frames.clear()
             self._changed.notify()
 
-    def put(self, frame: Frame) -> None:
+    def put(self, heard: Heard) -> None:
         with self._changed:
             if self._closed:
                 return
             self.dropped += len(self._frames) == self._frames.maxlen
-            self._frames.append(frame)
+            self._frames.append(heard)
             self._changed.notify()
 
-    def take(self) -> Frame | None:
+    def take(self) -> Heard | None:
         """Wait for the next frame; None when closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._frames or self._closed)

@@ -20,11 +20,14 @@ from device.wake.catalogue import word_name
 from device.wake.endpointing import Edge, Endpointing
 from device.wake.gate import WakeGate
 from device.wake.networks import SPEECH_SAMPLES, SpeechNetwork
+from device.wake.own_voice import OwnVoice
 from device.wake.scoring import WakeScorer
 
 _SPEECH_WARM_UP_FRAMES = 25
 """Half a second heard before makes the speech network sure from the first syllable on; one that
 starts cold needs 130 ms more, which is half a "no"."""
+_VETO_S = 0.5
+"""Our own word is over by then, and a person who says it next is not yet done."""
 _TIMED_HOPS = 256
 """The last 20 s."""
 
@@ -37,6 +40,8 @@ class Word:
     """A bundled name, or the absolute path of an .onnx file."""
     threshold: float = 0.5
     """0..1: the score that counts."""
+    playback_threshold: float = 0.3
+    """0..1: the score that counts over our own sound; above ``threshold`` it is as that."""
 
     @property
     def name(self) -> str:
@@ -62,21 +67,26 @@ class Hearing:
         self, words: Sequence[Word], patience: int, refractory_s: float, silence_ms: int
     ) -> None:
         """Load the networks, which takes a while. Raises WakeModelError."""
-        thresholds = {word.name: word.threshold for word in words}
-        if len(thresholds) < len(words):
+        if len({word.name for word in words}) < len(words):
             raise WakeModelError(
                 f"two wake words have one name: {', '.join(w.name for w in words)}; "
                 "rename the file of one"
             )
         self._scorer = WakeScorer([word.model for word in words])
-        self._gate = WakeGate(thresholds, patience, round(refractory_s * MICROPHONE_RATE_HZ))
+        self._own_voice = OwnVoice(self._scorer)
+        self._thresholds = {word.name: word.threshold for word in words}
+        self._playback_thresholds = {
+            word.name: min(word.threshold, word.playback_threshold) for word in words
+        }
+        pauses = (round(s * MICROPHONE_RATE_HZ) for s in (refractory_s, _VETO_S))
+        self._gate = WakeGate(self._thresholds, patience, *pauses)
         self._speech = SpeechNetwork()
         self._endpointing = Endpointing(silence_ms, MICROPHONE_RATE_HZ)
         self._tracking = False
         self._heard: deque[NDArray[np.int16]] = deque(maxlen=_SPEECH_WARM_UP_FRAMES)
         self._unjudged = np.zeros(0, np.int16)
         self._next_sample: int | None = None
-        self._last: Mapping[str, float] = dict.fromkeys(thresholds, 0.0)
+        self._last: Mapping[str, float] = dict.fromkeys(self._thresholds, 0.0)
         self._took_ms = np.zeros(_TIMED_HOPS)
         self.hops = 0
         self.gaps = 0
@@ -89,15 +99,22 @@ class Hearing:
             return WakeScores(self._last, 0.0, 0.0)
         return WakeScores(self._last, float(np.median(took_ms)), float(took_ms.max()))
 
-    def hear(self, frame: Frame, track_speech: bool) -> Iterator[WakeNews]:
-        """Take a frame; yield what became certain with it."""
+    @property
+    def vetoed(self) -> int:
+        """How many wake words were our own voice."""
+        return self._gate.vetoed
+
+    def hear(
+        self, frame: Frame, track_speech: bool, far_end: bytes | None = None
+    ) -> Iterator[WakeNews]:
+        """Take a frame, and what of our own sound arrives in it; yield what became certain."""
         if frame.first_sample != self._next_sample:
             yield from self._begin_afresh(frame)
         self._next_sample = frame.end_sample
         samples = np.frombuffer(frame.pcm, "<i2")
         if track_speech != self._tracking:
             self._switch_tracking(track_speech, frame.first_sample)
-        yield from self._listen_for_words(samples, frame)
+        yield from self._listen_for_words(samples, far_end, frame)
         if self._tracking:
             yield from self._listen_for_speech(samples, frame)
         self._heard.append(samples)
@@ -116,17 +133,27 @@ class Hearing:
             if ended := self._endpointing.cut(self._next_sample):
                 yield _speech_changed(ended, frame)
         self._scorer.reset()
+        self._own_voice.forget()
         self._unjudged = self._unjudged[:0]
 
-    def _listen_for_words(self, samples: NDArray[np.int16], frame: Frame) -> Iterator[WakeNews]:
+    def _listen_for_words(
+        self, samples: NDArray[np.int16], far_end: bytes | None, frame: Frame
+    ) -> Iterator[WakeNews]:
         began = time.perf_counter()
+        self._own_voice.hear(far_end, frame)
         for scores in self._scorer.feed(samples):
             self._took_ms[self.hops % _TIMED_HOPS] = (time.perf_counter() - began) * 1000.0
             self.hops += 1
             self._last = scores
             # A hop is four frames and begins with one, so it ends with one.
-            if hit := self._gate.judge(scores, frame.end_sample):
+            thresholds = self._in_force(frame.end_sample)
+            ours = self._own_voice.says(thresholds, frame.end_sample)
+            if hit := self._gate.judge(scores, thresholds, frame.end_sample, ours):
                 yield Detection(hit.word, hit.score, hit.end_sample, frame.captured_at)
+
+    def _in_force(self, end_sample: int) -> Mapping[str, float]:
+        over_our_own = self._own_voice.sounds(end_sample)
+        return self._playback_thresholds if over_our_own else self._thresholds
 
     def _switch_tracking(self, on: bool, first_sample: int) -> None:
         self._tracking = on

@@ -8,6 +8,7 @@ Nothing here is thread-safe: whoever loads a network uses it from one thread at 
 
 from __future__ import annotations
 
+import copy
 import functools
 import os
 from collections.abc import Mapping, Sequence
@@ -140,12 +141,20 @@ class Embedding:
     def __init__(self) -> None:
         original = bundled_network("embedding_model").read_bytes()
         network = stream_embedding(original, HOP_FRAMES, MEL_BINS)
-        self._network = _Recurrent(
+        self._fresh = functools.partial(
+            _Recurrent,
             _session(network.model),
             (MEL_INPUT, (1, 1, HOP_FRAMES, MEL_BINS)),
             (network.output, (1, EMBEDDING_SIZE, 1, 1)),
             {(s.name, s.next_name): s.shape for s in network.states},
         )
+        self._network = self._fresh()
+
+    def twin(self) -> Embedding:
+        """The same loaded network with a memory of its own, which is still empty."""
+        twin = copy.copy(self)
+        twin._network = self._fresh()
+        return twin
 
     def embed(self, frames: Floats) -> Floats:
         """The embedding (96) after these 8 new mel frames (8, 32)."""

@@ -5,11 +5,13 @@ most words) a score. Each is computed once, when the sample that completes it ar
 
 After a start or a gap there is no past. openWakeWord fills it with random noise, whose scores wake
 speakers for no reason. Here the past is digital silence and nothing scores until the silence has
-almost left the classifier's view: see ``WARM_UP_HOPS``.
+almost left the classifier's view: see ``WARM_UP_HOPS``. A stream that really was silent before it
+began needs none of that: what a speaker plays, for one.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -42,13 +44,15 @@ Scores = Mapping[str, float]
 
 
 class WakeScorer:
-    """Streams samples through the networks. Not thread-safe."""
+    """Streams samples through the networks. Not thread-safe, not even beside its twin."""
 
-    def __init__(self, models: Sequence[str]) -> None:
+    def __init__(self, models: Sequence[str], *, past_is_silence: bool = False) -> None:
         """Load the networks: a tenth of a second on a PC, about one on a small Raspberry Pi.
 
-        ``models`` are bundled names or absolute paths. Raises WakeModelError.
+        ``models`` are bundled names or absolute paths. ``past_is_silence``: whether digital silence
+        really is what came before a reset; then there is no warm-up. Raises WakeModelError.
         """
+        self._past_is_silence = past_is_silence
         self._classifiers = [Classifier(model) for model in models]
         self._melspectrogram = Melspectrogram()
         self._embedding = Embedding()
@@ -59,12 +63,32 @@ class WakeScorer:
         self._silent_states = self._embedding.states()
         self.reset()
 
-    def reset(self) -> None:
-        """Forget all that was heard, as after a gap; costs no inference."""
+    def twin(self, *, past_is_silence: bool = False) -> WakeScorer:
+        """A scorer of another stream by the same loaded networks; it has heard nothing yet.
+
+        Only what a scorer remembers is there twice: about 0.1 MB.
+        """
+        twin = copy.copy(self)
+        twin._past_is_silence = past_is_silence
+        twin._embedding = self._embedding.twin()
+        twin._samples, twin._embeddings = self._samples.copy(), self._embeddings.copy()
+        twin.reset()
+        return twin
+
+    @property
+    def unfinished_samples(self) -> int:
+        """How many samples of the next hop are there."""
+        return self._filled - HISTORY_SAMPLES
+
+    def reset(self, silent_samples: int = 0) -> None:
+        """Forget all that was heard, as after a gap; costs no inference.
+
+        ``silent_samples``: how many of the next hop are silence and already there, 0..1279.
+        """
         self._embedding.restore(self._silent_states)
         self._embeddings[:] = self._silence
         self._samples[:] = 0.0
-        self._filled = HISTORY_SAMPLES
+        self._filled = HISTORY_SAMPLES + silent_samples
         self._hops = 0
 
     def feed(self, samples: NDArray[np.int16]) -> Iterator[Scores]:
@@ -87,7 +111,8 @@ class WakeScorer:
         return {classifier.name: self._score(classifier) for classifier in self._classifiers}
 
     def _score(self, classifier: Classifier) -> float:
-        if self._hops < classifier.embeddings + WARM_UP_HOPS:
+        warm_up_hops = 0 if self._past_is_silence else classifier.embeddings + WARM_UP_HOPS
+        if self._hops < warm_up_hops:
             return 0.0
         return classifier.score(self._embeddings[:, -classifier.embeddings :])
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Iterator
 from typing import ClassVar
 
 import numpy as np
@@ -14,70 +13,12 @@ import pytest
 
 from device.audio.frames import FRAME_SAMPLES, Frame
 from device.errors import WakeModelError
-from device.ports import Detection, News, SpeechChanged, WakeDetector
+from device.ports import Detection, SpeechChanged, WakeDetector, WakeNews
 from device.wake.detector import INBOX_FRAMES, OnnxWakeDetector
-from device.wake.hearing import Word
+from device.wake.hearing import Hearing, Word
 from tests.rig.speech import espeak, noise
 from tests.wake.conftest import Clip
-
-
-def frames(samples: Clip, first_sample: int = 0) -> Iterator[Frame]:
-    for start in range(0, samples.size - FRAME_SAMPLES + 1, FRAME_SAMPLES):
-        place = first_sample + start
-        yield Frame(samples[start : start + FRAME_SAMPLES].tobytes(), place, place / 16_000)
-
-
-class Listener:
-    """Keeps what was posted, and on which thread."""
-
-    def __init__(self) -> None:
-        self.news: asyncio.Queue[News] = asyncio.Queue()
-        self.threads: set[int] = set()
-
-    def post(self, news: News) -> None:
-        self.threads.add(threading.get_ident())
-        self.news.put_nowait(news)
-
-    async def next(self) -> News:
-        return await asyncio.wait_for(self.news.get(), 10)
-
-
-@contextlib.asynccontextmanager
-async def running(detector: OnnxWakeDetector, listener: Listener) -> AsyncIterator[None]:
-    """The detector at work; on leaving, it is cancelled and its thread must be gone."""
-    await detector.load()
-    task = asyncio.create_task(detector.run(listener.post))
-    await until(wake_threads)
-    try:
-        yield
-    finally:
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        assert wake_threads() == []
-
-
-def wake_threads() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == "wake"]
-
-
-async def feed(detector: OnnxWakeDetector, samples: Clip, first_sample: int = 0) -> None:
-    """Feed as fast as the worker hears, so that nothing is dropped."""
-    before = detector.counters["hops"]
-    for number, frame in enumerate(frames(samples, first_sample), 1):
-        detector.feed(frame)
-        if number % 40 == 0:
-            await until_hops(detector, before + number // 4)
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - the worker is a thread and tells nobody
-            await asyncio.sleep(0.001)
-
-
-async def until_hops(detector: OnnxWakeDetector, hops: int) -> None:
-    await until(lambda: detector.counters["hops"] >= hops)
+from tests.wake.worker import Listener, feed, frames, running, until, until_hops, wake_threads
 
 
 def wait_here(detector: OnnxWakeDetector, hops: int) -> None:
@@ -113,7 +54,7 @@ def test_it_is_what_the_hub_expects(detector: OnnxWakeDetector) -> None:
     """It fits the Protocol, and knows its words before anything is loaded."""
     port: WakeDetector = detector
     assert port.words == ["hey_jarvis"]
-    assert port.counters == {"hops": 0, "dropped": 0, "gaps": 0}
+    assert port.counters == {"hops": 0, "dropped": 0, "gaps": 0, "vetoed": 0}
     assert detector.scores.last == {"hey_jarvis": 0.0}
 
 
@@ -128,7 +69,8 @@ async def test_a_wake_word_is_posted_on_the_loops_thread(
     assert news.word == "hey_jarvis"
     assert news.time == pytest.approx((news.end_sample - FRAME_SAMPLES) / 16_000)
     assert listener.threads == {threading.get_ident()}
-    assert detector.counters == {"hops": jarvis.size // 1280, "dropped": 0, "gaps": 0}
+    hops = jarvis.size // 1280
+    assert detector.counters == {"hops": hops, "dropped": 0, "gaps": 0, "vetoed": 0}
     assert detector.scores.hop_ms_max > 0.0
 
 
@@ -164,6 +106,43 @@ async def test_the_networks_never_run_on_the_loops_thread(listener: Listener) ->
     assert WatchedWord.readers
     assert WatchedFrame.readers
     assert threading.get_ident() not in WatchedWord.readers | WatchedFrame.readers
+
+
+async def test_what_we_play_reaches_the_networks_with_its_frame(
+    detector: OnnxWakeDetector, listener: Listener, jarvis: Clip
+) -> None:
+    """The same sound is a wake word while nothing of ours sounds, and vetoed while it is ours."""
+    async with running(detector, listener):
+        await feed(detector, jarvis, far_end=jarvis)
+        assert detector.counters["vetoed"] > 0
+        assert listener.news.empty()
+        await feed(detector, jarvis, 10 * jarvis.size)
+        assert isinstance(await listener.next(), Detection)
+
+
+async def test_a_frame_and_what_we_play_stay_together(
+    listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many are dropped: they come and go in pairs."""
+    heard: list[tuple[int, bytes | None]] = []
+
+    def hear(self: Hearing, frame: Frame, track: bool, far_end: bytes | None) -> Iterator[WakeNews]:
+        heard.append((frame.first_sample, far_end))
+        return iter(())
+
+    monkeypatch.setattr(Hearing, "hear", hear)
+    detector = OnnxWakeDetector([Word("hey_jarvis", 0.5)])
+    count = 20 * INBOX_FRAMES
+
+    def ours(place: int) -> bytes | None:
+        return None if place % 3 == 0 else place.to_bytes(4, "little") * 160
+
+    async with running(detector, listener):
+        for place in range(0, count * FRAME_SAMPLES, FRAME_SAMPLES):
+            detector.feed(Frame(bytes(640), place, 0.0), ours(place))
+        await until(lambda: heard and heard[-1][0] == (count - 1) * FRAME_SAMPLES)
+    assert len(heard) + detector.counters["dropped"] == count
+    assert all(far_end == ours(place) for place, far_end in heard)
 
 
 async def test_speech_is_posted_while_it_is_tracked(

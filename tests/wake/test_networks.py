@@ -127,6 +127,17 @@ def test_an_embedding_depends_on_what_was_heard_and_can_be_taken_back() -> None:
     assert np.abs(first - after_another).max() > 0.1
 
 
+def test_a_twin_of_the_embedding_network_remembers_for_itself() -> None:
+    """It begins with an empty memory, and what one of them hears the other does not."""
+    frames = np.random.default_rng(1).normal(size=(2, 8, 32)).astype(np.float32)
+    embedding = Embedding()
+    first = embedding.embed(frames[0])
+    twin = embedding.twin()
+    np.testing.assert_array_equal(twin.embed(frames[0]), first)
+    second = embedding.embed(frames[1])
+    np.testing.assert_array_equal(twin.embed(frames[1]), second)
+
+
 def probabilities(network: SpeechNetwork, samples: NDArray[np.int16]) -> list[float]:
     whole = samples[: samples.size // SPEECH_SAMPLES * SPEECH_SAMPLES]
     return [network.probability(window) for window in whole.reshape(-1, SPEECH_SAMPLES)]

@@ -167,3 +167,44 @@ def test_a_word_said_right_after_a_start_is_found(
 def test_without_words_there_are_hops_and_no_scores() -> None:
     """A speaker that is woken by its button alone still shows that it hears."""
     assert scores(WakeScorer([]), noise(0.24)) == [{}, {}, {}]
+
+
+def test_a_twin_scores_like_a_fresh_scorer(clips: dict[str, Clip]) -> None:
+    """To the bit, whatever the other hears meanwhile, and the other as if there were no twin."""
+    said, other = clips["hey jarvis"], clips["alexa"]
+    first = WakeScorer(["hey_jarvis", "alexa"])
+    alone, beside = scores(first, said), scores(first.twin(), other)
+    first.reset()
+    scores(first, noise(0.07))
+    twin = first.twin()
+    first.reset()
+    ours, theirs = [], []
+    for start in range(0, max(said.size, other.size), 320):
+        ours += scores(first, said[start : start + 320])
+        theirs += scores(twin, other[start : start + 320])
+    assert ours == alone
+    assert theirs == beside == scores(WakeScorer(["hey_jarvis", "alexa"]), other)
+
+
+def test_where_the_past_is_silence_the_first_hop_scores() -> None:
+    """A word from the first sample on scores as after a long silence: no warm-up misses it."""
+    said = espeak("hey jarvis")
+    twin = WakeScorer(["hey_jarvis"]).twin(past_is_silence=True)
+    at_once = scores(twin, said)
+    after_silence = scores(WakeScorer(["hey_jarvis"]), np.concatenate([silence(3.2), said]))
+    assert at_once == after_silence[40:]
+    assert max(hop["hey_jarvis"] for hop in at_once) > 0.5
+    assert at_once == scores(WakeScorer(["hey_jarvis"], past_is_silence=True), said)
+
+
+def test_a_hop_may_begin_with_silence(jarvis: WakeScorer) -> None:
+    """As many samples of it as are wanted, so that two scorers go in step."""
+    twin = jarvis.twin(past_is_silence=True)
+    said = noise(0.1)
+    scores(twin, said)
+    twin.reset(silent_samples=640)
+    assert twin.unfinished_samples == 640
+    begun = scores(twin, said)
+    twin.reset()
+    assert scores(twin, np.concatenate([silence(0.04), said])) == begun
+    assert len(begun) == 1

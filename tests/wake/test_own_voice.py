@@ -1,0 +1,89 @@
+"""The far end alone: what it says and for how long, and what listening to it costs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from device.audio.frames import FRAME_SAMPLES, Frame
+from device.wake.own_voice import OwnVoice
+from device.wake.scoring import WakeScorer
+from tests.rig.speech import espeak, noise, silence
+from tests.wake.conftest import Clip
+
+JARVIS = {"hey_jarvis": 0.5}
+
+
+@pytest.fixture
+def own() -> OwnVoice:
+    return OwnVoice(WakeScorer(["hey_jarvis"]))
+
+
+def tell(own: OwnVoice, played: Clip, place: int = 0) -> int:
+    """Whole frames of it; returns the place after them. Zeros only are told as nothing."""
+    frame = Frame(bytes(640), place, 0.0)
+    for start in range(0, played.size - FRAME_SAMPLES + 1, FRAME_SAMPLES):
+        part = played[start : start + FRAME_SAMPLES]
+        frame = Frame(bytes(640), place + start, 0.0)
+        own.hear(part.tobytes() if part.any() else None, frame)
+    return frame.end_sample
+
+
+def test_while_nothing_of_ours_sounds_nothing_is_scored(own: OwnVoice) -> None:
+    """A second inference is done while we play and 1.3 s longer, then never until we play again."""
+    place = tell(own, silence(5.0))
+    assert own.hops == 0
+    place = tell(own, noise(0.8, 300.0), place)
+    assert own.hops == 10
+    place = tell(own, silence(1.28), place)
+    assert own.hops == 26
+    place = tell(own, silence(60.0), place)
+    assert own.hops == 26
+    tell(own, noise(0.08, 300.0), place)
+    assert own.hops == 27
+
+
+def test_what_it_said_is_remembered_for_as_long_as_its_echo_may_last(own: OwnVoice) -> None:
+    """Said: from the end of the word on. Forgotten: 0.64 s after the last hop that had it."""
+    place = tell(own, noise(0.8, 300.0))
+    assert own.says(JARVIS, place) == set()
+    place = tell(own, np.concatenate([espeak("hey jarvis")[:16_000], silence(0.02)]), place)
+    place -= place % 1280
+    assert own.says(JARVIS, place) == {"hey_jarvis"}
+    assert own.says(JARVIS, place + 30_000) == set()
+    place = tell(own, silence(10.0), place)
+    assert own.says(JARVIS, place) == set()
+
+
+def test_a_fraction_of_the_threshold_is_enough_to_be_said() -> None:
+    """What a microphone hears of it may be likelier the word than what is played."""
+    own = OwnVoice(WakeScorer(["hey_jarvis"]))
+    place = tell(own, espeak("hey travis", "en-gb", 160))
+    assert own.says({"hey_jarvis": 1.0}, place) == {"hey_jarvis"}
+
+
+def test_it_sounds_until_no_word_can_have_begun_over_it(own: OwnVoice) -> None:
+    """1.2 s after the last of it."""
+    assert not own.sounds(0)
+    place = tell(own, noise(0.4, 300.0))
+    assert own.sounds(place)
+    assert own.sounds(place + 19_200)
+    assert not own.sounds(place + 19_201)
+    own.forget()
+    assert not own.sounds(place)
+
+
+@pytest.mark.parametrize("frames", [0, 1, 2, 3])
+def test_its_hops_end_with_the_microphones(frames: int) -> None:
+    """Wherever in a hop our sound begins, both streams' scores are there at the same frame."""
+    microphone = WakeScorer(["hey_jarvis"])
+    own = OwnVoice(microphone)
+    place = 0
+    for number in range(frames + 12):
+        frame = Frame(bytes(640), place, 0.0)
+        before = own.hops
+        own.hear(noise(0.02).tobytes() if number >= frames else None, frame)
+        completed = list(microphone.feed(np.frombuffer(frame.pcm, np.int16)))
+        assert own.hops - before == (len(completed) if number >= frames else 0)
+        place = frame.end_sample
+    assert own.hops == (frames + 12) // 4 - frames // 4
