@@ -1,0 +1,373 @@
+"""Which sample of the loudspeaker belongs to which of the microphone is found, and followed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from device.audio.alignment import (
+    CLEAR,
+    EARLIEST_SAMPLES,
+    JUMP_SAMPLES,
+    LATEST_SAMPLES,
+    LEAD_SAMPLES,
+    SAME_SAMPLES,
+    STAMPS,
+    WINDOW_SAMPLES,
+    Alignment,
+    Found,
+    search,
+)
+from device.audio.frames import FRAME_SAMPLES, MICROPHONE_RATE_HZ
+from device.simulator.acoustics import ROOMS
+from device.simulator.room import Room
+from tests.audio.echo_bench import ANSWER, ours
+from tests.rig.speech import espeak, noise
+
+Samples = npt.NDArray[np.float32]
+
+LONGER = 3 * MICROPHONE_RATE_HZ
+"""What is played in these tests, so that a window fits everywhere."""
+BEGIN = LATEST_SAMPLES + 4000
+"""Where the window lies in it."""
+
+
+# --- the search -----------------------------------------------------------------------------------
+
+
+def windows(played: npt.NDArray[np.int16], heard: npt.NDArray[np.int16]) -> tuple[Samples, Samples]:
+    """The microphone's second and the stretch of the far end around it."""
+    microphone = heard[BEGIN : BEGIN + WINDOW_SAMPLES]
+    far = played[BEGIN - LATEST_SAMPLES : BEGIN + WINDOW_SAMPLES - EARLIEST_SAMPLES]
+    return microphone.astype(np.float32), far.astype(np.float32)
+
+
+def heard_later(room: str, delay_ms: float) -> Found:
+    """Search for our voice in a room, the echo's first sample being so late (or early)."""
+    acoustics = replace(ROOMS[room], drift_ppm=0.0)
+    played = ours(LONGER / MICROPHONE_RATE_HZ)
+    heard = Room(acoustics).hear(played)
+    shift = round((delay_ms - acoustics.delay_ms) * MICROPHONE_RATE_HZ / 1000)
+    return search(*windows(played, np.roll(heard, shift)))
+
+
+@pytest.mark.parametrize("room", ["small", "medium", "large"])
+@pytest.mark.parametrize("delay_ms", [-99.0, -40.0, 0.0, 8.0, 120.0, 300.0, 498.0])
+def test_the_echo_is_found_where_it_is(room: str, delay_ms: float) -> None:
+    """From a tenth of a second before the time stamps to half a second after, within 0.5 ms."""
+    found = heard_later(room, delay_ms)
+    assert found.clearness > CLEAR
+    assert found.delay_samples == pytest.approx(delay_ms * 16, abs=8)
+
+
+def test_the_delay_is_found_to_a_fraction_of_a_sample() -> None:
+    """Or drift could not be seen within seconds."""
+    played = noise((LONGER + 10) / MICROPHONE_RATE_HZ, 3000.0)
+    spectrum = np.fft.rfft(played)
+    turned = spectrum * np.exp(-2j * np.pi * np.fft.rfftfreq(len(played)) * 700.3)
+    heard = np.rint(np.fft.irfft(turned, len(played))).astype(np.int16)
+    found = search(*windows(played, heard))
+    assert found.delay_samples == pytest.approx(700.3, abs=0.1)
+
+
+@pytest.mark.parametrize("loudness", [300.0, 3000.0])
+def test_in_noise_nothing_is_clear(loudness: float) -> None:
+    """However loud it is."""
+    for seed in range(5):
+        microphone, far = windows(ours(3.0), noise(3.0, loudness, seed))
+        assert search(microphone, far).clearness < CLEAR
+
+
+def test_in_what_somebody_else_says_nothing_is_clear() -> None:
+    """Voices are alike, but not to the sample."""
+    played = ours(4.0)
+    for voice in ("en-us+m3", "en-us+f3", "de", "en-gb"):
+        said = espeak(ANSWER, voice)
+        assert search(*windows(played, said)).clearness < CLEAR
+
+
+def test_in_digital_silence_nothing_is_clear() -> None:
+    """Nor where nothing was played."""
+    silence = np.zeros(LONGER, np.int16)
+    assert search(*windows(ours(3.0), silence)).clearness < CLEAR
+    assert search(*windows(silence, ours(3.0))).clearness < CLEAR
+    assert search(*windows(silence, silence)).clearness == 0
+
+
+@pytest.mark.parametrize("delay_samples", [EARLIEST_SAMPLES + 1, LATEST_SAMPLES])
+def test_a_delay_at_the_edge_is_a_whole_sample(delay_samples: int) -> None:
+    """There is no neighbour to see the top of the peak with."""
+    played = noise(LONGER / MICROPHONE_RATE_HZ, 3000.0)
+    found = search(*windows(played, np.roll(played, delay_samples)))
+    assert found == Found(delay_samples, found.clearness)
+    assert found.clearness > CLEAR
+
+
+# --- the place ------------------------------------------------------------------------------------
+
+
+class Clocks:
+    """Two streams with stamps, for an alignment to join.
+
+    The loudspeaker's sample 0 sounds when the microphone's `offset` is captured, its sound takes
+    `way`, and its clock is faster by `drift_ppm`.
+    """
+
+    def __init__(self, offset: int = 5000, way: float = 1400.0, drift_ppm: float = 0.0) -> None:
+        self.alignment = Alignment()
+        self.offset = offset
+        self.way = way
+        self.drift_ppm = drift_ppm
+        self.jitter_samples = 40.0
+        self.sample = 0
+        self._rng = np.random.default_rng(3)
+
+    def pass_by(self, seconds: float) -> None:
+        for _ in range(round(seconds * 50)):
+            self.sample += FRAME_SAMPLES
+            late = self._rng.uniform(0, self.jitter_samples)
+            self.alignment.stamp_microphone(self.sample, (self.sample + late) / MICROPHONE_RATE_HZ)
+            off = self._rng.uniform(-self.jitter_samples, self.jitter_samples)
+            place = round(self.far_at(self.sample))
+            self.alignment.stamp_far_end(place, (self.sample + off) / MICROPHONE_RATE_HZ)
+
+    def far_at(self, sample: float) -> float:
+        """The far end's sample that sounds now."""
+        return (sample - self.offset) * (1 + self.drift_ppm / 1e6)
+
+    def arriving(self) -> float:
+        """The far end's sample that arrives at the microphone now."""
+        return self.far_at(self.sample) - self.way
+
+    def look(self, *, clearness: float = 20.0, off: float = 0.0) -> bool:
+        """Search, and tell what was found; `off`: by how many samples that is wrong."""
+        stamped = self.alignment.stamped
+        assert stamped is not None
+        path = self.arriving() - self.sample
+        found = Found(round(stamped) - path + off, clearness)
+        return self.alignment.learn(found, round(stamped), self.sample)
+
+    def watch(self, seconds: float, jitter: float = 0.2) -> None:
+        """Search every two seconds, as well as searches are."""
+        for _ in range(round(seconds / 2)):
+            self.pass_by(2)
+            self.look(off=float(self._rng.normal(0, jitter)))
+
+    @property
+    def error(self) -> float:
+        """By how many samples the place is wrong."""
+        place = self.alignment.place(self.sample)
+        assert place is not None
+        return place - self.arriving() - LEAD_SAMPLES
+
+
+@pytest.fixture
+def clocks() -> Clocks:
+    return Clocks()
+
+
+def test_without_stamps_nothing_is_known(clocks: Clocks) -> None:
+    """Both streams must have told of themselves."""
+    alignment = clocks.alignment
+    assert alignment.stamped is None
+    alignment.stamp_microphone(320, 1.0)
+    assert alignment.stamped is None
+    alignment.stamp_far_end(0, 1.0)
+    assert alignment.stamped == pytest.approx(-320)
+    assert alignment.place(320) is None
+    assert alignment.delay_ms is None
+    assert not alignment.jumped()
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    late=st.lists(st.floats(0, 0.05), min_size=STAMPS, max_size=STAMPS),
+    off=st.lists(st.floats(-0.01, 0.01), min_size=STAMPS, max_size=STAMPS),
+)
+def test_stamps_jitter_and_the_streams_are_joined_all_the_same(
+    late: list[float], off: list[float]
+) -> None:
+    """A frame can only be late, so the earliest counts; of blocks it is the middle."""
+    alignment = Alignment()
+    for number in range(STAMPS):
+        end = number * FRAME_SAMPLES
+        alignment.stamp_microphone(end, 7 + end / MICROPHONE_RATE_HZ + late[number])
+        alignment.stamp_far_end(end, 5 + end / MICROPHONE_RATE_HZ + off[number])
+    wanted = (2 + min(late) - float(np.median(off))) * MICROPHONE_RATE_HZ
+    assert alignment.stamped == pytest.approx(wanted, abs=1e-3)
+
+
+def test_old_stamps_are_forgotten(clocks: Clocks) -> None:
+    """A second of them counts: clocks drift."""
+    clocks.pass_by(3)
+    clocks.offset += 1000
+    clocks.pass_by(1)
+    assert clocks.alignment.stamped == pytest.approx(-clocks.offset, abs=30)
+
+
+def test_one_search_is_not_believed_and_two_that_agree_are(clocks: Clocks) -> None:
+    """Chance may have a peak as well."""
+    clocks.pass_by(1)
+    assert not clocks.look()
+    assert not clocks.alignment.found
+    assert not clocks.look(off=SAME_SAMPLES + 1)
+    assert not clocks.alignment.found
+    assert clocks.look(off=SAME_SAMPLES + 4)
+    assert clocks.alignment.found
+    assert clocks.error == pytest.approx(-SAME_SAMPLES - 4, abs=1)
+
+
+def test_what_is_not_clear_is_no_news(clocks: Clocks) -> None:
+    """Neither for nor against."""
+    clocks.pass_by(1)
+    clocks.look()
+    assert not clocks.look(off=3000, clearness=CLEAR - 0.1)
+    assert clocks.look()
+    assert abs(clocks.error) <= 0.5
+
+
+def test_the_delay_is_told_in_milliseconds(clocks: Clocks) -> None:
+    """As far as the time stamps are right."""
+    clocks.pass_by(1)
+    clocks.look()
+    clocks.look()
+    assert clocks.alignment.delay_ms == pytest.approx(1400 / 16, abs=1.5)
+    assert clocks.error == pytest.approx(0, abs=0.5)
+
+
+def test_it_moves_when_two_searches_find_another_way(clocks: Clocks) -> None:
+    """A buffer that grew shows in no time stamp."""
+    clocks.pass_by(1)
+    clocks.look()
+    clocks.look()
+    clocks.way += 200
+    assert not clocks.look()
+    assert clocks.error == pytest.approx(200, abs=1)
+    assert clocks.look()
+    assert clocks.error == pytest.approx(0, abs=1)
+
+
+def test_a_stray_search_changes_nothing(clocks: Clocks) -> None:
+    """Where the next one is as before, it is forgotten."""
+    clocks.pass_by(1)
+    clocks.look()
+    clocks.look()
+    assert not clocks.look(off=500)
+    assert not clocks.look()
+    assert not clocks.look(off=500)
+    assert clocks.error == pytest.approx(0, abs=1)
+
+
+@pytest.mark.parametrize("drift_ppm", [-60.0, -20.0, 12.0, 100.0])
+def test_drift_is_found_and_followed(drift_ppm: float) -> None:
+    """Within 2 ppm after a minute; from then on the place is off by what it was off then.
+
+    But for what 4 ppm make in two minutes: as much is not followed.
+    """
+    clocks = Clocks(drift_ppm=drift_ppm)
+    clocks.watch(60)
+    assert clocks.alignment.drift_ppm == pytest.approx(drift_ppm, abs=2)
+    began = clocks.error
+    assert abs(began) <= SAME_SAMPLES
+    clocks.watch(120)
+    assert clocks.alignment.drift_ppm == pytest.approx(drift_ppm, abs=2)
+    assert clocks.error == pytest.approx(began, abs=8)
+
+
+def test_where_the_clocks_agree_the_place_stays_a_whole_sample(clocks: Clocks) -> None:
+    """Nothing is interpolated for a drift that is none."""
+    clocks.watch(60)
+    assert clocks.alignment.drift_ppm == pytest.approx(0, abs=2)
+    place = clocks.alignment.place(clocks.sample)
+    assert place is not None
+    assert place.is_integer()
+
+
+def test_the_place_does_not_jump_where_a_drift_begins_to_be_followed() -> None:
+    """The filter keeps what it has learned: from frame to frame it is less than a sample."""
+    clocks = Clocks(drift_ppm=20)
+    clocks.pass_by(1)
+    clocks.look()
+    clocks.look()
+    steps = []
+    for _ in range(60):
+        clocks.pass_by(2)
+        before = clocks.alignment.place(clocks.sample)
+        clocks.look()
+        after = clocks.alignment.place(clocks.sample)
+        assert before is not None
+        assert after is not None
+        steps.append(abs(after - before))
+    assert clocks.alignment.drift_ppm == pytest.approx(20, abs=2)
+    assert max(steps) <= 0.5
+
+
+def test_a_jump_of_the_stamps_moves_the_place(clocks: Clocks) -> None:
+    """The loudspeaker took 60 ms more than it counted: the echo comes so much later."""
+    clocks.watch(6)
+    assert not clocks.alignment.jumped()
+    clocks.offset += 960
+    clocks.pass_by(1.2)
+    assert clocks.alignment.jumped()
+    assert clocks.error == pytest.approx(0, abs=60)
+    assert not clocks.alignment.jumped()
+    clocks.look()
+    clocks.look()
+    assert clocks.error == pytest.approx(0, abs=SAME_SAMPLES)
+
+
+def test_a_little_jitter_is_no_jump(clocks: Clocks) -> None:
+    """Below 15 ms only the search is believed."""
+    clocks.watch(6)
+    before = clocks.error
+    clocks.offset += JUMP_SAMPLES - 60
+    clocks.pass_by(1.2)
+    assert not clocks.alignment.jumped()
+    assert clocks.error == pytest.approx(before + JUMP_SAMPLES - 60, abs=1)
+
+
+def test_a_few_stamps_are_no_reason_to_jump(clocks: Clocks) -> None:
+    """After a pause the first of them say little."""
+    clocks.watch(6)
+    clocks.alignment.forget_far_end()
+    clocks.pass_by(0.2)
+    clocks.look()
+    clocks.look()
+    assert clocks.alignment.found
+    clocks.offset += 5000
+    clocks.pass_by(0.2)
+    assert not clocks.alignment.jumped()
+
+
+@pytest.mark.parametrize("what", ["far end", "microphone"])
+def test_what_is_forgotten_is_looked_for_anew(clocks: Clocks, what: str) -> None:
+    """Samples are counted from elsewhere then; the stamps of the other stream stay."""
+    clocks.watch(6)
+    if what == "far end":
+        clocks.alignment.forget_far_end()
+    else:
+        clocks.alignment.forget_microphone()
+    assert not clocks.alignment.found
+    assert clocks.alignment.stamped is None
+    assert clocks.alignment.place(clocks.sample) is None
+    clocks.pass_by(0.1)
+    assert not clocks.look()
+    assert clocks.look()
+    assert clocks.error == pytest.approx(0, abs=1)
+
+
+def test_the_clocks_are_the_same_after_something_was_forgotten() -> None:
+    """A drift that was found is followed from the first search on."""
+    clocks = Clocks(drift_ppm=40)
+    clocks.watch(60)
+    clocks.alignment.forget_microphone()
+    clocks.pass_by(1)
+    clocks.look()
+    clocks.look()
+    clocks.pass_by(30)
+    assert clocks.error == pytest.approx(0, abs=2)
