@@ -184,7 +184,8 @@ class EchoCanceller:
             return
         changed = self._alignment.jumped()
         begin = frame.end_sample - WINDOW_SAMPLES + round(stamped) - LATEST_SAMPLES
-        far_end = self._far.read(begin, WINDOW_SAMPLES + LATEST_SAMPLES - EARLIEST_SAMPLES)
+        # It ends in what has not sounded yet, and may not have been told yet.
+        far_end = self._far.glance(begin, WINDOW_SAMPLES + LATEST_SAMPLES - EARLIEST_SAMPLES)
         found = search(self._microphone, far_end)
         if self._alignment.learn(found, round(stamped), frame.end_sample) or changed:
             self._reset()

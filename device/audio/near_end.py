@@ -31,6 +31,10 @@ SOUNDING_DB = 20.0
 """Level of a band from which our own sound says something about the leak."""
 REVERBERATION = 0.85
 """What is left of a band's power after a frame: 35 dB in a second, a living room."""
+SPREAD = 10 ** (-22 / 10)
+"""Of all that is played, what counts as played in each band: a driver's distortion puts loud vowels
+into bands where nothing was played. Measured in synthetic rooms: without it our own loudest words
+were taken for a person about twice a minute, with it never, and a person is found as soon."""
 QUANTILE = 0.97
 """Of the residue in a band that is taken for what may be left of our own sound."""
 GEARS_DB = ((250, 2.0), (1000, 0.5), (0, 0.3))
@@ -106,6 +110,7 @@ class NearEnd:
             played = np.zeros(len(self._bands))
         else:
             played = self._levels(self._far_end, far_end)
+            played = np.maximum(played, SPREAD * played.sum())
         self._played = np.maximum(played, self._played * REVERBERATION)
         played_db = _decibels(self._played)
         sounding = played_db > SOUNDING_DB
