@@ -10,6 +10,7 @@ from device.config import Config
 from device.countdown import Countdown
 from device.ears import Ears
 from device.events import EventBus, reply, session
+from device.latency import Latency
 from device.mouth import Mouth
 from device.sending import BUTTON_PRE_ROLL_S, SAME_BREATH_S, Sending
 from device.telling import Telling
@@ -27,6 +28,7 @@ class Acting:
         sending: Sending,
         telling: Telling,
         countdown: Countdown,
+        latency: Latency,
     ) -> None:
         self._bus = bus
         self._calling = calling
@@ -35,12 +37,15 @@ class Acting:
         self._sending = sending
         self._telling = telling
         self._countdown = countdown
+        self._latency = latency
 
     def act(self, effect: v.Effect, config: Config) -> None:
         """Carry out one effect; returns at once."""
         match effect:
             case v.OpenSession(number):
                 model = self._calling.open(config, number)
+                if self._calling.session is not None:
+                    self._calling.session.on_sent = self._latency.sent
                 self._bus.publish(session("opening", time.monotonic(), model=model))
             case v.CloseSession(_, reason):
                 self._calling.close(reason)
@@ -48,8 +53,14 @@ class Acting:
                 self._mouth.speaker.end_turn(turn)
             case v.ClearPlayback(turn):
                 played_ms = self._mouth.speaker.clear()
-                self._sending.duplex.open_now()
+                self._latency.silenced(time.monotonic())
+                self._sending.open_now()
                 self._bus.publish(reply("interrupted", turn, played_ms, time.monotonic()))
+            case v.PauseReply():
+                self._mouth.speaker.pause()
+                self._latency.silenced(time.monotonic())
+            case v.GoOn():
+                self._mouth.speaker.go_on()
             case v.Chime(name) if config.audio.chimes:
                 self._mouth.speaker.chime(name)
             case v.Alarm():

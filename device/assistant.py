@@ -18,27 +18,29 @@ from device import ports as p
 from device import story
 from device import vocabulary as v
 from device.acting import Acting
-from device.audio.duplex import Duplex
-from device.audio.frames import MICROPHONE_RATE_HZ, Frame
+from device.answering import Answering
+from device.audio.echo import Heard
 from device.board.lights import Pattern
 from device.calling import Calling
 from device.config import Config
-from device.conversation import Conversation, step
+from device.conversation import step
 from device.countdown import Countdown
 from device.ears import Ears, Listener
 from device.errors import AudioDeviceError
-from device.events import EventBus, PublicEvent, public, reply
+from device.events import EventBus, PublicEvent, public
 from device.faults import Faults
 from device.health import Health, Notify, broken_callback, headline
 from device.latency import Latency
 from device.live.session import LiveSession
 from device.mouth import Mouth
+from device.overheard import Overheard
 from device.panel import Panel
 from device.parts import Parts
 from device.sending import Sending
+from device.spoken import Spoken
 from device.telling import Telling
 from device.troubles import Troubles
-from device.vocabulary import PATTERNS, PLAYING, REASONS, RESTING, TRACK_SPEECH, UPLINK_OPEN, State
+from device.vocabulary import PATTERNS, PLAYING, RESTING, TRACK_SPEECH, UPLINK_OPEN, State
 
 log = logging.getLogger(__name__)
 
@@ -60,24 +62,26 @@ class Assistant:
         self.bus = EventBus(self._observe)
         self.faults = Faults(self.bus)
         self.troubles = Troubles(self.faults, self.bus, lambda: parts.hindrance(self.config))
-        self.talk = Conversation()
+        self.talk = v.Conversation()
         self.calling = Calling(parts, self.post)
         back = partial(self.faults.clear, "speaker")
         self.mouth = Mouth(parts.speaker(config), self._speaker_lost, back)
         self.telling = Telling(parts, self.faults, lambda: self.mouth.speaker)
-        listener = Listener(self._frame, self._microphone_lost, self._microphone_back)
-        self.ears = Ears(parts.microphone(config), detector, listener)
-        self.panel = Panel(lambda: self.mouth.speaker.level)
-        self.latency = Latency()
         self.profile = parts.profile(config, None)
-        self.sending = Sending(self.ears, self._duplex())
+        self.overheard = Overheard(self.faults, self.bus, self.mouth, self._talked_over)
+        self.overheard.choose(config, self.profile)
+        listener = Listener(self._frame, self._microphone_lost, self._microphone_back)
+        self.ears = Ears(parts.microphone(config), detector, listener, self.overheard.hear)
+        self._countdown = Countdown(self._timed_out)
+        self.panel = Panel(lambda: self.mouth.speaker.level, lambda: self._countdown.left)
+        self.latency = Latency()
+        self.sending = Sending(self.ears, self.overheard)
         self.health = Health(
             notify,
             lambda: (self.ears.microphone.counters["frames"], self.ears.detector.counters["hops"]),
             excused=lambda: self.talk.rest in {State.MUTED, State.FAULT},
             watchdog_usec=watchdog_usec,
         )
-        self._countdown = Countdown(self._timed_out)
         self._acting = Acting(
             self.bus,
             self.calling,
@@ -86,13 +90,19 @@ class Assistant:
             self.sending,
             self.telling,
             self._countdown,
+            self.latency,
         )
         self.volume = config.audio.volume
-        self._speaking = self._starved = False
-        self._addressed = False
-        """Whether the user has woken, pressed or typed since the last reply was heard."""
-        self._speech_edge = 0
-        """The microphone's sample at which speech began or ended last."""
+        self._answering = Answering(
+            self.bus,
+            self.calling,
+            self.troubles,
+            self.mouth,
+            lambda: self.config,
+            lambda: self.talk,
+            self._happen,
+        )
+        self._spoken = Spoken()
         self._outdated = 0
         """The session whose settings are no longer those in force."""
 
@@ -135,15 +145,8 @@ class Assistant:
         return self.calling.session
 
     def choose_duplex(self) -> None:
-        """Begin to decide anew whether the user is heard while a reply plays."""
-        self.sending.duplex = self._duplex()
-
-    def _duplex(self) -> Duplex:
-        audio = self.config.audio
-        hardware = {"hardware": True, "auto": self.profile.echo_cancellation}
-        if audio.echo_cancellation == "software":
-            log.warning("audio.echo_cancellation: software is not in this version; none is done")
-        return Duplex(audio.duplex, hardware.get(audio.echo_cancellation, False))
+        """Begin to learn anew of the echo, and whether the user is heard while a reply plays."""
+        self.overheard.choose(self.config, self.profile)
 
     def choose_board(self) -> None:
         """Find the board anew, and claim its lights and button."""
@@ -171,75 +174,49 @@ class Assistant:
 
     def post(self, news: p.News) -> None:
         """Take news from a part: tell the owner, and let the conversation take its step."""
+        self.latency.note(news)
         event = public(news)
         if event is not None:
             self.bus.publish(event)
         match news:
             case p.Detection(end_sample=end_sample):
-                self._addressed = True
+                self._spoken.addressed = True
                 self._happen(v.Wake(end_sample))
-                if self._speaking and self.session is not None:
-                    # Half duplex took it for our own echo; whoever says the wake word is a person.
-                    self.session.user_speaks(True)
+                if self._spoken.speaking:
+                    # What seemed to be our own echo: whoever says the wake word is a person.
+                    self._a_person_speaks()
             case p.SpeechChanged(speaking=speaking, end_sample=end_sample):
                 self._user_speaks(speaking, end_sample)
                 self._happen(v.SpeechBegan() if speaking else v.SpeechEnded())
+            case p.SpeechJudged():
+                self.overheard.judged(news)
             case p.Pressed(gesture="tap"):
-                self._addressed = True
+                self._spoken.addressed = True
                 self._happen(v.Tap())
             case p.PartLost(part, message):
                 self.faults.begin(part, message)
             case p.FirstSound(turn=turn):
                 self._happen(v.Sounding(turn))
             case p.PlaybackDrained(turn=turn):
-                self._addressed = False
+                self._spoken.addressed = False
                 self._happen(v.Drained(turn))
             case p.PlaybackStarved(turn=turn):
-                self._starved = True
-                self._happen(v.Starved(turn))
+                self._answering.starved(turn)
             case p.UplinkChanged(flowing=flowing):
                 self.panel.streaming(on=flowing)
             case _:
-                self._session_news(news)
-
-    def _session_news(self, news: p.News) -> None:
-        match news:
-            case p.SessionOpened(session=number, model=model):
-                self.troubles.connected(model, self.config.live.model)
-                self._happen(v.Opened(number))
-            case p.Reconnecting(session=number, failure=failure):
-                if number == self.talk.session and self.talk.state not in RESTING:
-                    self.troubles.failed(failure)
-                self._happen(v.Away(number))
-            case p.HandleChanged():
-                self.calling.remember()
-            case p.ModelReplaced(gone=gone, successor=successor):
-                self.troubles.replaced(gone, successor)
-            case p.SessionClosed(session=number):
-                self.calling.forget(number)
-                self._happen(v.Closed(number))
-            case p.SessionFailed(session=number, failure=failure):
-                self.calling.forget(number)
-                self._session_failed(number, failure)
-            case p.ReplyAudio():
-                self._reply(news)
-            case p.Interrupted(number, turn):
-                self._happen(v.Interrupted(number, turn))
-            case p.TurnComplete(number, turn):
-                self._happen(v.TurnEnded(number, turn))
-
-    def _session_failed(self, number: int, failure: p.Failure) -> None:
-        # A kept session that breaks while nobody talks is no fault: the next wake opens another.
-        if number == self.talk.session and self.talk.state not in RESTING:
-            self.troubles.failed(failure)
-        self._happen(v.Failed(number))
+                self._answering.take(news)
 
     def _timed_out(self, clock: int) -> None:
         talk, live = self.talk, self.session
         awaited = clock == talk.clock and talk.state in v.AWAITING_SERVER
         # What was said after a reply may have been meant for somebody else, or a television: only
         # what the server has understood of it must be answered.
-        meant = talk.state in PLAYING or self._addressed or (live is not None and live.understood)
+        meant = (
+            talk.state in PLAYING
+            or self._spoken.addressed
+            or (live is not None and live.understood)
+        )
         if awaited and live is not None and live.owes and meant:
             self.troubles.unanswered()
             # What the session would be resumed on is as deaf.
@@ -248,21 +225,29 @@ class Assistant:
         else:
             self._happen(v.Timeout(clock))
 
-    def _reply(self, chunk: p.ReplyAudio) -> None:
-        if chunk.turn > self.talk.cut and (chunk.turn != self.talk.turn or self._starved):
-            started = v.ReplyStarted(chunk.session, chunk.turn)
-            if chunk.turn != self.talk.turn and step(self.talk, started)[0].turn == chunk.turn:
-                self.bus.publish(reply("started", chunk.turn, 0, chunk.time))
-            self._starved = False
-            self._happen(started)
-        if chunk.turn == self.talk.turn > self.talk.cut and self.talk.state in PLAYING:
-            self.mouth.speaker.play(chunk.pcm, chunk.turn)
+    def _frame(self, heard: Heard) -> None:
+        state = self.talk.state
+        speaking, replying = state is State.SPEAKING, state in PLAYING
+        if speaking and heard.near:
+            self.latency.decided(heard.frame.captured_at)
+        self.overheard.frame(heard, speaking=speaking, playing=replying)
+        self.sending.frame(
+            heard.frame,
+            self.mouth.speaker,
+            self.session if self.talk.state in UPLINK_OPEN else None,
+            replying=replying,
+        )
+        self._countdown.heard(speaking=self._spoken.speaking)
 
-    def _frame(self, frame: Frame) -> None:
-        uplink = self.session if self.talk.state in UPLINK_OPEN else None
-        replying = self.talk.state in PLAYING
-        self.sending.frame(frame, self.mouth.speaker, uplink, replying=replying)
-        self._countdown.heard(speaking=self._speaking)
+    def _talked_over(self, event: v.Event) -> None:
+        self._happen(event)
+        if isinstance(event, v.BargedIn):
+            self._spoken.addressed = True
+            self._a_person_speaks()
+
+    def _a_person_speaks(self) -> None:
+        if self.session is not None:
+            self.session.user_speaks(True)
 
     def _microphone_lost(self, error: AudioDeviceError) -> None:
         self.faults.begin("microphone", str(error))
@@ -271,6 +256,7 @@ class Assistant:
     def _microphone_back(self) -> None:
         self.faults.clear("microphone")
         self.sending.new_stream()
+        self.overheard.new_stream()
         known = self.profile
         board = self.parts.profile(self.config, self.ears.microphone.description)
         # What is on the same USB plug as the microphone came back with it.
@@ -285,7 +271,7 @@ class Assistant:
 
     def command(self, event: v.Ask | v.Stop | v.Unmute | v.Expired) -> None:
         """Do what the owner typed."""
-        self._addressed = self._addressed or isinstance(event, v.Ask)
+        self._spoken.addressed = self._spoken.addressed or isinstance(event, v.Ask)
         self._happen(event)
 
     async def mute(self) -> None:
@@ -304,7 +290,7 @@ class Assistant:
         if self.talk.clock != before.clock:
             self._countdown.cancel()
         if self.talk.state is not before.state:
-            self._changed(before.state, REASONS[type(event)])
+            self._changed(before.state, v.REASONS[type(event)])
         for effect in effects:
             self._acting.act(effect, self.config)
         if self.talk.session and self.talk.state not in PLAYING:
@@ -327,7 +313,9 @@ class Assistant:
         tracked = self.talk.state in TRACK_SPEECH
         if tracked is not (before in TRACK_SPEECH):
             self.ears.detector.track_speech(tracked)
-            self._user_speaks(False, self._speech_edge)
+            self._spoken.forget()
+            if self.session is not None:
+                self.session.user_speaks(False)
         if self.session is not None and self.talk.state in RESTING and before not in RESTING:
             self.session.dismiss()
         if self.talk.state.label != before.label:
@@ -338,13 +326,14 @@ class Assistant:
         self._look()
 
     def _user_speaks(self, speaking: bool, edge_sample: int) -> None:
-        lasted_s = (edge_sample - self._speech_edge) / MICROPHONE_RATE_HZ
-        self._speaking, self._speech_edge = speaking, edge_sample
+        lasted_s = self._spoken.changed(speaking, edge_sample)
         if self.session is not None:
             # What is said into our own reply may be its echo, and does not go up in half duplex.
             self.session.user_speaks(speaking and not self.sending.silenced, lasted_s)
 
     def _look(self) -> None:
         fault = self.talk.state is State.FAULT
-        self.panel.show(Pattern(self.telling.pattern if fault else PATTERNS[self.talk.state]))
+        pattern = Pattern(self.telling.pattern if fault else PATTERNS[self.talk.state])
+        self.panel.show(pattern)
+        self.latency.shown(pattern.value, time.monotonic())
         self.health.status(headline(self.talk, self.ears, self.faults))

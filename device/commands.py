@@ -63,7 +63,8 @@ class Commands:
             "speaker": hub.mouth.speaker.description,
             "volume": hub.volume,
             "wake_words": list(hub.ears.detector.words),
-            "duplex": asdict(hub.sending.duplex.figures),
+            "duplex": asdict(hub.overheard.duplex.figures),
+            "echo": _rounded(asdict(hub.overheard.echo.figures)),
             "session": {
                 "number": hub.talk.session,
                 "model": live.model if live else None,
@@ -79,6 +80,7 @@ class Commands:
                 "microphone": dict(hub.ears.microphone.counters),
                 "wake": dict(hub.ears.detector.counters),
                 "speaker": dict(hub.mouth.speaker.counters),
+                "talking_over": dict(hub.overheard.counters),
             },
         }
 
@@ -149,6 +151,13 @@ class Commands:
                 for event in _taken(subscription):
                     yield event
                 await news.wait()
+
+
+def _rounded(figures: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: round(value, 1) if isinstance(value, float) else value
+        for name, value in figures.items()
+    }
 
 
 def _taken(subscription: Subscription) -> list[PublicEvent]:

@@ -15,7 +15,7 @@ generating, and the server done with the turn, long before the user has heard it
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from device.vocabulary import (
     AWAITING_SERVER,
@@ -26,18 +26,22 @@ from device.vocabulary import (
     Alarm,
     Ask,
     Away,
+    BargedIn,
     CatchUp,
     Chime,
     ClearPlayback,
     Closed,
     CloseMicrophone,
     CloseSession,
+    Conversation,
     Drained,
     Effect,
     EndTurn,
     Event,
     Expired,
     Failed,
+    FellSilent,
+    GoOn,
     Interrupted,
     MicrophoneBack,
     MicrophoneLost,
@@ -46,6 +50,7 @@ from device.vocabulary import (
     Opened,
     OpenMicrophone,
     OpenSession,
+    PauseReply,
     ReplyStarted,
     SendText,
     Sounding,
@@ -57,6 +62,7 @@ from device.vocabulary import (
     State,
     Stop,
     StopUplink,
+    TalkedOver,
     Tap,
     Timeout,
     Timer,
@@ -64,26 +70,6 @@ from device.vocabulary import (
     Unmute,
     Wake,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Conversation:
-    """Everything the machine remembers."""
-
-    state: State = State.STARTING
-    rest: State = State.STARTING
-    """The state to return to when no conversation is going on."""
-    session: int = 0
-    """Number of the session; 0 when there is none. At rest it is open, waiting to be used again."""
-    sessions: int = 0
-    """How many there have been: the last number given."""
-    turn: int = 0
-    """The newest turn that began to play."""
-    cut: int = 0
-    """Turns up to this number must not play (any more)."""
-    clock: int = 0
-    """Number of the timer that is running, or was last."""
-
 
 Step = tuple[Conversation, tuple[Effect, ...]]
 
@@ -131,6 +117,13 @@ def step(c: Conversation, event: Event) -> Step:  # noqa: C901, PLR0911, PLR0912
             return _to(c, State.LISTENING, timer=Timer.MAX_LISTEN)
         case State.LISTENING, SpeechEnded():
             return _to(c, State.THINKING)
+
+        case State.SPEAKING, TalkedOver():
+            return c, (PauseReply(),)
+        case State.SPEAKING, BargedIn(first_sample):
+            return _hush_to(c, State.LISTENING, CatchUp(first_sample), timer=Timer.MAX_LISTEN)
+        case state, FellSilent() | BargedIn() if state in PLAYING:
+            return c, (GoOn(),)
 
         # The session.
         case State.CONNECTING, Opened():
@@ -229,7 +222,8 @@ def step(c: Conversation, event: Event) -> Step:  # noqa: C901, PLR0911, PLR0912
         case State.THINKING, MicrophoneLost():
             return _to(replace(c, rest=State.FAULT), State.ASKED_THINKING)
         case State.SPEAKING, MicrophoneLost():
-            return _to(replace(c, rest=State.FAULT), State.ASKED_SPEAKING)
+            # Nobody can tell any more whether somebody talks over it.
+            return _to(replace(c, rest=State.FAULT), State.ASKED_SPEAKING, GoOn())
         case state, MicrophoneLost() if state in UPLINK_OPEN:
             return _hang_up(replace(c, rest=State.FAULT), "microphone lost", Alarm())
         case _, MicrophoneLost():

@@ -41,6 +41,12 @@ class Countdown:
         self._handle: asyncio.TimerHandle | None = None
         self._clock = 0
         self._audio_ms = 0.0
+        self._whole_ms = 0.0
+
+    @property
+    def left(self) -> float:
+        """How much of the window in which the user may begin is left, 1..0; 1 outside of one."""
+        return self._audio_ms / self._whole_ms if self._audio_ms > 0 else 1.0
 
     def start(self, timer: Timer, clock: int, settings: Conversation) -> None:
         """Call `expired(clock)` when the time of this timer is over.
@@ -52,7 +58,7 @@ class Countdown:
         self._clock = clock
         seconds = duration_s(timer, settings)
         if timer in COUNTS_AUDIO:
-            self._audio_ms = max(1000 * seconds, FRAME_MS)
+            self._audio_ms = self._whole_ms = max(1000 * seconds, FRAME_MS)
             seconds += settings.max_listen_s
         loop = asyncio.get_running_loop()
         self._handle = loop.call_later(seconds, self._run_out)

@@ -1,7 +1,7 @@
 """The hearing half of the hub: microphone, pre-roll, wake word and speech detection.
 
-Frames arrive here one by one and go three ways: into the pre-roll ring, to the detector's worker
-and to whoever is given `on_frame`. The microphone task never waits for the network.
+Frames arrive here one by one, lose our own voice, and go three ways: into the pre-roll ring, to the
+detector's worker and to the listener. The microphone task never waits for the network.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from device.audio.echo import Heard
 from device.audio.frames import MICROPHONE_RATE_HZ, Frame
 from device.audio.preroll import PreRoll
 from device.errors import AudioDeviceError
@@ -24,7 +25,7 @@ RING_S = 8.0
 class Listener:
     """Who is told what the ears notice; each is called on the event loop's thread."""
 
-    frame: Callable[[Frame], None]
+    frame: Callable[[Heard], None]
     lost: Callable[[AudioDeviceError], None]
     back: Callable[[], None]
 
@@ -32,10 +33,18 @@ class Listener:
 class Ears:
     """Keeps the microphone open unless muted, and the detector running."""
 
-    def __init__(self, microphone: Microphone, detector: WakeDetector, listener: Listener) -> None:
+    def __init__(
+        self,
+        microphone: Microphone,
+        detector: WakeDetector,
+        listener: Listener,
+        clean: Callable[[Frame], Heard],
+    ) -> None:
+        """`clean` takes our own voice out of a frame."""
         self.microphone = microphone
         self.detector = detector
         self._listener = listener
+        self._clean = clean
         self._ring = PreRoll(RING_S)
         self._end_sample = 0
         self._tasks: asyncio.TaskGroup | None = None
@@ -111,7 +120,8 @@ class Ears:
             if not delivers:
                 delivers = True
                 self._listener.back()
-            self._ring.append(frame)
+            heard = self._clean(frame)
+            self._ring.append(heard.frame)
             self._end_sample = frame.end_sample
-            self.detector.feed(frame)
-            self._listener.frame(frame)
+            self.detector.feed(heard.frame, heard.far_end)
+            self._listener.frame(heard)

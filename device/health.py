@@ -13,10 +13,9 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from device.conversation import Conversation
 from device.ears import Ears
 from device.faults import Faults
-from device.vocabulary import State
+from device.vocabulary import Conversation, State
 
 Notify = Callable[[str], None]
 

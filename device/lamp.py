@@ -14,10 +14,13 @@ from device.ports import Colour, Lights, PartLost, Post
 class Lamp:
     """Draws the pattern that is set, until closed. Used from the event loop's thread only."""
 
-    def __init__(self, lights: Lights, level: Callable[[], float]) -> None:
-        """`level` gives the loudness of the reply, 0..1."""
+    def __init__(
+        self, lights: Lights, level: Callable[[], float], left: Callable[[], float]
+    ) -> None:
+        """`level` gives the loudness of the reply, 0..1; `left` what is left to begin to speak."""
         self._lights = lights
         self._level = level
+        self._left = left
         self._pattern = Pattern.OFF
         self._since = time.monotonic()
         self._streaming = False
@@ -66,6 +69,7 @@ class Lamp:
             self._lights.count,
             streaming=self._streaming,
             level=self._level(),
+            left=self._left(),
         )
         if colours != self._shown:
             self._shown = colours

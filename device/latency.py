@@ -87,7 +87,7 @@ class Latency:
             case ReplyAudio(turn=turn):
                 self.arrived(turn, news.time)
             case FirstSound(turn=turn):
-                self.sounded(turn, news.time)
+                self.sounded(turn, news.time, news.time + news.queue_s)
             case PlaybackDrained(turn=turn):
                 self.drained(turn)
             case SpeechChanged(speaking=speaking):

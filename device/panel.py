@@ -16,9 +16,10 @@ from device.ports import Lights, PartLost, Post
 class Panel:
     """Lights and button, replaced together when the board or its settings change."""
 
-    def __init__(self, level: Callable[[], float]) -> None:
-        """`level` gives the loudness of what is being played, 0..1."""
+    def __init__(self, level: Callable[[], float], left: Callable[[], float]) -> None:
+        """`level` gives the loudness of what is being played, 0..1; `left`: `Countdown.left`."""
         self._level = level
+        self._left = left
         self._lamp: Lamp | None = None
         self._button: GpioButton | None = None
         self._drawing: asyncio.Task[None] | None = None
@@ -70,7 +71,7 @@ class Panel:
 
     def _start_lamp(self, tasks: asyncio.TaskGroup, post: Post) -> bool:
         try:
-            self._lamp = Lamp(self._make_lights(), self._level)
+            self._lamp = Lamp(self._make_lights(), self._level, self._left)
             self._lamp.open()
         except BoardError as error:
             # The speaker goes on in the dark, and says so.

@@ -39,7 +39,18 @@ class SpeechChanged:
     time: float
 
 
-WakeNews = Detection | SpeechChanged
+@dataclass(frozen=True, slots=True)
+class SpeechJudged:
+    """How likely a stretch of the microphone holds speech; told of each while speech is tracked."""
+
+    probability: float
+    """0..1."""
+    first_sample: int
+    end_sample: int
+    time: float
+
+
+WakeNews = Detection | SpeechChanged | SpeechJudged
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +59,8 @@ class FirstSound:
 
     turn: int
     time: float
+    queue_s: float = 0.0
+    """What was on its way to the card before it: so much later it is heard."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,48 +2,86 @@
 
 from __future__ import annotations
 
-from device.audio.duplex import Duplex
-from device.audio.frames import Frame
+from device.audio.frames import FRAME_MS, FRAME_SAMPLES, SILENT_FRAME, Frame
 from device.ears import Ears
 from device.live.session import LiveSession
+from device.overheard import Overheard
 from device.ports import Speaker
 
 BUTTON_PRE_ROLL_S = 0.5
 """Sent from before a press: people begin to speak while their finger is still on its way."""
 
 SAME_BREATH_S = 0.3
-"""Sent from before a wake word's detection over a reply: it lies up to 0.24 s after the word's end,
-and everything before that is mostly our own echo."""
+"""Sent from before a wake word's detection over a reply, or before somebody was first heard over
+it: both lie a little after the beginning, and what is before is mostly our own echo."""
+
+RINGING_FRAMES = 240 // FRAME_MS
+"""How long our own sound is heard after the card was given it: what is on its way to the card, and
+the room's reverberation."""
+
+SOUNDING_LEVEL = 0.003
+"""RMS of full scale, -50 dBFS: replies end in silence, which nobody need wait for."""
 
 
 class Sending:
     """Remembers which samples have really gone up. Used from the event loop's thread only."""
 
-    def __init__(self, ears: Ears, duplex: Duplex) -> None:
-        self.duplex = duplex
+    def __init__(self, ears: Ears, overheard: Overheard) -> None:
         self.silenced = False
         """Whether silence takes the microphone's place now."""
         self._ears = ears
+        self._overheard = overheard
         self._sent_until = 0
+        self._shut = False
+        self._quiet_frames = RINGING_FRAMES
+        """Frames since our own sound was last loud enough to matter."""
 
     def new_stream(self) -> None:
         """Another microphone counts its samples from 0."""
         self._sent_until = 0
 
+    def open_now(self) -> None:
+        """Let the microphone up from the next frame on: the reply was cut short."""
+        self._shut = False
+
     def frame(
-        self, frame: Frame, speaker: Speaker, session: LiveSession | None, *, replying: bool
+        self,
+        frame: Frame,
+        speaker: Speaker,
+        session: LiveSession | None,
+        *,
+        replying: bool,
     ) -> None:
         """Take the next frame; it goes up if there is an open uplink, which is `session`.
 
-        Half duplex puts silence in its place while a reply can be heard; such a frame counts as
-        not sent, so that `since` can still send it.
+        While a reply can be heard silence goes up in its place where our voice would come back; so
+        it does while it is not decided whether somebody interrupts. ``replying``: what is audible
+        is a reply; over a mere chime people speak on. A frame that was held back counts as not
+        sent: `since` can still send it.
         """
-        pcm = self.duplex.uplink_pcm(frame.pcm, speaker.audible, speaker.level, replying=replying)
-        self.silenced = pcm is not frame.pcm
+        sounding = speaker.audible and speaker.level >= SOUNDING_LEVEL
+        self._quiet_frames = 0 if sounding else self._quiet_frames + 1
+        ringing = speaker.audible or self._quiet_frames < RINGING_FRAMES
+        if speaker.audible:
+            self._shut = replying
+        ours = ringing and self._shut
+        silenced = self._overheard.duplex.gates and (ours or self._overheard.undecided)
+        if self.silenced and not silenced and session is not None:
+            self._catch_up(session, frame)
+        self.silenced = silenced
         if session is not None and frame.end_sample > self._sent_until:
-            session.send_frame(pcm)
-            if pcm is frame.pcm:
+            session.send_frame(SILENT_FRAME if silenced else frame.pcm, frame.captured_at)
+            if not silenced:
                 self._sent_until = frame.end_sample
+
+    def _catch_up(self, session: LiveSession, frame: Frame) -> None:
+        """Send what was held back although our sound was over: somebody may have begun there."""
+        waited = self._quiet_frames - RINGING_FRAMES
+        after = max(frame.first_sample - max(0, waited) * FRAME_SAMPLES, self._sent_until)
+        for held in self._ears.since(after, 0.0, after=after):
+            if held.end_sample <= frame.first_sample:
+                session.send_frame(held.pcm)
+                self._sent_until = held.end_sample
 
     def since(self, session: LiveSession, end_sample: int | None, seconds: float) -> None:
         """Send what was recorded from `seconds` before `end_sample` on (None: before now)."""

@@ -159,6 +159,23 @@ class SpeechEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class TalkedOver:
+    """Somebody is heard over the reply; whether they interrupt it is not clear yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class BargedIn:
+    """They speak on: the user interrupts. `first_sample` is where they were first heard."""
+
+    first_sample: int
+
+
+@dataclass(frozen=True, slots=True)
+class FellSilent:
+    """It was a cough, a noise, a word or less."""
+
+
+@dataclass(frozen=True, slots=True)
 class Opened:
     """The session is set up."""
 
@@ -264,6 +281,9 @@ Event = (
     | MicrophoneBack
     | SpeechBegan
     | SpeechEnded
+    | TalkedOver
+    | BargedIn
+    | FellSilent
     | Opened
     | Away
     | Closed
@@ -291,6 +311,9 @@ REASONS: dict[type[Event], str] = {
     MicrophoneBack: "microphone delivers",
     SpeechBegan: "speech began",
     SpeechEnded: "speech ended",
+    TalkedOver: "talked over",
+    BargedIn: "interrupted by speech",
+    FellSilent: "nobody spoke on",
     Opened: "session opened",
     Away: "connection lost",
     Closed: "session closed",
@@ -338,9 +361,10 @@ class StartUplink:
 
 @dataclass(frozen=True, slots=True)
 class CatchUp:
-    """Send what the user said in one breath with a wake word that ended at `end_sample`.
+    """Send what the user said from shortly before `end_sample` on.
 
-    The uplink was open all the time, but may have carried silence in place of the microphone.
+    That is where a wake word over a reply ended, or where somebody was first heard over it. The
+    uplink was open all the time, but may have carried silence in place of the microphone.
     """
 
     end_sample: int
@@ -370,6 +394,16 @@ class ClearPlayback:
     """Silence the reply at once and throw the rest away."""
 
     turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class PauseReply:
+    """Silence the reply at once, and keep its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class GoOn:
+    """Let a paused reply go on where it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -411,9 +445,33 @@ Effect = (
     | SendText
     | EndTurn
     | ClearPlayback
+    | PauseReply
+    | GoOn
     | Chime
     | Alarm
     | OpenMicrophone
     | CloseMicrophone
     | StartTimer
 )
+
+
+# --- what is remembered --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """Everything the machine remembers."""
+
+    state: State = State.STARTING
+    rest: State = State.STARTING
+    """The state to return to when no conversation is going on."""
+    session: int = 0
+    """Number of the session; 0 when there is none. At rest it is open, waiting to be used again."""
+    sessions: int = 0
+    """How many there have been: the last number given."""
+    turn: int = 0
+    """The newest turn that began to play."""
+    cut: int = 0
+    """Turns up to this number must not play (any more)."""
+    clock: int = 0
+    """Number of the timer that is running, or was last."""

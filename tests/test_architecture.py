@@ -25,15 +25,20 @@ FOR_ANYONE = {"device.errors", "device.ports", "device.config", "device.audio.fr
 
 HUB: dict[str, set[str]] = {
     "device.assistant": {
-        "device.audio.duplex",
+        "device.audio.echo",
         "device.board.lights",
         "device.live.session",
     },
     "device.calling": {"device.live.session"},
     "device.keepsake": {"device.live.past"},
-    "device.sending": {"device.audio.duplex", "device.live.session"},
-    "device.ears": {"device.audio.preroll"},
+    "device.sending": {"device.live.session"},
+    "device.ears": {"device.audio.echo", "device.audio.preroll"},
     "device.lamp": {"device.board.lights"},
+    "device.overheard": {
+        "device.audio.duplex",
+        "device.audio.echo",
+        "device.board.profiles",
+    },
     "device.panel": {"device.board.button", "device.board.lights"},
     # The types of what it makes; `cli` gives it the recipe.
     "device.parts": {
@@ -51,7 +56,7 @@ PURE: dict[str, set[str]] = {
     "device.audio.chimes": {"numpy"},
     "device.audio.cushion": set(),
     "device.audio.devices": set(),
-    "device.audio.duplex": {"numpy"},
+    "device.audio.duplex": set(),
     "device.audio.echo_path": {"numpy"},
     "device.audio.far_end": {"numpy"},
     "device.audio.frames": set(),
@@ -65,6 +70,7 @@ PURE: dict[str, set[str]] = {
     "device.audio.resample": {"numpy", "soxr"},
     "device.audio.sentences": set(),
     "device.audio.turns": {"numpy"},
+    "device.barge_in": set(),
     "device.board.lights": set(),
     "device.board.profiles": set(),
     "device.conversation": set(),

@@ -828,7 +828,7 @@ async def test_the_board_is_told_by_the_microphone_that_is_open() -> None:
     hub.boards = {"microphone A": profile_named("flex")}
     async with hub.running():
         assert hub.assistant.profile.name == "flex"
-        assert hub.assistant.sending.duplex.figures.mode == "full"
+        assert hub.assistant.overheard.duplex.figures.mode == "full"
         assert hub.made.count("lights") == 2
         await hub.hear(1)
         await hub.assistant.mute()

@@ -68,7 +68,17 @@ async def test_the_status_is_whole(desk: Desk) -> None:
     """Everything that has a bound or can go wrong is in it, and it is JSON."""
     status = json.loads(json.dumps(await desk.result("status")))
     assert 0 <= status.pop("uptime_s") < 60
-    assert set(status.pop("duplex")) == {"mode", "why", "playing_dbfs", "silent_dbfs"}
+    assert set(status.pop("duplex")) == {"mode", "why", "canceller"}
+    assert status.pop("echo") == {
+        "return_loss_db": None,
+        "erle_db": None,
+        "residue_db": None,
+        "noise_dbfs": None,
+        "delay_ms": None,
+        "drift_ppm": None,
+        "needed_db": 40.0,
+        "learned": False,
+    }
     nothing = {"p50": None, "p95": None, "max": None, "count": 0}
     assert status.pop("latency_ms") == dict.fromkeys(Kind, nothing)
     assert status == {
@@ -95,6 +105,7 @@ async def test_the_status_is_whole(desk: Desk) -> None:
             "microphone": {"frames": 1, "overruns": 0, "dropped": 0},
             "wake": {"hops": 1, "dropped": 0, "gaps": 0},
             "speaker": {"underruns": 0},
+            "talking_over": {"barge_ins": 0, "paused_for_nothing": 0},
         },
     }
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from device import vocabulary as v
-from device.conversation import Conversation, step
-from device.vocabulary import PLAYING, RESTING, UPLINK_OPEN, State
+from device.conversation import step
+from device.vocabulary import PLAYING, RESTING, UPLINK_OPEN, Conversation, State
 
 EVENTS: dict[str, v.Event] = {
     "Wake": v.Wake(1),
@@ -24,6 +24,9 @@ EVENTS: dict[str, v.Event] = {
     "MicrophoneBack": v.MicrophoneBack(),
     "SpeechBegan": v.SpeechBegan(),
     "SpeechEnded": v.SpeechEnded(),
+    "TalkedOver": v.TalkedOver(),
+    "BargedIn": v.BargedIn(1),
+    "FellSilent": v.FellSilent(),
     "Opened": v.Opened(1),
     "Away": v.Away(1),
     "Closed": v.Closed(1),
@@ -118,10 +121,13 @@ SPEAKING         Tap            LISTENING  ClearPlayback chime:wake timer:first_
 SPEAKING         Ask            THINKING   ClearPlayback SendText timer:reply
 SPEAKING         Stop           IDLE       StopUplink ClearPlayback timer:keep
 SPEAKING Mute MUTED rest:MUTED StopUplink ClearPlayback CloseMicrophone CloseSession
-SPEAKING         MicrophoneLost ASKED_SPEAKING rest:FAULT StopUplink
+SPEAKING         MicrophoneLost ASKED_SPEAKING rest:FAULT StopUplink GoOn
 SPEAKING         Closed         ASKED_SPEAKING StopUplink EndTurn
 SPEAKING         Failed         CUT_OFF    StopUplink EndTurn
 SPEAKING         ReplyStarted   SPEAKING
+SPEAKING         TalkedOver     SPEAKING   PauseReply
+SPEAKING         BargedIn       LISTENING  ClearPlayback CatchUp timer:max_listen
+SPEAKING         FellSilent     SPEAKING   GoOn
 SPEAKING         Interrupted    LISTENING  ClearPlayback timer:max_listen
 SPEAKING         TurnEnded      SPEAKING   EndTurn
 SPEAKING         Sounding       SPEAKING
@@ -135,6 +141,8 @@ CUT_OFF          Ask            ASKED_CONNECTING ClearPlayback OpenSession SendT
 CUT_OFF          Stop           IDLE       ClearPlayback
 CUT_OFF          Mute           MUTED      rest:MUTED ClearPlayback CloseMicrophone
 CUT_OFF          MicrophoneLost CUT_OFF    rest:FAULT
+CUT_OFF          BargedIn       CUT_OFF    GoOn
+CUT_OFF          FellSilent     CUT_OFF    GoOn
 CUT_OFF          Drained        FAULT      Alarm timer:fault_shown
 CUT_OFF          Timeout        IDLE       ClearPlayback
 ASKED_CONNECTING Wake           CONNECTING chime:wake StartUplink
@@ -173,6 +181,8 @@ ASKED_SPEAKING   MicrophoneLost ASKED_SPEAKING rest:FAULT
 ASKED_SPEAKING   Closed         ASKED_SPEAKING EndTurn
 ASKED_SPEAKING   Failed         CUT_OFF    EndTurn
 ASKED_SPEAKING   ReplyStarted   ASKED_SPEAKING
+ASKED_SPEAKING   BargedIn       ASKED_SPEAKING GoOn
+ASKED_SPEAKING   FellSilent     ASKED_SPEAKING GoOn
 ASKED_SPEAKING   Interrupted    ASKED_THINKING ClearPlayback timer:reply
 ASKED_SPEAKING   TurnEnded      ASKED_SPEAKING EndTurn
 ASKED_SPEAKING   Sounding       ASKED_SPEAKING

@@ -146,3 +146,16 @@ def test_every_timer_has_its_duration() -> None:
         Timer.STALL: 4,
         Timer.FAULT_SHOWN: FAULT_SHOWN_S,
     }
+
+
+async def test_what_is_left_of_the_window_is_known(countdown: Countdown) -> None:
+    """For the lights; outside of a window that counts audio there is nothing to count down."""
+    assert countdown.left == 1.0
+    countdown.start(Timer.FOLLOW_UP, 1, lasting(2.0))
+    silence(countdown, 0.5)
+    assert countdown.left == pytest.approx(0.75)
+    silence(countdown, 1.5)
+    assert countdown.left == 1.0
+    countdown.start(Timer.REPLY, 2, lasting(5.0))
+    assert countdown.left == 1.0
+    countdown.cancel()

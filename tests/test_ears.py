@@ -9,10 +9,13 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from device.audio.frames import FRAME_SAMPLES, Frame
+from device.audio.echo import Heard
+from device.audio.frames import FRAME_BYTES, FRAME_SAMPLES, Frame
 from device.ears import RING_S, Ears, Listener
 from device.ports import Detection, News
 from tests.rig.fakes import FakeDetector, FakeMicrophone, lost, until
+
+OURS = bytes(FRAME_BYTES)
 
 
 class Head:
@@ -29,11 +32,15 @@ class Head:
             lambda error: self.log.append(f"lost: {error}"),
             lambda: self.log.append("back"),
         )
-        self.ears = Ears(self.microphone, self.detector, listener)
+        self.ears = Ears(self.microphone, self.detector, listener, self._clean)
 
-    def _frame(self, frame: Frame) -> None:
-        assert self.detector.fed[-1] is frame
-        self.frames.append(frame)
+    def _clean(self, frame: Frame) -> Heard:
+        return Heard(frame, OURS, near=False)
+
+    def _frame(self, heard: Heard) -> None:
+        assert self.detector.fed[-1] is heard.frame
+        assert self.detector.far_ends[-1] == OURS
+        self.frames.append(heard.frame)
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:

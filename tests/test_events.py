@@ -31,6 +31,7 @@ from device.ports import (
     SessionFailed,
     SessionOpened,
     SpeechChanged,
+    SpeechJudged,
     Stalled,
     ToolNews,
     Transcript,
@@ -119,6 +120,7 @@ CONTRACT: list[tuple[News, dict[str, object] | None]] = [
     (Usage(1, 3, {"total": 40}, 7.5), {"event": "usage", "turn": 3, "total": 40}),
     (Pressed("tap", 7.5), {"event": "button", "gesture": "tap"}),
     (PartLost("lights", "gone", 7.5), None),
+    (SpeechJudged(0.5, 0, 512, 7.5), None),
 ]
 
 

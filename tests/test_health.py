@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from device.conversation import Conversation
+from device.audio.echo import Heard
 from device.ears import Ears, Listener
 from device.events import EventBus
 from device.faults import Faults
 from device.health import LONGEST_INTERVAL_S, Health, headline, notifier
-from device.vocabulary import State
+from device.vocabulary import Conversation, State
 from tests.rig.fakes import FakeDetector, FakeMicrophone, until
 
 
@@ -183,7 +183,8 @@ async def test_the_headline_never_claims_to_hear_when_it_does_not(
 ) -> None:
     """`systemctl status` says what it does, what it hears with and what is wrong."""
     listener = Listener(lambda _frame: None, lambda _error: None, lambda: None)
-    ears = Ears(FakeMicrophone(), FakeDetector("hey_test", "computer"), listener)
+    detector = FakeDetector("hey_test", "computer")
+    ears = Ears(FakeMicrophone(), detector, listener, lambda frame: Heard(frame, None, near=False))
     faults = Faults(EventBus(lambda _event: None))
     assert headline(talk, ears, faults) == expected
     faults.begin("speaker", "no output device")

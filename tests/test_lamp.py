@@ -23,7 +23,8 @@ class Wall:
         self.level = 0.0
         self.draws = 0
         self.told: list[News] = []
-        self.lamp = Lamp(self.lights, self._level)
+        self.left = 1.0
+        self.lamp = Lamp(self.lights, self._level, lambda: self.left)
 
     def _level(self) -> float:
         self.draws += 1
@@ -138,3 +139,12 @@ async def test_without_leds_nothing_is_redrawn() -> None:
         draws = wall.draws
         await asyncio.sleep(2 * FRAME_S)
         assert wall.draws == draws
+
+
+async def test_the_listening_light_counts_down(wall: Wall) -> None:
+    """What is left of the time to begin to speak shows in the frames that are drawn anyway."""
+    wall.left = 0.0
+    wall.lamp.show(Pattern.LISTENING)
+    brightest = max(max(colour) for colour in render(Pattern.LISTENING, 0.0, 3))
+    await until(lambda: len(wall.lights.shown) > 1)
+    assert max(max(colour) for colour in wall.lights.shown[-1]) < brightest / 3

@@ -48,7 +48,7 @@ class Board:
         self.told: list[News] = []
         self.lights = FakeLights(self.log)
         self.button = FakeButton(self.log)
-        self.panel = Panel(lambda: 0.0)
+        self.panel = Panel(lambda: 0.0, lambda: 1.0)
 
     def use(self, lights: Lights | None = None, button: FakeButton | None = None) -> list[str]:
         chosen = cast("GpioButton", button or self.button)

@@ -95,7 +95,7 @@ async def test_the_volume_in_force_survives_a_new_loudspeaker(owner: Owner) -> N
 
 
 def mode(owner: Owner) -> str:
-    return owner.hub.assistant.sending.duplex.figures.mode
+    return owner.hub.assistant.overheard.duplex.figures.mode
 
 
 async def test_duplex_is_decided_anew_for_the_new_board(owner: Owner) -> None:

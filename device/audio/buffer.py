@@ -80,10 +80,13 @@ class PlaybackBuffer:
         with self._lock:
             return self._turns.append(np.frombuffer(pcm, "<i2"), turn)
 
-    def end(self, turn: int) -> None:
-        """No more of this turn will come; one that never began is over with the next block."""
+    def end(self, turn: int, tail: bytes = b"") -> int:
+        """No more than ``tail`` will come; a turn that never began is over with the next block.
+
+        Gives how many samples found no room and were dropped.
+        """
         with self._lock:
-            self._turns.end(turn)
+            return self._turns.end(turn, np.frombuffer(tail, "<i2"))
 
     def clear(self) -> None:
         """Throw away what is left of all turns, with a fade; the rest goes on. Ends a pause."""

@@ -1,177 +1,106 @@
-"""Decides, frame by frame, whether the microphone goes up while our own sound is audible. Pure.
+"""Decides whether the microphone is listened to while our own voice can be heard. Pure.
 
-*Full* duplex sends the microphone always. *Half* duplex sends silence while we play and for 200 ms
-after, because a server that hears its own voice interrupts itself. A microphone with echo
-cancellation in its hardware can do full; any other only where our sound does not reach it (a
-headset, another room), which ``auto`` finds out by watching:
+*Full* duplex hears the person during a reply, so that speaking interrupts it. *Half* duplex sends
+silence meanwhile, because a server that hears its own voice interrupts itself; the wake word and
+the button still work. ``auto`` decides by what is measured of the echo:
 
-- It begins as half. Once a stretch of playback held half a second of clearly audible sound and the
-  microphone was then no louder than in the half second before the stretch, there is no echo: full.
-- In full, a microphone that is clearly louder in the first half second of a stretch, or later rises
-  and follows the loudness of what we play, hears us: half at once, and for this whole stretch. A
-  rise alone is no evidence later on: that is how a person sounds who interrupts us.
+- Where a canceller runs in software it begins as half, and becomes full once the canceller takes
+  out enough of the echo, or leaves next to nothing of it.
+- Without any it becomes full only where our sound does not reach the microphone (a headset, a
+  loudspeaker in another room).
+- A board with a canceller of its own is trusted until something of us is heard all the same: then
+  the reply is not played through the board.
 
-Levels are compared by their medians, so that a cough or a door decides nothing.
+It changes its mind between replies, never in the middle of one.
 """
 
 from __future__ import annotations
 
-import math
-from collections import deque
-from collections.abc import Collection
 from dataclasses import dataclass
-from statistics import median
 from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
-
-from device.audio.frames import FRAME_MS, SILENT_FRAME
+from device.audio.echo_path import EchoFigures
 
 Setting = Literal["auto", "full", "half"]
 Mode = Literal["full", "half"]
-Curve = npt.NDArray[np.float64]
+Canceller = Literal["none", "software", "hardware"]
 
-HOLD_FRAMES = 200 // FRAME_MS
-WINDOW_FRAMES = 500 // FRAME_MS
-FOLLOW_FRAMES = 2000 // FRAME_MS
-SOUNDING_LEVEL = 0.01
-"""RMS of full scale, -40 dBFS: what is quieter need not show in a microphone that hears us."""
-
-NO_RISE_DB = 3.0
-CLEAR_RISE_DB = 6.0
-FOLLOWS = 0.7
-"""Correlation of the two loudnesses over two seconds from which one is the cause of the other.
-
-Measured on synthetic speech, at the best delay: two voices that have nothing to do with each other
-stay below 0.68 (99 % of the time below 0.55); an echo with 0.1-0.6 s of reverberation has 0.86 half
-of the time. Over half a second independent voices reach 0.95.
-"""
-
-MAX_DELAY_FRAMES = 10
-"""How late an echo may come: what is on its way to the card, the air, and on its way back."""
-
-FLOOR_DBFS = -96.0
+NOTHING_LEFT_DB = 3.0
+"""Residue over the noise that is as good as none."""
+LITTLE_LEFT_DB = 8.0
+ENOUGH_ERLE_DB = 14.0
+"""From which a person is told from the residue: measured, see `device.audio.near_end`."""
+POOR_ERLE_DB = 10.0
+MUCH_LEFT_DB = 12.0
+"""What ends full duplex; in between it stays as it is."""
+DOUBTFUL_EVIDENCE_DB = 80.0
+"""Who has taken its own echo for a person so often is better off without."""
 
 
 @dataclass(frozen=True, slots=True)
 class DuplexFigures:
-    """What was decided and seen, for status."""
+    """What was decided, and why."""
 
     mode: Mode
     why: str
-    playing_dbfs: float | None
-    """Level of the microphone while we last played something audible."""
-    silent_dbfs: float | None
-    """Level of the microphone when we last did not play."""
+    canceller: Canceller
+    """Who takes our voice out of the microphone."""
 
 
 class Duplex:
     """One object for the whole process: what it learned of the room outlives a conversation."""
 
-    def __init__(self, setting: Setting, hardware_aec: bool) -> None:
-        self._watching = setting == "auto" and not hardware_aec
-        self._mode: Mode = "half" if setting == "half" or self._watching else "full"
+    def __init__(self, setting: Setting, canceller: Canceller) -> None:
+        self._auto = setting == "auto"
+        self._canceller = canceller
+        self._mode: Mode = "half"
         if setting != "auto":
-            self._why = "set so in the configuration"
-        elif hardware_aec:
-            self._why = "the microphone cancels echo in its hardware"
+            self._mode, self._why = setting, "set so in the configuration"
+        elif canceller == "hardware":
+            self._mode, self._why = "full", "the microphone cancels echo in its hardware"
         else:
-            self._why = "it is not known yet whether the microphone hears the loudspeaker"
-        self._hold_frames = 0
-        self._shut = False
-        self._condemned = False
-        self._before: deque[float] = deque(maxlen=WINDOW_FRAMES)
-        self._sounding: deque[float] = deque(maxlen=WINDOW_FRAMES)
-        self._heard: deque[float] = deque(maxlen=FOLLOW_FRAMES)
-        self._played: deque[float] = deque(maxlen=FOLLOW_FRAMES + MAX_DELAY_FRAMES)
-        self._sounding_frames = 0
+            self._why = "it is not known yet how much the microphone hears of the loudspeaker"
+
+    @property
+    def mode(self) -> Mode:
+        """What is in force."""
+        return self._mode
+
+    @property
+    def gates(self) -> bool:
+        """Whether our voice is kept from the server also in full duplex, until somebody speaks.
+
+        What a software canceller leaves is quiet, but it is speech.
+        """
+        return self._mode == "half" or self._canceller == "software"
 
     @property
     def figures(self) -> DuplexFigures:
-        """What was decided, why, and the levels it was decided by."""
-        return DuplexFigures(self._mode, self._why, _middle(self._sounding), _middle(self._before))
+        """What was decided and why."""
+        return DuplexFigures(self._mode, self._why, self._canceller)
 
-    def uplink_pcm(
-        self, frame_pcm: bytes, audible: bool, level: float, *, replying: bool = True
-    ) -> bytes:
-        """Give what is to go up in place of a frame of the microphone.
-
-        ``audible`` and ``level`` are the Speaker's, at the time of the frame. ``replying``: what is
-        audible is a reply; a mere chime teaches something about echo, but silences nobody: people
-        speak on over it. Gives the same object or ``SILENT_FRAME``. To be called for every frame in
-        order, also when nothing goes up.
-        """
-        playing = audible or self._hold_frames > 0
-        self._watch(_dbfs(frame_pcm), playing=playing, audible=audible, level=level)
-        self._hold_frames = HOLD_FRAMES if audible else max(0, self._hold_frames - 1)
-        if audible:
-            self._shut = replying
-        return SILENT_FRAME if playing and self._shut and self._mode == "half" else frame_pcm
-
-    def open_now(self) -> None:
-        """Let the microphone up from the next frame on: the user has cut the reply short."""
-        self._shut = False
-
-    def _watch(self, heard_dbfs: float, *, playing: bool, audible: bool, level: float) -> None:
-        if not playing:
-            self._before.append(heard_dbfs)
-            self._condemned = False
-            self._sounding_frames = 0
-            self._heard.clear()
-            self._played.clear()
+    def judge(self, echo: EchoFigures) -> None:
+        """Decide anew. To be called while nothing of ours can be heard."""
+        if not self._auto or echo.residue_db is None or echo.erle_db is None:
             return
-        if not self._played:
-            self._sounding.clear()
-        self._heard.append(heard_dbfs)
-        self._played.append(_decibels(level))
-        if audible and level >= SOUNDING_LEVEL:
-            self._sounding.append(heard_dbfs)
-            self._sounding_frames += 1
-            if self._watching and self._sounding_frames >= WINDOW_FRAMES <= len(self._before):
-                self._judge()
+        mode, why = self._choose(echo.erle_db, echo.residue_db, echo.needed_db)
+        if mode != self._mode:
+            self._mode, self._why = mode, why
 
-    def _judge(self) -> None:
-        rise_db = median(self._sounding) - median(self._before)
-        if self._mode == "full":
-            if rise_db > CLEAR_RISE_DB and self._is_ours():
-                self._mode = "half"
-                self._condemned = True
-                self._why = f"the microphone hears the loudspeaker: {rise_db:.0f} dB louder"
-        elif rise_db < NO_RISE_DB and not self._condemned:
-            self._mode = "full"
-            self._why = "the microphone does not hear the loudspeaker"
-
-    def _is_ours(self) -> bool:
-        """Whether what the microphone hears comes from us and not from a person."""
-        if self._sounding_frames == WINDOW_FRAMES:
-            return True
-        if len(self._played) < FOLLOW_FRAMES + MAX_DELAY_FRAMES:
-            return False
-        heard = np.array(self._heard)
-        played = np.array(self._played)
-        return any(
-            _correlation(heard, played[start : start + FOLLOW_FRAMES]) > FOLLOWS
-            for start in range(MAX_DELAY_FRAMES + 1)
-        )
-
-
-def _dbfs(frame_pcm: bytes) -> float:
-    samples = np.frombuffer(frame_pcm, "<i2").astype(np.float32)
-    return _decibels(math.sqrt(float(np.dot(samples, samples)) / len(samples)) / 32_768)
-
-
-def _decibels(level: float) -> float:
-    return max(FLOOR_DBFS, 20 * math.log10(level)) if level > 0 else FLOOR_DBFS
-
-
-def _middle(levels_dbfs: Collection[float]) -> float | None:
-    return median(levels_dbfs) if levels_dbfs else None
-
-
-def _correlation(one: Curve, other: Curve) -> float:
-    """From -1 to 1; 0 where one of them does not move."""
-    one = one - one.mean()
-    other = other - other.mean()
-    size = math.sqrt(float(np.dot(one, one)) * float(np.dot(other, other)))
-    return float(np.dot(one, other)) / size if size > 0 else 0.0
+    def _choose(self, erle_db: float, residue_db: float, needed_db: float) -> tuple[Mode, str]:
+        left = f"{residue_db:.0f} dB of our own sound over the noise"
+        if needed_db >= DOUBTFUL_EVIDENCE_DB:
+            return "half", "it took its own echo for a person again and again"
+        if residue_db <= NOTHING_LEFT_DB:
+            return "full", "the microphone does not hear the loudspeaker"
+        if self._canceller == "software":
+            if erle_db >= ENOUGH_ERLE_DB or (residue_db <= LITTLE_LEFT_DB and erle_db > 0):
+                return "full", f"{erle_db:.0f} dB of the echo are cancelled"
+            if erle_db < POOR_ERLE_DB and residue_db > MUCH_LEFT_DB:
+                return (
+                    "half",
+                    f"only {erle_db:.0f} dB of the echo are cancelled, which leaves {left}",
+                )
+        elif residue_db > MUCH_LEFT_DB:
+            return "half", f"the microphone hears the loudspeaker: {left}"
+        return self._mode, self._why

@@ -100,8 +100,11 @@ class EchoCanceller:
         """What was taken for a person was none."""
         self._near_end.was_nobody()
 
-    def hear(self, frame: Frame, played: Sequence[Played]) -> Heard:
-        """Take the next frame, and what was played since the last."""
+    def hear(self, frame: Frame, played: Sequence[Played], *, attentive: bool = False) -> Heard:
+        """Take the next frame, and what was played since the last.
+
+        ``attentive``: tell whether somebody else is heard also when nothing of ours is (any more).
+        """
         self._take_played(played)
         if frame.first_sample != self._next_sample:
             self._begin_afresh()
@@ -112,7 +115,7 @@ class EchoCanceller:
         far_end = self._far_end_of(frame)
         sounding = bool(far_end.any())
         self._quiet_frames = 0 if sounding else self._quiet_frames + 1
-        if self._quiet_frames > RINGING_FRAMES and not self._cancelling:
+        if self._quiet_frames > RINGING_FRAMES and not self._cancelling and not attentive:
             if self._quiet_frames % NOISE_EVERY_FRAMES == 0:
                 self._near_end.hear(self._microphone[-FRAME_SAMPLES:], None)
                 self._path.see(samples, samples, None)

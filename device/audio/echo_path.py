@@ -14,10 +14,11 @@ MEMORY_FRAMES = 100
 """Two seconds of our own sound: what the levels are averaged over."""
 ENOUGH_FRAMES = 75
 """From which on they mean something."""
-SOUNDING_POWER = 300.0**2
-"""In squared steps of int16, -40 dBFS: quieter sound of ours tells nothing of its echo."""
-NOISE_GROWS = 2 ** (1 / 100)
-"""From one quiet frame that is looked at to the next: by 3 dB in a hundred."""
+SOUNDING_POWER = 60.0**2
+"""In squared steps of int16, -55 dBFS: quieter sound of ours tells nothing of its echo."""
+NOISE_NEAR_DB = 8.0
+NOISE_SHARE, NOISE_RISE_DB = 0.1, 0.1
+"""As in `device.audio.near_end`: the noise follows what is near it, and rises slowly otherwise."""
 FULL_SCALE_DB = 20 * math.log10(32_768)
 
 
@@ -46,7 +47,7 @@ class EchoPath:
     """Averages the levels of frames with our own sound in them."""
 
     def __init__(self) -> None:
-        self._noise: float | None = None
+        self._noise_db: float | None = None
         self.forget()
 
     def forget(self) -> None:
@@ -60,9 +61,10 @@ class EchoPath:
         ``far_end``: None while nothing of ours is on its way.
         """
         if far_end is None:
-            power = _power(microphone)
-            grown = power if self._noise is None else self._noise * NOISE_GROWS
-            self._noise = min(power, grown)
+            level_db = _decibels(_power(microphone))
+            off_db = 0.0 if self._noise_db is None else level_db - self._noise_db
+            moves_db = NOISE_SHARE * off_db if off_db < NOISE_NEAR_DB else NOISE_RISE_DB
+            self._noise_db = level_db if self._noise_db is None else self._noise_db + moves_db
             return
         played = _power(far_end)
         if played < SOUNDING_POWER:
@@ -78,7 +80,7 @@ class EchoPath:
     ) -> EchoFigures:
         """What is known now, with what others know of it."""
         known = self._frames >= ENOUGH_FRAMES
-        noise = None if self._noise is None else _decibels(self._noise)
+        noise = self._noise_db
         left = _decibels(self._left)
         return EchoFigures(
             return_loss_db=_decibels(self._played) - _decibels(self._heard) if known else None,

@@ -84,6 +84,8 @@ class NearEnd:
         self._played = np.full(len(self._bands), FLOOR)
         self._noise_db = np.full(len(self._bands), LEAST_NOISE_DB)
         self._noise_frames = 0
+        self._quiet_db = np.full(len(self._bands), LEAST_NOISE_DB)
+        """What the last moments were like in which nothing of ours was on its way."""
         self._evidence_db = 0.0
         self.needed_db = FIRST_NEEDED_DB
         """How much evidence is needed."""
@@ -127,11 +129,13 @@ class NearEnd:
         return near
 
     def was_nobody(self) -> None:
-        """What it took for a person was none: be more careful."""
+        """What it took for a person was none: be more careful, and take it for the room's noise."""
+        self._noise_db = np.maximum(self._noise_db, self._quiet_db)
         self.needed_db = min(self.needed_db + FALSE_ALARM_DB, MOST_NEEDED_DB)
         self._evidence_db = 0.0
 
     def _learn_noise(self, heard_db: Levels) -> None:
+        self._quiet_db += NOISE_SHARE * (heard_db - self._quiet_db)
         if self._noise_frames < FIRST_FRAMES:
             self._noise_frames += 1
             self._noise_db += (heard_db - self._noise_db) / self._noise_frames

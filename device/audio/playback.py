@@ -162,16 +162,22 @@ class PortAudioSpeaker:
     def _begin(self, turn: int) -> None:
         if turn > self._newest:
             if self._newest > max(self._over, self._ended):
-                self._append(self._resampler.finish(), self._newest)
+                self._end(self._newest)
             self._resampler.reset()
             self._half_sample = b""
             self._newest = turn
 
     def _append(self, pcm: bytes, turn: int) -> None:
         if self._player is not None:
-            buffer = self._player.buffer
-            dropped_samples = buffer.append(pcm, turn)
-            self._counters["dropped_ms"] += dropped_samples * 1000 // buffer.rate_hz
+            self._count_dropped(self._player.buffer.append(pcm, turn))
+
+    def _end(self, turn: int) -> None:
+        if self._player is not None:
+            self._count_dropped(self._player.buffer.end(turn, self._resampler.finish()))
+
+    def _count_dropped(self, samples: int) -> None:
+        if self._player is not None:
+            self._counters["dropped_ms"] += samples * 1000 // self._player.buffer.rate_hz
 
     def end_turn(self, turn: int) -> None:
         """No more of this turn will come: PlaybackDrained follows when it has been heard."""
@@ -182,10 +188,9 @@ class PortAudioSpeaker:
             self._drain(turn, 0, time.monotonic())
             return
         self._begin(turn)
-        self._append(self._resampler.finish(), turn)
+        self._end(turn)
         self._half_sample = b""
         self._ended = turn
-        self._player.buffer.end(turn)
 
     def clear(self) -> int:
         """Throw the rest of the current turn away: silence at the card within 50 ms, no click.

@@ -166,7 +166,7 @@ class Player:
     def _news(self, mark: Mark, now: float, heard_at: float) -> tuple[float, SpeakerNews]:
         match mark.what:
             case What.FIRST:
-                return now, FirstSound(mark.turn, now)
+                return now, FirstSound(mark.turn, now, heard_at - now)
             case What.STARVED:
                 return now, PlaybackStarved(mark.turn, now)
             case What.LAST:

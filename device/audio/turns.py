@@ -118,7 +118,7 @@ class Turns:
         room = self._capacity_samples - sum(each.waiting_samples for each in self._turns)
         kept = piece[: max(0, room)]
         if len(kept):
-            if turn.dry and not turn.waiting_samples:
+            if turn.dry and not turn.waiting_samples and not turn.ended:
                 self._cushion.starved()
                 turn.starved = turn.gathering = True
                 turn.gathered_samples = 0
@@ -126,9 +126,14 @@ class Turns:
             turn.waiting_samples += len(kept)
         return len(piece) - len(kept)
 
-    def end(self, number: int) -> None:
-        """No more of this turn will come; one that never began is over with the next block."""
+    def end(self, number: int, tail: npt.NDArray[np.int16]) -> int:
+        """No more than this will come; a turn that never began is over with the next block.
+
+        Gives how many samples of ``tail`` found no room and were dropped.
+        """
+        # First: what a resampler held back of a turn that has run dry did not come too late.
         self._newest(number).ended = True
+        return self.append(tail, number)
 
     def _newest(self, number: int) -> _Turn:
         if not self._turns or self._turns[-1].number != number:

@@ -35,6 +35,11 @@ _DIMMED_BESIDE_SPARKS = 0.6
 """So that a spark stands out by brightness too, and from the brightest moment of a pattern."""
 
 
+_SHORTENS_FROM_LEDS = 6
+"""A row of fewer cannot show a time by its length."""
+_FAINTEST_LEFT = 0.2
+
+
 class Pattern(StrEnum):
     """What the lights can say. `OFF` is dark whatever happens; the others are the states.
 
@@ -68,6 +73,8 @@ class Motion:
     """How many waves lie along the LEDs (negative: running backwards); 0: all LEDs together."""
     follows_level: bool = False
     """Whether a loud voice brightens it."""
+    counts_down: bool = False
+    """Whether it shows how much time is left."""
 
 
 def _breath(phase: float) -> float:
@@ -95,7 +102,7 @@ MOTIONS: dict[Pattern, Motion] = {
     Pattern.OFF: Motion(BLACK),
     Pattern.IDLE: Motion((0, 4, 8)),
     Pattern.CONNECTING: Motion((0, 190, 255), 1.2, _fading_flash, turns=1),
-    Pattern.LISTENING: Motion((0, 110, 255), 3.0, _breath),
+    Pattern.LISTENING: Motion((0, 110, 255), 3.0, _breath, counts_down=True),
     Pattern.THINKING: Motion((170, 60, 255), 0.6, _pulse, turns=-1),
     Pattern.SPEAKING: Motion((0, 255, 80), 1.8, _babble, follows_level=True),
     Pattern.MUTED: Motion((90, 0, 0)),
@@ -126,20 +133,39 @@ def render(
     *,
     streaming: bool = False,
     level: float = 0.0,
+    left: float = 1.0,
 ) -> tuple[Colour, ...]:
     """Return the colours of ``count`` LEDs, ``elapsed_s`` after the pattern began.
 
     ``streaming``: microphone audio is going up now. ``level``: RMS of what the speaker plays, 0..1
-    of full scale; only patterns that follow it look.
+    of full scale; only patterns that follow it look. ``left``: how much of the time to begin to
+    speak is left, 1..0; a pattern that counts it down gets shorter, or where there are few LEDs
+    dimmer.
     """
     sparks = streaming and pattern is not Pattern.OFF
     places = [led / count for led in range(count)]
     return tuple(
         WHITE
         if sparks and _sparkles(elapsed_s, place)
-        else _colour(MOTIONS[pattern], elapsed_s, place, level, sparks=sparks)
+        else _colour(
+            MOTIONS[pattern],
+            elapsed_s,
+            place,
+            level,
+            share=(_DIMMED_BESIDE_SPARKS if sparks else 1.0) * _left(pattern, place, count, left),
+        )
         for place in places
     )
+
+
+def _left(pattern: Pattern, place: float, count: int, left: float) -> float:
+    """How bright a place still is in a countdown."""
+    if not MOTIONS[pattern].counts_down:
+        return 1.0
+    if count < _SHORTENS_FROM_LEDS:
+        return _FAINTEST_LEFT + (1.0 - _FAINTEST_LEFT) * left
+    # The last one goes on until the time is over.
+    return float(place < max(left, 1 / count))
 
 
 def scale(colours: Iterable[Colour], brightness_percent: float) -> tuple[Colour, ...]:
@@ -181,9 +207,9 @@ def _sparkles(elapsed_s: float, place: float) -> bool:
 
 
 def _colour(
-    motion: Motion, elapsed_s: float, place: float, level: float, *, sparks: bool
+    motion: Motion, elapsed_s: float, place: float, level: float, *, share: float
 ) -> Colour:
-    share = _brightness(motion, elapsed_s, place, level) * (_DIMMED_BESIDE_SPARKS if sparks else 1)
+    share *= _brightness(motion, elapsed_s, place, level)
     red, green, blue = motion.colour
     return round(red * share), round(green * share), round(blue * share)
 

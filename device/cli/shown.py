@@ -32,6 +32,11 @@ def status(answer: dict[str, Any], console: Console) -> None:
     table.add_row("loudspeaker", f"{escape(answer['speaker'])}, volume {answer['volume']}")
     table.add_row("board", f"{answer['board']}, {answer['lights']} lights")
     table.add_row("wake word", escape(" or ".join(answer["wake_words"])))
+    duplex = answer["duplex"]
+    table.add_row("over a reply", escape(f"{duplex['mode']} duplex: {duplex['why']}"))
+    echo = _echo(answer["echo"])
+    if echo:
+        table.add_row("echo", echo)
     table.add_row("session", escape(_session(answer["session"])))
     latency = _latency(answer.get("latency_ms", {}))
     if latency:
@@ -42,6 +47,21 @@ def status(answer: dict[str, Any], console: Console) -> None:
         ago = f"({_duration(last['age_s'])} ago)"
         table.add_row("last fault", f"{escape(last['message'])} {ago}")
     console.print(table)
+
+
+def _echo(figures: dict[str, Any]) -> str:
+    units = {
+        "return_loss_db": "{} dB quieter than what is played",
+        "erle_db": "{} dB cancelled",
+        "residue_db": "{} dB left over the noise",
+        "noise_dbfs": "noise {} dBFS",
+        "delay_ms": "delay {} ms",
+        "drift_ppm": "drift {} ppm",
+    }
+    if figures["erle_db"] is None:
+        return ""
+    known = [(text, figures[name]) for name, text in units.items() if figures[name] is not None]
+    return ", ".join(text.format(value) for text, value in known)
 
 
 def event(record: dict[str, Any]) -> str:

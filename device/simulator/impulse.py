@@ -58,7 +58,7 @@ def speech_gain(response: Floats, rate_hz: int) -> float:
     """Return by how much a response changes the RMS of speech."""
     size = 1 << (len(response) + rate_hz // 4).bit_length()
     power = np.abs(np.fft.rfft(response, size)) ** 2
-    hz: Floats = np.fft.rfftfreq(size, 1 / rate_hz)
+    hz: Floats = np.asarray(np.fft.rfftfreq(size, 1 / rate_hz), np.float64)
     weight = _speech_power(hz)
     return float(np.sqrt(np.sum(weight * power) / np.sum(weight)))
 
@@ -110,7 +110,7 @@ def _box(rate_hz: int) -> Floats:
     # In turn up and down, or the modes would add up to a rise of all the lows.
     signs = (-1.0) ** np.arange(len(BOX_MODES_HZ))
     modes = signs[:, None] * np.sin(2 * np.pi * np.outer(BOX_MODES_HZ, time_s))
-    box = BOX_LEVEL * modes.sum(axis=0) * np.exp(-NEPERS_OF_60_DB * time_s / BOX_RT60_S)
+    box: Floats = BOX_LEVEL * modes.sum(axis=0) * np.exp(-NEPERS_OF_60_DB * time_s / BOX_RT60_S)
     box[0] += 1.0
     return box
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from device.audio.frames import MICROPHONE_RATE_HZ, Frame
 from device.errors import WakeModelError
-from device.ports import Detection, SpeechChanged, WakeNews
+from device.ports import Detection, SpeechChanged, SpeechJudged, WakeNews
 from device.wake.catalogue import word_name
 from device.wake.endpointing import Edge, Endpointing
 from device.wake.gate import WakeGate
@@ -172,6 +172,7 @@ class Hearing:
             probability = self._speech.probability(self._unjudged[:SPEECH_SAMPLES])
             self._unjudged = self._unjudged[SPEECH_SAMPLES:]
             end_sample = first_sample + SPEECH_SAMPLES
+            yield SpeechJudged(probability, first_sample, end_sample, frame.captured_at)
             if edge := self._endpointing.judge(probability, first_sample, end_sample):
                 yield _speech_changed(edge, frame)
 

@@ -252,6 +252,27 @@ def test_a_loud_voice_brightens_speaking_and_nothing_else() -> None:
             assert mean(pattern, 0.0) == mean(pattern, 0.2)
 
 
+@pytest.mark.parametrize("count", [6, 12])
+def test_a_ring_gets_shorter_as_the_time_to_speak_runs_out(count: int) -> None:
+    """A third of the time is a third of the LEDs; the last one stays until the end."""
+    for left, lit in ((1.0, count), (0.5, count // 2), (0.01, 1), (0.0, 1)):
+        colours = render(Pattern.LISTENING, 0.0, count, left=left)
+        assert [max(colour) > 0 for colour in colours] == [True] * lit + [False] * (count - lit)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_few_leds_get_dimmer_instead(count: int) -> None:
+    """And are never dark."""
+    levels = [max(render(Pattern.LISTENING, 0.0, count, left=left)[-1]) for left in (1.0, 0.5, 0.0)]
+    assert levels[0] > levels[1] > levels[2] > 0
+
+
+def test_only_listening_counts_down() -> None:
+    """Nothing else waits for the user to begin."""
+    for pattern in set(Pattern) - {Pattern.LISTENING}:
+        assert render(pattern, 0.1, 12, left=0.1) == render(pattern, 0.1, 12)
+
+
 @pytest.mark.parametrize("pattern", MOVING)
 @pytest.mark.parametrize("count", COUNTS)
 def test_patterns_repeat_after_their_period(pattern: Pattern, count: int) -> None:

@@ -28,6 +28,8 @@ STATUS: dict[str, Any] = {
     "speaker": "USB audio",
     "volume": 60,
     "wake_words": ["hey_jarvis"],
+    "duplex": {"mode": "full", "why": "set so", "canceller": "none"},
+    "echo": {"erle_db": None},
     "session": {"number": 0, "model": None, "open_s": None},
     "faults": [],
     "last_fault": None,

@@ -22,6 +22,8 @@ def status(**changes: Any) -> list[str]:
         "speaker": "USB audio",
         "volume": 60,
         "wake_words": ["hey_jarvis", "alexa"],
+        "duplex": {"mode": "half", "why": "nothing is known yet", "canceller": "software"},
+        "echo": {"erle_db": None},
         "session": {"number": 0, "model": None, "open_s": None},
         "faults": [],
         "last_fault": None,
@@ -41,6 +43,7 @@ def test_the_status_is_a_small_table() -> None:
         "loudspeaker USB audio, volume 60",
         "board flex, 12 lights",
         "wake word hey_jarvis or alexa",
+        "over a reply half duplex: nothing is known yet",
         "session none",
         "up for 1 h 2 min",
     ]
@@ -82,6 +85,25 @@ def test_latencies_are_shown_of_what_has_happened() -> None:
     assert told in status(latency_ms=figures)
     lines = status(latency_ms={"wake_to_light": none})
     assert not any(line.startswith("latency") for line in lines)
+
+
+def test_what_is_known_of_the_echo_is_shown() -> None:
+    """And what follows from it for who talks over a reply."""
+    echo = {
+        "return_loss_db": 10.7,
+        "erle_db": 26.5,
+        "residue_db": 3.4,
+        "noise_dbfs": -61.4,
+        "delay_ms": 88.5,
+        "drift_ppm": None,
+    }
+    duplex = {"mode": "full", "why": "26 dB of the echo are cancelled", "canceller": "software"}
+    lines = status(echo=echo, duplex=duplex)
+    assert "over a reply full duplex: 26 dB of the echo are cancelled" in lines
+    told = " ".join(lines)
+    assert "10.7 dB quieter than what is played, 26.5 dB cancelled, 3.4 dB left" in told
+    assert "delay 88.5 ms" in told
+    assert "ppm" not in told
 
 
 def test_brackets_in_names_are_shown_as_they_are() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from device.audio.frames import FRAME_SAMPLES, Frame
 from device.errors import WakeModelError
-from device.ports import Detection, SpeechChanged, WakeDetector, WakeNews
+from device.ports import Detection, SpeechChanged, SpeechJudged, WakeDetector, WakeNews
 from device.wake.detector import INBOX_FRAMES, OnnxWakeDetector
 from device.wake.hearing import Hearing, Word
 from tests.rig.speech import espeak, noise
@@ -155,14 +155,14 @@ async def test_speech_is_posted_while_it_is_tracked(
         assert listener.news.empty()
         detector.track_speech(True)
         await feed(detector, clip, clip.size)
-        began, ended = await listener.next(), await listener.next()
         detector.track_speech(False)
         await feed(detector, clip, 2 * clip.size)
-    assert isinstance(began, SpeechChanged)
-    assert isinstance(ended, SpeechChanged)
+    news = [listener.news.get_nowait() for _ in range(listener.news.qsize())]
+    began, ended = (each for each in news if isinstance(each, SpeechChanged))
+    judged = [each for each in news if isinstance(each, SpeechJudged)]
     assert (began.speaking, ended.speaking) == (True, False)
     assert clip.size < began.end_sample < ended.end_sample < 2 * clip.size
-    assert listener.news.empty()
+    assert abs(len(judged) - clip.size // 512) <= 2
 
 
 async def test_a_broken_network_surfaces_before_anything_runs(listener: Listener) -> None:

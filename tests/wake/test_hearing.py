@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from device.audio.frames import FRAME_SAMPLES, Frame
 from device.errors import WakeModelError
-from device.ports import Detection, SpeechChanged, WakeNews
+from device.ports import Detection, SpeechChanged, SpeechJudged, WakeNews
 from device.wake.hearing import Hearing, Word
 from tests.rig.speech import espeak, noise, silence
 from tests.wake.conftest import Clip
@@ -152,10 +153,10 @@ def test_a_short_answer_is_heard_at_once(hearing: Hearing, word: str, within_ms:
     heard(hearing, noise(1.0, 20.0))
     place = START + 16_000
     for frame in frames(np.concatenate([said, noise(0.5, 20.0)]), place):
-        news = list(hearing.hear(frame, track_speech=True))
-        if news:
+        edges = speech(list(hearing.hear(frame, track_speech=True)))
+        if edges:
             assert frame.end_sample - place <= 16 * within_ms
-            assert speech(news)[0].speaking
+            assert edges[0].speaking
             return
     pytest.fail("the answer was not heard")
 
@@ -178,7 +179,19 @@ def test_asking_again_begins_afresh(hearing: Hearing) -> None:
     assert len(speech(heard(hearing, said, track=True))) == 1
     place = START + said.size
     assert heard(hearing, noise(1.0, 20.0), place) == []
-    assert heard(hearing, silence(2.0), place + 16_000, track=True) == []
+    assert speech(heard(hearing, silence(2.0), place + 16_000, track=True)) == []
+
+
+def test_every_stretch_is_judged_while_speech_is_tracked(hearing: Hearing) -> None:
+    """One after the other, without a gap, so that speech over a reply can be counted."""
+    clip = np.concatenate([noise(1.0, 20.0), espeak("what time is it"), noise(1.0, 20.0)])
+    judged = [n for n in heard(hearing, clip, track=True) if isinstance(n, SpeechJudged)]
+    assert judged[0].first_sample == START
+    assert all(a.end_sample == b.first_sample for a, b in itertools.pairwise(judged))
+    assert {n.end_sample - n.first_sample for n in judged} == {512}
+    likely = [n for n in judged if n.probability > 0.5]
+    assert 20 < len(likely) < 60
+    assert min(n.first_sample for n in likely) > START + 15_000
 
 
 @pytest.mark.parametrize("gap", [0, 16_000], ids=["asked again", "after a gap"])

@@ -1,0 +1,107 @@
+"""Decides whether somebody who is heard over our own voice means to interrupt it. Pure.
+
+Who talks over a reply wants silence at once, but a cough or a short "mm-hm" wants no answer. So it
+is decided in two steps. As soon as anybody is heard, the reply pauses: `Began`. In the silence that
+follows nothing of ours disturbs the microphone, and speech can be counted: who speaks for
+`SUSTAINED_MS` has interrupted (`Confirmed`), and when nobody speaks for `PATIENCE_MS` the reply
+goes on where it was (`Dismissed`), nothing of it lost.
+
+Counts microphone samples, not the clock; told of frames in their order, of speech a little later.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from device.audio.frames import MICROPHONE_RATE_HZ
+
+SUSTAINED_MS = 400
+"""Of speech. A cough has none, most a "mm-hm" less; what other speakers take is 130 to 250 ms, but
+they throw the reply away with it, where this one pauses first."""
+
+PATIENCE_MS = 500
+"""Without speech, from when speech ended or, at first, from when somebody was heard. It holds what
+the news of speech is late by, about 100 ms."""
+
+VOICED = 0.5
+"""Silero VAD: the probability from which it calls a window speech."""
+
+MEMORY = 100
+"""Frames that are remembered for the news of speech that comes after them: two seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """Somebody is heard over the reply."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """Somebody speaks on: the reply is interrupted."""
+
+    first_sample: int
+    """The microphone's sample at which they were first heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dismissed:
+    """It was a cough, a noise, a word or less: the reply goes on."""
+
+    spoke: bool
+    """Whether there was any speech in it."""
+
+
+Verdict = Began | Confirmed | Dismissed
+
+
+class BargeIn:
+    """Follows one reply after the other. Used from one thread."""
+
+    def __init__(self) -> None:
+        self._near: deque[tuple[int, bool]] = deque(maxlen=MEMORY)
+        self.tentative = False
+        """Whether somebody is heard and it is not decided yet what that means."""
+        self._first_sample = 0
+        self._heard_until = 0
+        self._spoken_samples = 0
+
+    def forget(self) -> None:
+        """There is no reply to interrupt (any more)."""
+        self.tentative = False
+
+    def hear(self, end_sample: int, *, near: bool, armed: bool) -> Verdict | None:
+        """Take a frame that ends at this sample; what is decided by it.
+
+        ``near``: somebody else than us is heard in it. ``armed``: a reply can be interrupted now.
+        """
+        self._near.append((end_sample, near))
+        if not self.tentative:
+            if not (near and armed):
+                return None
+            self.tentative = True
+            self._first_sample = self._heard_until = end_sample
+            self._spoken_samples = 0
+            return Began()
+        if end_sample - self._heard_until < PATIENCE_MS * MICROPHONE_RATE_HZ // 1000:
+            return None
+        self.tentative = False
+        return Dismissed(spoke=self._spoken_samples > 0)
+
+    def speech(self, probability: float, first_sample: int, end_sample: int) -> Verdict | None:
+        """Take how likely speech was (0..1) between two samples; what is decided by it.
+
+        It counts only where somebody else was heard too: what is left of our own voice is speech.
+        """
+        if not self.tentative or probability < VOICED or not self._was_near(first_sample):
+            return None
+        self._heard_until = max(self._heard_until, end_sample)
+        self._spoken_samples += end_sample - first_sample
+        if self._spoken_samples < SUSTAINED_MS * MICROPHONE_RATE_HZ // 1000:
+            return None
+        self.tentative = False
+        return Confirmed(self._first_sample)
+
+    def _was_near(self, first_sample: int) -> bool:
+        """Whether somebody was heard in the first frame that ends after this sample."""
+        return next((near for end, near in self._near if end > first_sample), False)

@@ -1,0 +1,115 @@
+"""Our own voice in the microphone, and the person who talks over it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from device.audio.duplex import Canceller, Duplex
+from device.audio.echo import EchoCanceller, Heard
+from device.audio.frames import Frame
+from device.barge_in import BargeIn, Began, Confirmed, Dismissed, Verdict
+from device.board.profiles import Profile
+from device.config import Config
+from device.errors import EchoCancellerError
+from device.events import EventBus, PublicEvent
+from device.faults import Faults
+from device.mouth import Mouth
+from device.ports import SpeechJudged
+from device.vocabulary import BargedIn, Event, FellSilent, TalkedOver
+
+
+class Overheard:
+    """Decides who is heard while a reply plays. Used from the event loop's thread only."""
+
+    def __init__(
+        self,
+        faults: Faults,
+        bus: EventBus,
+        mouth: Mouth,
+        happen: Callable[[Event], None],
+    ) -> None:
+        """`happen` gives the conversation an event."""
+        self._faults = faults
+        self._mouth = mouth
+        self._bus = bus
+        self._happen = happen
+        self._barge_in = BargeIn()
+        self.counters = {"barge_ins": 0, "paused_for_nothing": 0}
+
+    def choose(self, config: Config, profile: Profile) -> None:
+        """Begin anew with these settings: who cancels the echo, and what was learned of it."""
+        canceller = _canceller(config, profile)
+        self._barge_in.forget()
+        self._faults.clear("echo")
+        try:
+            self.echo = EchoCanceller(cancels=canceller == "software")
+        except EchoCancellerError as error:
+            canceller = "none"
+            self.echo = EchoCanceller(cancels=False)
+            self._faults.begin("echo", str(error))
+        self.canceller = canceller
+        self.duplex = Duplex(config.audio.duplex, canceller)
+
+    def new_stream(self) -> None:
+        """Another microphone counts its samples from 0."""
+        self._barge_in.forget()
+
+    @property
+    def undecided(self) -> bool:
+        """Whether somebody talks over the reply and it is not clear yet whether they mean it."""
+        return self._barge_in.tentative
+
+    def hear(self, frame: Frame) -> Heard:
+        """Take our own voice out of the next frame of the microphone."""
+        played = self._mouth.speaker.take_played()
+        return self.echo.hear(frame, played, attentive=self.undecided)
+
+    def frame(self, heard: Heard, *, speaking: bool, playing: bool) -> None:
+        """Take what was heard.
+
+        ``speaking``: there is a reply that can be interrupted; ``playing``: there is one at all.
+        """
+        if not playing:
+            self._barge_in.forget()
+            if heard.far_end is None:
+                self.duplex.judge(self.echo.figures)
+        armed = speaking and self.duplex.mode == "full" and self.echo.figures.learned
+        verdict = self._barge_in.hear(heard.frame.end_sample, near=heard.near, armed=armed)
+        self._tell(verdict)
+
+    def judged(self, news: SpeechJudged) -> None:
+        """Take how likely a stretch of the microphone holds speech."""
+        verdict = self._barge_in.speech(news.probability, news.first_sample, news.end_sample)
+        self._tell(verdict)
+
+    def _tell(self, verdict: Verdict | None) -> None:
+        match verdict:
+            case Began():
+                self._publish("began")
+                self._happen(TalkedOver())
+            case Confirmed(first_sample):
+                self.counters["barge_ins"] += 1
+                self._publish("confirmed")
+                self._happen(BargedIn(first_sample))
+            case Dismissed(spoke):
+                self.counters["paused_for_nothing"] += 1
+                if not spoke:
+                    self.echo.was_nobody()
+                self._publish("dismissed")
+                self._happen(FellSilent())
+
+    def _publish(self, what: str) -> None:
+        self._bus.publish(PublicEvent("barge_in", time.monotonic(), {"what": what}))
+
+
+def _canceller(config: Config, profile: Profile) -> Canceller:
+    """Who takes our voice out of the microphone: as configured, or as the board can."""
+    match config.audio.echo_cancellation:
+        case "off":
+            return "none"
+        case "hardware":
+            return "hardware"
+        case "software":
+            return "software"
+    return "hardware" if profile.echo_cancellation else "software"
