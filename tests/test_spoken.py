@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from device.audio.frames import MICROPHONE_RATE_HZ
 from device.spoken import Spoken
 
 
@@ -16,11 +15,11 @@ def test_at_first_nobody_speaks_to_us() -> None:
 def test_each_edge_tells_how_long_ago_the_last_one_was() -> None:
     """In seconds of microphone, so the end tells how long the speech was."""
     spoken = Spoken()
-    assert spoken.changed(True, 3 * MICROPHONE_RATE_HZ) == 3.0
-    assert spoken.speaking
-    assert spoken.changed(False, 3 * MICROPHONE_RATE_HZ + 8000) == 0.5
-    assert not spoken.speaking
-    assert spoken.changed(True, 4 * MICROPHONE_RATE_HZ) == 0.5
+    told = []
+    for speaking, sample in ((True, 48_000), (False, 56_000), (True, 64_000)):
+        lasted_s = spoken.changed(speaking, sample)
+        told.append((spoken.speaking, lasted_s))
+    assert told == [(True, 3.0), (False, 0.5), (True, 0.5)]
 
 
 def test_where_nobody_listens_for_speech_nobody_speaks() -> None:

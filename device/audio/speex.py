@@ -128,7 +128,9 @@ class SpeexEcho:
         self._speex.speex_echo_ctl(
             self._echo, _ECHO_GET_IMPULSE_RESPONSE, taps.ctypes.data_as(c_void_p)
         )
-        response: npt.NDArray[np.float32] = taps.astype(np.float32) / np.float32(32_768)
+        # The library's inverse transform over two frames does not divide by its length.
+        whole = np.float32(32_768 * 2 * self.frame_samples)
+        response: npt.NDArray[np.float32] = taps.astype(np.float32) / whole
         return response
 
 

@@ -1,237 +1,175 @@
-"""Whether the microphone goes up while we play."""
+"""Whether the user is heard while a reply plays, decided by what is measured of our echo."""
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import replace
+from typing import get_args
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from device.audio.duplex import Duplex
-from device.audio.frames import FRAME_SAMPLES, SILENT_FRAME
-from tests.rig.sound import espeak
+from device.audio.duplex import (
+    DOUBTFUL_EVIDENCE_DB,
+    ENOUGH_ERLE_DB,
+    LITTLE_LEFT_DB,
+    MUCH_LEFT_DB,
+    NOTHING_LEFT_DB,
+    POOR_ERLE_DB,
+    Canceller,
+    Duplex,
+    Mode,
+    Setting,
+)
+from device.audio.echo_path import EchoFigures
 
-QUIET, LOUD = 0.001, 0.1
-
-
-class Room:
-    """Feeds a Duplex frame by frame and remembers what went up."""
-
-    def __init__(self, duplex: Duplex) -> None:
-        self.duplex = duplex
-        self._random = np.random.default_rng(4)
-
-    def frame(self, rms: float) -> bytes:
-        samples = self._random.normal(0, rms * 32_768, FRAME_SAMPLES)
-        return np.clip(np.rint(samples), -32_768, 32_767).astype("<i2").tobytes()
-
-    def silence(self, frames: int, heard: float = QUIET) -> int:
-        """We play nothing; gives how many frames went up unchanged."""
-        return sum(self.hears(heard, audible=False, level=0.0) for _ in range(frames))
-
-    def playback(self, frames: int, heard: float = QUIET, level: float = LOUD) -> int:
-        """We play; gives how many frames went up unchanged."""
-        return sum(self.hears(heard, audible=True, level=level) for _ in range(frames))
-
-    def reply(self, frames: int, echo: float, near: float = QUIET) -> int:
-        """We speak, with syllables; the microphone hears ``echo`` times that, 60 ms later."""
-        levels = LOUD * (1.1 + np.sin(np.arange(frames) / 3))
-        late = np.concatenate([np.zeros(3), levels])
-        return sum(
-            self.hears(float(np.hypot(near, echo * late[i])), audible=True, level=float(levels[i]))
-            for i in range(frames)
-        )
-
-    def hears(self, heard: float, *, audible: bool, level: float) -> bool:
-        pcm = self.frame(heard)
-        up = self.duplex.uplink_pcm(pcm, audible, level)
-        assert up is pcm or up is SILENT_FRAME
-        return up is pcm
-
-    @property
-    def mode(self) -> str:
-        return self.duplex.figures.mode
+CANCELLERS: tuple[Canceller, ...] = get_args(Canceller)
+NOTHING_KNOWN = EchoFigures(None, None, None, None, None, None, 40.0, learned=False)
+LIVELY = EchoFigures(6.0, 25.0, 10.0, -60.0, 86.0, 0.0, 40.0, learned=True)
+"""A canceller that does what it can."""
 
 
-def levels(pcm: bytes) -> list[float]:
-    """The RMS of every 20 ms."""
-    samples = np.frombuffer(pcm, "<i2") / 32_768
-    frames = samples[: len(samples) // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
-    return [max(QUIET, float(np.sqrt(np.mean(frame**2)))) for frame in frames]
+def echo(erle_db: float, residue_db: float, needed_db: float = 40.0) -> EchoFigures:
+    return replace(LIVELY, erle_db=erle_db, residue_db=residue_db, needed_db=needed_db)
 
 
-def room(setting: str = "auto", *, aec: bool = False) -> Room:
-    assert setting in ("auto", "full", "half")
-    return Room(Duplex(setting, aec))  # type: ignore[arg-type]
+def decided(duplex: Duplex, *measured: EchoFigures) -> list[Mode]:
+    """The mode after each of these."""
+    modes = []
+    for figures in measured:
+        duplex.judge(figures)
+        modes.append(duplex.mode)
+    return modes
 
 
-@pytest.mark.parametrize(("setting", "aec"), [("full", False), ("full", True), ("auto", True)])
-def test_full_never_touches_a_frame(setting: str, *, aec: bool) -> None:
-    """The very same object goes up, echo or not."""
-    it = room(setting, aec=aec)
-    assert it.silence(30) == 30
-    assert it.reply(200, echo=1) == 200
-    assert it.mode == "full"
+@pytest.mark.parametrize("canceller", CANCELLERS)
+@pytest.mark.parametrize("setting", ["full", "half"])
+def test_what_the_owner_has_set_stays_so(setting: Mode, canceller: Canceller) -> None:
+    """Whatever is measured."""
+    duplex = Duplex(setting, canceller)
+    for figures in (echo(0, 40), echo(40, 0), echo(0, 40, MUCH_LEFT_DB), NOTHING_KNOWN):
+        duplex.judge(figures)
+        assert duplex.mode == setting
+        assert duplex.figures.why == "set so in the configuration"
 
 
-def test_half_sends_silence_while_we_play_and_for_200_ms_after() -> None:
-    """The echo of our last word must not come back as the user's first."""
-    it = room("half")
-    assert it.silence(30) == 30
-    assert it.playback(50) == 0
-    assert it.silence(10) == 0
-    assert it.silence(10) == 10
-    assert it.mode == "half"
+@pytest.mark.parametrize(
+    ("canceller", "mode"), [("none", "half"), ("software", "half"), ("hardware", "full")]
+)
+def test_at_first_only_a_board_that_cancels_is_trusted(canceller: Canceller, mode: Mode) -> None:
+    """And nothing changes before anything is known."""
+    duplex = Duplex("auto", canceller)
+    for figures in (
+        NOTHING_KNOWN,
+        replace(LIVELY, residue_db=None),
+        replace(LIVELY, erle_db=None),
+        replace(NOTHING_KNOWN, needed_db=DOUBTFUL_EVIDENCE_DB),
+    ):
+        duplex.judge(figures)
+        assert duplex.mode == mode
 
 
-def test_auto_begins_as_half() -> None:
-    """The first reply interrupts itself nowhere."""
-    it = room()
-    it.silence(30)
-    assert it.playback(24) == 0
-    assert it.mode == "half"
+@pytest.mark.parametrize(
+    ("erle_db", "residue_db"), [(ENOUGH_ERLE_DB, 40.0), (0.1, LITTLE_LEFT_DB), (-5.0, 3.0)]
+)
+def test_a_canceller_that_is_good_enough_lets_the_user_be_heard(
+    erle_db: float, residue_db: float
+) -> None:
+    """It takes enough of the echo out, or leaves next to nothing of it."""
+    duplex = Duplex("auto", "software")
+    duplex.judge(echo(erle_db, residue_db))
+    assert duplex.mode == "full"
 
 
-def test_auto_becomes_full_when_half_a_second_of_sound_cannot_be_heard() -> None:
-    """Headphones, or a loudspeaker in another room."""
-    it = room()
-    it.silence(30)
-    assert it.reply(100, echo=0) > 0
-    assert it.mode == "full"
-    assert "does not hear" in it.duplex.figures.why
+@pytest.mark.parametrize(
+    ("erle_db", "residue_db"), [(ENOUGH_ERLE_DB - 0.1, 40.0), (0.0, 8.0), (13.0, 8.1)]
+)
+def test_one_that_is_not_good_enough_does_not(erle_db: float, residue_db: float) -> None:
+    """A rattling loudspeaker, or a canceller that has not learned yet."""
+    duplex = Duplex("auto", "software")
+    duplex.judge(echo(erle_db, residue_db))
+    assert duplex.mode == "half"
 
 
-def test_auto_stays_half_where_the_microphone_hears_us() -> None:
-    """However long we talk."""
-    it = room()
-    for _ in range(3):
-        it.silence(30)
-        assert it.reply(200, echo=0.5) == 0
-    assert it.mode == "half"
-
-
-def test_silence_within_a_reply_proves_nothing() -> None:
-    """What we play must be loud enough to be heard at all."""
-    it = room()
-    it.silence(30)
-    it.playback(200, level=0.001)
-    assert it.mode == "half"
-
-
-def test_without_a_silence_before_nothing_is_decided() -> None:
-    """There is nothing to compare with when the microphone opens amid a reply."""
-    it = room()
-    it.reply(100, echo=0)
-    assert it.mode == "half"
-
-
-def test_a_short_chime_decides_nothing_not_even_many_of_them() -> None:
-    """A stretch must hold half a second by itself."""
-    it = room()
-    for _ in range(10):
-        it.silence(30)
-        it.playback(10)
-    assert it.mode == "half"
-
-
-def test_a_noise_that_was_there_before_is_no_echo() -> None:
-    """A fan, or a television."""
-    it = room()
-    it.silence(30, heard=0.02)
-    it.playback(50, heard=0.02)
-    assert it.mode == "full"
-
-
-def full_room() -> Room:
-    it = room()
-    it.silence(30)
-    it.reply(60, echo=0)
-    assert it.mode == "full"
-    it.silence(40)
-    return it
-
-
-def test_full_becomes_half_as_soon_as_the_next_reply_is_heard() -> None:
-    """The headphones were unplugged: half a second of echo, and no more."""
-    it = full_room()
-    assert it.reply(200, echo=0.5) <= 25
-    assert it.mode == "half"
-    assert "hears the loudspeaker" in it.duplex.figures.why
-
-
-def test_full_becomes_half_when_we_become_audible_amid_a_reply() -> None:
-    """Somebody turned the volume up: the microphone follows what we play."""
-    it = full_room()
-    it.reply(60, echo=0)
-    assert it.reply(300, echo=0.5) < 120
-    assert it.mode == "half"
-
-
-def test_a_person_who_interrupts_is_not_taken_for_echo() -> None:
-    """Loud, but not in step with us: the barge-in goes up whole."""
-    ours = levels(
-        espeak("Once upon a time there was a little girl who lived near the forest. " * 2)
+def test_once_it_was_good_enough_it_must_become_poor() -> None:
+    """In between it stays as it is: nobody wants a speaker that changes its mind all the time."""
+    duplex = Duplex("auto", "software")
+    in_between = (echo(POOR_ERLE_DB, 40.0), echo(0.0, MUCH_LEFT_DB))
+    assert decided(duplex, LIVELY, *in_between) == ["full"] * 3
+    poor = echo(POOR_ERLE_DB - 0.1, MUCH_LEFT_DB + 1.4)
+    assert decided(duplex, poor, *in_between[1:]) == ["half"] * 2
+    assert duplex.figures.why == (
+        "only 10 dB of the echo are cancelled, which leaves 13 dB of our own sound over the noise"
     )
-    theirs = levels(
-        espeak("no, no, that is not what I meant, tell me about dragons" * 2, "en-us+m3")
-    )
-    it = full_room()
-    for number, level in enumerate(ours):
-        near = theirs[number - 50] if 50 <= number < 50 + len(theirs) else QUIET
-        assert it.hears(near, audible=True, level=level)
-    assert it.mode == "full"
 
 
-def test_a_steady_noise_amid_a_steady_sound_is_not_taken_for_echo() -> None:
-    """Two levels that do not move have nothing to do with each other."""
-    it = full_room()
-    it.playback(150)
-    steady = it.frame(0.1)
-    for _ in range(150):
-        it.duplex.uplink_pcm(steady, audible=True, level=LOUD)
-    assert it.mode == "full"
+@pytest.mark.parametrize("canceller", ["none", "hardware"])
+def test_without_a_canceller_of_ours_what_is_heard_decides(canceller: Canceller) -> None:
+    """A headset needs none; a board that cancels does not, where it is not played through it."""
+    duplex = Duplex("auto", canceller)
+    assert decided(duplex, echo(0, NOTHING_LEFT_DB), echo(0, MUCH_LEFT_DB)) == ["full"] * 2
+    much, less = echo(0, MUCH_LEFT_DB + 0.1), echo(0, NOTHING_LEFT_DB + 0.1)
+    assert decided(duplex, much, less) == ["half"] * 2
+    assert "the microphone hears the loudspeaker: 12 dB" in duplex.figures.why
 
 
-def test_it_does_not_go_back_to_full_within_the_same_stretch() -> None:
-    """No flapping: an echo once heard counts until we are silent again."""
-    it = full_room()
-    it.reply(50, echo=0.5)
-    assert it.mode == "half"
-    assert it.reply(300, echo=0) == 0
-    it.silence(40)
-    it.reply(60, echo=0)
-    assert it.mode == "full"
+@pytest.mark.parametrize("canceller", CANCELLERS)
+def test_who_takes_its_own_echo_for_a_person_again_and_again_is_better_off_without(
+    canceller: Canceller,
+) -> None:
+    """However good the figures are; it gets another chance when some time has passed."""
+    duplex = Duplex("auto", canceller)
+    assert decided(duplex, echo(30, 0), echo(30, 0, DOUBTFUL_EVIDENCE_DB)) == ["full", "half"]
+    assert "took its own echo for a person" in duplex.figures.why
+    assert decided(duplex, echo(30, 0, DOUBTFUL_EVIDENCE_DB - 0.1)) == ["full"]
 
 
-def test_the_figures_tell_both_levels() -> None:
-    """For `parley status`: what was compared."""
-    it = room()
-    assert it.duplex.figures.silent_dbfs is None
-    assert it.duplex.figures.playing_dbfs is None
-    it.silence(30, heard=0.001)
-    it.playback(50, heard=0.1)
-    figures = it.duplex.figures
-    assert figures.silent_dbfs == pytest.approx(-60, abs=1)
-    assert figures.playing_dbfs == pytest.approx(-20, abs=1)
-    assert "not known yet" in figures.why
+@pytest.mark.parametrize(
+    ("setting", "canceller", "gates"),
+    [
+        ("half", "none", True),
+        ("half", "software", True),
+        ("half", "hardware", True),
+        ("full", "none", False),
+        ("full", "software", True),
+        ("full", "hardware", False),
+    ],
+)
+def test_what_keeps_our_voice_from_the_server(
+    setting: Setting, canceller: Canceller, gates: bool
+) -> None:
+    """Half duplex, and a canceller that leaves something; with none of ours nothing is touched."""
+    assert Duplex(setting, canceller).gates is gates
 
 
-def test_digital_silence_has_a_level_too() -> None:
-    """A muted channel is a floor, not an error."""
-    it = room()
-    it.duplex.uplink_pcm(SILENT_FRAME, audible=False, level=0.0)
-    assert it.duplex.figures.silent_dbfs == -96
+def test_why_it_was_decided_is_kept_until_it_is_decided_otherwise() -> None:
+    """The reason belongs to the change, with the figures of then."""
+    duplex = Duplex("auto", "software")
+    assert "not known yet" in duplex.figures.why
+    duplex.judge(echo(17, 9))
+    duplex.judge(echo(30, 5))
+    assert duplex.figures.why == "17 dB of the echo are cancelled"
+    duplex.judge(echo(0, 0))
+    assert duplex.figures.why == "17 dB of the echo are cancelled"
 
 
-def test_a_chime_silences_nobody() -> None:
-    """People speak on over it: only a reply shuts the microphone."""
-    it = room("half")
-    pcm = it.frame(QUIET)
-    assert it.duplex.uplink_pcm(pcm, audible=True, level=LOUD, replying=False) is pcm
-    assert it.duplex.uplink_pcm(pcm, audible=False, level=0.0, replying=False) is pcm
+@pytest.mark.parametrize("canceller", CANCELLERS)
+def test_the_figures_tell_who_cancels(canceller: Canceller) -> None:
+    """For `parley status`."""
+    assert Duplex("auto", canceller).figures.canceller == canceller
 
 
-def test_a_reply_that_was_cut_short_lets_the_microphone_up_at_once() -> None:
-    """The user has begun to speak: the 200 ms after our last sound are theirs."""
-    it = room("half")
-    assert it.playback(20) == 0
-    it.duplex.open_now()
-    assert it.silence(5) == 5
+@given(
+    canceller=st.sampled_from(CANCELLERS),
+    measured=st.lists(st.tuples(st.floats(-10, 50), st.floats(-10, 60), st.floats(25, 90))),
+)
+def test_the_same_figures_twice_change_nothing(
+    canceller: Canceller, measured: list[tuple[float, float, float]]
+) -> None:
+    """It does not matter how often it is asked."""
+    duplex = Duplex("auto", canceller)
+    for figures in measured:
+        duplex.judge(echo(*figures))
+        before = duplex.figures
+        duplex.judge(echo(*figures))
+        assert duplex.figures == before
