@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from functools import partial
 
 from device import ports as p
 from device import story
@@ -32,6 +31,7 @@ from device.faults import Faults
 from device.health import Health, Notify, broken_callback, headline
 from device.latency import Latency
 from device.live.session import LiveSession
+from device.measuring import Measuring
 from device.mouth import Mouth
 from device.overheard import Overheard
 from device.panel import Panel
@@ -64,14 +64,20 @@ class Assistant:
         self.troubles = Troubles(self.faults, self.bus, lambda: parts.hindrance(self.config))
         self.talk = v.Conversation()
         self.calling = Calling(parts, self.post)
-        back = partial(self.faults.clear, "speaker")
-        self.mouth = Mouth(parts.speaker(config), self._speaker_lost, back)
+        self.mouth = Mouth(parts.speaker(config), self._speaker_lost, self._speaker_back)
         self.telling = Telling(parts, self.faults, lambda: self.mouth.speaker)
         self.profile = parts.profile(config, None)
         self.overheard = Overheard(self.faults, self.bus, self.mouth, self._talked_over)
         self.overheard.choose(config, self.profile)
         listener = Listener(self._frame, self._microphone_lost, self._microphone_back)
         self.ears = Ears(parts.microphone(config), detector, listener, self.overheard.hear)
+        self.measuring = Measuring(
+            parts,
+            self.mouth,
+            self.overheard,
+            lambda: self.talk,
+            lambda: self.ears.microphone.description,
+        )
         self._countdown = Countdown(self._timed_out)
         self.panel = Panel(lambda: self.mouth.speaker.level, lambda: self._countdown.left)
         self.latency = Latency()
@@ -120,6 +126,8 @@ class Assistant:
                 tasks.create_task(self.health.run(), name="health")
                 tasks.create_task(self.troubles.watch(), name="readiness")
                 self.prepare_sentences()
+                first = self.measuring.at_first_start(lambda: self.config)
+                tasks.create_task(first, name="first measurement")
                 # Capture first: cards with shared clocks scramble their channels otherwise.
                 self.ears.start(tasks, self.post)
                 self.mouth.start(tasks, self.post)
@@ -144,10 +152,6 @@ class Assistant:
         """The session of the conversation, or the one that is kept."""
         return self.calling.session
 
-    def choose_duplex(self) -> None:
-        """Begin to learn anew of the echo, and whether the user is heard while a reply plays."""
-        self.overheard.choose(self.config, self.profile)
-
     def choose_board(self) -> None:
         """Find the board anew, and claim its lights and button."""
         self.profile = self.parts.profile(self.config, self.ears.microphone.description)
@@ -164,6 +168,10 @@ class Assistant:
 
     def _speaker_lost(self, error: AudioDeviceError) -> None:
         self.faults.begin("speaker", str(error))
+
+    def _speaker_back(self) -> None:
+        self.faults.clear("speaker")
+        self.measuring.recall()
 
     def _observe(self, event: PublicEvent) -> None:
         story.tell(event, transcripts=self.config.privacy.log_transcripts)
@@ -263,7 +271,8 @@ class Assistant:
         if board != known or self.faults.in_force("lights", "button"):
             self.choose_board()
         if board != known:
-            self.choose_duplex()
+            self.overheard.choose(self.config, board)
+        self.measuring.recall()
         self._happen(v.MicrophoneBack())
         self.health.hears()
 

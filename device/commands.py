@@ -13,7 +13,7 @@ from device import __version__
 from device import vocabulary as v
 from device.assistant import Assistant
 from device.control import Command, Record, Records
-from device.errors import ConfigError, ControlError, ParleyError
+from device.errors import ConfigError, ControlError, MeasuringError, ParleyError
 from device.events import PublicEvent, Subscription
 from device.vocabulary import State
 
@@ -33,6 +33,7 @@ class Commands:
         """Every command by its name."""
         return {
             "ask": self._ask,
+            "measure": self._measure,
             "mute": self._mute,
             "reload": self._reload_config,
             "status": self._status,
@@ -95,6 +96,20 @@ class Commands:
     async def _stop(self, _: Record) -> Records:
         self._assistant.command(v.Stop())
         yield {"result": {"state": self._assistant.talk.state.label}}
+
+    async def _measure(self, _: Record) -> Records:
+        """Say something and tell what came back of it; takes ten seconds."""
+        hub = self._assistant
+        try:
+            await hub.measuring.measure(hub.config)
+        except MeasuringError as error:
+            raise ControlError(str(error)) from error
+        yield {
+            "result": {
+                "duplex": asdict(hub.overheard.duplex.figures),
+                "echo": _rounded(asdict(hub.overheard.echo.figures)),
+            }
+        }
 
     async def _volume(self, request: Record) -> Records:
         percent = request.get("percent")

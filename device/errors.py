@@ -11,6 +11,7 @@
     ├── WakeModelError         a wake word network is missing or not one
     ├── VoiceError             a sentence of our own cannot be spoken; the speaker works without
     ├── BoardError             LEDs or button cannot be used; the speaker works without
+    ├── MeasuringError         the echo cannot be measured now
     ├── ControlError           the control socket: nobody there, or it refused
     └── ScriptError            the stand-in server's script is wrong
 
@@ -101,6 +102,10 @@ class VoiceError(ParleyError):
 
 class BoardError(ParleyError):
     """LEDs or button of the board cannot be used; the speaker works without them."""
+
+
+class MeasuringError(ParleyError):
+    """The way from the loudspeaker to the microphone cannot be measured now."""
 
 
 class ControlError(ParleyError):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 
-from device.audio.duplex import Canceller, Duplex
+from device.audio.duplex import Canceller, Duplex, DuplexFigures
 from device.audio.echo import EchoCanceller, Heard
 from device.audio.frames import Frame
 from device.barge_in import BargeIn, Began, Confirmed, Dismissed, Verdict
@@ -35,6 +36,13 @@ class Overheard:
         self._bus = bus
         self._happen = happen
         self._barge_in = BargeIn()
+        self.quiet = asyncio.Event()
+        """Set while nothing of ours is on its way to the microphone."""
+        self.quiet.set()
+        self.sounding = asyncio.Event()
+        """Set while something is."""
+        self.remember: Callable[[DuplexFigures], None] = lambda _figures: None
+        """Told of what was decided by measurement, after each stretch of our own sound."""
         self.counters = {"barge_ins": 0, "paused_for_nothing": 0}
 
     def choose(self, config: Config, profile: Profile) -> None:
@@ -72,11 +80,21 @@ class Overheard:
         """
         if not playing:
             self._barge_in.forget()
-            if heard.far_end is None:
-                self.duplex.judge(self.echo.figures)
+        self._note(sounding=heard.far_end is not None, playing=playing)
         armed = speaking and self.duplex.mode == "full" and self.echo.figures.learned
         verdict = self._barge_in.hear(heard.frame.end_sample, near=heard.near, armed=armed)
         self._tell(verdict)
+
+    def _note(self, *, sounding: bool, playing: bool) -> None:
+        if sounding:
+            self.quiet.clear()
+            self.sounding.set()
+        elif not playing and not self.quiet.is_set():
+            self.sounding.clear()
+            self.quiet.set()
+            self.duplex.judge(self.echo.figures)
+            if self.duplex.measured:
+                self.remember(self.duplex.figures)
 
     def judged(self, news: SpeechJudged) -> None:
         """Take how likely a stretch of the microphone holds speech."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from device.board.button import GpioButton
 from device.board.profiles import Profile
 from device.config import Config
+from device.echo_memory import EchoMemory
 from device.keepsake import Keepsake
 from device.live.past import Past
 from device.live.session import LiveSession
@@ -36,6 +37,8 @@ class Parts:
     """What on this device keeps any connection from being tried now, None when nothing does."""
     keepsake: Keepsake = field(default_factory=lambda: Keepsake(None))
     """Where the talk so far is kept."""
+    echo_memory: EchoMemory = field(default_factory=lambda: EchoMemory(None))
+    """What was measured of the echo in earlier processes."""
     sentence: Callable[[Config, str], bytes | None] = lambda _config, _kind: None
     """What is said of a kind of fault, s16le mono 24 kHz; None where there are no words for it."""
     make_sentences: Callable[[Config], None] = lambda _config: None

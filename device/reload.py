@@ -63,8 +63,17 @@ class Reloader:
             (("audio.output.",), self._speaker),
             (("audio.volume",), self._volume),
             (("lights.", "button.", "board"), self._assistant.choose_board),
-            # After the board, which may cancel echo.
-            (("audio.duplex", "audio.echo_cancellation", "board"), self._assistant.choose_duplex),
+            # After the board, which may cancel echo, and with each device, between which it is.
+            (
+                (
+                    "audio.duplex",
+                    "audio.echo_cancellation",
+                    "audio.input.",
+                    "audio.output.",
+                    "board",
+                ),
+                self._echo,
+            ),
             (("live.",), self._assistant.settings_changed),
             (("live.language", "audio.announcements"), self._assistant.prepare_sentences),
         ]
@@ -77,6 +86,10 @@ class Reloader:
         hub = self._assistant
         hub.mouth.replace(hub.parts.speaker(hub.config))
         hub.set_volume(hub.volume)
+
+    def _echo(self) -> None:
+        hub = self._assistant
+        hub.overheard.choose(hub.config, hub.profile)
 
     def _volume(self) -> None:
         self._assistant.set_volume(self._assistant.config.audio.volume)

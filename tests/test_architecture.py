@@ -34,6 +34,7 @@ HUB: dict[str, set[str]] = {
     "device.sending": {"device.live.session"},
     "device.ears": {"device.audio.echo", "device.audio.preroll"},
     "device.lamp": {"device.board.lights"},
+    "device.measuring": {"device.audio.duplex"},
     "device.overheard": {
         "device.audio.duplex",
         "device.audio.echo",

@@ -52,6 +52,8 @@ class Duplex:
 
     def __init__(self, setting: Setting, canceller: Canceller) -> None:
         self._auto = setting == "auto"
+        self.measured = False
+        """Whether it was decided by what was measured in this process."""
         self._canceller = canceller
         self._mode: Mode = "half"
         if setting != "auto":
@@ -79,10 +81,16 @@ class Duplex:
         """What was decided and why."""
         return DuplexFigures(self._mode, self._why, self._canceller)
 
+    def recall(self, mode: Mode, why: str) -> None:
+        """Begin with what was decided in an earlier process."""
+        if self._auto and not self.measured:
+            self._mode, self._why = mode, why
+
     def judge(self, echo: EchoFigures) -> None:
         """Decide anew. To be called while nothing of ours can be heard."""
         if not self._auto or echo.residue_db is None or echo.erle_db is None:
             return
+        self.measured = True
         mode, why = self._choose(echo.erle_db, echo.residue_db, echo.needed_db)
         if mode != self._mode:
             self._mode, self._why = mode, why

@@ -96,6 +96,10 @@ class EchoCanceller:
             learned=self._near_end.learned,
         )
 
+    def measure_anew(self) -> None:
+        """Begin the figures anew; what was learned of the echo stays."""
+        self._path.forget()
+
     def was_nobody(self) -> None:
         """What was taken for a person was none."""
         self._near_end.was_nobody()

@@ -22,7 +22,7 @@ class Sentence:
     """One thing to say."""
 
     kind: str
-    """Of what is wrong: a value of `device.ports.FailureKind`, or ``microphone``."""
+    """A value of `device.ports.FailureKind`, ``microphone``, or ``hello``."""
     language: str
     """That of the text: a primary subtag."""
     voice: str

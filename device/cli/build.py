@@ -16,6 +16,7 @@ from device.board.leds import make_lights
 from device.board.profiles import Profile
 from device.config import Config
 from device.credentials import ApiKey, find_api_key, forget_in
+from device.echo_memory import EchoMemory
 from device.errors import CredentialError
 from device.keepsake import Keepsake
 from device.live.failures import diagnose
@@ -70,6 +71,7 @@ def real_parts(environ: MutableMapping[str, str]) -> Parts:
         missing_key=missing,
         hindrance=hindrance,
         keepsake=Keepsake(folder),
+        echo_memory=EchoMemory(folder),
         sentence=sentence,
         make_sentences=make_sentences,
     )

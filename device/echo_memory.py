@@ -1,0 +1,104 @@
+"""Remembers over restarts what was measured between this microphone and this loudspeaker.
+
+One small file in the state directory. Written in a thread, since a memory card may take its time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+log = logging.getLogger(__name__)
+
+FILE = "echo.json"
+MAX_BYTES = 65_536
+
+Mode = Literal["full", "half"]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was decided for a pair of devices."""
+
+    mode: Mode
+    why: str
+    at: float
+    """Unix time; 0 when the clock was not known."""
+
+
+class EchoMemory:
+    """Without a folder nothing is remembered. Used from the event loop's thread only."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._path = folder / FILE if folder is not None else None
+        self._pairs = self._load()
+        self._writing: asyncio.Task[None] | None = None
+
+    def recall(self, microphone: str, speaker: str) -> Measured | None:
+        """What was decided for this pair of devices; None: it is new."""
+        return self._pairs.get(_pair(microphone, speaker))
+
+    def keep(self, microphone: str, speaker: str, mode: Mode, why: str) -> None:
+        """Remember a decision; returns at once."""
+        pair = _pair(microphone, speaker)
+        known = self._pairs.get(pair)
+        if known is not None and known.mode == mode:
+            return
+        self._pairs[pair] = Measured(mode, why, time.time())
+        if self._path is not None and (self._writing is None or self._writing.done()):
+            self._writing = asyncio.get_running_loop().create_task(self._write(self._path))
+
+    async def kept(self) -> None:
+        """Wait until everything is written."""
+        if self._writing is not None:
+            await self._writing
+
+    def _load(self) -> dict[str, Measured]:
+        if self._path is None:
+            return {}
+        try:
+            with self._path.open("rb") as stream:
+                record = json.loads(stream.read(MAX_BYTES))
+            return {str(pair): _measured(each) for pair, each in record.items()}
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            log.warning("%s cannot be used (%s): the echo is measured anew", self._path, error)
+            return {}
+
+    async def _write(self, path: Path) -> None:
+        pairs = {
+            pair: {"mode": each.mode, "why": each.why, "at": each.at}
+            for pair, each in self._pairs.items()
+        }
+        try:
+            await asyncio.to_thread(_replace, path, json.dumps(pairs, indent=1))
+        except OSError as error:
+            log.warning("%s cannot be written: %s", path, error.strerror)
+
+
+def _replace(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".new")
+    with fresh.open("w") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    fresh.replace(path)
+
+
+def _pair(microphone: str, speaker: str) -> str:
+    return f"{microphone} + {speaker}"
+
+
+def _measured(record: dict[str, object]) -> Measured:
+    mode, at = record["mode"], record["at"]
+    if mode not in get_args(Mode) or not isinstance(at, int | float):
+        raise ValueError(f"no decision: {record}")
+    return Measured("full" if mode == "full" else "half", str(record["why"]), float(at))

@@ -1,0 +1,103 @@
+"""Measures the way from the loudspeaker to the microphone by saying something and listening.
+
+Done by itself at the first start with a new pair of devices, and when the owner asks for it. What
+is said is a sentence of our own: speech is what the canceller must learn to take out, and it tells
+the person what is going on. The wake word or the button breaks it off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+from device.audio.duplex import DuplexFigures
+from device.config import Config
+from device.errors import MeasuringError
+from device.mouth import Mouth
+from device.overheard import Overheard
+from device.parts import Parts
+from device.vocabulary import Conversation, State
+
+CALM_S = 5.0
+"""At rest for this long before it speaks up by itself: the owner may want to talk first."""
+BEGINS_WITHIN_S = 3.0
+LASTS_AT_MOST_S = 30.0
+TRIES = 10
+SENTENCE = "hello"
+
+
+class Measuring:
+    """Used from the event loop's thread only."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        mouth: Mouth,
+        overheard: Overheard,
+        talk: Callable[[], Conversation],
+        microphone: Callable[[], str],
+    ) -> None:
+        """`talk` is how the conversation stands, `microphone` describes the one in use."""
+        self._parts = parts
+        self._mouth = mouth
+        self._overheard = overheard
+        self._talk = talk
+        self._microphone = microphone
+        overheard.remember = self._remember
+
+    @property
+    def _pair(self) -> tuple[str, str]:
+        return self._microphone(), self._mouth.speaker.description
+
+    def recall(self) -> None:
+        """The devices are (perhaps other ones and) open: begin with what is known of them."""
+        known = self._parts.echo_memory.recall(*self._pair)
+        if known is not None:
+            self._overheard.duplex.recall(known.mode, known.why)
+
+    def _remember(self, figures: DuplexFigures) -> None:
+        self._parts.echo_memory.keep(*self._pair, figures.mode, figures.why)
+
+    async def measure(self, config: Config) -> None:
+        """Say the sentence, and return when it has been heard; the figures are `Overheard`'s then.
+
+        Raises MeasuringError when that is not possible now, or was broken off.
+        """
+        sentence = self._parts.sentence(config, SENTENCE)
+        if self._talk().state is not State.IDLE:
+            raise MeasuringError(
+                f"the speaker is {self._talk().state.label}: it can only be measured at rest"
+            )
+        if sentence is None:
+            raise MeasuringError("there is nothing to say: install espeak-ng, restart the speaker")
+        self._overheard.echo.measure_anew()
+        self._mouth.speaker.announce(sentence)
+        try:
+            async with asyncio.timeout(BEGINS_WITHIN_S):
+                await self._overheard.sounding.wait()
+            async with asyncio.timeout(LASTS_AT_MOST_S):
+                await self._overheard.quiet.wait()
+        except TimeoutError:
+            raise MeasuringError(
+                "nothing was played; see: parley status, and parley volume"
+            ) from None
+        if self._talk().state is not State.IDLE:
+            raise MeasuringError("it was broken off: somebody wants to talk")
+
+    async def at_first_start(self, config: Callable[[], Config]) -> None:
+        """Measure once, when nothing is known of these devices and nobody wants anything else."""
+        for _ in range(TRIES):
+            await self._overheard.quiet.wait()
+            await asyncio.sleep(CALM_S)
+            settings = config()
+            if settings.audio.duplex != "auto" or not settings.audio.announcements:
+                return
+            if self._overheard.canceller == "hardware" or self._overheard.duplex.measured:
+                return
+            if self._parts.echo_memory.recall(*self._pair) is not None:
+                return
+            if self._talk().state is State.IDLE and self._overheard.quiet.is_set():
+                with contextlib.suppress(MeasuringError):
+                    await self.measure(settings)
+                    return
