@@ -15,8 +15,8 @@ READY_WITHIN_S=60
 # PyAudio and systemd-python have no wheels: both are compiled here.
 BUILD_PACKAGES=(ca-certificates gcc libsystemd-dev pkg-config portaudio19-dev python3 python3-dev
     python3-venv)
-# espeak-ng speaks what is said when nothing else works.
-RUN_PACKAGES=("${BUILD_PACKAGES[@]}" espeak-ng libasound2-plugins)
+# espeak-ng speaks what is said when nothing else works, libspeexdsp1 cancels echo.
+RUN_PACKAGES=("${BUILD_PACKAGES[@]}" espeak-ng libasound2-plugins libspeexdsp1)
 TEST_PACKAGES=("${RUN_PACKAGES[@]}" iproute2 procps pulseaudio pulseaudio-utils shellcheck sox
     systemd)
 APPLIANCE_PACKAGES=("${RUN_PACKAGES[@]}" alsa-utils procps)

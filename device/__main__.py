@@ -21,6 +21,7 @@ GROUPS = {
     "device.cli.demo": {"demo"},
     "device.cli.remote": {"status", "watch", "ask", "volume", "mute", "unmute", "stop", "reload"},
     "device.cli.devices": {"devices"},
+    "device.cli.doctor": {"doctor"},
     "device.cli.config": {"config"},
 }
 """The commands of each module: `parley status` need not import all that a speaker is made of."""

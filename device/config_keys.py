@@ -255,7 +255,8 @@ class Audio(_Section):
     echo_cancellation: EchoCancellation = "auto"
     """Who takes the speaker's own voice out of the microphone's sound."""
     duplex: Literal["auto", "full", "half"] = "auto"
-    """full listens during a reply, so that it can be interrupted by speech; half does not."""
+    """full listens during a reply, so that it can be interrupted by speech; half does not; auto is
+    full where the measured echo allows it."""
     chimes: OnOff = True
     """Short sounds when it wakes, ends a conversation or fails."""
     announcements: OnOff = True
