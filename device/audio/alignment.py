@@ -47,6 +47,9 @@ JUMP_SAMPLES = 15 * MICROPHONE_RATE_HZ // 1000
 STAMPS = 50
 """A second of blocks or frames: their jitter is a matter of scheduling."""
 
+MOST_DRIFT_PPM = 250.0
+"""A way that has changed by no more than this makes has crept: what was seen of the drift holds."""
+
 DRIFT_SPAN_SAMPLES = 12 * MICROPHONE_RATE_HZ
 DRIFT_SEARCHES = 5
 """From which span of time and how many searches on a slope is believed."""
@@ -200,8 +203,18 @@ class Alignment:
         agrees = self._candidate is not None and abs(path - self._candidate) <= SAME_SAMPLES
         self._candidate = path
         if agrees:
+            seen = self._seen.copy() if self._crept(path, sample) else ()
             self._settle(path, stamped, sample)
+            self._seen.extend((*seen, (float(sample), path)))
         return agrees
+
+    def _crept(self, path: float, sample: int) -> bool:
+        """Whether drift alone has moved what is found: short replies end before it is learned."""
+        if not self._seen:
+            return False
+        last_sample, last_path = self._seen[-1]
+        may_run = (sample - last_sample) * MOST_DRIFT_PPM / 1e6
+        return abs(path - last_path) <= SAME_SAMPLES + may_run
 
     def _settle(self, path: float, stamped: float, sample: int) -> None:
         self._path, self._stamped, self._since = path, stamped, sample

@@ -278,6 +278,30 @@ def test_drift_is_found_and_followed(drift_ppm: float) -> None:
     assert clocks.error == pytest.approx(began, abs=8)
 
 
+@pytest.mark.parametrize("drift_ppm", [-150.0, 60.0, 100.0])
+def test_drift_is_found_over_short_replies_too(drift_ppm: float) -> None:
+    """Three searches and ten seconds of silence: the way creeps out of reach meanwhile."""
+    clocks = Clocks(drift_ppm=drift_ppm)
+    for _ in range(12):
+        clocks.watch(6)
+        clocks.pass_by(10)
+    assert clocks.alignment.drift_ppm == pytest.approx(drift_ppm, abs=2)
+    began = clocks.error
+    clocks.watch(60)
+    assert clocks.error == pytest.approx(began, abs=8)
+
+
+def test_samples_that_were_lost_are_no_drift() -> None:
+    """What was seen before them says nothing of what comes after."""
+    clocks = Clocks(drift_ppm=20)
+    clocks.watch(60)
+    clocks.way += 100
+    clocks.watch(8)
+    assert clocks.error == pytest.approx(0, abs=2)
+    clocks.watch(60)
+    assert clocks.alignment.drift_ppm == pytest.approx(20, abs=2)
+
+
 def test_where_the_clocks_agree_the_place_stays_a_whole_sample(clocks: Clocks) -> None:
     """Nothing is interpolated for a drift that is none."""
     clocks.watch(60)

@@ -18,6 +18,7 @@ from device.audio.duplex import (
     POOR_ERLE_DB,
     Canceller,
     Duplex,
+    DuplexFigures,
     Mode,
     Setting,
 )
@@ -151,6 +152,26 @@ def test_why_it_was_decided_is_kept_until_it_is_decided_otherwise() -> None:
     assert duplex.figures.why == "17 dB of the echo are cancelled"
     duplex.judge(echo(0, 0))
     assert duplex.figures.why == "17 dB of the echo are cancelled"
+
+
+def test_what_was_decided_in_an_earlier_process_holds_until_it_is_measured_anew() -> None:
+    """The room is the same after a restart."""
+    duplex = Duplex("auto", "software")
+    duplex.recall("full", "20 dB of the echo are cancelled")
+    assert duplex.figures == DuplexFigures("full", "20 dB of the echo are cancelled", "software")
+    before = duplex.measured
+    assert decided(duplex, echo(0, 40)) == ["half"]
+    assert (before, duplex.measured) == (False, True)
+    duplex.recall("full", "20 dB of the echo are cancelled")
+    assert decided(duplex, NOTHING_KNOWN) == ["half"]
+
+
+def test_what_the_owner_has_set_is_not_recalled_over() -> None:
+    """Nor does it count as measured."""
+    duplex = Duplex("half", "software")
+    duplex.recall("full", "it was so")
+    assert decided(duplex, LIVELY) == ["half"]
+    assert not duplex.measured
 
 
 @pytest.mark.parametrize("canceller", CANCELLERS)

@@ -131,6 +131,21 @@ def test_while_nothing_of_ours_plays_frames_stay_the_same_objects() -> None:
             assert not heard.near
 
 
+def test_measured_anew_nothing_is_learned_anew() -> None:
+    """The figures begin from nothing, the filter goes on where it was."""
+    bench = Bench("small")
+    bench.play(quiet(NOISE_S))
+    bench.play(ours(8))
+    bench.echo.measure_anew()
+    assert bench.echo.figures.erle_db is None
+    assert bench.echo.figures.learned
+    bench.play(ours(12)[-4 * MICROPHONE_RATE_HZ :])
+    assert taken_out_db(bench, -4 * SECOND_FRAMES) > 15
+    assert bench.echo.figures.erle_db == pytest.approx(
+        taken_out_db(bench, -2 * SECOND_FRAMES), abs=5
+    )
+
+
 def test_without_a_canceller_no_frame_is_ever_changed() -> None:
     """It only watches: how loud our echo is, and whether somebody talks over it."""
     bench = Bench("headset", cancels=False)
