@@ -25,6 +25,7 @@ from tests.rig.fakes import FakeSpeaker, frame
 
 BOARD = Profile("board", "one that cancels", echo_cancellation=True)
 GOOD = EchoFigures(6.0, 25.0, 5.0, -60.0, 86.0, 0.0, 40.0, learned=True)
+NOTHING_KNOWN = EchoFigures(None, None, None, None, None, None, 40.0, learned=False)
 OURS = bytes(FRAME_BYTES)
 
 
@@ -202,6 +203,44 @@ def test_it_changes_its_mind_between_replies() -> None:
         room.hear(5, far_end=far_end)
         modes.append(room.overheard.duplex.mode)
     assert modes == ["half", "half", "half", "full"]
+
+
+def test_what_was_measured_is_told_after_each_stretch_of_our_own_sound() -> None:
+    """Once, so that it can be remembered over a restart."""
+    room = Room(config("software")).with_echo()
+    remembered: list[str] = []
+    room.overheard.remember = lambda figures: remembered.append(figures.mode)
+    for _ in range(2):
+        room.speaking = True
+        room.hear(5)
+        room.speaking = False
+        room.hear(5)
+        room.hear(5, far_end=None)
+    assert remembered == ["full", "full"]
+
+
+@pytest.mark.parametrize("figures", [NOTHING_KNOWN, GOOD])
+def test_what_was_not_measured_is_not_remembered(figures: EchoFigures) -> None:
+    """A chime is too short, and what the owner has set needs no memory."""
+    room = Room(config(duplex="auto" if figures is NOTHING_KNOWN else "full")).with_echo()
+    remembered: list[str] = []
+    room.overheard.remember = lambda told: remembered.append(told.mode)
+    room.echo.figures = figures
+    room.hear(5)
+    room.speaking = False
+    room.hear(5, far_end=None)
+    assert remembered == []
+
+
+def test_others_can_wait_until_our_own_sound_comes_and_is_over(room: Room) -> None:
+    """In a pause of the reply it is not over."""
+    seen = []
+    for speaking, far_end in ((True, OURS), (True, None), (False, OURS), (False, None)):
+        room.speaking = speaking
+        room.hear(1, far_end=far_end)
+        overheard = room.overheard
+        seen.append((overheard.sounding.is_set(), overheard.quiet.is_set()))
+    assert seen == [(True, False)] * 3 + [(False, True)]
 
 
 @pytest.mark.parametrize(
