@@ -9,6 +9,7 @@ import asyncio
 import json
 import logging
 import os
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +24,22 @@ Mode = Literal["full", "half"]
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """From a loudspeaker to a microphone; another canceller makes of it another decision."""
+
+    speaker: str
+    microphone: str
+    canceller: str
+
+    def __str__(self) -> str:
+        # Cards are numbered anew at every start of the computer.
+        cards = re.sub(r"\bhw:\d+", "hw", f"{self.microphone} + {self.speaker}")
+        return f"{cards} + {self.canceller}"
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
-    """What was decided for a pair of devices."""
+    """What was decided for a way."""
 
     mode: Mode
     why: str
@@ -37,21 +52,24 @@ class EchoMemory:
 
     def __init__(self, folder: Path | None) -> None:
         self._path = folder / FILE if folder is not None else None
-        self._pairs = self._load()
+        self._ways = self._load()
+        self._unwritten = False
         self._writing: asyncio.Task[None] | None = None
 
-    def recall(self, microphone: str, speaker: str) -> Measured | None:
-        """What was decided for this pair of devices; None: it is new."""
-        return self._pairs.get(_pair(microphone, speaker))
+    def recall(self, way: Way) -> Measured | None:
+        """What was decided for this way; None: it is new."""
+        return self._ways.get(str(way))
 
-    def keep(self, microphone: str, speaker: str, mode: Mode, why: str) -> None:
+    def keep(self, way: Way, mode: Mode, why: str) -> None:
         """Remember a decision; returns at once."""
-        pair = _pair(microphone, speaker)
-        known = self._pairs.get(pair)
+        known = self.recall(way)
         if known is not None and known.mode == mode:
             return
-        self._pairs[pair] = Measured(mode, why, time.time())
-        if self._path is not None and (self._writing is None or self._writing.done()):
+        self._ways[str(way)] = Measured(mode, why, time.time())
+        if self._path is None:
+            return
+        self._unwritten = True
+        if self._writing is None or self._writing.done():
             self._writing = asyncio.get_running_loop().create_task(self._write(self._path))
 
     async def kept(self) -> None:
@@ -65,22 +83,24 @@ class EchoMemory:
         try:
             with self._path.open("rb") as stream:
                 record = json.loads(stream.read(MAX_BYTES))
-            return {str(pair): _measured(each) for pair, each in record.items()}
+            return {str(way): _measured(each) for way, each in record.items()}
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-            log.warning("%s cannot be used (%s): the echo is measured anew", self._path, error)
+        except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as why:
+            log.warning("%s cannot be used (%s): the echo is measured anew", self._path, why)
             return {}
 
     async def _write(self, path: Path) -> None:
-        pairs = {
-            pair: {"mode": each.mode, "why": each.why, "at": each.at}
-            for pair, each in self._pairs.items()
-        }
-        try:
-            await asyncio.to_thread(_replace, path, json.dumps(pairs, indent=1))
-        except OSError as error:
-            log.warning("%s cannot be written: %s", path, error.strerror)
+        while self._unwritten:
+            self._unwritten = False
+            ways = {
+                way: {"mode": each.mode, "why": each.why, "at": each.at}
+                for way, each in self._ways.items()
+            }
+            try:
+                await asyncio.to_thread(_replace, path, json.dumps(ways, indent=1))
+            except OSError as error:
+                log.warning("%s cannot be written: %s", path, error.strerror)
 
 
 def _replace(path: Path, text: str) -> None:
@@ -93,12 +113,8 @@ def _replace(path: Path, text: str) -> None:
     fresh.replace(path)
 
 
-def _pair(microphone: str, speaker: str) -> str:
-    return f"{microphone} + {speaker}"
-
-
 def _measured(record: dict[str, object]) -> Measured:
     mode, at = record["mode"], record["at"]
     if mode not in get_args(Mode) or not isinstance(at, int | float):
         raise ValueError(f"no decision: {record}")
-    return Measured("full" if mode == "full" else "half", str(record["why"]), float(at))
+    return Measured("full" if mode == "full" else "half", str(record["why"]), at)

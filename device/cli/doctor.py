@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 GOOD_ERLE_DB = 14.0
+LITTLE_LEFT_DB = 8.0
+"""As in `device.audio.duplex`: what of the two a speaker is content with."""
 LATE_MS = 400.0
 FAST_PPM = 200.0
 """From which figures on the table advises something."""
@@ -65,9 +67,9 @@ def _findings(answer: dict[str, Any]) -> list[Finding]:
     rows: list[Finding] = [
         (
             "loudspeaker to microphone",
-            _figure(echo["return_loss_db"], "dB quieter than what is played"),
+            _return_loss(echo["return_loss_db"]),
             "ok" if hears else "broken",
-            "" if hears else "nothing was measured: turn the volume up, see: parley devices",
+            "" if hears else "have it quiet, turn the volume up; see: parley devices",
         ),
         ("noise of the room", _figure(echo["noise_dbfs"], "dBFS"), "ok", ""),
     ]
@@ -80,13 +82,14 @@ def _findings(answer: dict[str, Any]) -> list[Finding]:
 
 
 def _of_the_canceller(echo: dict[str, Any]) -> list[Finding]:
-    good = echo["erle_db"] >= GOOD_ERLE_DB or echo["residue_db"] <= 0
+    left_db = echo["residue_db"]
+    good = echo["erle_db"] >= GOOD_ERLE_DB or (left_db is not None and left_db <= LITTLE_LEFT_DB)
     late = echo["delay_ms"] is not None and echo["delay_ms"] > LATE_MS
     fast = echo["drift_ppm"] is not None and abs(echo["drift_ppm"]) > FAST_PPM
     return [
         (
             "echo cancelled",
-            f"{_figure(echo['erle_db'], 'dB')}, {_figure(echo['residue_db'], 'dB left')}",
+            f"{echo['erle_db']:.1f} dB, {_figure(left_db, 'dB left over the noise')}",
             "ok" if good else "note",
             "" if good else "a lower volume, more distance or another loudspeaker distort less",
         ),
@@ -103,6 +106,12 @@ def _of_the_canceller(echo: dict[str, Any]) -> list[Finding]:
             "use one card for both" if fast else "",
         ),
     ]
+
+
+def _return_loss(value: float | None) -> str:
+    if value is None:
+        return "not known"
+    return f"{abs(value):.1f} dB {'quieter' if value >= 0 else 'louder'} than what is played"
 
 
 def _figure(value: float | None, unit: str) -> str:
