@@ -6,11 +6,14 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from device import __version__
+from device.audio.echo import EchoCanceller
+from device.audio.echo_path import EchoFigures
 from device.commands import ASK_TEXT_CHARACTERS, Commands
 from device.errors import (
     ConfigError,
@@ -203,6 +206,59 @@ async def test_a_refused_file_is_told_with_every_mistake(
     with pytest.raises(ControlError) as caught:
         await desk.give("reload")
     assert str(caught.value) == message
+
+
+# --- measure -------------------------------------------------------------------------------------
+
+
+async def test_measure_answers_when_the_sentence_was_heard(desk: Desk) -> None:
+    """With what was found out; here it was too short for that."""
+    overheard = desk.hub.assistant.overheard
+    measured = asyncio.create_task(desk.result("measure"))
+    await until(lambda: desk.hub.speaker.announced)
+    overheard.quiet.clear()
+    overheard.sounding.set()
+    await desk.hub.hear()
+    await measured
+    result = json.loads(json.dumps(measured.result()))
+    assert result["duplex"] == {
+        "mode": "half",
+        "why": "it is not known yet how much the microphone hears of the loudspeaker",
+        "canceller": "software",
+    }
+    status = await desk.result("status")
+    assert result == {"duplex": status["duplex"], "echo": status["echo"]}
+
+
+async def test_the_figures_are_no_longer_than_they_are_exact(desk: Desk) -> None:
+    """To a tenth; truth is truth, and what is not known stays so."""
+    figures = EchoFigures(6.123, 25.06, 5.14, -61.28, 86.04, None, 39.995, learned=True)
+    desk.hub.assistant.overheard.echo = cast("EchoCanceller", SimpleNamespace(figures=figures))
+    assert (await desk.result("status"))["echo"] == {
+        "return_loss_db": 6.1,
+        "erle_db": 25.1,
+        "residue_db": 5.1,
+        "noise_dbfs": -61.3,
+        "delay_ms": 86.0,
+        "drift_ppm": None,
+        "needed_db": 40.0,
+        "learned": True,
+    }
+
+
+async def test_measure_is_refused_while_somebody_talks(desk: Desk) -> None:
+    """With what the speaker is doing; it says nothing into the talk."""
+    await desk.hub.wake()
+    with pytest.raises(ControlError, match="now: the speaker is listening"):
+        await desk.give("measure")
+    assert desk.hub.speaker.announced == []
+
+
+async def test_measure_is_refused_while_the_microphone_is_closed(desk: Desk) -> None:
+    """With the command that opens it."""
+    await desk.result("mute")
+    with pytest.raises(ControlError, match="the microphone is muted; see: parley unmute"):
+        await desk.give("measure")
 
 
 # --- watch ---------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import pytest
 from device import vocabulary as v
 from device.board.profiles import profile_named
 from device.config import Config, parse
+from device.echo_memory import Way
 from device.errors import ConfigError, WakeModelError
 from device.ports import WakeDetector
 from device.reload import Reloader
@@ -109,6 +110,63 @@ async def test_duplex_is_decided_anew_for_the_new_board(owner: Owner) -> None:
     assert mode(owner) == "half"
     await owner.write("audio: {echo_cancellation: hardware}")
     assert mode(owner) == "full"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "audio: {duplex: full}",
+        "audio: {echo_cancellation: off}",
+        "audio: {input: {channel: 2}}",
+        "audio: {output: {device: usb}}",
+        "board: flex",
+    ],
+)
+async def test_what_the_echo_depends_on_begins_it_anew(owner: Owner, text: str) -> None:
+    """Another device, or another way to do it: what was learned is of something else."""
+    hub = owner.hub
+    overheard = hub.assistant.overheard
+    echo, duplex = overheard.echo, overheard.duplex
+    hub.microphone, hub.speaker = FakeMicrophone("B"), FakeSpeaker("B")
+    await owner.write(text)
+    assert overheard.echo is not echo
+    assert overheard.duplex is not duplex
+    echo, duplex = overheard.echo, overheard.duplex
+    await owner.write(text)
+    assert (overheard.echo, overheard.duplex) == (echo, duplex)
+
+
+async def test_what_was_measured_of_other_devices_is_not_forgotten(owner: Owner) -> None:
+    """A loudspeaker that was in use before is met again."""
+    memory = owner.hub.assistant.parts.echo_memory
+    memory.keep(Way("headset", "microphone A", "software"), "full", "")
+    owner.hub.speaker = FakeSpeaker("headset")
+    await owner.write("audio: {output: {device: headset}}")
+    await until(lambda: owner.hub.speaker.is_open)
+    assert mode(owner) == "full"
+    owner.hub.speaker = FakeSpeaker("loudspeaker A")
+    await owner.write("")
+    await until(lambda: owner.hub.speaker.is_open)
+    assert mode(owner) == "half"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "audio: {volume: 5, chimes: off, announcements: off}",
+        "lights: {brightness: 5}",
+        "button: {pin: 5}",
+        "live: {voice: Puck}",
+        "conversation: {follow_up_s: 1}",
+    ],
+)
+async def test_nothing_else_makes_it_forget_the_echo(owner: Owner, text: str) -> None:
+    """It takes seconds of speech to learn it."""
+    overheard = owner.hub.assistant.overheard
+    echo, duplex = overheard.echo, overheard.duplex
+    await owner.write(text)
+    assert (overheard.echo, overheard.duplex) == (echo, duplex)
 
 
 async def test_other_wake_words_are_heard_at_once(owner: Owner) -> None:
