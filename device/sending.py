@@ -59,13 +59,15 @@ class Sending:
         is a reply; over a mere chime people speak on. A frame that was held back counts as not
         sent: `since` can still send it.
         """
-        sounding = speaker.audible and speaker.level >= SOUNDING_LEVEL
+        undecided = self._overheard.undecided
+        # A reply that pauses may go on: it is not over, although nothing of it sounds.
+        sounding = undecided or (speaker.audible and speaker.level >= SOUNDING_LEVEL)
         self._quiet_frames = 0 if sounding else self._quiet_frames + 1
         ringing = speaker.audible or self._quiet_frames < RINGING_FRAMES
         if speaker.audible:
             self._shut = replying
         ours = ringing and self._shut
-        silenced = self._overheard.duplex.gates and (ours or self._overheard.undecided)
+        silenced = self._overheard.duplex.gates and (ours or undecided)
         if self.silenced and not silenced and session is not None:
             self._catch_up(session, frame)
         self.silenced = silenced

@@ -65,6 +65,7 @@ PURE: dict[str, set[str]] = {
     "device.audio.limiter": {"numpy"},
     "device.audio.loudness": {"numpy"},
     "device.audio.near_end": {"numpy"},
+    "device.audio.noise": {"numpy"},
     "device.audio.overlay": {"numpy"},
     "device.audio.played": {"numpy"},
     "device.audio.preroll": set(),

@@ -199,6 +199,18 @@ def test_after_a_barge_in_everything_since_they_began_goes_up(uplink: Uplink) ->
     assert uplink.hear(2) == [65, 66]
 
 
+def test_after_a_cough_nothing_of_the_pause_goes_up(uplink: Uplink) -> None:
+    """The reply goes on: what was heard in its pause is nobody's turn, and never sent."""
+    uplink = Uplink("full", "software")
+    uplink.reply(40)
+    uplink.overheard.undecided = True
+    assert uplink.hear(30) == [None] * 30
+    uplink.overheard.undecided = False
+    assert uplink.hear(2) == [None] * 2
+    uplink.reply(20)
+    assert uplink.hear(RINGING + 1) == [None] * RINGING + [40 + 30 + 2 + 20 + RINGING]
+
+
 def test_a_barge_in_told_with_its_last_frame_sends_that_frame_once(uplink: Uplink) -> None:
     """The ears remember a frame before it is sent."""
     uplink.reply(40)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from device.audio.noise import Noise
+
 Samples = npt.NDArray[np.float32] | npt.NDArray[np.int16]
 
 MEMORY_FRAMES = 100
@@ -16,9 +18,6 @@ ENOUGH_FRAMES = 75
 """From which on they mean something."""
 SOUNDING_POWER = 60.0**2
 """In squared steps of int16, -55 dBFS: quieter sound of ours tells nothing of its echo."""
-NOISE_NEAR_DB = 8.0
-NOISE_SHARE, NOISE_RISE_DB = 0.1, 0.1
-"""As in `device.audio.near_end`: the noise follows what is near it, and rises slowly otherwise."""
 FULL_SCALE_DB = 20 * math.log10(32_768)
 
 
@@ -47,7 +46,7 @@ class EchoPath:
     """Averages the levels of frames with our own sound in them."""
 
     def __init__(self) -> None:
-        self._noise_db: float | None = None
+        self._noise = Noise(1, 0.0)
         self.forget()
 
     def forget(self) -> None:
@@ -61,10 +60,7 @@ class EchoPath:
         ``far_end``: None while nothing of ours is on its way.
         """
         if far_end is None:
-            level_db = _decibels(_power(microphone))
-            off_db = 0.0 if self._noise_db is None else level_db - self._noise_db
-            moves_db = NOISE_SHARE * off_db if off_db < NOISE_NEAR_DB else NOISE_RISE_DB
-            self._noise_db = level_db if self._noise_db is None else self._noise_db + moves_db
+            self._noise.hear(np.array([_decibels(_power(microphone))]))
             return
         played = _power(far_end)
         if played < SOUNDING_POWER:
@@ -80,7 +76,7 @@ class EchoPath:
     ) -> EchoFigures:
         """What is known now, with what others know of it."""
         known = self._frames >= ENOUGH_FRAMES
-        noise = self._noise_db
+        noise = float(self._noise.level_db[0]) if self._noise.known else None
         left = _decibels(self._left)
         return EchoFigures(
             return_loss_db=_decibels(self._played) - _decibels(self._heard) if known else None,

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device.audio.frames import FRAME_SAMPLES, MICROPHONE_RATE_HZ
+from device.audio.noise import Noise
 
 Samples = npt.NDArray[np.float32]
 Levels = npt.NDArray[np.float64]
@@ -41,13 +42,6 @@ GEARS_DB = ((250, 2.0), (1000, 0.5), (0, 0.3))
 """By how much the leak moves in a frame: fast until it was learned for so many frames."""
 DOUBTFUL = 0.1
 """How much of that while somebody else seems to speak: it may be our echo that has changed."""
-NOISE_NEAR_DB = 8.0
-NOISE_SHARE, NOISE_RISE_DB = 0.1, 0.1
-"""Of a frame that is within those decibels of the noise, the noise takes a tenth; a louder one is a
-sound in the room, by which it rises a little: by 1 dB in a second of such frames as are looked at.
-"""
-FIRST_FRAMES = 10
-"""The noise is at first what these were like, half of a second's quiet frames."""
 LEAST_NOISE_DB = 10.0
 """About -80 dBFS: a microphone that delivers digital silence is not that quiet for long."""
 OVER_NOISE_DB = 3.0
@@ -82,10 +76,7 @@ class NearEnd:
         self._cleaned = np.zeros(WINDOW_SAMPLES)
         self._far_end = np.zeros(WINDOW_SAMPLES)
         self._played = np.full(len(self._bands), FLOOR)
-        self._noise_db = np.full(len(self._bands), LEAST_NOISE_DB)
-        self._noise_frames = 0
-        self._quiet_db = np.full(len(self._bands), LEAST_NOISE_DB)
-        """What the last moments were like in which nothing of ours was on its way."""
+        self._noise = Noise(len(self._bands), LEAST_NOISE_DB)
         self._evidence_db = 0.0
         self.needed_db = FIRST_NEEDED_DB
         """How much evidence is needed."""
@@ -117,7 +108,7 @@ class NearEnd:
         played_db = _decibels(self._played)
         sounding = played_db > SOUNDING_DB
         ours_db = np.where(sounding, played_db + self._leak_db, -100.0)
-        expected_db = np.maximum(ours_db, self._noise_db + OVER_NOISE_DB)
+        expected_db = np.maximum(ours_db, self._noise.level_db + OVER_NOISE_DB)
         stands_out_db = float(np.clip(heard_db - expected_db, 0.0, MOST_DB).sum()) - USUAL_DB
         most_db = self.needed_db + LINGERS_DB
         self._evidence_db = min(max(0.0, self._evidence_db + stands_out_db), most_db)
@@ -125,24 +116,14 @@ class NearEnd:
         if sounding.any():
             self._learn_leak(heard_db, played_db, sounding, doubt=near)
         else:
-            self._learn_noise(heard_db)
+            self._noise.hear(heard_db)
         return near
 
     def was_nobody(self) -> None:
         """What it took for a person was none: be more careful, and take it for the room's noise."""
-        self._noise_db = np.maximum(self._noise_db, self._quiet_db)
+        self._noise.was_noise()
         self.needed_db = min(self.needed_db + FALSE_ALARM_DB, MOST_NEEDED_DB)
         self._evidence_db = 0.0
-
-    def _learn_noise(self, heard_db: Levels) -> None:
-        self._quiet_db += NOISE_SHARE * (heard_db - self._quiet_db)
-        if self._noise_frames < FIRST_FRAMES:
-            self._noise_frames += 1
-            self._noise_db += (heard_db - self._noise_db) / self._noise_frames
-            return
-        off_db = heard_db - self._noise_db
-        moves_db = np.where(off_db < NOISE_NEAR_DB, NOISE_SHARE * off_db, NOISE_RISE_DB)
-        self._noise_db = np.maximum(self._noise_db + moves_db, LEAST_NOISE_DB)
 
     def _learn_leak(
         self,
@@ -159,7 +140,7 @@ class NearEnd:
             step_db *= DOUBTFUL
         more = heard_db > played_db + self._leak_db
         # Where only noise is heard, our own sound is somewhere below it: that is no more of it.
-        telling = heard_db > self._noise_db + OVER_NOISE_DB
+        telling = heard_db > self._noise.level_db + OVER_NOISE_DB
         moves = np.where(more, step_db * QUANTILE * telling, -step_db * (1 - QUANTILE))
         self._leak_db += np.where(sounding, moves, 0.0)
 

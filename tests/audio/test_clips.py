@@ -54,7 +54,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Clips:
 
 @pytest.mark.parametrize("language", [*languages(), "en-GB", "es-MX", "pt-BR"])
 def test_every_clip_is_short_and_as_loud_as_a_reply(made: Clips, language: str) -> None:
-    """2 to 5 s (the first greeting 8 to 14), -20 dBFS, peaks under -3 dBFS, no offset, no click at its ends."""
+    """2 to 5 s, the greeting 8 to 14; -20 dBFS, peaks under -3 dBFS, no offset, no clicks."""
     for kind in KINDS:
         samples = np.frombuffer(clip(made, kind, language), "<i2") / 32_768
         shortest, longest = (8, 14) if kind == "hello" else (2, 5)
