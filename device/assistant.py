@@ -240,7 +240,7 @@ class Assistant:
             self.latency.decided(heard.frame.captured_at)
         self.overheard.frame(heard, speaking=speaking, playing=replying)
         self.sending.frame(
-            heard.frame,
+            heard,
             self.mouth.speaker,
             self.session if self.talk.state in UPLINK_OPEN else None,
             replying=replying,

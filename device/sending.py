@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from device.audio.echo import Heard
 from device.audio.frames import FRAME_MS, FRAME_SAMPLES, SILENT_FRAME, Frame
 from device.ears import Ears
 from device.live.session import LiveSession
@@ -19,6 +20,9 @@ RINGING_FRAMES = 240 // FRAME_MS
 """How long our own sound is heard after the card was given it: what is on its way to the card, and
 the room's reverberation."""
 
+NOTICED_FRAMES = 200 // FRAME_MS
+"""How long after their first sound somebody is heard at the latest."""
+
 SOUNDING_LEVEL = 0.003
 """RMS of full scale, -50 dBFS: replies end in silence, which nobody need wait for."""
 
@@ -35,6 +39,8 @@ class Sending:
         self._shut = False
         self._quiet_frames = RINGING_FRAMES
         """Frames since our own sound was last loud enough to matter."""
+        self._over_frames = 0
+        """Frames since the last of it was heard."""
 
     def new_stream(self) -> None:
         """Another microphone counts its samples from 0."""
@@ -46,7 +52,7 @@ class Sending:
 
     def frame(
         self,
-        frame: Frame,
+        heard: Heard,
         speaker: Speaker,
         session: LiveSession | None,
         *,
@@ -58,14 +64,20 @@ class Sending:
         it does while it is not decided whether somebody interrupts. ``replying``: what is audible
         is a reply; over a mere chime people speak on. A frame that was held back counts as not
         sent: `since` can still send it.
+
+        Who speaks while the last of the reply still rings in the room is heard at once.
         """
+        frame = heard.frame
         undecided = self._overheard.undecided
         # A reply that pauses may go on: it is not over, although nothing of it sounds.
         sounding = undecided or (speaker.audible and speaker.level >= SOUNDING_LEVEL)
         self._quiet_frames = 0 if sounding else self._quiet_frames + 1
         ringing = speaker.audible or self._quiet_frames < RINGING_FRAMES
+        self._over_frames = 0 if speaker.audible or undecided else self._over_frames + 1
         if speaker.audible:
             self._shut = replying
+        elif heard.near and not undecided:
+            self._shut = False
         ours = ringing and self._shut
         silenced = self._overheard.duplex.gates and (ours or undecided)
         if self.silenced and not silenced and session is not None:
@@ -79,7 +91,10 @@ class Sending:
     def _catch_up(self, session: LiveSession, frame: Frame) -> None:
         """Send what was held back although our sound was over: somebody may have begun there."""
         waited = self._quiet_frames - RINGING_FRAMES
-        after = max(frame.first_sample - max(0, waited) * FRAME_SAMPLES, self._sent_until)
+        if waited < 0:
+            # Somebody is heard already; they were heard a little after they began.
+            waited = min(self._over_frames - 1, NOTICED_FRAMES)
+        after = max(frame.first_sample - waited * FRAME_SAMPLES, self._sent_until)
         for held in self._ears.since(after, 0.0, after=after):
             if held.end_sample <= frame.first_sample:
                 session.send_frame(held.pcm)

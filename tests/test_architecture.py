@@ -31,7 +31,7 @@ HUB: dict[str, set[str]] = {
     },
     "device.calling": {"device.live.session"},
     "device.keepsake": {"device.live.past"},
-    "device.sending": {"device.live.session"},
+    "device.sending": {"device.audio.echo", "device.live.session"},
     "device.ears": {"device.audio.echo", "device.audio.preroll"},
     "device.lamp": {"device.board.lights"},
     "device.measuring": {"device.audio.duplex"},

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device.audio.duplex import Canceller, Duplex, Mode
+from device.audio.echo import Heard
 from device.audio.frames import FRAME_SAMPLES, SILENT_FRAME, Frame
 from device.audio.preroll import PreRoll
 from device.ears import RING_S, Ears
@@ -62,7 +63,7 @@ class Uplink:
         self._told = 0
 
     def hear(
-        self, frames: int = 1, *, audible: bool = False, level: float = 0.0
+        self, frames: int = 1, *, audible: bool = False, level: float = 0.0, near: bool = False
     ) -> list[int | None]:
         """Let so many frames be heard; gives what has gone up meanwhile."""
         self.speaker.audible, self.speaker.level = audible, level
@@ -71,7 +72,8 @@ class Uplink:
             self.next_number += 1
             self.ears.append(heard)
             live = cast("LiveSession", self.session) if self.open else None
-            self.sending.frame(heard, self.speaker, live, replying=self.replying)
+            cleaned = Heard(heard, None, near=near)
+            self.sending.frame(cleaned, self.speaker, live, replying=self.replying)
         return self.sent
 
     def reply(self, frames: int = 50) -> list[int | None]:
@@ -185,6 +187,22 @@ def test_what_our_own_voice_was_in_is_not_caught_up_with(uplink: Uplink) -> None
     assert uplink.hear(RINGING + 1) == [None] * RINGING + [20 + RINGING]
 
 
+def test_who_speaks_while_the_reply_still_rings_is_heard_from_the_beginning(
+    uplink: Uplink,
+) -> None:
+    """A short "no" said right at the end must not wait for the room to fall silent."""
+    uplink.reply(20)
+    assert uplink.hear(4) == [None] * 4
+    assert uplink.hear(1, near=True) == [20, 21, 22, 23, 24]
+    assert uplink.hear(2) == [25, 26]
+
+
+def test_over_a_reply_that_sounds_nobody_is_heard_so_soon(uplink: Uplink) -> None:
+    """There it is for the barge-in to decide."""
+    uplink.reply(20)
+    assert uplink.hear(5, audible=True, level=LOUD, near=True) == [None] * 5
+
+
 def test_after_a_barge_in_everything_since_they_began_goes_up(uplink: Uplink) -> None:
     """From shortly before they were first heard; the silence that went up meanwhile stays."""
     uplink = Uplink("full", "software")
@@ -220,7 +238,8 @@ def test_a_barge_in_told_with_its_last_frame_sends_that_frame_once(uplink: Uplin
     uplink.sending.open_now()
     assert uplink.since(40, 0.04) == [39, 40]
     session = cast("LiveSession", uplink.session)
-    uplink.sending.frame(heard, uplink.speaker, session, replying=False)
+    cleaned = Heard(heard, None, near=False)
+    uplink.sending.frame(cleaned, uplink.speaker, session, replying=False)
     assert uplink.sent == []
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import time
 import wave
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,7 @@ import pytest
 
 from device.simulator.script import Script, Turn
 from tests.rig.acoustics import Echo
-from tests.rig.room import Room, loud, open_room, similarity, spoken
+from tests.rig.room import Room, loud, merged, open_room, similarity, spoken
 from tests.rig.sound import Recorder, espeak
 
 pytestmark = pytest.mark.timeout(300)
@@ -107,9 +108,11 @@ def _place(heard: npt.NDArray[np.float64], said: npt.NDArray[np.float64]) -> int
 
 
 @contextmanager
-def open_kitchen(acoustics: str, script: Script) -> Iterator[Kitchen]:
+def open_kitchen(
+    acoustics: str, script: Script, config: Mapping[str, Any] | None = None
+) -> Iterator[Kitchen]:
     with ExitStack() as stack:
-        room = stack.enter_context(open_room(script, CONFIG))
+        room = stack.enter_context(open_room(script, merged(CONFIG, config or {})))
         echo = stack.enter_context(Echo(room.sound, acoustics))
         heard = stack.enter_context(room.sound.recorder())
         microphone = stack.enter_context(room.sound.recorder("mic"))
@@ -220,3 +223,48 @@ def test_the_wake_word_is_heard_over_the_reply_and_never_in_it(tmp_path: Path) -
         daemon.event("wake", after=after)
         daemon.event("reply", after=after, what="interrupted")
         daemon.state("listening", after=after)
+
+
+HALF = {"audio": {"duplex": "half"}}
+
+
+def test_a_short_no_right_after_the_reply_is_heard(story: str) -> None:
+    """Also where the microphone was shut until then: the follow-up window has no settling time."""
+    short = Turn(says="soon", audio=1500, pace="burst")
+    script = Script(turns=(short, Turn(says="ok", audio=300, pace="burst")), silence_ms=500)
+    with open_kitchen("small", script, HALF) as kitchen:
+        daemon = kitchen.daemon
+        kitchen.wake_and_hear_all()
+        sent_before = len(kitchen.server.audio)
+        after, said_at = daemon.here, time.monotonic()
+        voice = kitchen.say("no")
+        daemon.event("activity", after=after, what="started")
+        daemon.event("reply", after=after, what="first_sound", timeout=10)
+        drained = daemon.seen("reply", what="drained")[0]
+        assert kitchen.onset(voice, said_at) - drained["time"] < 0.4, "it was not said at once"
+        uplink = kitchen.server.audio[sent_before - sent_before % 2 :]
+    assert _alike(uplink, voice) > 0.9
+
+
+def test_noise_does_not_keep_the_follow_up_window_open() -> None:
+    """A tap that runs and music are no speech: the talk ends when its time is over."""
+    config = {"conversation": {"follow_up_s": 3.0, "session_keep_s": 0}}
+    script = Script(turns=(Turn(says="soon", audio=800, pace="burst"),), silence_ms=500)
+    with open_kitchen("small", script, config) as kitchen:
+        daemon = kitchen.daemon
+        kitchen.wake_and_hear_all()
+        begun = kitchen.sound.start_speaking(hubbub(8.0))
+        idle = daemon.state("idle", after=daemon.here - 1, timeout=10)
+        drained = daemon.event("reply", what="drained")
+        begun.kill()
+        begun.wait()
+        assert idle["time"] - drained["time"] == pytest.approx(3.0, abs=0.6)
+
+
+def hubbub(seconds: float) -> bytes:
+    """Water that runs, and three notes of an organ over it, louder than a person far away."""
+    time_s = np.arange(round(seconds * 16_000)) / 16_000
+    rng = np.random.default_rng(2)
+    water = np.convolve(rng.normal(0, 700, len(time_s)), [0.5, 0.3, 0.2], mode="same")
+    organ = sum(700 * np.sin(2 * np.pi * hz * time_s) for hz in (523.3, 1046.5, 1568.0))
+    return bytes((water + organ).astype("<i2").tobytes())
