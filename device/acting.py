@@ -69,6 +69,7 @@ class Acting:
                 self._ears.unmute()
             case v.CloseMicrophone():
                 self._ears.mute()
+                self._telling.hush()
             case v.StartTimer(timer, clock):
                 self._countdown.start(timer, clock, config.conversation)
             case _:

@@ -146,6 +146,7 @@ class Assistant:
     async def _goodbye(self) -> None:
         self.health.stops()
         await self.calling.goodbye()
+        await self.parts.echo_memory.kept()
 
     @property
     def session(self) -> LiveSession | None:
@@ -286,6 +287,7 @@ class Assistant:
     async def mute(self) -> None:
         """Stop listening; returns when the microphone device is closed."""
         self._happen(v.Mute())
+        self.overheard.hears_nothing()
         await self.ears.closed()
 
     def set_volume(self, percent: int) -> None:

@@ -63,6 +63,11 @@ class Overheard:
         """Another microphone counts its samples from 0."""
         self._barge_in.forget()
 
+    def hears_nothing(self) -> None:
+        """The microphone is closed: nothing of ours is heard from now on."""
+        self.sounding.clear()
+        self.quiet.set()
+
     @property
     def undecided(self) -> bool:
         """Whether somebody talks over the reply and it is not clear yet whether they mean it."""

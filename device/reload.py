@@ -90,6 +90,7 @@ class Reloader:
     def _echo(self) -> None:
         hub = self._assistant
         hub.overheard.choose(hub.config, hub.profile)
+        hub.measuring.recall()
 
     def _volume(self) -> None:
         self._assistant.set_volume(self._assistant.config.audio.volume)

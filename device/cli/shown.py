@@ -51,7 +51,7 @@ def status(answer: dict[str, Any], console: Console) -> None:
 
 def _echo(figures: dict[str, Any]) -> str:
     units = {
-        "return_loss_db": "{} dB quieter than what is played",
+        "return_loss_db": "{} dB below what is played",
         "erle_db": "{} dB cancelled",
         "residue_db": "{} dB left over the noise",
         "noise_dbfs": "noise {} dBFS",

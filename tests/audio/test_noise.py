@@ -26,9 +26,9 @@ def heard(noise: Noise, frames: list[Levels]) -> float:
 def noise() -> Noise:
     """A room whose noise is known: 30 dB."""
     noise = Noise(3, LEAST_DB)
-    assert not noise.known
+    before = noise.known
     assert heard(noise, levels(of=30.0, frames=FIRST_FRAMES)) == pytest.approx(30.0, abs=1.0)
-    assert noise.known
+    assert (before, noise.known) == (False, True)
     return noise
 
 

@@ -101,7 +101,7 @@ def test_what_is_known_of_the_echo_is_shown() -> None:
     lines = status(echo=echo, duplex=duplex)
     assert "over a reply full duplex: 26 dB of the echo are cancelled" in lines
     told = " ".join(lines)
-    assert "10.7 dB quieter than what is played, 26.5 dB cancelled, 3.4 dB left" in told
+    assert "10.7 dB below what is played, 26.5 dB cancelled, 3.4 dB left" in told
     assert "delay 88.5 ms" in told
     assert "ppm" not in told
 
