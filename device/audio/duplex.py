@@ -28,9 +28,9 @@ Canceller = Literal["none", "software", "hardware"]
 NOTHING_LEFT_DB = 3.0
 """Residue over the noise that is as good as none."""
 LITTLE_LEFT_DB = 8.0
-ENOUGH_ERLE_DB = 14.0
+ENOUGH_ERLE_DB = 12.0
 """From which a person is told from the residue: measured, see `device.audio.near_end`."""
-POOR_ERLE_DB = 10.0
+POOR_ERLE_DB = 9.0
 MUCH_LEFT_DB = 12.0
 """What ends full duplex; in between it stays as it is."""
 DOUBTFUL_EVIDENCE_DB = 80.0

@@ -28,7 +28,10 @@ from device.errors import AudioDeviceError, ParleyError
 from device.health import notifier
 from device.live.session import warm_up
 from device.parts import Parts
-from device.ports import Speaker
+from device.ports import Microphone, Speaker
+from device.simulator.acoustics import ROOMS
+from device.simulator.echoed import EchoedMicrophone
+from device.simulator.room import Room
 from device.simulator.script import Event, GoAway, Script, Turn
 from device.simulator.sound import WavMicrophone, WavSpeaker
 from device.simulator.voices import RECORDINGS
@@ -79,7 +82,7 @@ Simulated: the microphone (spoken WAVs), the lights (drawn here) and
 
 CONFIG = """
 live: {{endpoint: "{url}"}}
-audio: {{echo_cancellation: off, duplex: full}}
+audio: {{echo_cancellation: {canceller}, duplex: {duplex}}}
 conversation: {{follow_up_s: 3.0, session_keep_s: 1}}
 """
 
@@ -94,6 +97,11 @@ def add_parser(subparsers: Subparsers) -> None:
         metavar="DIR",
         help="where the sound is written (default: parley-demo)",
     )
+    parser.add_argument(
+        "--room",
+        choices=sorted(ROOMS),
+        help="let the microphone hear the answers through a simulated room, and cancel the echo",
+    )
     parser.set_defaults(run=demo)
 
 
@@ -104,34 +112,40 @@ def demo(args: argparse.Namespace) -> int:
         args.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ParleyError(f"{args.out} cannot be made: {error.strerror}; choose --out") from error
-    return asyncio.run(_perform(args.out, console))
+    return asyncio.run(_perform(args.out, args.room, console))
 
 
-async def _perform(out: Path, console: Console) -> int:
+async def _perform(out: Path, room: str | None, console: Console) -> int:
     from device.simulator.live_server import LiveServer  # noqa: PLC0415 - heavy: cryptography
 
     console.print(INTRODUCTION)
     with tempfile.TemporaryDirectory(prefix="parley-demo-") as private:
         async with LiveServer(SCRIPT, directory=Path(private)) as server:
             os.environ["SSL_CERT_FILE"] = str(server.certificate)
-            config = parse(CONFIG.format(url=server.url), "demo")
+            canceller, duplex = ("software", "auto") if room else ("off", "full")
+            text = CONFIG.format(url=server.url, canceller=canceller, duplex=duplex)
+            config = parse(text, "demo")
             microphone = WavMicrophone()
             speaker = WavSpeaker(chime, volume=config.audio.volume, tee=_sound_card())
             lights = TerminalLights(sys.stdout, LEDS)
-            parts = _parts(microphone, speaker, lights)
+            ear = EchoedMicrophone(microphone, speaker, Room(ROOMS[room])) if room else microphone
+            parts = _parts(ear, speaker, lights)
             await warm_up()
             detector = await parts.detector(config)
             assistant = Assistant(config, parts, detector, notifier({}))
             timeline = Timeline(console)
             async with _running(assistant):
                 await _converse(assistant, microphone, timeline)
-            timeline.judge(server.audio)
+                if room:
+                    timeline.show_echo(assistant.overheard.echo.figures)
+            if not room:
+                timeline.judge(server.audio)
     speaker.write_wav(out / "heard.wav")
     timeline.print_figures(out / "heard.wav", card=speaker.description)
     return 0 if timeline.fine else 1
 
 
-def _parts(microphone: WavMicrophone, speaker: WavSpeaker, lights: TerminalLights) -> Parts:
+def _parts(microphone: Microphone, speaker: WavSpeaker, lights: TerminalLights) -> Parts:
     """The demo's cast: simulated where there is no hardware, everything else as it really is."""
     real = build.real_parts({"GEMINI_API_KEY": "demo-key"})
     return replace(

@@ -18,7 +18,7 @@ from device.errors import ControlError
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
-GOOD_ERLE_DB = 14.0
+GOOD_ERLE_DB = 12.0
 LITTLE_LEFT_DB = 8.0
 """As in `device.audio.duplex`: what of the two a speaker is content with."""
 LATE_MS = 400.0

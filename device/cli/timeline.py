@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from device.audio.echo_path import EchoFigures
 from device.audio.frames import MICROPHONE_RATE_HZ, SAMPLE_BYTES
 from device.board.lights import Pattern, render
 from device.events import PublicEvent
@@ -20,6 +21,12 @@ LOOK_S = 0.2
 """How far into a pattern the picture of it is taken."""
 
 SHADES = " ·░▒▓█"
+
+BARGE_IN = {
+    "began": "[yellow]somebody talks over the answer:[/] it pauses",
+    "confirmed": "they talk on: the answer is over",
+    "dismissed": "nobody talked on: the answer goes on",
+}
 
 
 class Timeline:
@@ -97,6 +104,8 @@ class Timeline:
                 return "first sound of the answer"
             case "reply", {"what": "interrupted", "played_ms": played_ms}:
                 return f"[yellow]interrupted[/] after {played_ms / 1000:.1f} s"
+            case "barge_in", {"what": what}:
+                return BARGE_IN[what]
             case "reply", {"what": "drained", "played_ms": played_ms}:
                 return f"all heard ({played_ms / 1000:.1f} s)"
             case "fault", {"message": message}:
@@ -104,6 +113,17 @@ class Timeline:
         return ""
 
     # --- the figures ---
+
+    def show_echo(self, figures: EchoFigures) -> None:
+        """Note what was measured of the room; what goes up is then no copy of what was said."""
+        self._equal = figures.erle_db is not None
+        for name, value, unit in (
+            ("echo below what is played", figures.return_loss_db, "dB"),
+            ("echo cancelled", figures.erle_db, "dB"),
+            ("delay of the echo", figures.delay_ms, "ms"),
+            ("drift of the clocks", figures.drift_ppm, "ppm"),
+        ):
+            self._figure(name, "not known" if value is None else f"{value:.1f} {unit}")
 
     def judge(self, uplink: bytes) -> None:
         """Compare what the server received with what the microphone heard, and note it."""
@@ -120,7 +140,7 @@ class Timeline:
 
     @property
     def fine(self) -> bool:
-        """Whether the conversation went to its end and every sample arrived."""
+        """Whether it went to its end, and every sample arrived, or the echo was cancelled."""
         return self._equal and not self._gave_up
 
     def print_figures(self, wav: Path, *, card: str) -> None:

@@ -18,6 +18,7 @@ import pytest
 from device.__main__ import main
 from device.control import ControlServer, Record, Records
 from device.errors import ControlError
+from tests.rig.sound import wait_until
 
 ECHO = {
     "return_loss_db": 6.2,
@@ -182,8 +183,8 @@ def test_of_a_board_that_cancels_only_the_outcome_is_shown(
 @pytest.mark.parametrize(
     ("echo", "verdict"),
     [
-        ({"erle_db": 14.0, "residue_db": 20.0}, "ok"),
-        ({"erle_db": 13.9, "residue_db": 8.1}, "note"),
+        ({"erle_db": 12.0, "residue_db": 20.0}, "ok"),
+        ({"erle_db": 11.9, "residue_db": 8.1}, "note"),
         # A headset: there is no echo to cancel.
         ({"erle_db": 0.4, "residue_db": 0.8}, "ok"),
         # A canceller so new that it does not know the room's noise.
@@ -263,6 +264,8 @@ def test_it_can_be_interrupted(speaker: Speaker) -> None:
         assert doctor.stdout is not None
         assert doctor.stderr is not None
         assert b"please be quiet" in doctor.stdout.readline()
+        # Before that Python itself may still be busy with an import, and say so.
+        wait_until(lambda: bool(speaker.asked), "the request", 10)
         doctor.send_signal(signal.SIGINT)
         try:
             assert doctor.wait(timeout=10) == 130

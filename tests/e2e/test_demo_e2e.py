@@ -1,0 +1,55 @@
+"""`parley demo` as a stranger runs it: no hardware, no key, no network."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import wave
+from pathlib import Path
+
+import pytest
+
+from tests.rig.daemon import ROOT
+
+pytestmark = pytest.mark.timeout(120)
+
+
+def demo(folder: Path, *options: str) -> str:
+    """What it prints, without colours; it must end well."""
+    done = subprocess.run(
+        [sys.executable, "-m", "device", "demo", "--out", str(folder / "out"), *options],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(folder), "COLUMNS": "120"},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", done.stdout)
+
+
+def test_the_demo_holds_a_conversation(tmp_path: Path) -> None:
+    """Three answers, one of them interrupted, over two connections, and not a sample lost."""
+    told = demo(tmp_path)
+    assert "wake word hey_jarvis" in told
+    assert "goAway" in told
+    assert "session resumed" in told
+    assert "interrupted after" in told
+    assert "the same, none lost or doubled" in told
+    with wave.open(str(tmp_path / "out" / "heard.wav")) as heard:
+        assert heard.getnframes() > 15 * 24_000
+
+
+def test_the_demo_in_a_room_is_talked_over(tmp_path: Path) -> None:
+    """The microphone hears the answers; the echo is cancelled, and the person heard through it."""
+    told = demo(tmp_path, "--room", "small")
+    assert "somebody talks over the answer: it pauses" in told
+    assert "they talk on: the answer is over" in told
+    assert "interrupted by speech" in told
+    cancelled = re.search(r"echo cancelled +([0-9.]+) dB", told)
+    assert cancelled is not None
+    assert float(cancelled[1]) > 10
