@@ -135,12 +135,13 @@ HOMES: dict[str, set[str]] = {
     "rich": {"device.cli"},
     "soxr": {"device.audio.resample", "device.simulator.voices"},
     "systemd": {"device.health", "device.journal"},
+    "usb": {"device.board.usb_control"},
     "websockets": {"device.live", "device.simulator"},
     "yaml": {"device.yaml_marks", "device.config_view"},
 }
 """Each library and the modules (or rooms) that may know it."""
 
-HEAVY = {"google", "gpiozero", "onnxruntime", "pyaudio", "systemd"}
+HEAVY = {"google", "gpiozero", "onnxruntime", "pyaudio", "systemd", "usb"}
 """Imported inside the function that needs them: slow, or only there on a Raspberry Pi."""
 
 LONGEST_LINES = 350
@@ -310,7 +311,7 @@ print(*sorted(sys.modules))
         timeout=60,
     )
     status, everything = (set(line.split()) for line in done.stdout.splitlines())
-    heavy = {"google.genai", "onnxruntime", "pyaudio", "cryptography", "gpiozero", "systemd"}
+    heavy = {"google.genai", "onnxruntime", "pyaudio", "cryptography", "gpiozero", "systemd", "usb"}
     assert heavy & everything == set()
     assert {"numpy", "pydantic", "websockets", "device.assistant"} & status == set()
     assert "device.assistant" in everything

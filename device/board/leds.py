@@ -17,7 +17,11 @@ from device.board.apa102 import Apa102Lights
 from device.board.lights import BLACK, scale
 from device.board.pins import attempt, gpio_factory, let_go, refuse_taken
 from device.board.profiles import LedDriver, Profile
+from device.board.ring import RingLights
 from device.board.terminal import TerminalLights
+from device.board.usb_control import XVF3000_ARRAY, XVF3800_ARRAY, Load, connect, libusb
+from device.board.xvf3000 import Xvf3000Ring
+from device.board.xvf3800 import Xvf3800Ring
 from device.errors import BoardError
 from device.ports import Colour, Lights
 
@@ -25,6 +29,7 @@ __all__ = [
     "Apa102Lights",
     "GpioLights",
     "NoLights",
+    "RingLights",
     "TerminalLights",
     "make_lights",
     "switch_off",
@@ -106,20 +111,28 @@ def make_lights(
     brightness: int,
     gpio_pins: tuple[int, int, int] | None,
     stream: TextIO,
+    usb: Load = libusb,
 ) -> Lights:
     """Return the driver for ``lights.driver`` on a board; nothing is claimed before its open().
 
     ``brightness``: 0..100. ``gpio_pins``: red, green, blue, for driver ``gpio``. ``stream``: for
-    driver ``terminal``. ``apa102`` on a board that has none means three on the default bus. Raises
-    BoardError when the driver cannot be had on this board.
+    driver ``terminal``. ``usb``: what a ring on USB is reached by. ``apa102`` on a board that has
+    none means three on the default bus. Raises BoardError when the driver cannot be had on this
+    board.
     """
-    match driver:
+    match profile.led_driver.value if driver == "auto" else driver:
         case "none":
             return NoLights()
-        case "auto" if profile.led_driver is not LedDriver.APA102:
-            return NoLights()
-        case "auto" | "apa102":
+        case "apa102":
             return _apa102_of(profile, brightness)
+        case "xvf3000":
+            return RingLights(
+                lambda: Xvf3000Ring(connect(XVF3000_ARRAY, usb)), brightness=brightness
+            )
+        case "xvf3800":
+            return RingLights(
+                lambda: Xvf3800Ring(connect(XVF3800_ARRAY, usb)), brightness=brightness
+            )
         case "gpio":
             return _led_on_pins(gpio_pins, profile, brightness)
         case "terminal":
@@ -127,20 +140,26 @@ def make_lights(
         case _:
             raise BoardError(
                 f"this version cannot set LEDs by lights.driver '{driver}', and the speaker goes on"
-                " without; it can by: auto, none, gpio, apa102, terminal"
+                " without; it can by: auto, none, gpio, apa102, xvf3000, xvf3800, terminal"
             )
 
 
 def switch_off(
-    profile: Profile, *, driver: str = "auto", gpio_pins: tuple[int, int, int] | None = None
+    profile: Profile,
+    *,
+    driver: str = "auto",
+    gpio_pins: tuple[int, int, int] | None = None,
+    usb: Load = libusb,
 ) -> None:
     """Darken the LEDs that a dead process may have left on. Raises BoardError.
 
-    Only where a driver could have lit them: nothing to do for a terminal or a ring on USB.
+    Only where a driver could have lit them: nothing to do for a terminal.
     """
-    if driver not in {"auto", "apa102", "gpio"}:
+    if driver in {"none", "terminal"}:
         return
-    lights = make_lights(driver, profile, brightness=0, gpio_pins=gpio_pins, stream=sys.stderr)
+    lights = make_lights(
+        driver, profile, brightness=0, gpio_pins=gpio_pins, stream=sys.stderr, usb=usb
+    )
     try:
         lights.open()
     finally:

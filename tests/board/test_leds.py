@@ -13,6 +13,7 @@ from device.board.leds import (
     Apa102Lights,
     GpioLights,
     NoLights,
+    RingLights,
     TerminalLights,
     make_lights,
     switch_off,
@@ -21,13 +22,21 @@ from device.board.lights import FRAME_S, WHITE, Pattern, is_static, render, scal
 from device.board.profiles import NONE, profile_named
 from device.errors import BoardError
 from device.ports import Lights
+from tests.rig.usb_device import Bus, MicArrayV2, Xvf3800Board
 
 PINS = (23, 24, 25)
 
 
-def made(driver: str, board: str, gpio_pins: tuple[int, int, int] | None = PINS) -> Lights:
+def made(
+    driver: str, board: str, gpio_pins: tuple[int, int, int] | None = PINS, bus: Bus | None = None
+) -> Lights:
     return make_lights(
-        driver, profile_named(board), brightness=40, gpio_pins=gpio_pins, stream=io.StringIO()
+        driver,
+        profile_named(board),
+        brightness=40,
+        gpio_pins=gpio_pins,
+        stream=io.StringIO(),
+        usb=lambda: bus,
     )
 
 
@@ -38,9 +47,13 @@ def made(driver: str, board: str, gpio_pins: tuple[int, int, int] | None = PINS)
         ("auto", "4mic-hat", Apa102Lights, 12),
         ("auto", "6mic-circular", Apa102Lights, 12),
         ("auto", "4mic-linear", NoLights, 0),
-        ("auto", "usb-array", NoLights, 0),
-        ("auto", "xvf3800", NoLights, 0),
+        ("auto", "usb-array", RingLights, 12),
+        ("auto", "xvf3800", RingLights, 12),
+        ("auto", "flex", NoLights, 0),
+        ("auto", "lite", NoLights, 0),
         ("auto", "none", NoLights, 0),
+        ("xvf3000", "none", RingLights, 12),
+        ("xvf3800", "2mic-hat", RingLights, 12),
         ("none", "2mic-hat", NoLights, 0),
         ("apa102", "none", Apa102Lights, 3),
         ("apa102", "usb-array", Apa102Lights, 3),
@@ -58,21 +71,52 @@ def test_the_driver_follows_from_setting_and_board(
     assert lights.count == count
 
 
-@pytest.mark.parametrize("driver", ["none", "apa102", "gpio", "terminal"])
+@pytest.mark.parametrize("driver", ["none", "apa102", "gpio", "xvf3000", "xvf3800", "terminal"])
 def test_brightness_can_change_while_the_lights_are_open(driver: str, pins: Any) -> None:
     """A changed configuration need not close them; every driver takes it."""
-    lights: Any = made(driver, "2mic-hat")
+    lights: Any = made(driver, "2mic-hat", bus=Bus(MicArrayV2(), Xvf3800Board()))
     lights.open()
     lights.brightness = 70
     lights.show([WHITE] * lights.count)
     lights.close()
 
 
+def test_a_driver_that_this_version_does_not_have_is_told() -> None:
+    """Asked for by name it is an error that says what works; nobody wonders about dark LEDs."""
+    with pytest.raises(BoardError, match=r"lights.driver 'neon'.*goes on without.*apa102"):
+        made("neon", "xvf3800")
+
+
+@pytest.mark.parametrize("driver", ["auto", "xvf3000"])
+def test_the_usb_mic_array_is_lit(driver: str) -> None:
+    """By its own profile, or by name whatever the board is; an XVF3800 beside it stays as it is."""
+    board, other = MicArrayV2(), Xvf3800Board()
+    lights = made(driver, "usb-array", bus=Bus(other, board))
+    lights.open()
+    lights.show([WHITE] * 12)
+    board.wait_until(lambda: (board.leds, board.brightness) == ([(211, 211, 211)] * 12, 5))
+    lights.close()
+    assert other.transfers == []
+
+
+@pytest.mark.parametrize("driver", ["auto", "xvf3800"])
+def test_the_xvf3800_is_lit(driver: str) -> None:
+    """At the brightness that is configured."""
+    board, other = Xvf3800Board(), MicArrayV2()
+    lights = made(driver, "xvf3800", bus=Bus(other, board))
+    lights.open()
+    lights.show([WHITE] * 12)
+    board.wait_until(lambda: board.leds == [0x222222] * 12)
+    lights.close()
+    assert other.transfers == []
+
+
 @pytest.mark.parametrize("driver", ["xvf3000", "xvf3800"])
-def test_a_ring_that_cannot_be_set_is_told(driver: str) -> None:
-    """Asked for by name it is an error that says what works; nobody wonders about a dark ring."""
-    with pytest.raises(BoardError, match=f"lights.driver '{driver}'.*goes on without.*apa102"):
-        made(driver, "xvf3800")
+def test_a_ring_that_is_not_there_is_told(driver: str) -> None:
+    """When it is opened, not before."""
+    lights = made(driver, "none", bus=Bus())
+    with pytest.raises(BoardError, match="is plugged in; found of its maker's: nothing"):
+        lights.open()
 
 
 def test_an_led_needs_three_free_pins() -> None:
@@ -206,8 +250,17 @@ def test_switching_off_an_led_on_pins(pwm_pins: Any) -> None:
     assert pwm_pins.pin(23).function == "input"
 
 
-@pytest.mark.parametrize("driver", ["none", "terminal", "xvf3000", "xvf3800"])
-def test_switching_off_needs_no_pins_where_there_is_nothing_to_darken(driver: str) -> None:
+@pytest.mark.parametrize(("driver", "board"), [("auto", "usb-array"), ("xvf3000", "none")])
+def test_switching_off_a_ring_on_usb(driver: str, board: str) -> None:
+    """Its LEDs keep their colours when a process dies."""
+    array = MicArrayV2()
+    switch_off(profile_named(board), driver=driver, usb=lambda: Bus(array))
+    assert array.leds == [(0, 0, 0)] * 12
+    assert array.opened == 0
+
+
+@pytest.mark.parametrize("driver", ["none", "terminal"])
+def test_switching_off_needs_nothing_where_there_is_nothing_to_darken(driver: str) -> None:
     """ExecStopPost must not fail on a machine without GPIO."""
     switch_off(profile_named("4mic-hat"), driver=driver)
-    switch_off(profile_named("usb-array"))
+    switch_off(NONE)
