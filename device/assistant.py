@@ -237,7 +237,7 @@ class Assistant:
     def _frame(self, heard: Heard) -> None:
         state = self.talk.state
         speaking, replying = state is State.SPEAKING, state in PLAYING
-        if speaking and heard.near:
+        if speaking and heard.near and not self.overheard.undecided:
             self.latency.decided(heard.frame.captured_at)
         self.overheard.frame(heard, speaking=speaking, playing=replying)
         self.sending.frame(

@@ -20,6 +20,12 @@ SUSTAINED_MS = 400
 """Of speech. A cough has none, most a "mm-hm" less; what other speakers take is 130 to 250 ms, but
 they throw the reply away with it, where this one pauses first."""
 
+WORDS_COUNT = 2
+"""So many times counts speech that is no hum: a "stop" has little more than 200 ms of it."""
+
+REST_MS = 1000
+"""After a noise nothing pauses a reply: it must not stutter over clattering dishes."""
+
 PATIENCE_MS = 500
 """Without speech, from when speech ended or, at first, from when somebody was heard. It holds what
 the news of speech is late by, about 100 ms."""
@@ -59,25 +65,31 @@ class BargeIn:
     """Follows one reply after the other. Used from one thread."""
 
     def __init__(self) -> None:
-        self._near: deque[tuple[int, bool]] = deque(maxlen=MEMORY)
+        self._near: deque[tuple[int, bool, bool]] = deque(maxlen=MEMORY)
+        self._resting_until = 0
         self.tentative = False
         """Whether somebody is heard and it is not decided yet what that means."""
         self._first_sample = 0
         self._heard_until = 0
         self._spoken_samples = 0
 
-    def forget(self) -> None:
-        """There is no reply to interrupt (any more)."""
-        self.tentative = False
+    def forget(self) -> bool:
+        """There is no reply to interrupt (any more); whether it was not decided yet."""
+        was, self.tentative = self.tentative, False
+        self._resting_until = 0
+        return was
 
-    def hear(self, end_sample: int, *, near: bool, armed: bool) -> Verdict | None:
+    def hear(
+        self, end_sample: int, *, near: bool, armed: bool, bright: bool = False
+    ) -> Verdict | None:
         """Take a frame that ends at this sample; what is decided by it.
 
-        ``near``: somebody else than us is heard in it. ``armed``: a reply can be interrupted now.
+        ``near``: somebody else than us is heard in it; ``bright``: it sounds like words, and not
+        like a hum. ``armed``: a reply can be interrupted now.
         """
-        self._near.append((end_sample, near))
+        self._near.append((end_sample, near, bright))
         if not self.tentative:
-            if not (near and armed):
+            if not (near and armed) or end_sample < self._resting_until:
                 return None
             self.tentative = True
             self._first_sample = self._heard_until = end_sample
@@ -86,6 +98,8 @@ class BargeIn:
         if end_sample - self._heard_until < PATIENCE_MS * MICROPHONE_RATE_HZ // 1000:
             return None
         self.tentative = False
+        if not self._spoken_samples:
+            self._resting_until = end_sample + REST_MS * MICROPHONE_RATE_HZ // 1000
         return Dismissed(spoke=self._spoken_samples > 0)
 
     def speech(self, probability: float, first_sample: int, end_sample: int) -> Verdict | None:
@@ -93,15 +107,17 @@ class BargeIn:
 
         It counts only where somebody else was heard too: what is left of our own voice is speech.
         """
-        if not self.tentative or probability < VOICED or not self._was_near(first_sample):
+        near, bright = self._then(first_sample)
+        if not self.tentative or probability < VOICED or not near:
             return None
         self._heard_until = max(self._heard_until, end_sample)
-        self._spoken_samples += end_sample - first_sample
+        self._spoken_samples += (end_sample - first_sample) * (WORDS_COUNT if bright else 1)
         if self._spoken_samples < SUSTAINED_MS * MICROPHONE_RATE_HZ // 1000:
             return None
         self.tentative = False
         return Confirmed(self._first_sample)
 
-    def _was_near(self, first_sample: int) -> bool:
-        """Whether somebody was heard in the first frame that ends after this sample."""
-        return next((near for end, near in self._near if end > first_sample), False)
+    def _then(self, first_sample: int) -> tuple[bool, bool]:
+        """What was heard in the first frame that ends after this sample."""
+        later = ((near, bright) for end, near, bright in self._near if end > first_sample)
+        return next(later, (False, False))

@@ -226,6 +226,8 @@ def step(c: Conversation, event: Event) -> Step:  # noqa: C901, PLR0911, PLR0912
             return _to(replace(c, rest=State.FAULT), State.ASKED_SPEAKING, GoOn())
         case state, MicrophoneLost() if state in UPLINK_OPEN:
             return _hang_up(replace(c, rest=State.FAULT), "microphone lost", Alarm())
+        case state, MicrophoneLost() if state in PLAYING:
+            return _rest_becomes(c, State.FAULT, GoOn())
         case _, MicrophoneLost():
             return _rest_becomes(c, State.FAULT)
         case _, MicrophoneBack() if c.rest in {State.STARTING, State.FAULT}:

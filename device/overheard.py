@@ -48,7 +48,7 @@ class Overheard:
     def choose(self, config: Config, profile: Profile) -> None:
         """Begin anew with these settings: who cancels the echo, and what was learned of it."""
         canceller = _canceller(config, profile)
-        self._barge_in.forget()
+        self._decide_nothing()
         self._faults.clear("echo")
         try:
             self.echo = EchoCanceller(cancels=canceller == "software")
@@ -61,7 +61,13 @@ class Overheard:
 
     def new_stream(self) -> None:
         """Another microphone counts its samples from 0."""
-        self._barge_in.forget()
+        self._decide_nothing()
+
+    def _decide_nothing(self) -> None:
+        """What paused the reply is not followed any more: it goes on."""
+        if self._barge_in.forget():
+            self._publish("dismissed")
+            self._happen(FellSilent())
 
     def hears_nothing(self) -> None:
         """The microphone is closed: nothing of ours is heard from now on."""
@@ -87,7 +93,9 @@ class Overheard:
             self._barge_in.forget()
         self._note(sounding=heard.far_end is not None, playing=playing)
         armed = speaking and self.duplex.mode == "full" and self.echo.figures.learned
-        verdict = self._barge_in.hear(heard.frame.end_sample, near=heard.near, armed=armed)
+        verdict = self._barge_in.hear(
+            heard.frame.end_sample, near=heard.near, armed=armed, bright=heard.bright
+        )
         self._tell(verdict)
 
     def _note(self, *, sounding: bool, playing: bool) -> None:
@@ -98,7 +106,7 @@ class Overheard:
             self.sounding.clear()
             self.quiet.set()
             self.duplex.judge(self.echo.figures)
-            if self.duplex.measured:
+            if self.duplex.measured and not self.echo.doubted:
                 self.remember(self.duplex.figures)
 
     def judged(self, news: SpeechJudged) -> None:

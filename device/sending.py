@@ -76,7 +76,7 @@ class Sending:
         self._over_frames = 0 if speaker.audible or undecided else self._over_frames + 1
         if speaker.audible:
             self._shut = replying
-        elif heard.near and not undecided:
+        elif heard.near and not undecided and not replying:
             self._shut = False
         ours = ringing and self._shut
         silenced = self._overheard.duplex.gates and (ours or undecided)

@@ -199,3 +199,34 @@ def test_it_counts_samples_and_not_frames() -> None:
     barge_in = BargeIn()
     assert barge_in.hear(320, near=True, armed=True) == Began()
     assert barge_in.hear(320 + MICROPHONE_RATE_HZ, near=True, armed=True) == Dismissed(spoke=False)
+
+
+def test_after_a_noise_nothing_pauses_the_reply_for_a_second(reply: Reply) -> None:
+    """Clattering dishes must not make it stutter; who goes on speaking is heard after that."""
+    reply.hear(960)
+    reply.hear(20, near=True)
+    assert reply.hear(600) == [Dismissed(spoke=False)]
+    assert reply.hear(800, near=True) == []
+    assert reply.hear(300, near=True) == [Began()]
+
+
+def test_of_words_half_as_much_is_needed_as_of_a_hum() -> None:
+    """A "stop" has little more than 200 ms of voice."""
+    for bright, needed in ((True, 7), (False, 13)):
+        barge_in = BargeIn()
+        verdicts = []
+        for number in range(20):
+            begin, end = 512 * number, 512 * (number + 1)
+            verdicts.append(barge_in.hear(end, near=True, armed=True, bright=bright))
+            verdicts.append(barge_in.speech(0.9, begin, end))
+        confirmed = [i for i, each in enumerate(verdicts) if isinstance(each, Confirmed)]
+        assert confirmed[0] // 2 + 1 == needed
+
+
+def test_whether_something_was_undecided_is_told_when_it_is_forgotten() -> None:
+    """So that a reply which was paused for it can go on."""
+    barge_in = BargeIn()
+    assert barge_in.forget() is False
+    barge_in.hear(320, near=True, armed=True)
+    assert barge_in.forget() is True
+    assert barge_in.forget() is False

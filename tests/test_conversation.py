@@ -140,7 +140,7 @@ CUT_OFF          Tap            CONNECTING ClearPlayback OpenSession chime:wake 
 CUT_OFF          Ask            ASKED_CONNECTING ClearPlayback OpenSession SendText
 CUT_OFF          Stop           IDLE       ClearPlayback
 CUT_OFF          Mute           MUTED      rest:MUTED ClearPlayback CloseMicrophone
-CUT_OFF          MicrophoneLost CUT_OFF    rest:FAULT
+CUT_OFF          MicrophoneLost CUT_OFF    rest:FAULT GoOn
 CUT_OFF          BargedIn       CUT_OFF    GoOn
 CUT_OFF          FellSilent     CUT_OFF    GoOn
 CUT_OFF          Drained        FAULT      Alarm timer:fault_shown
@@ -177,7 +177,7 @@ ASKED_SPEAKING   Tap            LISTENING  ClearPlayback chime:wake StartUplink 
 ASKED_SPEAKING   Ask            ASKED_THINKING ClearPlayback SendText timer:reply
 ASKED_SPEAKING   Stop           IDLE       ClearPlayback timer:keep
 ASKED_SPEAKING   Mute           MUTED      rest:MUTED ClearPlayback CloseMicrophone CloseSession
-ASKED_SPEAKING   MicrophoneLost ASKED_SPEAKING rest:FAULT
+ASKED_SPEAKING   MicrophoneLost ASKED_SPEAKING rest:FAULT GoOn
 ASKED_SPEAKING   Closed         ASKED_SPEAKING EndTurn
 ASKED_SPEAKING   Failed         CUT_OFF    EndTurn
 ASKED_SPEAKING   ReplyStarted   ASKED_SPEAKING

@@ -39,6 +39,7 @@ class FakeEcho:
 
     def __init__(self) -> None:
         self.figures = GOOD
+        self.doubted = False
         self.nobodies = 0
         self.heard: list[tuple[Frame, list[Played], bool]] = []
 
@@ -217,6 +218,20 @@ def test_what_was_measured_is_told_after_each_stretch_of_our_own_sound() -> None
         room.hear(5)
         room.hear(5, far_end=None)
     assert remembered == ["full", "full"]
+
+
+def test_what_follows_from_noises_that_were_taken_for_people_is_not_remembered() -> None:
+    """Clattering dishes are over tomorrow."""
+    room = Room(config("software")).with_echo()
+    room.echo.doubted = True
+    remembered: list[str] = []
+    room.overheard.remember = lambda figures: remembered.append(figures.mode)
+    room.speaking = True
+    room.hear(5)
+    room.speaking = False
+    room.hear(5)
+    room.hear(5, far_end=None)
+    assert remembered == []
 
 
 @pytest.mark.parametrize("figures", [NOTHING_KNOWN, GOOD])

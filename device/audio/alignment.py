@@ -44,6 +44,9 @@ SAME_SAMPLES = 24
 JUMP_SAMPLES = 15 * MICROPHONE_RATE_HZ // 1000
 """By how much the time stamps must move against what was found to be believed: 15 ms."""
 
+STALE_S = 1.0
+"""Of silence after which the loudspeaker's older stamps are forgotten."""
+
 STAMPS = 50
 """A second of blocks or frames: their jitter is a matter of scheduling."""
 
@@ -117,16 +120,24 @@ class Alignment:
         """What the time stamps said of it when it was found."""
         self._seen: deque[tuple[float, float]] = deque(maxlen=40)
         self._since = 0
+        self._now = 0
+        """The microphone's newest sample."""
+        self._heard_at = 0.0
         self.drift_ppm: float | None = None
         """How much faster the loudspeaker's samples go by than the microphone's."""
         self._applied_ppm = 0.0
 
     def stamp_far_end(self, place: int, heard_at: float) -> None:
         """A sample of the far end is heard at this time, as far as the sound system knows."""
+        if heard_at - self._heard_at > STALE_S:
+            # Clocks run apart: what was stamped before the silence says nothing of now.
+            self._far.clear()
+        self._heard_at = heard_at
         self._far.append(heard_at - place / MICROPHONE_RATE_HZ)
 
     def stamp_microphone(self, end_sample: int, captured_at: float) -> None:
         """The microphone's sample before this one had come by this time."""
+        self._now = end_sample
         self._near.append(captured_at - end_sample / MICROPHONE_RATE_HZ)
 
     def forget_far_end(self) -> None:
@@ -157,6 +168,11 @@ class Alignment:
         return self._path is not None
 
     @property
+    def doubtful(self) -> bool:
+        """Whether the last search found it elsewhere."""
+        return self._candidate is not None
+
+    @property
     def delay_ms(self) -> float | None:
         """How much later than the time stamps say the direct sound comes; None: unknown."""
         if self._path is None:
@@ -179,10 +195,11 @@ class Alignment:
         stamped = self.stamped
         if self._path is None or stamped is None or len(self._far) < STAMPS // 2:
             return False
+        ran = (self._now - self._since) * self._applied_ppm / 1e6
         moved = stamped - self._stamped
-        if abs(moved) < JUMP_SAMPLES:
+        if abs(moved - ran) < JUMP_SAMPLES:
             return False
-        self._settle(self._path + moved, stamped, self._since)
+        self._settle(self._path + moved, stamped, self._now)
         return True
 
     def learn(self, found: Found, stamped: float, sample: int) -> bool:

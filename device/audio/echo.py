@@ -11,6 +11,7 @@ Everything happens on the event loop's thread, a frame at a time; there is no wa
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -27,11 +28,12 @@ from device.audio.alignment import (
 from device.audio.echo_path import EchoFigures, EchoPath
 from device.audio.far_end import FarEnd
 from device.audio.frames import FRAME_MS, FRAME_SAMPLES, Frame
-from device.audio.near_end import NearEnd
+from device.audio.near_end import FIRST_NEEDED_DB, NearEnd
 from device.audio.speex import SpeexEcho
 from device.ports import Played
 
 Samples = npt.NDArray[np.float32]
+Pcm = npt.NDArray[np.int16]
 
 FILTER_SAMPLES = 2048
 """128 ms: with the delay known, longer filters learn more slowly and take off no more."""
@@ -46,6 +48,16 @@ SEARCH_FRAMES = 300 // FRAME_MS
 CHECK_FRAMES = 2000 // FRAME_MS
 """Frames of our own sound between two searches: until the echo's way is found, and then."""
 
+POWER_SHARE = 0.2
+HARM = 10 ** (1.5 / 10)
+HARM_FRAMES = 200 // FRAME_MS
+"""A filter that makes it louder by those 1.5 dB, over about 100 ms, does harm."""
+
+NOTICED_FRAMES = 300 // FRAME_MS
+"""Within this of their first sound somebody is noticed: so long a frame waits to be measured."""
+TALKING_FRAMES = 1000 // FRAME_MS
+"""People pause between their words: so long nothing is measured after one."""
+
 FADE = np.linspace(0, 1, FRAME_SAMPLES, endpoint=False, dtype=np.float32)
 
 
@@ -59,6 +71,8 @@ class Heard:
     """What of ours arrives in it (s16le, 16 kHz, as long as the frame); None: nothing does."""
     near: bool
     """Whether somebody else is heard in the last frames."""
+    bright: bool = False
+    """Whether it sounds like words, and not like a hum; only known while ours is heard too."""
 
 
 class EchoCanceller:
@@ -76,7 +90,14 @@ class EchoCanceller:
         self._path = EchoPath()
         self._microphone = np.zeros(WINDOW_SAMPLES, np.float32)
         self._next_sample: int | None = None
-        self._quiet_frames = RINGING_FRAMES
+        self._quiet_frames = self._idle_frames = RINGING_FRAMES
+        self._unseen: deque[tuple[Pcm, Pcm, Samples]] = deque()
+        """Frames that count for the figures unless somebody turns out to speak in them."""
+        self._powers = [0.0, 0.0]
+        """Of what goes into the filter and of what comes out, over the last frames."""
+        self._harm_frames = 0
+        self._talking_frames = 0
+        """How long what is heard is still taken for somebody else's."""
         self._until_search = SEARCH_FRAMES
         self._cancelling = False
 
@@ -95,6 +116,11 @@ class EchoCanceller:
             needed_db=self._near_end.needed_db,
             learned=self._near_end.learned,
         )
+
+    @property
+    def doubted(self) -> bool:
+        """Whether it has taken noises for people lately: what follows from that does not last."""
+        return self._near_end.needed_db > FIRST_NEEDED_DB
 
     def measure_anew(self) -> None:
         """Begin the figures anew; what was learned of the echo stays."""
@@ -119,18 +145,22 @@ class EchoCanceller:
         far_end = self._far_end_of(frame)
         sounding = bool(far_end.any())
         self._quiet_frames = 0 if sounding else self._quiet_frames + 1
-        if self._quiet_frames > RINGING_FRAMES and not self._cancelling and not attentive:
+        # Where the place is wrong the far end may seem silent: what was played tells better.
+        self._idle_frames = 0 if played else self._idle_frames + 1
+        playing = self._idle_frames <= RINGING_FRAMES
+        quiet = self._quiet_frames > RINGING_FRAMES and not playing
+        if quiet and not self._cancelling and not attentive:
             if self._quiet_frames % NOISE_EVERY_FRAMES == 0:
                 self._near_end.hear(self._microphone[-FRAME_SAMPLES:], None)
                 self._path.see(samples, samples, None)
             return Heard(frame, None, near=False)
         cleaned = self._cancel(samples, far_end)
         near = self._judge(samples, cleaned, far_end)
-        if sounding:
+        if sounding or playing:
             self._look_for_the_way(frame)
         whole = frame if cleaned is samples else replace(frame, pcm=cleaned.tobytes())
         ours = np.rint(far_end).astype("<i2").tobytes()
-        return Heard(whole, ours, near=near)
+        return Heard(whole, ours, near=near, bright=self._near_end.bright)
 
     def _take_played(self, played: Sequence[Played]) -> None:
         for block in played:
@@ -158,7 +188,7 @@ class EchoCanceller:
             place = frame.first_sample + round(stamped)
         return self._far.read(place, FRAME_SAMPLES)
 
-    def _cancel(self, samples: npt.NDArray[np.int16], far_end: Samples) -> npt.NDArray[np.int16]:
+    def _cancel(self, samples: Pcm, far_end: Samples) -> npt.NDArray[np.int16]:
         if self._filter is None:
             return samples
         ringing = self._quiet_frames <= RINGING_FRAMES
@@ -171,21 +201,42 @@ class EchoCanceller:
             mixed = samples + fade * (cleaned.astype(np.float32) - samples)
             cleaned = np.rint(mixed).astype(np.int16)
             self._cancelling = wanted
-        return cleaned
+        return samples if self._does_harm(samples, cleaned) else cleaned
 
-    def _judge(
-        self, samples: npt.NDArray[np.int16], cleaned: npt.NDArray[np.int16], far_end: Samples
-    ) -> bool:
+    def _does_harm(self, samples: Pcm, cleaned: Pcm) -> bool:
+        """Whether the filter makes it louder: what is played was turned down behind our back, say.
+
+        It is better left out then, and begun anew when that lasts.
+        """
+        for index, each in enumerate((samples, cleaned)):
+            whole = each.astype(np.float64)
+            self._powers[index] += POWER_SHARE * (float(whole @ whole) - self._powers[index])
+        harms = self._powers[1] > HARM * self._powers[0]
+        self._harm_frames = self._harm_frames + 1 if harms else 0
+        if self._harm_frames >= HARM_FRAMES:
+            self._harm_frames = 0
+            self._reset()
+        return harms
+
+    def _judge(self, samples: Pcm, cleaned: Pcm, far_end: Samples) -> bool:
         near = self._near_end.hear(cleaned.astype(np.float32), far_end)
-        if not near:
-            self._path.see(samples, cleaned, far_end)
+        if near:
+            self._unseen.clear()
+            self._talking_frames = TALKING_FRAMES
+        elif self._talking_frames:
+            self._talking_frames -= 1
+        else:
+            self._unseen.append((samples, cleaned, far_end))
+            if len(self._unseen) > NOTICED_FRAMES:
+                self._path.see(*self._unseen.popleft())
         return near
 
     def _look_for_the_way(self, frame: Frame) -> None:
         self._until_search -= 1
         if self._until_search > 0:
             return
-        self._until_search = CHECK_FRAMES if self._alignment.found else SEARCH_FRAMES
+        sure = self._alignment.found and not self._alignment.doubtful
+        self._until_search = CHECK_FRAMES if sure else SEARCH_FRAMES
         stamped = self._alignment.stamped
         if stamped is None:
             return

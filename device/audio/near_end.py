@@ -46,6 +46,14 @@ LEAST_NOISE_DB = 10.0
 """About -80 dBFS: a microphone that delivers digital silence is not that quiet for long."""
 OVER_NOISE_DB = 3.0
 
+RECENT_SHARE = 0.15
+"""Of a frame: the last 130 ms, so that half a second's pause of ours leaves nothing of before."""
+HUM_BANDS, BRIGHT_BANDS = 2, 6
+BRIGHT = 10 ** (-12 / 10)
+"""From 700 to 3200 Hz, against what is below. Measured with espeak-ng: short words are brighter for
+240 to 500 ms, "stop" all along; the hum of a closed mouth is not.
+"""
+
 MOST_DB = 12.0
 """Of one band that counts in one frame: a click says no more than a word."""
 USUAL_DB = 6.0
@@ -77,6 +85,10 @@ class NearEnd:
         self._far_end = np.zeros(WINDOW_SAMPLES)
         self._played = np.full(len(self._bands), FLOOR)
         self._noise = Noise(len(self._bands), LEAST_NOISE_DB)
+        self._recent_db = np.full(len(self._bands), LEAST_NOISE_DB)
+        """What the last moments were like, whoever was heard in them."""
+        self.bright = False
+        """Whether the last frame had as much above the lowest bands as words have, not a hum."""
         self._evidence_db = 0.0
         self.needed_db = FIRST_NEEDED_DB
         """How much evidence is needed."""
@@ -97,7 +109,11 @@ class NearEnd:
 
         ``far_end``: None while nothing of ours is on its way.
         """
-        heard_db = _decibels(self._levels(self._cleaned, cleaned))
+        heard = self._levels(self._cleaned, cleaned)
+        heard_db = _decibels(heard)
+        self._recent_db = self._recent_db + RECENT_SHARE * (heard_db - self._recent_db)
+        low, high = heard[:HUM_BANDS].sum(), heard[HUM_BANDS:BRIGHT_BANDS].sum()
+        self.bright = bool(high > BRIGHT * low)
         if far_end is None:
             self._far_end[:] = 0
             played = np.zeros(len(self._bands))
@@ -121,7 +137,7 @@ class NearEnd:
 
     def was_nobody(self) -> None:
         """What it took for a person was none: be more careful, and take it for the room's noise."""
-        self._noise.was_noise()
+        self._noise.was_noise(self._recent_db)
         self.needed_db = min(self.needed_db + FALSE_ALARM_DB, MOST_NEEDED_DB)
         self._evidence_db = 0.0
 

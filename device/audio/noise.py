@@ -55,6 +55,6 @@ class Noise:
             moved_db = self.level_db + np.where(above_db < NEAR_DB, SHARE * above_db, RISE_DB)
         self.level_db = np.maximum(moved_db, self._least_db)
 
-    def was_noise(self) -> None:
+    def was_noise(self, heard_db: Levels) -> None:
         """What was heard just now and seemed to be more was noise."""
-        self.level_db = np.maximum(self.level_db, self._average_db)
+        self.level_db = np.maximum(self.level_db, heard_db)

@@ -330,6 +330,39 @@ def test_the_place_does_not_jump_where_a_drift_begins_to_be_followed() -> None:
     assert max(steps) <= 0.5
 
 
+def test_a_drift_that_is_followed_is_no_jump(clocks: Clocks) -> None:
+    """However long it goes on: the stamps run away with it, and the place with them."""
+    alignment = Alignment()
+    ppm = 50.0
+    for second in range(1200):
+        sample = second * 16_000
+        heard_at = 100.0 + second
+        for block in range(STAMPS):
+            place = round((sample + 320 * block) * (1 + ppm / 1e6))
+            alignment.stamp_far_end(place, heard_at + 0.02 * block)
+            alignment.stamp_microphone(sample + 320 * block, heard_at + 0.02 * block)
+        stamped = alignment.stamped
+        assert stamped is not None
+        alignment.learn(Found(1000.0, 20.0), stamped, sample)
+        if second > 30:
+            assert not alignment.jumped(), second
+    assert alignment.drift_ppm == pytest.approx(ppm, abs=2)
+
+
+def test_after_a_silence_old_stamps_say_nothing() -> None:
+    """Clocks run apart meanwhile: a place made of old and new stamps would be far off."""
+    alignment = Alignment()
+    for number in range(STAMPS):
+        alignment.stamp_far_end(320 * number, 100.0 + 0.02 * number)
+    hour_s = 3600.0
+    late = round((hour_s * 16_000) * (1 + 40 / 1e6))
+    alignment.stamp_far_end(late, 100.0 + hour_s)
+    for number in range(STAMPS):
+        sample = late + 320 * number
+        alignment.stamp_microphone(sample, 100.0 + hour_s + 0.02 * number)
+    assert alignment.stamped == pytest.approx(0, abs=1)
+
+
 def test_a_jump_of_the_stamps_moves_the_place(clocks: Clocks) -> None:
     """The loudspeaker took 60 ms more than it counted: the echo comes so much later."""
     clocks.watch(6)
