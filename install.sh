@@ -10,13 +10,15 @@ KEY_DIR=/etc/parley/credentials
 KEY=$KEY_DIR/gemini_api_key
 CONFIG=/etc/parley/config.yaml
 STATE=/var/lib/parley
+UDEV_RULES=/etc/udev/rules.d/60-parley-respeaker.rules
 READY_WITHIN_S=60
 
 # PyAudio and systemd-python have no wheels: both are compiled here.
 BUILD_PACKAGES=(ca-certificates gcc libsystemd-dev pkg-config portaudio19-dev python3 python3-dev
     python3-venv)
-# espeak-ng speaks what is said when nothing else works, libspeexdsp1 cancels echo.
-RUN_PACKAGES=("${BUILD_PACKAGES[@]}" espeak-ng libasound2-plugins libspeexdsp1)
+# espeak-ng speaks what is said when nothing else works, libspeexdsp1 cancels echo, libusb-1.0-0
+# lights the rings of USB arrays.
+RUN_PACKAGES=("${BUILD_PACKAGES[@]}" espeak-ng libasound2-plugins libspeexdsp1 libusb-1.0-0)
 TEST_PACKAGES=("${RUN_PACKAGES[@]}" iproute2 procps pulseaudio pulseaudio-utils shellcheck sox
     systemd)
 APPLIANCE_PACKAGES=("${RUN_PACKAGES[@]}" alsa-utils procps)
@@ -319,6 +321,29 @@ ensure_config() {
     fi
 }
 
+# Where nothing runs that takes the rules at once (a container), they count from the next boot.
+reload_udev() {
+    if command -v udevadm >/dev/null && udevadm control --reload >/dev/null 2>&1; then
+        udevadm trigger --settle --subsystem-match=usb --attr-match=idVendor=2886 >/dev/null 2>&1 ||
+            warn "udev did not look at what is plugged in: plug a USB array out and in again"
+    fi
+}
+
+# Who may set the LEDs of an array on USB; one that is plugged in already needs not be pulled out.
+ensure_udev() {
+    local rules=$1/systemd/${UDEV_RULES##*/}
+    cmp --silent "$rules" "$UDEV_RULES" && return
+    install -D -m 0644 "$rules" "$UDEV_RULES"
+    reload_udev
+    note "$UDEV_RULES: written"
+}
+
+remove_udev() {
+    [ -e "$UDEV_RULES" ] || return 0
+    rm -f "$UDEV_RULES"
+    reload_udev
+}
+
 # configured_language RELEASE: print the BCP-47 tag that the speaker is set to, or nothing.
 configured_language() {
     "$1/.venv/bin/parley" config show "$CONFIG" |
@@ -442,6 +467,7 @@ install_appliance() {
     say "User, configuration, key"
     ensure_user
     ensure_config "$release"
+    ensure_udev "$release"
     ensure_clips "$release"
     if runs_already "$release"; then
         say "parley.service runs it already"
@@ -465,6 +491,7 @@ uninstall() {
         systemctl disable --now --quiet parley.service 2>/dev/null || true
     fi
     rm -f /etc/systemd/system/parley.service /etc/tmpfiles.d/parley.conf
+    remove_udev
     [ -d /run/systemd/system ] && systemctl daemon-reload
     case $(readlink /usr/local/bin/parley 2>/dev/null || true) in
     "$PREFIX"/*) rm -f /usr/local/bin/parley ;;

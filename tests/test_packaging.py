@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -13,10 +14,12 @@ from typing import Any
 
 import pytest
 
+from device.board.usb_control import XVF3000_ARRAY, XVF3800_ARRAY
 from device.config import Config, load
 
 ROOT = Path(__file__).parents[1]
 UNIT = ROOT / "systemd" / "parley.service"
+UDEV_RULES = ROOT / "systemd" / "60-parley-respeaker.rules"
 
 
 def run(*command: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -165,10 +168,108 @@ class TestInstaller:
     def test_every_way_to_run_it_brings_a_voice_and_takes_it_out_of_the_microphone(
         self, packages: str
     ) -> None:
-        """The demo, the tests and the appliance; no package is named twice."""
+        """And lights what is on USB: the demo, the tests, the appliance; none is named twice."""
         named = sourced(f'printf "%s\\n" "${{{packages}[@]}}"').stdout.split()
-        assert {"espeak-ng", "libspeexdsp1"} <= set(named)
+        assert {"espeak-ng", "libspeexdsp1", "libusb-1.0-0"} <= set(named)
         assert len(set(named)) == len(named)
+
+
+class TestUdev:
+    """The rules by which the speaker's user may set the LEDs of an array on USB."""
+
+    @pytest.fixture
+    def installed(self, tmp_path: Path) -> Path:
+        return tmp_path / "rules.d" / UDEV_RULES.name
+
+    def ensuring(self, installed: Path, udevadm: str = "true") -> str:
+        """Commands around the installer's function, with what `udevadm` does."""
+        return (
+            f"UDEV_RULES={installed}; "
+            f'udevadm() {{ echo "$@" >>{installed.parent.parent}/udevadm; {udevadm}; }}; '
+        )
+
+    def test_they_are_written_once_and_taken_at_once(self, installed: Path) -> None:
+        """Also for what is plugged in already; a second run changes nothing."""
+        ensuring = self.ensuring(installed) + f"ensure_udev {ROOT}"
+        done = sourced(ensuring)
+        assert (done.returncode, done.stdout, done.stderr) == (0, f"    {installed}: written\n", "")
+        assert installed.read_text() == UDEV_RULES.read_text()
+        assert stat.S_IMODE(installed.stat().st_mode) == 0o644
+        called = (installed.parent.parent / "udevadm").read_text()
+        assert called.splitlines() == [
+            "control --reload",
+            "trigger --settle --subsystem-match=usb --attr-match=idVendor=2886",
+        ]
+        done = sourced(ensuring)
+        assert (done.returncode, done.stdout + done.stderr) == (0, "")
+        assert (installed.parent.parent / "udevadm").read_text() == called
+
+    def test_older_ones_are_replaced(self, installed: Path) -> None:
+        """As a release brings them."""
+        installed.parent.mkdir()
+        installed.write_text("# of an older release\n")
+        assert sourced(self.ensuring(installed) + f"ensure_udev {ROOT}").returncode == 0
+        assert installed.read_text() == UDEV_RULES.read_text()
+
+    @pytest.mark.parametrize("udevadm", ["false", "[ $1 = control ]"])
+    def test_a_machine_where_udev_does_not_run_gets_them_for_the_next_boot(
+        self, installed: Path, udevadm: str
+    ) -> None:
+        """A container, say; the installation goes on."""
+        done = sourced(
+            self.ensuring(installed, udevadm) + f"ensure_udev {ROOT}; remove_udev; echo on"
+        )
+        assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "on")
+        assert ("plug a USB array out and in" in done.stderr) is (udevadm != "false")
+
+    def test_a_machine_without_udev_is_fine(self, installed: Path) -> None:
+        """Only present where there is hardware."""
+        commands = f"UDEV_RULES={installed}; command() {{ false; }}; ensure_udev {ROOT}"
+        done = sourced(commands)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert installed.exists()
+
+    def test_they_go_with_the_speaker(self, installed: Path) -> None:
+        """And udev forgets them; where there are none nothing is done."""
+        commands = self.ensuring(installed) + f"ensure_udev {ROOT}; remove_udev; remove_udev"
+        done = sourced(commands)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert not installed.exists()
+        called = (installed.parent.parent / "udevadm").read_text().splitlines()
+        assert called.count("control --reload") == 2
+
+    def test_the_installer_does_both(self) -> None:
+        """Under the name that its constant has."""
+        script = (ROOT / "install.sh").read_text()
+        assert '    ensure_udev "$release"\n' in script.split("install_appliance() {")[1]
+        assert "    remove_udev\n" in script.split("uninstall() {")[1]
+        done = sourced('echo "$UDEV_RULES"')
+        assert done.stdout == f"/etc/udev/rules.d/{UDEV_RULES.name}\n"
+
+    def test_the_speaker_s_user_is_in_the_group_they_name(self) -> None:
+        """By install.sh; the unit takes the user's groups as they are."""
+        groups = re.search(r"for group in (.*); do", (ROOT / "install.sh").read_text())
+        assert groups is not None
+        assert "plugdev" in groups[1].split()
+        assert 'GROUP="plugdev"' in UDEV_RULES.read_text()
+        assert not {"SupplementaryGroups", "DeviceAllow"} & set(unit_settings())
+        # libusb is told by netlink of what is plugged in.
+        [families] = unit_settings()["RestrictAddressFamilies"]
+        assert "AF_NETLINK" in families.split()
+
+    def test_they_are_for_every_array_that_can_be_told_anything(self) -> None:
+        """Each rule is whole on its line; the file comes before 73-seat-late.rules for uaccess."""
+        rules = [
+            line
+            for line in UDEV_RULES.read_text().splitlines()
+            if line and not line.startswith("#")
+        ]
+        key = r'(?:[A-Z]+(?:\{[A-Za-z/_]+\})?(?:==|!=|\+=|=)"[^"]*")'
+        assert all(re.fullmatch(rf"{key}(?:, {key})*", rule) for rule in rules)
+        assert {f"{array.product_id:04x}" for array in (XVF3000_ARRAY, XVF3800_ARRAY)} == set(
+            re.findall(r'idProduct}=="(....)"', "\n".join(rules))
+        )
+        assert UDEV_RULES.name < "73"
 
 
 def a_release(folder: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import logging
 import threading
@@ -17,7 +18,8 @@ from device.board.usb_control import XVF3000_ARRAY, XVF3800_ARRAY, connect
 from device.board.xvf3000 import Xvf3000Ring
 from device.board.xvf3800 import Xvf3800Ring
 from device.errors import BoardError
-from device.ports import Colour
+from device.lamp import Lamp
+from device.ports import Colour, News, PartLost
 from tests.rig.usb_device import Bus, MicArrayV2, Xvf3800Board, wrote
 
 DARK = [BLACK] * 12
@@ -164,6 +166,23 @@ def test_unplugged_it_is_told_and_plugged_in_again_it_works(
     lights.open()
     lights.show(grey(255))
     board.wait_until(lambda: board.leds == [0xFFFFFF] * 12)
+
+
+async def test_the_lamp_tells_a_lost_ring_once(board: Xvf3800Board, lights: RingLights) -> None:
+    """While it draws; the part is lost, the speaker goes on."""
+    lamp = Lamp(lights, lambda: 0.0, lambda: 1.0)
+    lamp.open()
+    lamp.show(Pattern.THINKING)
+    told: list[News] = []
+    drawing = asyncio.create_task(lamp.run(told.append))
+    await asyncio.to_thread(board.wait_until, lambda: len(drawn(board)) >= 3)
+    board.unplug()
+    await asyncio.wait_for(drawing, 10)
+    lamp.close()
+    [lost] = told
+    assert isinstance(lost, PartLost)
+    assert lost.part == "lights"
+    assert lost.message == "the reSpeaker XVF3800 (USB 2886:001a) is gone: plug it in again"
 
 
 def test_what_goes_wrong_at_opening_is_raised_there(
