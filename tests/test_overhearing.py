@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from device.audio.frames import MICROPHONE_RATE_HZ
-from tests.rig.overhearing import LEVEL_DBFS, Samples, Speaker, cough, milliseconds, replies, spoken
+from tests.rig.overhearing import LEVEL_DBFS, Speaker, cough, milliseconds, replies, spoken
 
 LEARNING_S = 28.0
 """A reply and the beginning of the next: full duplex is decided between two."""
@@ -61,17 +61,17 @@ def test_a_cough_only_pauses_it(speaker: Speaker) -> None:
     assert speaker.replying
 
 
-@pytest.mark.parametrize("voice", ["en-gb", "en-us"])
-def test_the_wake_word_is_heard_over_a_reply(voice: str) -> None:
+def test_the_wake_word_is_heard_over_a_reply() -> None:
     """As loud as the echo of a reply that does not pause for it."""
     speaker = Speaker("medium", replies(waking=False), interruptible=False)
     speaker.run(LEARNING_S)
-    speaker.run_into_reply(6.0)
-    call: Samples = spoken("hey jarvis", voice, 150)
-    onset, end = speaker.say(call, LEVEL_DBFS + speaker.room.acoustics.echo_gain_db)
-    speaker.run_until(end + MICROPHONE_RATE_HZ)
-    assert speaker.count("woke", onset) == 1
-    assert speaker.count("woke") == 1
+    for voice in ("en-gb", "en-us"):
+        speaker.run_into_reply(6.0)
+        call = spoken("hey jarvis", voice, 150)
+        onset, end = speaker.say(call, LEVEL_DBFS + speaker.room.acoustics.echo_gain_db)
+        speaker.run_until(end + MICROPHONE_RATE_HZ)
+        assert speaker.count("woke", onset) == 1
+    assert speaker.count("woke") == 2
 
 
 def test_where_the_echo_cannot_be_cancelled_nobody_interrupts() -> None:

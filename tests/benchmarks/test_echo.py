@@ -148,7 +148,7 @@ def test_what_is_left_of_a_person() -> None:
     for name in ("enclosure", "small", "medium", "large", "rattling"):
         for below_db in (0, 6, 12):
             level_dbfs = -20.0 + ROOMS[name].echo_gain_db - below_db
-            rows = [_double_talk(name, said, level_dbfs) for said in PEOPLE[::3]]
+            rows = list(_double_talk(name, level_dbfs))
             shown = [statistics.median(column) for column in zip(*rows, strict=True)]
             print(
                 f"{name:12}{below_db:9} dB{shown[0]:9.1f}{shown[1]:7.2f}{shown[2]:8.1f}"
@@ -156,23 +156,26 @@ def test_what_is_left_of_a_person() -> None:
             )
 
 
-def _double_talk(room: str, said: Samples, level_dbfs: float) -> tuple[float, ...]:
-    speaker = Speaker(room, one_reply(60.0), hears=False, interruptible=False)
+def _double_talk(room: str, level_dbfs: float) -> Iterator[tuple[float, ...]]:
+    """Of each who says something into one long reply, a second apart: what is in the table."""
+    speaker = Speaker(room, one_reply(120.0), hears=False, interruptible=False)
     speaker.run(LEARNING_S)
     speaker.keeps = True
-    onset = speaker.position
-    voice = speaker.room.say(said, onset, level_dbfs)
-    speaker.run(len(voice) / MICROPHONE_RATE_HZ + 0.1)
-    raw, cleaned = (joined(kept)[: len(voice)] for kept in (speaker.raw, speaker.cleaned))
-    level_db, correlation = kept(cleaned, voice)
-    before = kept(raw, voice)[1]
-    return (
-        level_db,
-        correlation,
-        segmental_snr_db(cleaned, voice),
-        before,
-        segmental_snr_db(raw, voice),
-    )
+    for said in PEOPLE[::3]:
+        speaker.run(1.0)
+        speaker.raw.clear()
+        speaker.cleaned.clear()
+        voice = speaker.room.say(said, speaker.position, level_dbfs)
+        speaker.run(len(voice) / MICROPHONE_RATE_HZ + 0.1)
+        raw, cleaned = (joined(frames)[: len(voice)] for frames in (speaker.raw, speaker.cleaned))
+        level_db, correlation = kept(cleaned, voice)
+        yield (
+            level_db,
+            correlation,
+            segmental_snr_db(cleaned, voice),
+            kept(raw, voice)[1],
+            segmental_snr_db(raw, voice),
+        )
 
 
 # --- our own voice --------------------------------------------------------------------------------
@@ -265,6 +268,33 @@ def shown(found: list[int | None], width: int) -> str:
         return f"{'-':>{width}}{'-':>6}{missed:5}/{len(found):<2}"
     p50, p95 = np.percentile(times, (50, 95))
     return f"{p50:{width}.0f}{p95:6.0f}{missed:5}/{len(found):<2}"
+
+
+def test_an_answer_to_a_question_begins() -> None:
+    """Who has asked in quiet, and is answered soon, does not talk over the answer."""
+    gaps_s = (0.2, 0.4, 0.6, 0.8, 1.0, 1.3, 1.6)
+    times = 6
+    print(
+        f"\nA question at -20 dBFS in quiet, then a reply: how many of {times} pause at once, by"
+        "\nthe seconds in between; and the evidence needed in the end"
+    )
+    print(f"{'room':12}" + "".join(f"{gap_s:9.1f}" for gap_s in gaps_s))
+    for name in ("small", "medium", "large", "headset"):
+        line = f"{name:12}"
+        for gap_s in gaps_s:
+            speaker = learned(name)
+            paused = 0
+            for said in PEOPLE[:times]:
+                speaker.silence()
+                speaker.run(2.0)
+                _, end = speaker.say(said, -20.0)
+                speaker.run_until(end + round(gap_s * MICROPHONE_RATE_HZ))
+                began = speaker.position
+                speaker.talk()
+                speaker.run(3.0)
+                paused += speaker.first("paused", began, began + MICROPHONE_RATE_HZ) is not None
+            line += f"{paused:5}{speaker.echo.figures.needed_db:4.0f}"
+        print(line)
 
 
 NOISES: dict[str, tuple[Callable[[int], Samples], float, int]] = {

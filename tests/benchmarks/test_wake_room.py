@@ -7,7 +7,7 @@ the product; `tests.rig.overhearing` says how.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -109,66 +109,86 @@ def test_in_quiet_and_in_noise() -> None:
 def test_over_our_own_voice() -> None:
     """The reply goes on while the word is said, or pauses as it does for who is heard."""
     print(
-        f"\nHits of {len(CALLS)} calls over a reply, the talker as loud as its echo or 10 dB below;"
-        "\ngoes on: the reply does not pause; pauses: as the product does"
+        f"\nHits of {len(CALLS)} calls (medium: twice that) over a reply, the talker as loud as its"
+        "\necho or 10 dB below. Quiet: no reply, the usual threshold; goes on: the reply does not"
+        "\npause; pauses: as the product does. Own: wakes in 40 s of replies without the word."
     )
     print(
-        f"{'room':12}{'echo over talker':>18}{'no canceller':>14}{'goes on':>9}{'pauses':>9}"
-        f"{'vetoed':>8}{'own wakes':>11}"
+        f"{'':12}{'echo':>8}{'talker':>8}{'':>7}{'no canceller':^18}{'goes on':^26}{'pauses':^26}\n"
+        f"{'room':12}{'dB over':>8}{'dBFS':>8}{'quiet':>7}"
+        f"{'hits':>9}{'own':>9}" + 2 * f"{'hits':>9}{'own':>8}{'vetoed':>9}"
     )
     reached = {}
     for name, louder_db in itertools.product(("enclosure", "small", "medium", "large"), (0, 10)):
         level_dbfs = -20.0 + ROOMS[name].echo_gain_db - louder_db
-        found, vetoed, wakes = [], 0, 0
+        # What is promised is measured twice as often.
+        times = 2 if name == "medium" else 1
+        calls = [(call, level_dbfs) for call in CALLS * times]
+        speaker = Speaker(name, silent())
+        speaker.silence()
+        line = (
+            f"{name:12}{louder_db:8}{level_dbfs:8.0f}{percent(hits(speaker, calls, over=False)):>7}"
+        )
         for cancels, interruptible in ((False, False), (True, False), (True, True)):
             own = replies(waking=False, shift=2)
             speaker = Speaker(name, own, cancels=cancels, interruptible=interruptible)
             speaker.run(LEARNING_S)
-            wakes += speaker.count("woke")
-            found.append(hits(speaker, [(call, level_dbfs) for call in CALLS], over=True))
+            wakes = speaker.count("woke")
+            found = hits(speaker, calls, over=True)
             assert speaker.hearing is not None
-            vetoed += speaker.hearing.vetoed
-        shown = f"{100 * found[0]:13.0f}%{100 * found[1]:8.0f}%{100 * found[2]:8.0f}%"
-        print(f"{name:12}{louder_db:15} dB{shown}{vetoed:8}{wakes:11}")
-        reached[name, louder_db] = found[1]
+            vetoed = f"{speaker.hearing.vetoed:9}" if cancels else ""
+            line += f"{percent(found):>9}{wakes:{8 if cancels else 9}}{vetoed}"
+            if cancels and not interruptible:
+                reached[name, louder_db] = found
+        print(line)
     assert reached["medium", 0] >= ENOUGH
+
+
+def percent(part: float) -> str:
+    return f"{100 * part:.0f}%"
 
 
 # --- who never says it ----------------------------------------------------------------------------
 
 OTHERS = ("en-gb", "en-us+f3", "en-gb-scotland", "en-us+m7")
 TALK = (
-    "Hey Jason, are you coming over for dinner on Sunday, or is your car still broken?",
     "The jars are on the shelf in the hallway, next to the serviettes and the candles.",
     "We paid the service charge twice, and nobody could say who had asked for it.",
     "He is nervous about the harvest, since the weather has been far too dry for months.",
-    "Hey, Marvin! Do not leave the garage door open, the cat is going to get out again.",
     "They say the train to Paris leaves at seven, but I would rather go by car.",
     "In the third chapter the captain travels to Java and charges the pirates with theft.",
     "Could somebody please turn the television down, I am on the phone with my mother.",
-    "He just arrived. Hey, just put your jacket over there and sit down.",
     "Of course I know that the shop is shut, I have walked past it twice today.",
+    "How much is the large one with the blue handle, and do you have it in green?",
+    "My brother plays the violin, but he would never do so when anybody is listening.",
+    "Let us take the stairs, the lift was out of order again this morning.",
+)
+ALIKE = (
+    "Hey Jason, are you coming over for dinner on Sunday, or is your car still broken?",
+    "Hey, Marvin! Do not leave the garage door open, the cat is going to get out again.",
+    "He just arrived. Hey, just put your jacket over there and sit down.",
+    "Hey, the service here is slow. Hey Travis, did you order already?",
 )
 
 
-def others() -> Samples:
-    """Some ten minutes of people who do not say the word, some of it like the word."""
+def others(texts: Sequence[str]) -> Samples:
+    """Minutes of people who do not say the word."""
     said = [
-        spoken(text, voice, wpm) for voice in OTHERS for wpm in (140, 165, 190) for text in TALK
+        spoken(text, voice, wpm) for voice in OTHERS for wpm in (140, 165, 190) for text in texts
     ]
     pause = np.zeros(MICROPHONE_RATE_HZ // 3, np.int16)
-    return np.concatenate([chatter(), *(part for each in said for part in (each, pause))])
+    return np.concatenate([part for each in said for part in (each, pause)])
 
 
 def test_who_never_says_it() -> None:
     """Talk at -26 dBFS, in quiet and over our own voice, which has the lower threshold."""
-    talk = others()
-    hours = len(talk) / MICROPHONE_RATE_HZ / 3600
-    print(f"\nFalse wakes in {60 * hours:.0f} minutes of other people's talk in a medium room")
-    print(f"{'':16}{'wakes':>7}{'per hour':>10}{'vetoed':>8}{'best score':>12}")
-    for kind in ("quiet", "over our voice"):
+    print("\nFalse wakes by other people's talk in a medium room; alike: made to resemble the word")
+    print(f"{'talk':10}{'over':10}{'minutes':>9}{'wakes':>7}{'per hour':>10}{'best score':>12}")
+    talks = {"ordinary": np.concatenate([chatter(), others(TALK)]), "alike": others(ALIKE)}
+    for (name, talk), over in itertools.product(talks.items(), ("quiet", "our voice")):
+        hours = len(talk) / MICROPHONE_RATE_HZ / 3600
         speaker = Speaker("medium", replies(waking=False), interruptible=False)
-        if kind == "quiet":
+        if over == "quiet":
             speaker.silence()
         else:
             speaker.run(LEARNING_S)
@@ -177,8 +197,7 @@ def test_who_never_says_it() -> None:
         began = speaker.position
         speaker.run(len(talk) / MICROPHONE_RATE_HZ)
         wakes = speaker.count("woke", began)
-        assert speaker.hearing is not None
         print(
-            f"{kind:16}{wakes:7}{wakes / hours:10.1f}{speaker.hearing.vetoed:8}"
+            f"{name:10}{over:10}{60 * hours:9.1f}{wakes:7}{wakes / hours:10.1f}"
             f"{max(speaker.scores):12.2f}"
         )

@@ -47,6 +47,8 @@ BEGAN_S = 100.0
 """CLOCK_MONOTONIC when both streams begin."""
 NEXT_REPLY_S = 2.0
 """From the end of a reply to the next one."""
+ANSWER_S = 1.5
+"""And from the end of what somebody says at least: a server waits until they have finished."""
 NEWS_FRAMES = 2
 """So much later than its frame the news of a worker thread on a small computer comes."""
 SILENCE_MS = 700
@@ -230,6 +232,7 @@ class Speaker:
         self._rng = np.random.default_rng(7)
         self._news: deque[tuple[int, WakeNews]] = deque()
         self._replying = False
+        self._said_until = 0
         self._next_reply: int | None = round(news_s * MICROPHONE_RATE_HZ)
         self._drains_at: int | None = None
 
@@ -257,6 +260,7 @@ class Speaker:
         """Let somebody say this in a moment; the samples at which it begins and ends."""
         onset = self.position + round(in_s * MICROPHONE_RATE_HZ)
         self.room.say(sound, onset, level_dbfs)
+        self._said_until = max(self._said_until, onset + len(sound))
         return onset, onset + len(sound)
 
     def run(self, seconds: float) -> None:
@@ -324,7 +328,11 @@ class Speaker:
                 self.duplex.judge(self.echo.figures)
         interruptible = self._interruptible and self.duplex.mode == "full"
         armed = self._replying and interruptible and self.echo.figures.learned
-        self._act(self._barge_in.hear(heard.frame.end_sample, near=heard.near, armed=armed))
+        self._act(
+            self._barge_in.hear(
+                heard.frame.end_sample, near=heard.near, armed=armed, bright=heard.bright
+            )
+        )
         while self._news and self._news[0][0] <= self.position:
             match self._news.popleft()[1]:
                 case Detection():
@@ -373,7 +381,9 @@ class Speaker:
         self._replying = False
         self._barge_in.forget()
         self._loudspeaker.clear()
-        self._next_reply = self.position + round(NEXT_REPLY_S * MICROPHONE_RATE_HZ)
+        seconds_later = round(NEXT_REPLY_S * MICROPHONE_RATE_HZ)
+        answer = self._said_until + round(ANSWER_S * MICROPHONE_RATE_HZ)
+        self._next_reply = max(self.position + seconds_later, answer)
 
     def _happened(self, what: str) -> None:
         self.events.append(Event(what, self.position))
