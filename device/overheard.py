@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from device.audio.duplex import Canceller, Duplex, DuplexFigures
 from device.audio.echo import EchoCanceller, Heard
-from device.audio.frames import Frame
+from device.audio.frames import FRAME_MS, Frame
 from device.barge_in import BargeIn, Began, Confirmed, Dismissed, Verdict
 from device.board.profiles import Profile
 from device.config import Config
@@ -18,6 +18,10 @@ from device.faults import Faults
 from device.mouth import Mouth
 from device.ports import SpeechJudged
 from device.vocabulary import BargedIn, Event, FellSilent, TalkedOver
+
+EARLY_FRAMES = 3000 // FRAME_MS
+EARLY_IN_A_ROW = 3
+"""Who interrupts so many replies in a row, each so soon, does not talk to us."""
 
 
 class Overheard:
@@ -43,6 +47,12 @@ class Overheard:
         """Set while something is."""
         self.remember: Callable[[DuplexFigures], None] = lambda _figures: None
         """Told of what was decided by measurement, after each stretch of our own sound."""
+        self._reply_frames = 0
+        """How long the reply has lasted."""
+        self._cut = False
+        """Whether it was interrupted."""
+        self._cut_early = 0
+        """How many replies in a row were interrupted soon after they began."""
         self.counters = {"barge_ins": 0, "paused_for_nothing": 0}
 
     def choose(self, config: Config, profile: Profile) -> None:
@@ -91,6 +101,10 @@ class Overheard:
         """
         if not playing:
             self._barge_in.forget()
+            if self._reply_frames and not self._cut:
+                self._cut_early = 0
+            self._reply_frames, self._cut = 0, False
+        self._reply_frames += speaking
         self._note(sounding=heard.far_end is not None, playing=playing)
         armed = speaking and self.duplex.mode == "full" and self.echo.figures.learned
         verdict = self._barge_in.hear(
@@ -106,7 +120,7 @@ class Overheard:
             self.sounding.clear()
             self.quiet.set()
             self.duplex.judge(self.echo.figures)
-            if self.duplex.measured and not self.echo.doubted:
+            if self.duplex.measured and self.duplex.trusted and not self.echo.doubted:
                 self.remember(self.duplex.figures)
 
     def judged(self, news: SpeechJudged) -> None:
@@ -121,6 +135,11 @@ class Overheard:
                 self._happen(TalkedOver())
             case Confirmed(first_sample):
                 self.counters["barge_ins"] += 1
+                self._cut = True
+                self._cut_early = self._cut_early + 1 if self._reply_frames < EARLY_FRAMES else 0
+                if self._cut_early == EARLY_IN_A_ROW:
+                    self._cut_early = 0
+                    self.duplex.distrust()
                 self._publish("confirmed")
                 self._happen(BargedIn(first_sample))
             case Dismissed(spoke):

@@ -38,6 +38,7 @@ class FakeEcho:
     """Hears our own voice when it is told to; its figures are good."""
 
     def __init__(self) -> None:
+        self.doubted = False
         self.figures = GOOD
         self.sounding = False
         self.begun = 0

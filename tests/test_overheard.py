@@ -112,6 +112,30 @@ def test_who_speaks_on_interrupts_the_reply(room: Room) -> None:
     assert room.overheard.counters == {"barge_ins": 1, "paused_for_nothing": 0}
 
 
+def replied(room: Room, frames: int, *, cut: bool) -> None:
+    """A reply of so many frames, at the end of which somebody interrupts it or nobody does."""
+    room.speaking = True
+    room.hear(frames)
+    if cut:
+        assert BargedIn in map(type, room.hear(25, near=True, speech=0.9))
+    room.speaking = False
+    room.hear(5, far_end=None)
+
+
+def test_who_interrupts_one_reply_after_the_other_at_once_does_not_talk_to_us() -> None:
+    """A television: after three replies that nobody heard it is half duplex for a while."""
+    room = Room(config("software")).with_echo()
+    replied(room, 20, cut=False)
+    assert room.overheard.duplex.mode == "full"
+    for cut, frames in ((True, 20), (True, 20), (False, 20), (True, 20), (True, 400), (True, 20)):
+        replied(room, frames, cut=cut)
+        assert room.overheard.duplex.mode == "full"
+    replied(room, 20, cut=True)
+    assert room.overheard.duplex.mode == "full"
+    replied(room, 20, cut=True)
+    assert room.overheard.duplex.figures.mode == "half"
+
+
 def test_a_cough_lets_the_reply_go_on_and_makes_more_careful(room: Room) -> None:
     """It was nobody: the canceller hears of it."""
     assert room.hear(3, near=True) == [TalkedOver()]

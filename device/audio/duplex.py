@@ -36,6 +36,9 @@ MUCH_LEFT_DB = 12.0
 DOUBTFUL_EVIDENCE_DB = 80.0
 """Who has taken its own echo for a person so often is better off without."""
 
+DISTRUSTED = 8
+"""Stretches of our own sound for which nobody is heard over it then."""
+
 
 @dataclass(frozen=True, slots=True)
 class DuplexFigures:
@@ -52,6 +55,8 @@ class Duplex:
 
     def __init__(self, setting: Setting, canceller: Canceller) -> None:
         self._auto = setting == "auto"
+        self._distrusted = 0
+        """For how many stretches of our own sound it stays half, whatever was measured."""
         self.measured = False
         """Whether it was decided by what was measured in this process."""
         self._canceller = canceller
@@ -86,11 +91,25 @@ class Duplex:
         if self._auto and not self.measured:
             self._mode, self._why = mode, why
 
+    def distrust(self) -> None:
+        """One reply after the other was interrupted at once: somebody talks, but not to us."""
+        if self._auto and self._mode == "full":
+            self._mode, self._why = "half", "others, or a television, talk into every reply"
+            self._distrusted = DISTRUSTED
+
+    @property
+    def trusted(self) -> bool:
+        """Whether what is in force follows from what was measured."""
+        return not self._distrusted
+
     def judge(self, echo: EchoFigures) -> None:
         """Decide anew. To be called while nothing of ours can be heard."""
         if not self._auto or echo.residue_db is None or echo.erle_db is None:
             return
         self.measured = True
+        if self._distrusted:
+            self._distrusted -= 1
+            return
         mode, why = self._choose(echo.erle_db, echo.residue_db, echo.needed_db)
         if mode != self._mode:
             self._mode, self._why = mode, why

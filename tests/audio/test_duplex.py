@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device.audio.duplex import (
+    DISTRUSTED,
     DOUBTFUL_EVIDENCE_DB,
     ENOUGH_ERLE_DB,
     LITTLE_LEFT_DB,
@@ -194,3 +195,26 @@ def test_the_same_figures_twice_change_nothing(
         before = duplex.figures
         duplex.judge(echo(*figures))
         assert duplex.figures == before
+
+
+def test_who_talks_into_every_reply_is_not_listened_to_for_a_while() -> None:
+    """A television: half duplex for some replies, whatever is measured, and then as measured."""
+    duplex = Duplex("auto", "software")
+    assert decided(duplex, LIVELY) == ["full"]
+    before = duplex.trusted
+    duplex.distrust()
+    assert (before, duplex.trusted) == (True, False)
+    assert duplex.figures.mode == "half"
+    assert "television" in duplex.figures.why
+    assert decided(duplex, *[LIVELY] * DISTRUSTED) == ["half"] * DISTRUSTED
+    assert decided(duplex, LIVELY) == ["full"]
+
+
+def test_what_the_owner_has_set_is_trusted() -> None:
+    """And who is half already cannot be more so."""
+    duplex = Duplex("full", "software")
+    duplex.distrust()
+    assert duplex.mode == "full"
+    duplex = Duplex("auto", "software")
+    duplex.distrust()
+    assert duplex.trusted
