@@ -39,7 +39,7 @@ def test_our_own_voice_neither_interrupts_nor_wakes() -> None:
 def test_a_person_silences_a_reply_and_ends_it(speaker: Speaker) -> None:
     """Within 200 ms of the first sound, and by speaking on; the next reply is talked over too."""
     for said in PEOPLE:
-        speaker.run_into_reply(2.0)
+        speaker.run_into_reply(4.0)
         onset, end = speaker.say(said, -22.0)
         speaker.run_until(end)
         paused = speaker.first("paused", onset)
@@ -50,7 +50,7 @@ def test_a_person_silences_a_reply_and_ends_it(speaker: Speaker) -> None:
 
 def test_a_cough_only_pauses_it(speaker: Speaker) -> None:
     """The reply goes on where it was."""
-    speaker.run_into_reply(2.0)
+    speaker.run_into_reply(4.0)
     onset, _ = speaker.say(cough(1), LEVEL_DBFS)
     speaker.run(1.5)
     assert [event.what for event in speaker.events if event.sample > onset][:2] == [

@@ -219,8 +219,9 @@ def test_our_own_voice_interrupts_nobody() -> None:
 
 # --- who talks over it ----------------------------------------------------------------------------
 
-APART_S = 2.5
-"""From the beginning of a reply, or from its going on, to the next one who says something."""
+APART_S = 3.5
+"""Of a reply, before somebody says something: who does so at once again and again is a television.
+"""
 
 
 def learned(room: str) -> Speaker:

@@ -3,7 +3,7 @@
 Theory of operation. A `Speaker` gives one reply after the other to its `Loudspeaker`, which passes
 them into a `Room` as the daemon's does: a little ahead, told with time stamps that are early by a
 buffer nobody knows of, and that jitter. Each frame of the room's microphone goes through the echo
-canceller, the networks and the barge-in decision in the order in which the daemon gives it to
+canceller, the barge-in decision and the networks, in the order in which the daemon gives it to
 them, and what is decided is done: a pause falls silent with a fade, an interruption or a wake word
 ends the reply, and two seconds later the next begins. There is no thread and no clock in it, so it
 is the same every time, and some twenty times faster than real time.
@@ -25,11 +25,19 @@ from device.audio.duplex import Duplex
 from device.audio.echo import EchoCanceller, Heard
 from device.audio.frames import FRAME_MS, FRAME_SAMPLES, MICROPHONE_RATE_HZ, Frame
 from device.audio.overlay import FADE_MS
-from device.barge_in import BargeIn, Began, Confirmed, Dismissed, Verdict
+from device.board.profiles import NONE
+from device.config import parse
+from device.events import EventBus
+from device.faults import Faults
+from device.mouth import Mouth
+from device.overheard import Overheard
 from device.ports import Detection, Played, SpeechJudged, WakeNews
 from device.simulator.acoustics import ROOMS, Acoustics, at_level
 from device.simulator.room import FULL_SCALE, Room
+from device.vocabulary import BargedIn, FellSilent, TalkedOver
+from device.vocabulary import Event as Happening
 from device.wake.hearing import Hearing, Word
+from tests.rig.fakes import FakeSpeaker
 from tests.rig.speech import espeak
 
 Samples = npt.NDArray[np.int16]
@@ -211,8 +219,13 @@ class Speaker:
         acoustics = ROOMS[room] if isinstance(room, str) else room
         # On its way to the room, so that a loudspeaker with a fast clock has what to play for long.
         self.room = Room(replace(acoustics, delay_ms=acoustics.delay_ms + ON_ITS_WAY_MS))
-        self.echo = EchoCanceller(cancels=cancels)
-        self.duplex = Duplex("auto", "software" if cancels else "none")
+        self._card = FakeSpeaker()
+        bus = EventBus(lambda _event: None)
+        mouth = Mouth(self._card, lambda _error: None, lambda: None)
+        self._overheard = Overheard(Faults(bus), bus, mouth, self._talked_over)
+        cancellation = "software" if cancels else "off"
+        config = parse(f"audio: {{echo_cancellation: {cancellation}}}", "overhearing.yaml")
+        self._overheard.choose(config, NONE)
         words = [word or Word("hey_jarvis")]
         self.hearing = Hearing(words, 1, 2.0, SILENCE_MS) if hears else None
         self.events: list[Event] = []
@@ -227,7 +240,6 @@ class Speaker:
         self.scores: list[float] = []
         self._interruptible = interruptible
         self._replies = replies
-        self._barge_in = BargeIn()
         self._loudspeaker = Loudspeaker(acoustics.drift_ppm)
         self._rng = np.random.default_rng(7)
         self._news: deque[tuple[int, WakeNews]] = deque()
@@ -240,6 +252,16 @@ class Speaker:
     def position(self) -> int:
         """The next sample of the microphone."""
         return self.room.position
+
+    @property
+    def echo(self) -> EchoCanceller:
+        """What takes our own voice out."""
+        return self._overheard.echo
+
+    @property
+    def duplex(self) -> Duplex:
+        """What decides whether a person is listened to over a reply."""
+        return self._overheard.duplex
 
     @property
     def replying(self) -> bool:
@@ -303,7 +325,8 @@ class Speaker:
         first_sample = self.position - FRAME_SAMPLES
         frame = Frame(samples.astype("<i2").tobytes(), first_sample, captured_at)
         began_s = time.process_time()
-        heard = self.echo.hear(frame, played, attentive=self._barge_in.tentative)
+        self._card.sounded += played
+        heard = self._overheard.hear(frame)
         self.cpu_s += time.process_time() - began_s
         if self.keeps:
             self.raw.append(samples)
@@ -321,43 +344,28 @@ class Speaker:
         self.scores.append(max(self.hearing.scores.last.values()))
 
     def _decide_on(self, heard: Heard) -> None:
-        """As `Overheard.frame` and the conversation do."""
-        if not self._replying:
-            self._barge_in.forget()
-            if heard.far_end is None:
-                self.duplex.judge(self.echo.figures)
-        interruptible = self._interruptible and self.duplex.mode == "full"
-        armed = self._replying and interruptible and self.echo.figures.learned
-        self._act(
-            self._barge_in.hear(
-                heard.frame.end_sample, near=heard.near, armed=armed, bright=heard.bright
-            )
-        )
+        """As the assistant and the conversation do."""
+        speaking = self._replying and self._interruptible
+        self._overheard.frame(heard, speaking=speaking, playing=self._replying)
         while self._news and self._news[0][0] <= self.position:
             match self._news.popleft()[1]:
                 case Detection():
                     self._happened("woke")
                     self._over()
                 case SpeechJudged() as judged:
-                    self._act(
-                        self._barge_in.speech(
-                            judged.probability, judged.first_sample, judged.end_sample
-                        )
-                    )
+                    self._overheard.judged(judged)
 
-    def _act(self, verdict: Verdict | None) -> None:
-        match verdict:
-            case Began():
+    def _talked_over(self, event: Happening) -> None:
+        match event:
+            case TalkedOver():
                 self._happened("paused")
                 self._loudspeaker.pause()
-            case Confirmed():
+            case BargedIn():
                 self._happened("confirmed")
                 self._over()
-            case Dismissed(spoke):
+            case FellSilent():
                 self._happened("dismissed")
                 self._loudspeaker.go_on()
-                if not spoke:
-                    self.echo.was_nobody()
 
     def _begin(self) -> None:
         self._next_reply, self._drains_at = None, None
@@ -379,7 +387,6 @@ class Speaker:
             return
         self._happened("ended")
         self._replying = False
-        self._barge_in.forget()
         self._loudspeaker.clear()
         seconds_later = round(NEXT_REPLY_S * MICROPHONE_RATE_HZ)
         answer = self._said_until + round(ANSWER_S * MICROPHONE_RATE_HZ)
