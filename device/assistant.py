@@ -19,7 +19,7 @@ from device import vocabulary as v
 from device.acting import Acting
 from device.answering import Answering
 from device.audio.echo import Heard
-from device.board.lights import Pattern
+from device.board.profiles import Profile
 from device.calling import Calling
 from device.config import Config
 from device.conversation import step
@@ -27,6 +27,7 @@ from device.countdown import Countdown
 from device.ears import Ears, Listener
 from device.errors import AudioDeviceError
 from device.events import EventBus, PublicEvent, public
+from device.face import Face
 from device.faults import Faults
 from device.health import Health, Notify, broken_callback, headline
 from device.latency import Latency
@@ -40,7 +41,7 @@ from device.sending import Sending
 from device.spoken import Spoken
 from device.telling import Telling
 from device.troubles import Troubles
-from device.vocabulary import PATTERNS, PLAYING, RESTING, TRACK_SPEECH, UPLINK_OPEN, State
+from device.vocabulary import PLAYING, RESTING, TRACK_SPEECH, UPLINK_OPEN, State
 
 log = logging.getLogger(__name__)
 
@@ -66,9 +67,9 @@ class Assistant:
         self.calling = Calling(parts, self.post)
         self.mouth = Mouth(parts.speaker(config), self._speaker_lost, self._speaker_back)
         self.telling = Telling(parts, self.faults, lambda: self.mouth.speaker)
-        self.profile = parts.profile(config, None)
+        profile = parts.profile(config, None)
         self.overheard = Overheard(self.faults, self.bus, self.mouth, self._talked_over)
-        self.overheard.choose(config, self.profile)
+        self.overheard.choose(config, profile)
         listener = Listener(self._frame, self._microphone_lost, self._microphone_back)
         self.ears = Ears(parts.microphone(config), detector, listener, self.overheard.hear)
         self.measuring = Measuring(
@@ -79,8 +80,9 @@ class Assistant:
             lambda: self.ears.microphone.description,
         )
         self._countdown = Countdown(self._timed_out)
-        self.panel = Panel(lambda: self.mouth.speaker.level, lambda: self._countdown.left)
         self.latency = Latency()
+        panel = Panel(lambda: self.mouth.speaker.level, lambda: self._countdown.left)
+        self.face = Face(parts, panel, self.faults, self.telling, self.latency, profile)
         self.sending = Sending(self.ears, self.overheard)
         self.health = Health(
             notify,
@@ -109,8 +111,6 @@ class Assistant:
             self._happen,
         )
         self._spoken = Spoken()
-        self._outdated = 0
-        """The session whose settings are no longer those in force."""
 
     # --- life ---
 
@@ -122,7 +122,7 @@ class Assistant:
                 self.calling.start(tasks)
                 if self.parts.missing_key:
                     self.faults.begin(p.FailureKind.KEY, self.parts.missing_key, fatal=True)
-                self._start_panel()
+                self._start_face()
                 tasks.create_task(self.health.run(), name="health")
                 tasks.create_task(self.troubles.watch(), name="readiness")
                 self.prepare_sentences()
@@ -137,7 +137,7 @@ class Assistant:
                     await self._goodbye()
         finally:
             self._countdown.cancel()
-            self.panel.close()
+            self.face.close()
 
     def prepare_sentences(self) -> None:
         """Have the spoken sentences that are missing made, beside everything else."""
@@ -155,16 +155,15 @@ class Assistant:
 
     def choose_board(self) -> None:
         """Find the board anew, and claim its lights and button."""
-        self.profile = self.parts.profile(self.config, self.ears.microphone.description)
-        self._start_panel()
+        self.face.profile = self._board
+        self._start_face()
 
-    def _start_panel(self) -> None:
-        config, profile = self.config, self.profile
-        self.panel.use(
-            lambda: self.parts.lights(config, profile),
-            lambda: self.parts.button(config, profile),
-        )
-        self.faults.clear(*self.panel.start(self._tasks, self.post))
+    @property
+    def _board(self) -> Profile:
+        return self.parts.profile(self.config, self.ears.microphone.description)
+
+    def _start_face(self) -> None:
+        self.face.start(self.config, self._tasks, self.post)
         self._look()
 
     def _speaker_lost(self, error: AudioDeviceError) -> None:
@@ -212,7 +211,7 @@ class Assistant:
             case p.PlaybackStarved(turn=turn):
                 self._answering.starved(turn)
             case p.UplinkChanged(flowing=flowing):
-                self.panel.streaming(on=flowing)
+                self.face.streaming(on=flowing)
             case _:
                 self._answering.take(news)
 
@@ -221,12 +220,8 @@ class Assistant:
         awaited = clock == talk.clock and talk.state in v.AWAITING_SERVER
         # What was said after a reply may have been meant for somebody else, or a television: only
         # what the server has understood of it must be answered.
-        meant = (
-            talk.state in PLAYING
-            or self._spoken.addressed
-            or (live is not None and live.understood)
-        )
-        if awaited and live is not None and live.owes and meant:
+        meant = talk.state in PLAYING or self._spoken.addressed
+        if awaited and live is not None and live.owes and (meant or live.understood):
             self.troubles.unanswered()
             # What the session would be resumed on is as deaf.
             self.calling.give_up_handle()
@@ -266,8 +261,7 @@ class Assistant:
         self.faults.clear("microphone")
         self.sending.new_stream()
         self.overheard.new_stream()
-        known = self.profile
-        board = self.parts.profile(self.config, self.ears.microphone.description)
+        known, board = self.face.profile, self._board
         # What is on the same USB plug as the microphone came back with it.
         if board != known or self.faults.in_force("lights", "button"):
             self.choose_board()
@@ -304,21 +298,17 @@ class Assistant:
             self._changed(before.state, v.REASONS[type(event)])
         for effect in effects:
             self._acting.act(effect, self.config)
-        if self.talk.session and self.talk.state not in PLAYING:
-            self._let_go(self.talk.session)
+        self._end_session_in_time()
 
-    def _let_go(self, number: int) -> None:
-        """End a session that should not go on, where the user notices it least."""
-        if self.calling.age_s > self.config.conversation.max_session_s:
-            self._happen(v.Expired(number, "max_session_s reached"))
-        elif number == self._outdated and self.talk.state in RESTING:
-            self._happen(v.Expired(number, "settings changed"))
+    def _end_session_in_time(self) -> None:
+        reason = self.calling.why_end(self.config, self.talk)
+        if reason is not None:
+            self._happen(v.Expired(self.talk.session, reason))
 
     def settings_changed(self) -> None:
         """A talk that is going on keeps its settings; the next one has the new ones."""
-        self._outdated = self.talk.session
-        if self._outdated:
-            self._let_go(self._outdated)
+        self.calling.outdated = self.talk.session
+        self._end_session_in_time()
 
     def _changed(self, before: State, reason: str) -> None:
         tracked = self.talk.state in TRACK_SPEECH
@@ -343,8 +333,5 @@ class Assistant:
             self.session.user_speaks(speaking and not self.sending.silenced, lasted_s)
 
     def _look(self) -> None:
-        fault = self.talk.state is State.FAULT
-        pattern = Pattern(self.telling.pattern if fault else PATTERNS[self.talk.state])
-        self.panel.show(pattern)
-        self.latency.shown(pattern.value, time.monotonic())
+        self.face.show(self.talk)
         self.health.status(headline(self.talk, self.ears, self.faults))

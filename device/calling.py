@@ -10,6 +10,7 @@ from device.errors import CredentialError
 from device.live.session import LiveSession
 from device.parts import Parts
 from device.ports import Failure, FailureKind, Post, SessionFailed
+from device.vocabulary import PLAYING, RESTING, Conversation
 
 GOODBYE_S = 1.5
 """How long the end of the process may wait for the session to close in good order."""
@@ -20,6 +21,8 @@ class Calling:
 
     def __init__(self, parts: Parts, post: Post) -> None:
         self.session: LiveSession | None = None
+        self.outdated = 0
+        """Number of the session whose settings are no longer those in force; 0: none."""
         self._parts = parts
         self._post = post
         self._past = parts.keepsake.load()
@@ -33,6 +36,16 @@ class Calling:
     def age_s(self) -> float:
         """How long ago the newest session was begun."""
         return time.monotonic() - self._began
+
+    def why_end(self, config: Config, talk: Conversation) -> str | None:
+        """Why the conversation's session should not go on where the user notices it least."""
+        if not talk.session or talk.state in PLAYING:
+            return None
+        if self.age_s > config.conversation.max_session_s:
+            return "max_session_s reached"
+        if talk.session == self.outdated and talk.state in RESTING:
+            return "settings changed"
+        return None
 
     def resumable_s(self, config: Config) -> float | None:
         """How many seconds ago the talk ended that the next wake word continues; None without."""

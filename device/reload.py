@@ -89,7 +89,7 @@ class Reloader:
 
     def _echo(self) -> None:
         hub = self._assistant
-        hub.overheard.choose(hub.config, hub.profile)
+        hub.overheard.choose(hub.config, hub.face.profile)
         hub.measuring.recall()
 
     def _volume(self) -> None:

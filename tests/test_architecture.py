@@ -26,10 +26,11 @@ FOR_ANYONE = {"device.errors", "device.ports", "device.config", "device.audio.fr
 HUB: dict[str, set[str]] = {
     "device.assistant": {
         "device.audio.echo",
-        "device.board.lights",
+        "device.board.profiles",
         "device.live.session",
     },
     "device.calling": {"device.live.session"},
+    "device.face": {"device.board.lights", "device.board.profiles"},
     "device.keepsake": {"device.live.past"},
     "device.sending": {"device.audio.echo", "device.live.session"},
     "device.ears": {"device.audio.echo", "device.audio.preroll"},

@@ -685,7 +685,9 @@ async def test_what_is_said_after_a_reply_is_owed_an_answer_only_if_it_was_under
         hub.detector.speech(speaking=False)
         await until(lambda: hub.state in {"idle", "fault"})
         assert hub.state == ("fault" if understood else "idle")
-        assert session.closed_with == ("no answer came" if understood else None)
+        # The session is closed by a task of its own.
+        await until(lambda: (session.closed_with == "no answer came") == understood)
+        assert understood or session.closed_with is None
 
 
 async def test_an_exception_in_a_callback_ends_it_all() -> None:
@@ -827,7 +829,7 @@ async def test_the_board_is_told_by_the_microphone_that_is_open() -> None:
     hub = Hub()
     hub.boards = {"microphone A": profile_named("flex")}
     async with hub.running():
-        assert hub.assistant.profile.name == "flex"
+        assert hub.assistant.face.profile.name == "flex"
         assert hub.assistant.overheard.duplex.figures.mode == "full"
         assert hub.made.count("lights") == 2
         await hub.hear(1)
