@@ -76,6 +76,7 @@ PURE: dict[str, set[str]] = {
     "device.barge_in": set(),
     "device.board.lights": set(),
     "device.board.profiles": set(),
+    "device.board.traits": set(),
     "device.conversation": set(),
     "device.latency": set(),
     "device.live.failures": set(),

@@ -1,128 +1,228 @@
 """What is known of each microphone board, and how a board is told by its sound card's name.
 
-Boards are data: one frozen `Profile` each and no code. Sources: Seeed's wiki and driver sources;
-the pins of the AC108 kits are those of seeed-voicecard's overlays.
+Boards are data: one frozen `Profile` each and no code; `device.board.traits` says what its fields
+mean. Sources: Seeed's wiki, driver and firmware sources; the pins of the AC108 kits are those of
+seeed-voicecard's overlays.
 """
 
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
-from enum import StrEnum
 
+from device.board.traits import (
+    ChannelMap,
+    LedDriver,
+    MixerLevel,
+    MuteSwitch,
+    Profile,
+    Role,
+)
 from device.errors import BoardError
 
-
-class LedDriver(StrEnum):
-    """How the LEDs of a board are set."""
-
-    NONE = "none"
-    APA102 = "apa102"
-    """Over SPI from the Pi's header."""
-    XVF3000 = "xvf3000"
-    """USB vendor requests to the array."""
-    XVF3800 = "xvf3800"
-    """USB vendor requests to the array."""
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """Our facts about one board. Pins are BCM numbers; None where the board has no such thing."""
-
-    name: str
-    """What ``board:`` in the YAML takes."""
-    label: str
-    """What its maker calls it, for people."""
-    name_parts: tuple[str, ...] = ()
-    """Parts of a sound device's name (lower case) that mean this board, the surest first."""
-    channel: int = 0
-    """The input channel to listen to, counted from 0: the most processed one."""
-    echo_cancellation: bool = False
-    """Whether the board removes from the microphone what is played through its own output."""
-    led_driver: LedDriver = LedDriver.NONE
-    led_count: int = 0
-    spi_port: int = 0
-    spi_device: int = 1
-    led_power_pin: int | None = None
-    """Must be high for the LEDs to have current."""
-    button_pin: int | None = None
-    """Active low, to be pulled up."""
-    taken_pins: tuple[int, ...] = ()
-    """Pins the board's sound needs: claimed as plain GPIO, they silence it."""
-    ceiling_dbfs: float = -1.0
-    """The loudest peak that is played, in dB of full scale; a small loudspeaker driven harder
-    distorts, which no echo canceller can undo."""
+__all__ = [
+    "NONE",
+    "PROFILES",
+    "ChannelMap",
+    "LedDriver",
+    "MixerLevel",
+    "MuteSwitch",
+    "Profile",
+    "Role",
+    "choose",
+    "known_name_parts",
+    "names",
+    "profile_for",
+    "profile_named",
+]
 
 
 _I2C_AND_I2S = (2, 3, 18, 19, 20, 21)
 _VOICECARD = (*_I2C_AND_I2S, 4, 17, 22)
 """GPCLK0 on 4, the amplifier's switch on 17, the headphone detector on 22."""
 
-NONE = Profile("none", "plain sound card")
+_RAW_2: ChannelMap = (Role.RAW,) * 2
+_TWO_BEAMS: ChannelMap = (Role.CONFERENCE, Role.ASR)
+_CODEC_RATES_HZ = (16_000, 48_000)
+_CODEC_FORMATS = ("S16_LE", "S24_LE", "S32_LE")
+
+_AC108_CAUTION = (
+    "its driver is not part of the kernel (github.com/HinTak/seeed-voicecard keeps one per kernel,"
+    " and may not build on yours): it works if the card is there. The order of its channels may"
+    " change between recordings, and of each sample about 12 bits are of use"
+)
+_HAT_HINT = "a HAT is damaged by plugging it while the Pi has power"
+_NO_HOST_BUTTON = "its mute button works by itself: the speaker cannot see it"
+
+_XVF3800_MIXER = (
+    MixerLevel("PCM,0", "100%"),
+    MixerLevel("PCM,1", "100%"),
+    # What the six-channel firmware records is off and at zero on some hosts.
+    MixerLevel("numid=8", "on,on,on,on,on,on", input_channels=6),
+    MixerLevel("numid=10", "60,60,60,60,60,60", input_channels=6),
+)
+
+NONE = Profile("none", "plain sound card", hot_plug=True)
 
 PROFILES: tuple[Profile, ...] = (
+    # Its product id depends on the firmware.
     Profile(
         "flex",
         "reSpeaker Flex",
-        ("xvf3800 flex", "respeaker flex"),
-        channel=1,
+        name_parts=("xvf3800 flex", "respeaker flex"),
+        hot_plug=True,
+        channel_maps=(_TWO_BEAMS, (*_TWO_BEAMS, *(Role.RAW,) * 4)),
+        rates_hz=(16_000, 48_000),
         echo_cancellation=True,
+        finds_direction=True,
     ),
     Profile(
         "xvf3800",
         "reSpeaker XVF3800 USB 4-Mic Array",
-        ("respeaker xvf3800", "xvf3800"),
-        channel=1,
+        name_parts=("respeaker xvf3800", "xvf3800"),
+        usb_product=0x001A,
+        hot_plug=True,
+        channel_maps=(_TWO_BEAMS, (*_TWO_BEAMS, *(Role.RAW,) * 4)),
+        rates_hz=(16_000, 48_000),
+        sample_formats=("S16_LE",),
         echo_cancellation=True,
+        mixer=_XVF3800_MIXER,
         led_driver=LedDriver.XVF3800,
         led_count=12,
+        mute_switch=MuteSwitch.READABLE,
+        finds_direction=True,
     ),
     Profile(
         "usb-array",
         "ReSpeaker USB Mic Array v2.0 or v3.0",
-        ("respeaker 4 mic array", "arrayuac10"),
+        name_parts=("respeaker 4 mic array", "arrayuac10"),
+        usb_product=0x0018,
+        hot_plug=True,
+        channel_maps=((Role.ASR, *(Role.RAW,) * 4, Role.REFERENCE), (Role.ASR,)),
+        rates_hz=(16_000,),
+        sample_formats=("S16_LE",),
         echo_cancellation=True,
         led_driver=LedDriver.XVF3000,
         led_count=12,
+        finds_direction=True,
     ),
-    Profile("lite", "ReSpeaker Lite", ("respeaker lite",), echo_cancellation=True),
+    # Both channels have been seen carrying the same.
+    Profile(
+        "lite",
+        "ReSpeaker Lite",
+        name_parts=("respeaker lite",),
+        usb_product=0x0019,
+        hot_plug=True,
+        channel_maps=((Role.ASR, Role.ASR),),
+        rates_hz=(16_000,),
+        echo_cancellation=True,
+        mute_switch=MuteSwitch.HIDDEN,
+        hints=(f"no host can set its LED, and {_NO_HOST_BUTTON}",),
+    ),
     # The linear kit's card has the same name. Taken for circular it works as well: same channel,
     # same button, and nothing is connected where the circular kit has its LEDs.
     Profile(
         "6mic-circular",
         "ReSpeaker 6-Mic Circular Array Kit",
-        ("seeed-8mic", "seeed8mic"),
+        name_parts=("seeed-8mic", "seeed8mic"),
+        codecs=("ac10x", "ac108", "ac101"),
+        i2c_addresses=(0x1A, 0x35, 0x3B),
+        overlays=("seeed-8mic-voicecard",),
+        channel_maps=((*(Role.RAW,) * 6, Role.REFERENCE, Role.REFERENCE),),
+        rates_hz=(48_000,),
+        sample_formats=("S32_LE",),
+        output_channels=8,
+        capture_first=True,
         led_driver=LedDriver.APA102,
         led_count=12,
         led_power_pin=5,
         button_pin=26,
         taken_pins=_VOICECARD,
+        caution=_AC108_CAUTION,
+        hints=(_HAT_HINT, "1-Wire on GPIO4 must be off"),
     ),
     Profile(
         "4mic-linear",
         "ReSpeaker 4-Mic Linear Array Kit",
+        codecs=("ac10x", "ac108", "ac101"),
+        i2c_addresses=(0x1A, 0x35, 0x3B),
+        overlays=("seeed-8mic-voicecard",),
+        channel_maps=((*(Role.RAW,) * 4, Role.EMPTY, Role.EMPTY, Role.REFERENCE, Role.REFERENCE),),
+        rates_hz=(48_000,),
+        sample_formats=("S32_LE",),
+        output_channels=8,
+        capture_first=True,
         button_pin=26,
         taken_pins=_VOICECARD,
+        caution=_AC108_CAUTION,
+        hints=(_HAT_HINT, "1-Wire on GPIO4 must be off"),
     ),
     Profile(
         "4mic-hat",
         "ReSpeaker 4-Mics Pi HAT",
-        ("seeed-4mic", "seeed4mic"),
+        name_parts=("seeed-4mic", "seeed4mic"),
+        codecs=("ac10x", "ac108"),
+        i2c_addresses=(0x3B,),
+        overlays=("seeed-4mic-voicecard",),
+        channel_maps=((Role.RAW,) * 4,),
+        rates_hz=_CODEC_RATES_HZ,
+        sample_formats=("S32_LE",),
+        output_channels=0,
         led_driver=LedDriver.APA102,
         led_count=12,
         led_power_pin=5,
         taken_pins=_I2C_AND_I2S,
+        caution=_AC108_CAUTION,
+        hints=(_HAT_HINT, "it has no output: replies need another sound card"),
     ),
-    # v1 (WM8960) and v2 (TLV320AIC3104) differ in the codec only; `wm8960` is what the kernel's own
-    # overlay calls v1.
+    # `wm8960-soundcard` is what the kernel's own overlay calls the codec of v1.
     Profile(
-        "2mic-hat",
-        "ReSpeaker 2-Mics Pi HAT v1 or v2",
-        ("seeed-2mic", "seeed2mic", "wm8960"),
+        "2mic-hat-v1",
+        "ReSpeaker 2-Mics Pi HAT v1",
+        name_parts=("wm8960",),
+        codecs=("wm8960",),
+        i2c_addresses=(0x1A,),
+        overlays=("respeaker-2mic-v1_0", "seeed-2mic-voicecard", "wm8960-soundcard"),
+        channel_maps=(_RAW_2,),
+        rates_hz=_CODEC_RATES_HZ,
+        sample_formats=_CODEC_FORMATS,
         led_driver=LedDriver.APA102,
         led_count=3,
         button_pin=17,
         taken_pins=_I2C_AND_I2S,
+        hints=(
+            _HAT_HINT,
+            "'No MCLK configured' in dmesg means another overlay than respeaker-2mic-v1_0",
+        ),
+    ),
+    Profile(
+        "2mic-hat-v2",
+        "ReSpeaker 2-Mics Pi HAT v2.0",
+        name_parts=("tlv320aic3x",),
+        codecs=("tlv320aic3",),
+        i2c_addresses=(0x18,),
+        overlays=("respeaker-2mic-v2_0",),
+        channel_maps=(_RAW_2,),
+        rates_hz=_CODEC_RATES_HZ,
+        sample_formats=_CODEC_FORMATS,
+        led_driver=LedDriver.APA102,
+        led_count=3,
+        button_pin=17,
+        taken_pins=_I2C_AND_I2S,
+        hints=(_HAT_HINT, "where it hisses, a PGA level of about 30 % in alsamixer is enough"),
+    ),
+    # v1 and v2 differ in the codec only, and their cards may have the same name.
+    Profile(
+        "2mic-hat",
+        "ReSpeaker 2-Mics Pi HAT v1 or v2",
+        name_parts=("seeed-2mic", "seeed2mic"),
+        channel_maps=(_RAW_2,),
+        rates_hz=_CODEC_RATES_HZ,
+        sample_formats=_CODEC_FORMATS,
+        led_driver=LedDriver.APA102,
+        led_count=3,
+        button_pin=17,
+        taken_pins=_I2C_AND_I2S,
+        hints=(_HAT_HINT,),
     ),
     NONE,
 )
@@ -157,7 +257,7 @@ def profile_for(device_name: str) -> Profile:
 
 
 def choose(setting: str, device_name: str | None) -> Profile:
-    """Return the profile for ``board: setting``, ``auto`` or a name.
+    """Return the profile for ``board: setting``, ``auto`` or a name, by the microphone alone.
 
     ``device_name``: of the microphone that is open, None while there is none. Raises BoardError.
     """

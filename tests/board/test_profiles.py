@@ -8,6 +8,8 @@ from device.board.profiles import (
     NONE,
     PROFILES,
     LedDriver,
+    MixerLevel,
+    Role,
     choose,
     known_name_parts,
     names,
@@ -21,12 +23,12 @@ from device.errors import BoardError
     ("device_name", "board"),
     [
         ("seeed-2mic-voicecard: - (hw:1,0)", "2mic-hat"),
-        ("seeed-2mic-voicecard: bcm2835-i2s-wm8960-hifi wm8960-hifi-0 (hw:3,0)", "2mic-hat"),
+        ("seeed-2mic-voicecard: bcm2835-i2s-wm8960-hifi wm8960-hifi-0 (hw:3,0)", "2mic-hat-v1"),
         (
             "seeed2micvoicec: 1f000a4000.i2s-tlv320aic3x-hifi tlv320aic3x-hifi-0 (hw:2,0)",
-            "2mic-hat",
+            "2mic-hat-v2",
         ),
-        ("wm8960-soundcard: bcm2835-i2s-wm8960-hifi wm8960-hifi-0 (hw:0,0)", "2mic-hat"),
+        ("wm8960-soundcard: bcm2835-i2s-wm8960-hifi wm8960-hifi-0 (hw:0,0)", "2mic-hat-v1"),
         ("seeed-4mic-voicecard: - (hw:1,0)", "4mic-hat"),
         ("seeed4micvoicec", "4mic-hat"),
         ("seeed-8mic-voicecard: - (plughw:1,0)", "6mic-circular"),
@@ -49,6 +51,8 @@ def test_a_board_is_told_by_its_sound_device(device_name: str, board: str) -> No
     ("board", "channel", "cancels", "leds", "driver", "power", "button"),
     [
         ("2mic-hat", 0, False, 3, LedDriver.APA102, None, 17),
+        ("2mic-hat-v1", 0, False, 3, LedDriver.APA102, None, 17),
+        ("2mic-hat-v2", 0, False, 3, LedDriver.APA102, None, 17),
         ("4mic-hat", 0, False, 12, LedDriver.APA102, 5, None),
         ("4mic-linear", 0, False, 0, LedDriver.NONE, None, 26),
         ("6mic-circular", 0, False, 12, LedDriver.APA102, 5, 26),
@@ -113,3 +117,109 @@ def test_every_way_to_know_a_board_makes_its_microphone_preferred() -> None:
     assert parts[-1] == "respeaker"
     assert all(part in parts for profile in PROFILES for part in profile.name_parts)
     assert parts.index("xvf3800 flex") < parts.index("xvf3800")
+
+
+ASR, CALL, RAW, LOOP, NOTHING = (
+    Role.ASR,
+    Role.CONFERENCE,
+    Role.RAW,
+    Role.REFERENCE,
+    Role.EMPTY,
+)
+
+
+@pytest.mark.parametrize(
+    ("board", "roles", "chosen"),
+    [
+        ("2mic-hat-v1", [RAW, RAW], 0),
+        ("2mic-hat-v2", [RAW, RAW], 0),
+        ("4mic-hat", [RAW] * 4, 0),
+        ("4mic-linear", [RAW, RAW, RAW, RAW, NOTHING, NOTHING, LOOP, LOOP], 0),
+        ("6mic-circular", [RAW, RAW, RAW, RAW, RAW, RAW, LOOP, LOOP], 0),
+        ("usb-array", [ASR, RAW, RAW, RAW, RAW, LOOP], 0),
+        ("usb-array", [ASR], 0),
+        ("lite", [ASR, ASR], 0),
+        ("xvf3800", [CALL, ASR], 1),
+        ("xvf3800", [CALL, ASR, RAW, RAW, RAW, RAW], 1),
+        ("flex", [CALL, ASR], 1),
+        ("flex", [CALL, ASR, RAW, RAW, RAW, RAW], 1),
+    ],
+)
+def test_each_channel_of_each_firmware_has_its_role(
+    board: str, roles: list[Role], chosen: int
+) -> None:
+    """A wrong one is a speaker that hears its own voice, or nothing."""
+    profile = profile_named(board)
+    assert profile.channel_map(len(roles)) == tuple(roles)
+    assert profile.channel_of(len(roles)) == chosen
+
+
+@pytest.mark.parametrize(
+    ("board", "channels", "chosen"),
+    [("xvf3800", 1, 0), ("xvf3800", 32, 1), ("usb-array", 2, 0), ("none", 2, 0)],
+)
+def test_a_channel_count_that_is_not_known_gets_the_best_guess(
+    board: str, channels: int, chosen: int
+) -> None:
+    """A server claims 32 channels; a mono device has but one."""
+    profile = profile_named(board)
+    assert profile.channel_map(channels) is None
+    assert profile.channel_of(channels) == chosen
+
+
+@pytest.mark.parametrize(
+    ("board", "rates_hz", "formats", "output_channels", "capture_first"),
+    [
+        ("2mic-hat-v1", (16_000, 48_000), ("S16_LE", "S24_LE", "S32_LE"), None, False),
+        ("2mic-hat-v2", (16_000, 48_000), ("S16_LE", "S24_LE", "S32_LE"), None, False),
+        ("4mic-hat", (16_000, 48_000), ("S32_LE",), 0, False),
+        ("4mic-linear", (48_000,), ("S32_LE",), 8, True),
+        ("6mic-circular", (48_000,), ("S32_LE",), 8, True),
+        ("usb-array", (16_000,), ("S16_LE",), None, False),
+        ("lite", (16_000,), (), None, False),
+        ("xvf3800", (16_000, 48_000), ("S16_LE",), None, False),
+        ("flex", (16_000, 48_000), (), None, False),
+        ("none", (), (), None, False),
+    ],
+)
+def test_how_each_board_s_card_is_opened(
+    board: str,
+    rates_hz: tuple[int, ...],
+    formats: tuple[str, ...],
+    output_channels: int | None,
+    capture_first: bool,
+) -> None:
+    """Rates and formats are those that `hw:` takes."""
+    profile = profile_named(board)
+    assert (profile.rates_hz, profile.sample_formats) == (rates_hz, formats)
+    assert (profile.output_channels, profile.capture_first) == (output_channels, capture_first)
+
+
+def test_only_the_xvf3800_needs_its_mixer_set() -> None:
+    """The others have no control, or none that silences them."""
+    assert [profile.name for profile in PROFILES if profile.mixer] == ["xvf3800"]
+    levels = profile_named("xvf3800").mixer
+    assert [level.arguments for level in levels if level.input_channels is None] == [
+        ("sset", "PCM,0", "100%"),
+        ("sset", "PCM,1", "100%"),
+    ]
+    assert [level.arguments for level in levels if level.input_channels == 6] == [
+        ("cset", "numid=8", "on,on,on,on,on,on"),
+        ("cset", "numid=10", "60,60,60,60,60,60"),
+    ]
+    assert MixerLevel("PCM", "30%").arguments == ("sset", "PCM", "30%")
+
+
+def test_the_boards_whose_driver_is_not_in_the_kernel_say_so() -> None:
+    """Nobody should buy one for this."""
+    cautious = {profile.name for profile in PROFILES if profile.caution}
+    assert cautious == {"4mic-hat", "4mic-linear", "6mic-circular"}
+    for name in cautious:
+        caution = profile_named(name).caution
+        assert all(part in caution for part in ("driver", "order of its channels", "12 bits"))
+
+
+def test_what_may_be_plugged_while_the_pi_runs_is_on_usb() -> None:
+    """A HAT is damaged by it, and is known by its overlay."""
+    for profile in PROFILES:
+        assert not (profile.hot_plug and (profile.overlays or profile.i2c_addresses))
