@@ -33,6 +33,7 @@ __all__ = [
     "names",
     "profile_for",
     "profile_named",
+    "with_codec",
 ]
 
 
@@ -127,6 +128,7 @@ PROFILES: tuple[Profile, ...] = (
         codecs=("ac10x", "ac108", "ac101"),
         i2c_addresses=(0x1A, 0x35, 0x3B),
         overlays=("seeed-8mic-voicecard",),
+        looks_like="4mic-linear",
         channel_maps=((*(Role.RAW,) * 6, Role.REFERENCE, Role.REFERENCE),),
         rates_hz=(48_000,),
         sample_formats=("S32_LE",),
@@ -197,7 +199,6 @@ PROFILES: tuple[Profile, ...] = (
     Profile(
         "2mic-hat-v2",
         "ReSpeaker 2-Mics Pi HAT v2.0",
-        name_parts=("tlv320aic3x",),
         codecs=("tlv320aic3",),
         i2c_addresses=(0x18,),
         overlays=("respeaker-2mic-v2_0",),
@@ -215,6 +216,7 @@ PROFILES: tuple[Profile, ...] = (
         "2mic-hat",
         "ReSpeaker 2-Mics Pi HAT v1 or v2",
         name_parts=("seeed-2mic", "seeed2mic"),
+        one_of=("2mic-hat-v1", "2mic-hat-v2"),
         channel_maps=(_RAW_2,),
         rates_hz=_CODEC_RATES_HZ,
         sample_formats=_CODEC_FORMATS,
@@ -252,8 +254,19 @@ def profile_for(device_name: str) -> Profile:
     plain = device_name.lower().replace("_", " ")
     for profile in PROFILES:
         if any(part in plain for part in profile.name_parts):
-            return profile
+            return with_codec(profile, plain)
     return NONE
+
+
+def with_codec(profile: Profile, text: str) -> Profile:
+    """Return the one of the boards a profile stands for whose codec ``text`` (lower case) names.
+
+    The profile itself when it is one board only, or the text names none.
+    """
+    for one in map(profile_named, profile.one_of):
+        if any(codec in text for codec in one.codecs):
+            return one
+    return profile
 
 
 def choose(setting: str, device_name: str | None) -> Profile:

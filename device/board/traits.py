@@ -86,6 +86,10 @@ class Profile:
     """Of its sound chips, all of which are there."""
     overlays: tuple[str, ...] = ()
     """``dtoverlay=`` names in config.txt that make it a sound card, the one to advise first."""
+    one_of: tuple[str, ...] = ()
+    """The boards that this one stands for while it is not known which it is."""
+    looks_like: str = ""
+    """A board that nothing can tell from this one but its owner."""
     hot_plug: bool = False
     """Whether it may be plugged in and out while the Pi runs; Seeed says that it damages a HAT."""
 

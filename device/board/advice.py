@@ -1,0 +1,147 @@
+"""What an owner can do about the board that was found, or about the one that was not. Pure."""
+
+from __future__ import annotations
+
+from device.board.clues import SEEED, Card, Evidence, UsbDevice
+from device.board.profiles import NONE, PROFILES, profile_named
+from device.board.traits import LedDriver, Profile
+
+SPI_ON = "sudo raspi-config nonint do_spi 0"
+I2C_ON = "sudo raspi-config nonint do_i2c 0"
+
+_HAT_V1, _HAT_V2 = profile_named("2mic-hat-v1"), profile_named("2mic-hat-v2")
+_OVERLAYS = (
+    f"the 2-Mics HAT v1 needs dtoverlay={_HAT_V1.overlays[0]}, v2 dtoverlay={_HAT_V2.overlays[0]}"
+    " (github.com/Seeed-Studio/seeed-linux-dtoverlays) in /boot/firmware/config.txt and a reboot;"
+    " 'i2cdetect -y 1' shows 1a for v1, 18 for v2"
+)
+_USB_FIRMWARE = (
+    "flash its USB firmware through the USB-C socket next to the jack (Seeed's wiki: 'Flash "
+    "firmware'); boards sold with a XIAO come with I²S firmware, with which they are no sound card"
+)
+_ESPRESSIF = 0x303A
+_USB_6_PLUS_1 = (SEEED, 0x0007)
+
+
+def about_board(board: Profile, evidence: Evidence, *, told: bool) -> list[str]:
+    """Say what keeps a board from being all it can be. ``told``: the owner said which it is."""
+    advice = []
+    if board.one_of and not told:
+        choices = " or ".join(f"'board: {name}'" for name in board.one_of)
+        advice.append(
+            f"nothing tells which of two it is, and nothing depends on it; {choices} says"
+        )
+    if board.looks_like and not told:
+        other = profile_named(board.looks_like)
+        advice.append(
+            f"the {other.label} looks the same to the Pi; if it is that, set 'board: {other.name}'"
+        )
+    if board.led_driver is LedDriver.APA102 and evidence.is_pi and not evidence.spi_nodes:
+        advice.append(_about_spi(evidence))
+    return advice
+
+
+def _about_spi(evidence: Evidence) -> str:
+    if evidence.boot is not None and evidence.boot.spi:
+        return "its LEDs need SPI, which is on in config.txt but not in force: reboot"
+    return f"its LEDs need SPI, which is off: run '{SPI_ON}' and reboot"
+
+
+def about_missing(evidence: Evidence) -> list[str]:
+    """Say what to do where no board has a sound card."""
+    advice = []
+    if not any(device.id[0] == SEEED for device in evidence.usb):
+        advice.append(
+            "no ReSpeaker is on USB either: an array shows in 'lsusb' as 2886:…; if it does not,"
+            " try another cable or socket"
+        )
+    if evidence.is_pi and not _board_overlays(evidence):
+        advice.append(f"a HAT is a sound card only with its overlay: {_OVERLAYS}")
+    return advice
+
+
+def about_what_is_no_card(evidence: Evidence) -> list[str]:
+    """Say of each board that shows itself, but not as a sound card, what makes it one."""
+    cards = [card.usb_id for card in evidence.cards]
+    advice = []
+    for device in evidence.usb:
+        if device.id in cards:
+            cards.remove(device.id)
+        elif told := _about_usb(device, evidence):
+            advice.append(told)
+    return [*advice, *_about_overlays(evidence), *_about_hat(evidence)]
+
+
+def _about_usb(device: UsbDevice, evidence: Evidence) -> str:
+    where = f"{device} at USB {device.place}"
+    if device.id == _USB_6_PLUS_1:
+        return f"{where}: the USB 6+1 array has no profile, and shows no sound card"
+    for profile in PROFILES:
+        if profile.usb_product is not None and device.id == (SEEED, profile.usb_product):
+            cure = "run 'sudo modprobe snd-usb-audio', plug it out and in, and see dmesg"
+            if profile.name in {"lite", "xvf3800"}:
+                cure = _USB_FIRMWARE
+            return f"{where} is the {profile.label}, but no sound card: {cure}"
+    if device.id[0] == SEEED and "respeaker" in device.name.lower():
+        return f"{where} calls itself a ReSpeaker, but is no sound card: {_USB_FIRMWARE}"
+    if _is_xiao(device) and not any(
+        card.usb_id and card.usb_id[0] == SEEED for card in evidence.cards
+    ):
+        return (
+            f"{where} looks like the XIAO of a ReSpeaker Lite or XVF3800, not like its microphones:"
+            f" {_USB_FIRMWARE}"
+        )
+    return ""
+
+
+def _is_xiao(device: UsbDevice) -> bool:
+    named = "xiao" in device.name.lower()
+    return named or (device.id[0] == _ESPRESSIF and "jtag" in device.name.lower())
+
+
+def _board_overlays(evidence: Evidence) -> list[tuple[str, list[Profile]]]:
+    """Return the overlays of boards in config.txt, each with the boards that it is of."""
+    overlays = evidence.boot.overlays if evidence.boot else ()
+    known = [(name, [one for one in PROFILES if name in one.overlays]) for name in overlays]
+    return [(name, boards) for name, boards in known if boards]
+
+
+def _about_overlays(evidence: Evidence) -> list[str]:
+    """An overlay whose board has no card: it was not rebooted, is another board's, or broken."""
+    advice = []
+    for overlay, boards in _board_overlays(evidence):
+        if any(_is_of(card, board) for card in evidence.cards for board in boards):
+            continue
+        codecs = [
+            f"{device.name} at {device.address:#04x}"
+            for device in evidence.i2c
+            if any(codec in device.name.lower() for board in boards for codec in board.codecs)
+        ]
+        known = f", though the kernel knows its {' and '.join(codecs)}" if codecs else ""
+        if boards[0].caution:
+            cure = "its driver is not loaded: was it built for this kernel? see dmesg"
+        else:
+            cure = f"after a reboot it may be the other board's: {_OVERLAYS}; see dmesg"
+        advice.append(
+            f"config.txt says dtoverlay={overlay}, but there is no such card{known}: {cure}"
+        )
+    return advice
+
+
+def _is_of(card: Card, board: Profile) -> bool:
+    """Whether a card may be a board's: by its name, its codec, or a name that boards share."""
+    shared = [one for one in PROFILES if board.name in {one.name, one.looks_like, *one.one_of}]
+    text = f"{card.name} {card.id} {card.codec}".lower()
+    return any(part in text for one in shared for part in one.name_parts)
+
+
+def _about_hat(evidence: Evidence) -> list[str]:
+    """A HAT that says what it is, without any overlay for it."""
+    says = evidence.hat.lower()
+    if not ("respeaker" in says or "seeed" in says) or _board_overlays(evidence):
+        return []
+    if any(
+        _is_of(card, board) for card in evidence.cards for board in PROFILES if board is not NONE
+    ):
+        return []
+    return [f"the HAT calls itself '{evidence.hat}', but its overlay is not loaded: {_OVERLAYS}"]

@@ -1,0 +1,88 @@
+"""Fetches what this machine tells of its sound cards and boards, from the kernel's files.
+
+Nothing is opened but text files, so a card that plays or records is not disturbed. A file that is
+not there, or may not be read, leaves its part of the evidence out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from device.board.clues import (
+    BootConfig,
+    Card,
+    Evidence,
+    I2cDevice,
+    UsbDevice,
+    boot_config_in,
+    cards_in,
+    codecs_in,
+    i2c_device_in,
+    streams_in,
+    usb_id_in,
+)
+
+BOOT_CONFIGS = ("boot/firmware/config.txt", "boot/config.txt")
+"""Raspberry Pi OS since Debian 12, and before."""
+
+
+def read_evidence(root: Path = Path("/")) -> Evidence:
+    """Return what the files below ``root`` tell now. Takes a few milliseconds; any thread."""
+    model = _text(root / "proc/device-tree/model")
+    return Evidence(
+        cards=tuple(_cards(root / "proc/asound")),
+        usb=tuple(_usb(root / "sys/bus/usb/devices")),
+        i2c=tuple(_i2c(root / "sys/bus/i2c/devices")),
+        boot=_boot(root, model),
+        model=model,
+        hat=" ".join(
+            part
+            for name in ("vendor", "product")
+            if (part := _text(root / "proc/device-tree/hat" / name))
+        ),
+        spi_nodes=tuple(path.name for path in sorted((root / "dev").glob("spidev*"))),
+    )
+
+
+def _cards(asound: Path) -> list[Card]:
+    codecs = codecs_in(_text(asound / "pcm"))
+    return [
+        replace(
+            card,
+            codec=codecs.get(card.number, ""),
+            usb_id=usb_id_in(_text(asound / f"card{card.number}/usbid")),
+            streams=streams_in(_text(asound / f"card{card.number}/stream0")),
+        )
+        for card in cards_in(_text(asound / "cards"))
+    ]
+
+
+def _usb(devices: Path) -> list[UsbDevice]:
+    found = []
+    for path in sorted(devices.glob("*")):
+        known = usb_id_in(f"{_text(path / 'idVendor')}:{_text(path / 'idProduct')}")
+        if known is not None:
+            name, serial = _text(path / "product"), _text(path / "serial")
+            found.append(UsbDevice(path.name, known, name, serial))
+    return found
+
+
+def _i2c(devices: Path) -> list[I2cDevice]:
+    found = (i2c_device_in(path.name, _text(path / "name")) for path in sorted(devices.glob("*")))
+    return [device for device in found if device is not None]
+
+
+def _boot(root: Path, model: str) -> BootConfig | None:
+    for name in BOOT_CONFIGS:
+        if (root / name).exists():
+            return boot_config_in(_text(root / name), model)
+    return None
+
+
+def _text(path: Path) -> str:
+    """Return a file without the NUL or newline at its end; empty when it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").rstrip("\0\n ")
+    except OSError:
+        return ""
