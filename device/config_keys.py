@@ -209,7 +209,7 @@ class Word(_Settings):
     threshold: float = Field(default=0.5, gt=0, le=1)
     """Score from which it counts, above 0 up to 1. Higher wakes less often by mistake."""
     playback_threshold: float = Field(default=0.3, gt=0, le=1)
-    """Score from which it counts while the speaker itself sounds; never more than threshold."""
+    """Score from which it counts when somebody talks over the speaker; never above threshold."""
 
 
 class Wake(_Section):

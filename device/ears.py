@@ -123,5 +123,5 @@ class Ears:
             heard = self._clean(frame)
             self._ring.append(heard.frame)
             self._end_sample = frame.end_sample
-            self.detector.feed(heard.frame, heard.far_end)
+            self.detector.feed(heard.frame, heard.far_end, near=heard.near)
             self._listener.frame(heard)

@@ -514,11 +514,12 @@ class WakeDetector(Protocol):
         """Own the worker thread until cancelled; raises what the worker raised."""
         ...
 
-    def feed(self, frame: Frame, far_end: bytes | None = None) -> None:
+    def feed(self, frame: Frame, far_end: bytes | None = None, *, near: bool = False) -> None:
         """Take the next frame; returns at once. A gap in ``first_sample`` restarts the warm-up.
 
         ``far_end``: what of our own sound arrives in this frame, as it was played (s16le, 16 kHz,
-        as long as the frame); None while nothing of ours can be heard.
+        as long as the frame); None while nothing of ours can be heard. ``near``: whether somebody
+        else is heard in it over our own sound.
         """
         ...
 

@@ -35,11 +35,12 @@ class Head:
         self.ears = Ears(self.microphone, self.detector, listener, self._clean)
 
     def _clean(self, frame: Frame) -> Heard:
-        return Heard(frame, OURS, near=False)
+        return Heard(frame, OURS, near=frame.first_sample % (2 * 320) == 0)
 
     def _frame(self, heard: Heard) -> None:
         assert self.detector.fed[-1] is heard.frame
         assert self.detector.far_ends[-1] == OURS
+        assert self.detector.talked_over[-1] == heard.near
         self.frames.append(heard.frame)
 
     @asynccontextmanager

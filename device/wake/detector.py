@@ -98,14 +98,14 @@ class OnnxWakeDetector:
             self._inbox.close()
             thread.join()
 
-    def feed(self, frame: Frame, far_end: bytes | None = None) -> None:
+    def feed(self, frame: Frame, far_end: bytes | None = None, *, near: bool = False) -> None:
         """Take the next frame; returns at once. A gap in ``first_sample`` restarts the warm-up.
 
         ``far_end``: what of our own sound arrives in this frame, as it was played (s16le, 16 kHz,
-        as long as the frame); None while nothing of ours can be heard. While ``run`` is not running
-        the frame is ignored.
+        as long as the frame); None while nothing of ours can be heard. ``near``: whether somebody
+        else is heard in it over our own sound. While ``run`` is not running the frame is ignored.
         """
-        self._inbox.put((frame, far_end))
+        self._inbox.put((frame, far_end, near))
 
     def track_speech(self, on: bool) -> None:
         """Whether to run speech detection too, and post SpeechChanged."""
@@ -119,13 +119,13 @@ class OnnxWakeDetector:
     def _work(self, hearing: Hearing, tell: Callable[[WakeNews], object]) -> None:
         """Take frames until the inbox closes. On the worker thread."""
         while heard := self._inbox.take():
-            frame, far_end = heard
-            for news in hearing.hear(frame, self._track_speech, far_end):
+            frame, far_end, near = heard
+            for news in hearing.hear(frame, self._track_speech, far_end, near=near):
                 tell(news)
 
 
-Heard = tuple[Frame, bytes | None]
-"""A frame, and what of our own sound arrives in it."""
+Heard = tuple[Frame, bytes | None, bool]
+"""A frame, what of our own sound arrives in it, and whether somebody else is heard over that."""
 
 
 class _Inbox:

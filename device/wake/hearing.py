@@ -105,15 +105,20 @@ class Hearing:
         return self._gate.vetoed
 
     def hear(
-        self, frame: Frame, track_speech: bool, far_end: bytes | None = None
+        self, frame: Frame, track_speech: bool, far_end: bytes | None = None, *, near: bool = False
     ) -> Iterator[WakeNews]:
-        """Take a frame, and what of our own sound arrives in it; yield what became certain."""
+        """Take a frame; yield what became certain.
+
+        With it comes what of our own sound arrives in it, and whether somebody is heard over that.
+        """
         if frame.first_sample != self._next_sample:
             yield from self._begin_afresh(frame)
         self._next_sample = frame.end_sample
         samples = np.frombuffer(frame.pcm, "<i2")
         if track_speech != self._tracking:
             self._switch_tracking(track_speech, frame.first_sample)
+        if near:
+            self._own_voice.talked_over(frame)
         yield from self._listen_for_words(samples, far_end, frame)
         if self._tracking:
             yield from self._listen_for_speech(samples, frame)
@@ -152,7 +157,7 @@ class Hearing:
                 yield Detection(hit.word, hit.score, hit.end_sample, frame.captured_at)
 
     def _in_force(self, end_sample: int) -> Mapping[str, float]:
-        over_our_own = self._own_voice.sounds(end_sample)
+        over_our_own = self._own_voice.is_talked_over(end_sample)
         return self._playback_thresholds if over_our_own else self._thresholds
 
     def _switch_tracking(self, on: bool, first_sample: int) -> None:

@@ -16,7 +16,9 @@ from device.audio.frames import MICROPHONE_RATE_HZ, Frame
 from device.wake.scoring import Scores, WakeScorer
 
 _AFTERGLOW_SAMPLES = 1_200 * MICROPHONE_RATE_HZ // 1000
-"""So long after our own sound a word still counts as said over it: the longest one lasts 1 s."""
+"""So long after somebody was heard over our own sound a word still counts as said over it: the
+longest one lasts 1 s.
+"""
 _TAIL_SAMPLES = 1_300 * MICROPHONE_RATE_HZ // 1000
 """So much silence is scored after our own sound: all 16 embeddings after its last word."""
 _ECHO_SAMPLES = 640 * MICROPHONE_RATE_HZ // 1000
@@ -44,6 +46,7 @@ class OwnVoice:
         self._scorer = scorer.twin(past_is_silence=True)
         self._scores: deque[tuple[int, Scores]] = deque()
         self._sounded_until: int | None = None
+        self._talked_over_until: int | None = None
         self._scoring = False
         self.hops = 0
         """Inferences done."""
@@ -51,7 +54,7 @@ class OwnVoice:
     def forget(self) -> None:
         """The stream broke off: nothing of before says anything about what comes."""
         self._scores.clear()
-        self._sounded_until = None
+        self._sounded_until = self._talked_over_until = None
         self._scoring = False
 
     def hear(self, far_end: bytes | None, frame: Frame) -> None:
@@ -69,9 +72,14 @@ class OwnVoice:
         while self._scores and self._scores[0][0] < frame.end_sample - _ECHO_SAMPLES:
             self._scores.popleft()
 
-    def sounds(self, end_sample: int) -> bool:
-        """Whether a word that ends there may have been said over our own sound."""
-        return self._sounded_within(_AFTERGLOW_SAMPLES, end_sample)
+    def talked_over(self, frame: Frame) -> None:
+        """Somebody else is heard in a frame that our own sound is in."""
+        self._talked_over_until = frame.end_sample
+
+    def is_talked_over(self, end_sample: int) -> bool:
+        """Whether a word that ends there may have been said by somebody over our own sound."""
+        until = self._talked_over_until
+        return until is not None and end_sample - until <= _AFTERGLOW_SAMPLES
 
     def says(self, thresholds: Mapping[str, float], end_sample: int) -> set[str]:
         """The words that a microphone would now hear from us, at these thresholds (0..1)."""

@@ -183,6 +183,7 @@ class FakeDetector:
         self.words: Sequence[str] = words or ("hey_test",)
         self.fed: list[Frame] = []
         self.far_ends: list[bytes | None] = []
+        self.talked_over: list[bool] = []
         self.tracking = False
         self.instantly = False
         self.running = False
@@ -208,9 +209,10 @@ class FakeDetector:
         self._error = error
         self._broken.set()
 
-    def feed(self, frame: Frame, far_end: bytes | None = None) -> None:
+    def feed(self, frame: Frame, far_end: bytes | None = None, *, near: bool = False) -> None:
         self.fed.append(frame)
         self.far_ends.append(far_end)
+        self.talked_over.append(near)
         if self.instantly:
             self.instantly = False
             self.hear(frame.end_sample)

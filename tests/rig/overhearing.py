@@ -339,7 +339,8 @@ class Speaker:
     def _listen(self, heard: Heard) -> None:
         if self.hearing is None:
             return
-        for news in self.hearing.hear(heard.frame, track_speech=True, far_end=heard.far_end):
+        ours, near = heard.far_end, heard.near
+        for news in self.hearing.hear(heard.frame, track_speech=True, far_end=ours, near=near):
             self._news.append((self.position + NEWS_FRAMES * FRAME_SAMPLES, news))
         self.scores.append(max(self.hearing.scores.last.values()))
 

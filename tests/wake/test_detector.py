@@ -124,10 +124,12 @@ async def test_a_frame_and_what_we_play_stay_together(
     listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many are dropped: they come and go in pairs."""
-    heard: list[tuple[int, bytes | None]] = []
+    heard: list[tuple[int, bytes | None, bool]] = []
 
-    def hear(self: Hearing, frame: Frame, track: bool, far_end: bytes | None) -> Iterator[WakeNews]:
-        heard.append((frame.first_sample, far_end))
+    def hear(
+        self: Hearing, frame: Frame, track: bool, far_end: bytes | None, *, near: bool
+    ) -> Iterator[WakeNews]:
+        heard.append((frame.first_sample, far_end, near))
         return iter(())
 
     monkeypatch.setattr(Hearing, "hear", hear)
@@ -139,10 +141,11 @@ async def test_a_frame_and_what_we_play_stay_together(
 
     async with running(detector, listener):
         for place in range(0, count * FRAME_SAMPLES, FRAME_SAMPLES):
-            detector.feed(Frame(bytes(640), place, 0.0), ours(place))
+            near = place % 5 == 0
+            detector.feed(Frame(bytes(640), place, 0.0), ours(place), near=near)
         await until(lambda: heard and heard[-1][0] == (count - 1) * FRAME_SAMPLES)
     assert len(heard) + detector.counters["dropped"] == count
-    assert all(far_end == ours(place) for place, far_end in heard)
+    assert all((ours(place), place % 5 == 0) == (far, near) for place, far, near in heard)
 
 
 async def test_speech_is_posted_while_it_is_tracked(

@@ -62,15 +62,17 @@ def test_a_fraction_of_the_threshold_is_enough_to_be_said() -> None:
     assert own.says({"hey_jarvis": 1.0}, place) == {"hey_jarvis"}
 
 
-def test_it_sounds_until_no_word_can_have_begun_over_it(own: OwnVoice) -> None:
-    """1.2 s after the last of it."""
-    assert not own.sounds(0)
+def test_it_is_talked_over_until_no_word_can_have_begun_over_it(own: OwnVoice) -> None:
+    """1.2 s after the last of somebody else was heard over it."""
+    assert not own.is_talked_over(0)
     place = tell(own, noise(0.4, 300.0))
-    assert own.sounds(place)
-    assert own.sounds(place + 19_200)
-    assert not own.sounds(place + 19_201)
+    assert not own.is_talked_over(place)
+    own.talked_over(Frame(bytes(640), place - 320, 0.0))
+    assert own.is_talked_over(place)
+    assert own.is_talked_over(place + 19_200)
+    assert not own.is_talked_over(place + 19_201)
     own.forget()
-    assert not own.sounds(place)
+    assert not own.is_talked_over(place)
 
 
 @pytest.mark.parametrize("frames", [0, 1, 2, 3])

@@ -43,10 +43,13 @@ class Room:
         self.hearing = Hearing([Word("hey_jarvis", **settings)], 1, 2.0, silence_ms=700)
         self.place = 0
 
-    def hear(self, microphone: Clip, played: Clip | None = None) -> list[Detection]:
+    def hear(
+        self, microphone: Clip, played: Clip | None = None, *, near: bool = True
+    ) -> list[Detection]:
         """After two seconds of an empty room, both begin at once. What is heard is returned.
 
-        Each time it begins anew, after a gap.
+        Each time it begins anew, after a gap. `near`: whether somebody seems to be heard over all
+        that is played.
         """
         self.place += MINUTE
         heard = mixed(after(2.0, microphone), noise(2.0 + microphone.size / 16_000, 20.0))
@@ -54,7 +57,7 @@ class Room:
         return [
             news
             for frame, far_end in pairs(heard, said, self.place)
-            for news in self.hearing.hear(frame, False, far_end)
+            for news in self.hearing.hear(frame, False, far_end, near=near and far_end is not None)
             if isinstance(news, Detection)
         ]
 
@@ -148,6 +151,14 @@ def test_the_lower_threshold_is_in_force_while_we_sound(room: Room, mumbled: Cli
     (heard,) = room.hear(mumbled, noise(2.0, 3.0))
     assert 0.3 <= heard.score < 0.5
     assert room.hear(mumbled) == []
+
+
+def test_where_nobody_talks_over_us_the_usual_threshold_is_in_force(
+    room: Room, mumbled: Clip
+) -> None:
+    """What is left of our own voice scores 0.3 now and then, but is not heard as somebody else."""
+    assert room.hear(mumbled, noise(2.0, 3.0), near=False) == []
+    assert len(room.hear(espeak("hey jarvis"), noise(2.0, 3.0), near=False)) == 1
 
 
 @pytest.mark.parametrize(("pause_s", "hits"), [(0.0, 1), (1.92, 0)])
