@@ -133,7 +133,7 @@ HOMES: dict[str, set[str]] = {
     "onnxruntime": {"device.wake.networks"},
     "pyaudio": {"device.audio.portaudio"},
     "pydantic": {
-        *("device.config", "device.config_keys", "device.config_mistakes"),
+        *("device.config", "device.config_keys", "device.config_kinds", "device.config_mistakes"),
         "device.config_view",
     },
     "pydantic_core": {"device.config_mistakes"},
