@@ -9,9 +9,22 @@ CACHE=/var/cache/parley
 KEY_DIR=/etc/parley/credentials
 KEY=$KEY_DIR/gemini_api_key
 CONFIG=/etc/parley/config.yaml
-STATE=/var/lib/parley
+STATE_DIR=/var/lib/parley
 UDEV_RULES=/etc/udev/rules.d/60-parley-respeaker.rules
-READY_WITHIN_S=60
+UNIT=/etc/systemd/system/parley.service
+TMPFILES=/etc/tmpfiles.d/parley.conf
+BOOT_CONFIG=/boot/firmware/config.txt
+OS_RELEASE=/etc/os-release
+ROUTES=/proc/net/route
+ROUTES_6=/proc/net/ipv6_route
+# How long a start may take, on the slowest Pi from a cold card, and until it is worth a look whether
+# it waits for a microphone.
+READY_WITHIN_S=120
+LOOK_AFTER_S=20
+APT_LOCK_WAIT_S=600
+# What a release, its packages and what uv keeps for the next one take.
+OPT_MB=1200
+VAR_MB=600
 
 # PyAudio and systemd-python have no wheels: both are compiled here.
 BUILD_PACKAGES=(ca-certificates gcc libsystemd-dev pkg-config portaudio19-dev python3 python3-dev
@@ -36,6 +49,9 @@ usage: ./install.sh --demo [OPTIONS OF parley demo]   a whole conversation, no h
   --yes             ask nothing; without a key the speaker starts and says that it has none
 
 --demo and --test leave a .venv here, so .venv/bin/parley works from then on.
+A release that does not start is taken back: the one before it goes on.
+
+Exit codes: 0 fine, 1 failed, 2 wrong usage, 78 the configuration does not suit the release.
 USAGE
 }
 
@@ -49,8 +65,12 @@ fail() {
     [ "$BASH_SUBSHELL" -eq 0 ] || exit "$TOLD"
     exit 1
 }
+begin() { printf '    %s ... ' "$*"; }
+begun() { printf '\r'; }
 if [ ! -t 1 ]; then
     say() { printf '==> %s\n' "$*"; }
+    begin() { :; }
+    begun() { :; }
 fi
 trap '[ $? -eq "$TOLD" ] && exit 1; fail "stopped at line $LINENO: $BASH_COMMAND"' ERR
 
@@ -59,12 +79,15 @@ quietly() {
     local what=$1 log started=$SECONDS
     shift
     log=$(mktemp)
+    begin "$what"
     if ! "$@" >"$log" 2>&1; then
+        begun
         tail -n 30 "$log" >&2
         rm -f "$log"
         fail "$what failed; the end of what it said is above"
     fi
     rm -f "$log"
+    begun
     note "$what: done in $((SECONDS - started)) s"
 }
 
@@ -94,7 +117,61 @@ may_become_root() {
     sudo -n true 2>/dev/null || { [ -t 0 ] && sudo -v; }
 }
 
-APT=(env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300)
+APT=(env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300
+    -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold)
+APT_LOCKS=(/var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock
+    /var/cache/apt/archives/lock)
+
+# lock_holder FILE...: print the number of the process that holds a lock on one of them (0: one that
+# cannot be seen from here), or nothing.
+lock_holder() {
+    local inodes
+    inodes=$(stat --format=%i -- "$@" 2>/dev/null | tr '\n' ' ')
+    awk -v inodes=" $inodes" \
+        '{ split($6, file, ":") } index(inodes, " " file[3] " ") { print $5; exit }' /proc/locks
+}
+
+# Updates that run by themselves hold it for minutes, above all after the first boot.
+wait_for_apt() {
+    local holder name='' began=$SECONDS told=-30
+    while holder=$(lock_holder "${APT_LOCKS[@]}") && [ -n "$holder" ]; do
+        name=$(cat "/proc/$holder/comm" 2>/dev/null || echo unknown)
+        [ $((SECONDS - began)) -lt "$APT_LOCK_WAIT_S" ] ||
+            fail "apt is still locked after $APT_LOCK_WAIT_S s, by $name (process $holder):" \
+                "wait for its end and run this again"
+        if [ $((SECONDS - told)) -ge 30 ]; then
+            told=$SECONDS
+            note "apt is locked by $name (process $holder): waiting (for $((told - began)) s so far)"
+        fi
+        sleep 1
+    done
+}
+
+# A power cut in the middle of apt leaves packages half set up, and apt refuses everything then.
+finish_interrupted_packages() {
+    [ -z "$(find /var/lib/dpkg/updates -type f 2>/dev/null)" ] && return
+    quietly "packages that were interrupted" as_root \
+        env DEBIAN_FRONTEND=noninteractive dpkg --configure -a --force-confdef --force-confold
+}
+
+has_a_route() {
+    local destination mask
+    # Destination and mask of all zeros; columns 2 and 8 of a table that begins with its heading.
+    while read -r _ destination _ _ _ _ _ mask _; do
+        [ "$destination $mask" = "00000000 00000000" ] && return 0
+    done <"$ROUTES"
+    # The kernel's own entry for what cannot be reached is on lo.
+    awk '$1 ~ /^0+$/ && $2 == "00" && $NF != "lo" { found = 1 } END { exit !found }' \
+        "$ROUTES_6" 2>/dev/null
+}
+
+# Before anything is changed: what is to be downloaded cannot come, or its certificates do not count.
+require_network() {
+    has_a_route || fail "this machine is connected to no network (it has no default route):" \
+        "packages must be downloaded; connect it and run this again"
+    [ "$(date +%Y)" -ge 2025 ] || fail "the clock says $(date +%F), which cannot be: certificates" \
+        "would be refused; it is set from the network: timedatectl"
+}
 
 # ensure_packages PACKAGE...: install with apt what is missing.
 ensure_packages() {
@@ -108,7 +185,11 @@ ensure_packages() {
     may_become_root || fail "these packages are missing and you are neither root nor allowed" \
         "to use sudo; ask for: apt-get install --no-install-recommends ${missing[*]}"
     say "Installing ${#missing[@]} packages with apt: ${missing[*]}"
+    require_network
+    wait_for_apt
+    finish_interrupted_packages
     quietly "package lists" as_root "${APT[@]}" update
+    wait_for_apt
     quietly "packages" as_root "${APT[@]}" install -y --no-install-recommends "${missing[@]}"
 }
 
@@ -175,8 +256,8 @@ ensure_uv() {
         --disable-pip-version-check --root-user-action=ignore "uv==$UV_VERSION"
 }
 
-# sync UV DIR OPTION...: exactly what uv.lock names, checked by hash, into the environment.
-sync() {
+# install_locked UV DIR OPTION...: exactly what uv.lock names, checked by hash, into the environment.
+install_locked() {
     local uv=$1 dir=$2
     shift 2
     UV_PROJECT_ENVIRONMENT=$dir "$uv" sync --project "$HERE" --frozen --python "$dir/bin/python" \
@@ -194,9 +275,9 @@ prepare_checkout() {
     python=$(find_python /usr/bin/python3 python3 python3.13 python3.12 python3.11)
     ensure_venv "$venv" "$python"
     ensure_uv "$venv"
-    if ! sync "$venv/bin/uv" "$venv" "$@" --check >/dev/null 2>&1; then
+    if ! install_locked "$venv/bin/uv" "$venv" "$@" --check >/dev/null 2>&1; then
         say "Installing the Python packages of uv.lock (the first time takes a few minutes on a Pi)"
-        quietly "Python packages" sync "$venv/bin/uv" "$venv" "$@"
+        quietly "Python packages" install_locked "$venv/bin/uv" "$venv" "$@"
     fi
     export ORT_DISABLE_TELEMETRY=1
     cd "$HERE"
@@ -226,16 +307,29 @@ require_root() {
 }
 
 require_appliance_machine() {
-    local architecture free_mb
+    local architecture system
     architecture=$(dpkg --print-architecture 2>/dev/null) ||
         fail "this is no Debian or Raspberry Pi OS: the speaker can only be installed there"
     case $architecture in
     amd64 | arm64) ;;
-    *) fail "the architecture is $architecture: a 64-bit system (arm64 or amd64) is needed" ;;
+    *) fail "the architecture is $architecture: a 64-bit system (arm64 or amd64) is needed;" \
+        "a Raspberry Pi 3 or later takes the 64-bit image of Raspberry Pi OS" ;;
+    esac
+    # shellcheck disable=SC1090 # it is another one in the tests
+    system=$(. "$OS_RELEASE" && printf '%s %s' "${ID:-}" "${VERSION_ID:-}")
+    case $system in
+    "debian 12" | "debian 13") ;;
+    *) fail "this is '$system': Debian or Raspberry Pi OS 12 (bookworm) or 13 (trixie) is needed" ;;
     esac
     [ -d /run/systemd/system ] || fail "systemd does not run here: it is what starts the speaker"
-    free_mb=$(df --output=avail -m /opt | tail -n 1)
-    [ "$free_mb" -ge 1500 ] || fail "only $free_mb MB are free in /opt: 1500 MB are needed"
+}
+
+# require_space DIRECTORY MB: there may be less where much of it is there already.
+require_space() {
+    local free_mb
+    free_mb=$(df --output=avail -m "$1" | tail -n 1 | tr -d ' ')
+    [ "$free_mb" -ge "$2" ] ||
+        fail "the disk is full: only $free_mb MB are free in $1, $2 MB are needed"
 }
 
 # The key never becomes an argument of a command: those can be seen by everybody.
@@ -257,7 +351,7 @@ read_key() {
 ensure_user() {
     getent group parley >/dev/null || groupadd --system parley
     getent passwd parley >/dev/null || useradd --system --gid parley --no-create-home \
-        --home-dir "$STATE" --shell /usr/sbin/nologin --comment 'Parley speaker' parley
+        --home-dir "$STATE_DIR" --shell /usr/sbin/nologin --comment 'Parley speaker' parley
     local group
     for group in audio gpio i2c plugdev spi; do
         if getent group "$group" >/dev/null; then
@@ -286,33 +380,43 @@ release_name() {
 # build_release DIR PYTHON: a release is whole when it has .complete, and is never changed then.
 build_release() {
     local release=$1 python=$2 uv=$PREFIX/uv
-    export UV_CACHE_DIR=$CACHE/uv
+    export UV_CACHE_DIR=${UV_CACHE_DIR:-$CACHE/uv}
+    require_network
     ensure_venv "$uv" "$python"
     ensure_uv "$uv"
+    BUILDING=$release
     rm -rf "$release"
     mkdir -p "$release"
     cp -R "$HERE"/{config,systemd,install.sh,README.md,LICENSE} "$release/"
     "$python" -m venv --without-pip --system-site-packages "$release/.venv"
-    quietly "Python packages" sync "$uv/bin/uv" "$release/.venv" --no-dev --no-editable \
+    quietly "Python packages" install_locked "$uv/bin/uv" "$release/.venv" --no-dev --no-editable \
         --compile-bytecode
     chmod -R a+rX,go-w "$release"
+    # A power cut from here on finds all of it on the card, or no .complete.
+    sync -f "$release"
     touch "$release/.complete"
+    BUILDING=
 }
 
-# Config and key are the owner's: what is there already stays.
+refuse_config() {
+    warn "$CONFIG does not suit this release (see above); mend it and run this again." \
+        "Nothing was switched over: a speaker that runs goes on as it is"
+    exit 78
+}
+
+# Config and key are the owner's: what is there already stays. Every key has a default, so a file
+# that an older release brought says all that a newer one needs.
 ensure_config() {
     local release=$1
     if [ -e "$CONFIG" ]; then
         note "$CONFIG: kept"
-        "$release/.venv/bin/parley" config check "$CONFIG" >/dev/null ||
-            fail "$CONFIG does not suit this release (see above); mend it and run this again." \
-                "Nothing was switched over: a speaker that runs goes on as it is"
+        "$release/.venv/bin/parley" config check "$CONFIG" >/dev/null || refuse_config
     else
         install -D -m 0644 "$release/config/parley.yaml" "$CONFIG"
         note "$CONFIG: written, all defaults"
     fi
-    install -D -m 0644 "$release/systemd/parley.tmpfiles" /etc/tmpfiles.d/parley.conf
-    systemd-tmpfiles --create /etc/tmpfiles.d/parley.conf
+    install -D -m 0644 "$release/systemd/parley.tmpfiles" "$TMPFILES"
+    systemd-tmpfiles --create "$TMPFILES"
     if [ -n "$KEY_TEXT" ]; then
         (umask 077 && printf '%s\n' "$KEY_TEXT" >"$KEY.new" && mv "$KEY.new" "$KEY")
         note "$KEY: written"
@@ -344,6 +448,68 @@ remove_udev() {
     reload_udev
 }
 
+# buses_needed RELEASE: print what the header of a Pi must offer for the board: spi (its LEDs) and
+# i2c (its sound chip is set up over it); nothing for arrays on USB. As the configuration says, or
+# as the sound card that is there.
+buses_needed() {
+    (cd / && "$1/.venv/bin/python" -P - "$CONFIG" "${2:-/proc/asound/cards}") <<'PYTHON'
+import sys
+from pathlib import Path
+
+from device.board.profiles import LedDriver, choose
+from device.config import load
+
+config = load(Path(sys.argv[1]))
+try:
+    cards = Path(sys.argv[2]).read_text()
+except OSError:
+    cards = None
+board = choose(config.board, cards)
+if config.lights.driver == "apa102" or board.led_driver is LedDriver.APA102:
+    print("spi")
+if {2, 3} <= set(board.taken_pins):
+    print("i2c")
+PYTHON
+}
+
+# is_bus_on spi|i2c: whether the firmware was told to switch it on, at the latest boot or the next.
+is_bus_on() {
+    local name=$1
+    [ "$1" = i2c ] && name='i2c(_arm)?'
+    grep -Eq "^[[:space:]]*(dtparam|device_tree_param)=([^#]*,)?$name(=(on|true|yes|1))?[[:space:]]*(,.*)?\$" \
+        "$BOOT_CONFIG"
+}
+
+switch_bus_on() {
+    local line=dtparam=$1=on
+    [ "$1" = i2c ] && line=dtparam=i2c_arm=on
+    [ -e "$BOOT_CONFIG.before-parley" ] || cp "$BOOT_CONFIG" "$BOOT_CONFIG.before-parley"
+    if grep -q "^#$line\$" "$BOOT_CONFIG"; then
+        sed "s/^#$line\$/$line/" "$BOOT_CONFIG" >"$BOOT_CONFIG.new"
+    else
+        { cat "$BOOT_CONFIG" && printf '\n[all]\n%s\n' "$line"; } >"$BOOT_CONFIG.new"
+    fi
+    # A power cut must not leave a Pi that does not boot.
+    sync "$BOOT_CONFIG.new"
+    mv "$BOOT_CONFIG.new" "$BOOT_CONFIG"
+    sync -f "$BOOT_CONFIG"
+}
+
+# The LEDs of a HAT hang on SPI, which a fresh Raspberry Pi OS has switched off.
+ensure_buses() {
+    local release=$1 bus
+    if ! is_raspberry_pi || [ ! -e "$BOOT_CONFIG" ]; then
+        return 0
+    fi
+    for bus in $(buses_needed "$release"); do
+        if ! is_bus_on "$bus"; then
+            switch_bus_on "$bus"
+            note "$BOOT_CONFIG: ${bus^^} switched on for the board, counts from the next boot"
+            REBOOT=yes
+        fi
+    done
+}
+
 # configured_language RELEASE: print the BCP-47 tag that the speaker is set to, or nothing.
 configured_language() {
     "$1/.venv/bin/parley" config show "$CONFIG" |
@@ -356,9 +522,9 @@ make_clips() {
     local release=$1 language
     language=$(configured_language "$release")
     # -P: nothing but the release's own modules.
-    install -d -o parley -g parley -m 0750 "$STATE" &&
-        runuser -u parley -- env -C "$STATE" "$release/.venv/bin/python" -P \
-            -m device.audio.clips "$STATE/clips" ${language:+"$language"}
+    install -d -o parley -g parley -m 0750 "$STATE_DIR" &&
+        runuser -u parley -- env -C "$STATE_DIR" "$release/.venv/bin/python" -P \
+            -m device.audio.clips "$STATE_DIR/clips" ${language:+"$language"}
 }
 
 # What the speaker says when something is wrong. It makes itself what is missing, but the first
@@ -383,75 +549,154 @@ runs_already() {
     local release=$1
     systemctl --quiet is-active parley.service && [ -z "$KEY_TEXT" ] &&
         [ "$(readlink -f "$PREFIX/current")" = "$release" ] &&
-        cmp --silent "$release/systemd/parley.service" /etc/systemd/system/parley.service
+        cmp --silent "$release/systemd/parley.service" "$UNIT"
 }
 
-start_service() {
+# put_in_force RELEASE: link, unit and what belongs to them; nothing is started.
+put_in_force() {
     local release=$1
     replace_link "releases/${release##*/}" "$PREFIX/current"
     replace_link "$PREFIX/current/.venv/bin/parley" /usr/local/bin/parley
-    install -m 0644 "$release/systemd/parley.service" /etc/systemd/system/parley.service
+    install -m 0644 "$release/systemd/parley.service" "$UNIT.new"
+    mv "$UNIT.new" "$UNIT"
+    ensure_udev "$release"
+    sync -f "$PREFIX"
     systemctl daemon-reload
     systemctl --quiet enable parley.service
     systemctl reset-failed parley.service 2>/dev/null || true
-    systemctl --no-block restart parley.service
 }
 
-# wait_for_service: print how it ended: active, activating, failed, crashing.
-wait_for_service() {
-    local state='' deadline=$((SECONDS + READY_WITHIN_S))
-    while [ "$SECONDS" -lt "$deadline" ]; do
-        state=$(systemctl show --property=ActiveState --value parley.service)
-        if [ "$(systemctl show --property=SubState --value parley.service)" = auto-restart ]; then
-            state=crashing
+# Whether it is up, although it cannot hear: it has told a fault, and waits for the end of it.
+waits_with_a_fault() {
+    timeout 10 parley status --json 2>/dev/null | grep -q '"state": *"fault"'
+}
+
+# restart_service: print how it ended: ready, waiting (for a microphone), starting or failed. The
+# start job ends with READY=1 or with the process, so nothing is asked twice.
+restart_service() {
+    local code=0
+    timeout "$LOOK_AFTER_S" systemctl restart parley.service >/dev/null 2>&1 || code=$?
+    if [ "$code" -eq 124 ] && ! waits_with_a_fault; then
+        code=0
+        # The job goes on; this waits for the same one.
+        timeout "$((READY_WITHIN_S - LOOK_AFTER_S))" \
+            systemctl start parley.service >/dev/null 2>&1 || code=$?
+    fi
+    case $code in
+    0) if timeout 10 parley status >/dev/null 2>&1; then echo ready; else echo failed; fi ;;
+    124) if waits_with_a_fault; then echo waiting; else echo starting; fi ;;
+    *) echo failed ;;
+    esac
+}
+
+# What to take back when this script ends before its time, whatever ends it.
+BUILDING='' UNPROVEN='' PREVIOUS='' REBOOT=''
+take_back() {
+    local code=$?
+    trap - ERR
+    set +e
+    [ -z "$BUILDING" ] || rm -rf "$BUILDING"
+    [ -z "$UNPROVEN" ] || roll_back
+    exit "$code"
+}
+
+# The release before is put in force again; the one that failed is removed, so that a next attempt
+# builds it anew.
+roll_back() {
+    local broken=$UNPROVEN state
+    UNPROVEN=
+    if [ -z "$PREVIOUS" ]; then
+        return
+    fi
+    warn "release ${broken##*/} does not become ready; the last it said:"
+    journalctl --quiet --no-pager --output=cat --lines=8 --unit=parley.service |
+        sed 's/^/    /' >&2
+    say "Going back to release ${PREVIOUS##*/}"
+    put_in_force "$PREVIOUS"
+    state=$(restart_service)
+    [ "$broken" = "$PREVIOUS" ] || rm -rf "$broken"
+    note "${PREVIOUS##*/}: $state"
+}
+
+# switch_to RELEASE: print nothing, set STATE; ends the script after it has gone back.
+STATE=
+switch_to() {
+    local release=$1 heard_before=''
+    if systemctl --quiet is-active parley.service; then heard_before=yes; fi
+    PREVIOUS=$(readlink -f "$PREFIX/current" || true)
+    if [ ! -e "${PREVIOUS:-/nowhere}/.complete" ] || [ "$PREVIOUS" = "$release" ]; then PREVIOUS=; fi
+    UNPROVEN=$release
+    begin "waiting for it to hear"
+    put_in_force "$release"
+    STATE=$(restart_service)
+    begun
+    # A release that cannot hear with a microphone that its predecessor heard with is no better.
+    case $STATE$heard_before in
+    ready* | waiting) UNPROVEN= ;;
+    *)
+        if [ -n "$PREVIOUS" ]; then
+            roll_back
+            fail "the upgrade to ${release##*/} failed; ${PREVIOUS##*/} is in force"
         fi
-        case $state in
-        active | failed | crashing) break ;;
-        esac
-        sleep 0.5
-    done
-    printf '%s\n' "$state"
+        UNPROVEN=
+        ;;
+    esac
 }
 
 # Two releases stay: the one in force and the one before it.
 remove_old_releases() {
-    local release
+    local current release kept=0
+    current=$(readlink -f "$PREFIX/current")
     find "$PREFIX/releases" -mindepth 1 -maxdepth 1 -printf '%T@ %p\n' | sort -rn |
-        cut -d ' ' -f 2- | tail -n +3 | while IFS= read -r release; do
-        [ "$release" = "$(readlink -f "$PREFIX/current")" ] || rm -rf "$release"
+        cut -d ' ' -f 2- | while IFS= read -r release; do
+        if [ "$release" = "$current" ] || [ "$release" = "$PREVIOUS" ]; then
+            continue
+        fi
+        # Run again with the same release: the newest other one is the one before.
+        if [ -z "$PREVIOUS" ] && [ "$kept" -eq 0 ] && [ -e "$release/.complete" ]; then
+            kept=1
+        else
+            rm -rf "$release"
+        fi
     done
 }
 
 summary() {
     local state=$1 release=$2 status
     status=$(systemctl show --property=StatusText --value parley.service)
-    say "Parley ${release##*/}: ${state}${status:+ ($status)}"
+    say "Parley ${release##*/} is ${state}${status:+: $status}"
     case $state in
-    active) ;;
-    activating) warn "it is still starting; what it waits for: journalctl -u parley -n 20" ;;
+    ready) ;;
+    waiting | starting) warn "it cannot hear yet; why: parley status; journalctl -u parley -n 20" ;;
     *) warn "it did not start; why: journalctl -u parley -n 20; sudo parley config check" ;;
     esac
     if [ ! -s "$KEY" ]; then
-        note "It has no key yet: sudo ./install.sh --key-file FILE"
+        note "It has no key yet    sudo ./install.sh --key-file FILE"
     fi
-    note "What it does now   parley status      (parley watch: live)"
-    note "Settings           $CONFIG, then sudo systemctl reload parley"
-    note "Journal            journalctl -u parley -f"
-    note "Remove it          sudo $PREFIX/current/install.sh --uninstall"
+    note "What it does now     parley status      (parley watch: live)"
+    note "Is all well?         sudo parley doctor"
+    note "Settings             $CONFIG, then sudo systemctl reload parley"
+    note "Journal              journalctl -u parley -f"
+    note "Upgrade              git pull && sudo ./install.sh"
+    note "Remove it            sudo $PREFIX/current/install.sh --uninstall"
     if [ -n "${SUDO_USER:-}" ] && [ "$SUDO_USER" != root ]; then
         note "$SUDO_USER may use the parley command without sudo after the next login."
     fi
+    [ -z "$REBOOT" ] || warn "reboot once, for the board's lights: sudo reboot"
+    note "All of it took $SECONDS s."
 }
 
 install_appliance() {
-    local key_file=$1 unattended=$2 python release state
+    local key_file=$1 unattended=$2 python release
     require_root
     require_checkout
     require_appliance_machine
     umask 022
     exec 9>/run/parley-install.lock
     flock -n 9 || fail "another install.sh is running"
+    trap take_back EXIT
     read_key "$key_file" "$unattended"
+    [ -e "$PREFIX/current" ] || { require_space /var "$VAR_MB" && require_space /opt "$OPT_MB"; }
     ensure_packages "${APPLIANCE_PACKAGES[@]}"
     ensure_gpio
     # Only the system's Python: the unit's sandbox hides home directories.
@@ -462,26 +707,25 @@ install_appliance() {
         touch "$release"
     else
         say "Building release ${release##*/} (the first time takes a few minutes on a Pi)"
+        require_space /opt "$((OPT_MB / 2))"
         build_release "$release" "$python"
     fi
     say "User, configuration, key"
     ensure_user
     ensure_config "$release"
-    ensure_udev "$release"
+    ensure_buses "$release"
     ensure_clips "$release"
     if runs_already "$release"; then
         say "parley.service runs it already"
+        ensure_udev "$release"
+        STATE=ready
     else
         say "Starting parley.service"
-        start_service "$release"
+        switch_to "$release"
     fi
-    state=$(wait_for_service)
     remove_old_releases
-    summary "$state" "$release"
-    case $state in
-    active | activating) ;;
-    *) exit 1 ;;
-    esac
+    summary "$STATE" "$release"
+    [ "$STATE" != failed ] || exit 1
 }
 
 uninstall() {
@@ -489,8 +733,9 @@ uninstall() {
     require_root
     if [ -d /run/systemd/system ]; then
         systemctl disable --now --quiet parley.service 2>/dev/null || true
+        systemctl reset-failed parley.service 2>/dev/null || true
     fi
-    rm -f /etc/systemd/system/parley.service /etc/tmpfiles.d/parley.conf
+    rm -f "$UNIT" "$TMPFILES" /etc/systemd/system/multi-user.target.wants/parley.service
     remove_udev
     [ -d /run/systemd/system ] && systemctl daemon-reload
     case $(readlink /usr/local/bin/parley 2>/dev/null || true) in
@@ -498,12 +743,12 @@ uninstall() {
     esac
     rm -rf "$PREFIX" "$CACHE" /run/parley-install.lock
     if [ -n "$purge" ]; then
-        rm -rf /etc/parley "$STATE"
-        getent passwd parley >/dev/null && userdel parley
-        getent group parley >/dev/null && groupdel parley
+        rm -rf /etc/parley "$STATE_DIR" /run/parley "$UNIT.d"
+        if getent passwd parley >/dev/null; then userdel parley 2>/dev/null; fi
+        if getent group parley >/dev/null; then groupdel parley; fi
         say "Parley is removed, with its configuration, key and state"
     else
-        say "Parley is removed; /etc/parley and $STATE stay (--purge removes them too)"
+        say "Parley is removed; /etc/parley and $STATE_DIR stay (--purge removes them too)"
     fi
 }
 
@@ -529,7 +774,11 @@ main() {
         shift
     done
     [ -z "$purge" ] || [ -n "$uninstall" ] || { usage >&2 && exit 2; }
-    if [ -n "$uninstall" ]; then uninstall "$purge"; else install_appliance "$key_file" "$unattended"; fi
+    if [ -n "$uninstall" ]; then
+        uninstall "$purge"
+    else
+        install_appliance "$key_file" "$unattended"
+    fi
 }
 
 main "$@"

@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import stat
-import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -16,23 +15,10 @@ import pytest
 
 from device.board.usb_control import XVF3000_ARRAY, XVF3800_ARRAY
 from device.config import Config, load
+from tests.rig.installer import ROOT, run, sourced
 
-ROOT = Path(__file__).parents[1]
 UNIT = ROOT / "systemd" / "parley.service"
 UDEV_RULES = ROOT / "systemd" / "60-parley-respeaker.rules"
-
-
-def run(*command: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command,
-        cwd=ROOT,
-        env={**os.environ, **environ},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
 
 
 def unit_settings() -> dict[str, list[str]]:
@@ -241,7 +227,7 @@ class TestUdev:
     def test_the_installer_does_both(self) -> None:
         """Under the name that its constant has."""
         script = (ROOT / "install.sh").read_text()
-        assert '    ensure_udev "$release"\n' in script.split("install_appliance() {")[1]
+        assert '    ensure_udev "$release"\n' in script.split("put_in_force() {")[1]
         assert "    remove_udev\n" in script.split("uninstall() {")[1]
         done = sourced('echo "$UDEV_RULES"')
         assert done.stdout == f"/etc/udev/rules.d/{UDEV_RULES.name}\n"
@@ -252,7 +238,7 @@ class TestUdev:
         assert groups is not None
         assert "plugdev" in groups[1].split()
         assert 'GROUP="plugdev"' in UDEV_RULES.read_text()
-        assert not {"SupplementaryGroups", "DeviceAllow"} & set(unit_settings())
+        assert "SupplementaryGroups" not in unit_settings()
         # libusb is told by netlink of what is plugged in.
         [families] = unit_settings()["RestrictAddressFamilies"]
         assert "AF_NETLINK" in families.split()
@@ -283,17 +269,10 @@ def a_release(folder: Path) -> Path:
 def ensuring_clips(folder: Path, runuser: str) -> str:
     """Make the clips where no user parley exists; `runuser` is what is done in its place."""
     return (
-        f"CONFIG={folder}/config.yaml; STATE={folder}/state; "
-        f'install() {{ mkdir -p "$STATE"; }}; runuser() {{ {runuser}; }}; '
+        f"CONFIG={folder}/config.yaml; STATE_DIR={folder}/state; "
+        f'install() {{ mkdir -p "$STATE_DIR"; }}; runuser() {{ {runuser}; }}; '
         f"ensure_clips {a_release(folder)}"
     )
-
-
-def sourced(commands: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run commands with the installer's functions, without its main."""
-    script = (ROOT / "install.sh").read_text().removesuffix('main "$@"\n')
-    script = script.replace("${BASH_SOURCE[0]}", str(ROOT / "install.sh"))
-    return run("bash", "-c", script + commands, **environ)
 
 
 class TestUnit:
@@ -312,7 +291,7 @@ class TestUnit:
         unit = unit_settings()
         assert unit["Type"] == ["notify"]
         assert unit["WatchdogSec"] == ["30"]
-        assert unit["Restart"] == ["on-failure"]
+        assert unit["Restart"] == ["always"]
         assert unit["RestartPreventExitStatus"] == ["78"]
         assert unit["User"] == ["parley"]
         assert unit["LoadCredential"] == ["gemini_api_key:/etc/parley/credentials/gemini_api_key"]
@@ -324,10 +303,26 @@ class TestUnit:
         """`systemctl show` and /proc would tell it to everybody."""
         assert "API_KEY=" not in UNIT.read_text()
 
-    def test_nothing_hides_the_devices(self) -> None:
-        """Sound card, GPIO, SPI and USB are what the speaker is made of."""
-        hiding = {"PrivateDevices", "ProtectClock", "DevicePolicy", "PrivateUsers", "ProcSubset"}
-        assert not hiding & set(unit_settings())
+    def test_it_has_its_devices_and_no_others(self) -> None:
+        """Sound card, SPI, USB and GPIO are what the speaker is made of (proven in appliance/)."""
+        unit = unit_settings()
+        assert not {"PrivateDevices", "ProcSubset"} & set(unit)
+        assert unit["DevicePolicy"] == ["closed"]
+        assert unit["DeviceAllow"] == [
+            f"char-{kind} rw" for kind in ("116", "153", "189", "gpiochip")
+        ]
+
+    def test_it_is_locked_in(self, tmp_path: Path) -> None:
+        """What systemd itself says of the sandbox: at most 1.5 of 10."""
+        limit = "--threshold=15"
+        done = run("systemd-analyze", "security", "--offline=true", limit, "--no-pager", UNIT)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "Overall exposure level" in done.stdout
+
+    def test_it_waits_for_no_network_and_comes_after_the_sound(self) -> None:
+        """A speaker that has no network says so; one that waits for it is silent."""
+        assert unit_settings()["After"] == ["sound.target"]
+        assert "network" not in re.sub(r"(?m)^#.*", "", UNIT.read_text())
 
     def test_the_key_file_is_always_there(self) -> None:
         """A missing source of LoadCredential= would keep the speaker from starting at all."""
