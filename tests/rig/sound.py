@@ -149,11 +149,15 @@ class SoundServer:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        wait_until(self._answers, "the sound server to answer", READY_S)
+        wait_until(self._has_started, "the sound server to answer", READY_S)
 
-    def _answers(self) -> bool:
+    def _has_started(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, "the sound server died at its start"
+        return self.answers()
+
+    def answers(self) -> bool:
+        """Whether a client gets an answer, at once or after a while."""
         return (
             subprocess.run(
                 ["pactl", "info"],
