@@ -126,6 +126,11 @@ class Input(_Section):
         int | Literal["auto"], auto_or_number(("auto",), 31, "a channel's number from 0 to 31")
     ] = "auto"
     """auto, or which channel of the array to listen to, counted from 0."""
+    rate_hz: Annotated[
+        int | Literal["auto"],
+        auto_or_number(("auto",), 192_000, "a sample rate from 8000 to 192000 Hz", 8_000),
+    ] = "auto"
+    """auto, or the sample rate in Hz at which the card is asked to record first."""
 
 
 class Output(_Section):
@@ -133,6 +138,11 @@ class Output(_Section):
 
     device: DeviceName = "auto"
     """auto, or a part of the device's name as `parley devices` shows it; never a number."""
+    channels: Annotated[
+        int | Literal["auto"],
+        auto_or_number(("auto",), 32, "a number of channels from 1 to 32", 1),
+    ] = "auto"
+    """auto, or how many of the card's channels must be filled for it to sound."""
 
 
 class Audio(_Section):
@@ -164,6 +174,20 @@ class Lights(_Section):
     """Percent of full brightness."""
     pins: Annotated[tuple[Gpio, Gpio, Gpio], BeforeValidator(three_pins)] = (17, 27, 22)
     """GPIO numbers of red, green and blue, for driver gpio."""
+    count: Annotated[
+        int | Literal["auto"], auto_or_number(("auto",), 64, "a number of LEDs from 1 to 64", 1)
+    ] = "auto"
+    """auto (as many as the board has), or how many LEDs the chain has, for driver apa102."""
+    spi: Annotated[
+        str, shape(r"auto|spidev[0-9]\.[0-9]", "is not an SPI device: write auto or e.g. spidev0.0")
+    ] = "auto"
+    """auto, or the SPI device that the chain is on, for driver apa102."""
+    power_pin: Annotated[
+        int | Literal["auto", "none"],
+        auto_or_number(("auto", "none"), 27, "a GPIO number from 0 to 27"),
+    ] = "auto"
+    """auto (what the board has), the GPIO number that gives the chain current while it is high, or
+    none."""
 
 
 class Button(_Section):

@@ -43,12 +43,15 @@ def _off(value: object) -> object:
     return "off" if switched is False else value
 
 
-def auto_or_number(words: tuple[str, ...], highest: int, what: str) -> BeforeValidator:
-    """One of the words, or a whole number from 0 to ``highest``, which is called ``what``."""
+def auto_or_number(
+    words: tuple[str, ...], highest: int, what: str, lowest: int = 0
+) -> BeforeValidator:
+    """One of the words, or a whole number in ``lowest..highest``, which is called ``what``."""
 
     def check(value: object) -> object:
-        number = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= highest
-        if number or value in words:
+        if value in words:
+            return value
+        if isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest:
             return value
         raise ValueError(f"{shortened(value)} is not {' or '.join(words)} or {what}")
 

@@ -21,6 +21,10 @@ def across_keys(data: object) -> Iterator[tuple[KeyPath, str]]:
     pins, pin = _setting(data, ("lights", "pins")), _setting(data, ("button", "pin"))
     if _setting(data, ("lights", "driver")) == "gpio" and isinstance(pins, tuple) and pin in pins:
         yield ("button", "pin"), f"GPIO {pin} is one of lights.pins: choose another for one of them"
+    supply = _setting(data, ("lights", "power_pin"))
+    if type(supply) is int and supply == pin:
+        message = f"GPIO {pin} is lights.power_pin too: choose another for one of them"
+        yield ("button", "pin"), message
 
 
 def _compression(data: object) -> Iterator[tuple[KeyPath, str]]:

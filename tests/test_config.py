@@ -190,6 +190,36 @@ class TestValues:
                 "28 is not in 0..27: choose e.g. 22",
             ),
             (
+                "lights: {count: 0}",
+                "lights.count",
+                "0 is not auto or a number of LEDs from 1 to 64",
+            ),
+            (
+                "lights: {spi: 0.1}",
+                "lights.spi",
+                "0.1 is not text: write a text, in quotes if it is a number",
+            ),
+            (
+                "lights: {spi: spi0}",
+                "lights.spi",
+                "'spi0' is not an SPI device: write auto or e.g. spidev0.0",
+            ),
+            (
+                "lights: {power_pin: 28}",
+                "lights.power_pin",
+                "28 is not auto or none or a GPIO number from 0 to 27",
+            ),
+            (
+                "audio: {input: {rate_hz: 48}}",
+                "audio.input.rate_hz",
+                "48 is not auto or a sample rate from 8000 to 192000 Hz",
+            ),
+            (
+                "audio: {output: {channels: 0}}",
+                "audio.output.channels",
+                "0 is not auto or a number of channels from 1 to 32",
+            ),
+            (
                 "lights: {pins: [17, 27]}",
                 "lights.pins",
                 "needs three GPIO numbers, for red, green and blue: e.g. [17, 27, 22]",
@@ -387,6 +417,9 @@ class TestAcrossKeys:
         assert where == "button.pin"
         assert message.startswith("GPIO 27 is one of lights.pins")
         assert parse("lights: {driver: apa102}\nbutton: {pin: 17}\n", "x").button.pin == 17
+        where, message, *_ = only("lights: {power_pin: 6}\nbutton: {pin: 6}\n")
+        assert where == "button.pin"
+        assert message.startswith("GPIO 6 is lights.power_pin too")
 
 
 class TestUnknownKeys:

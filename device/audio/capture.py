@@ -21,9 +21,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from device.audio.devices import Device, Layout, choose, choose_channel, input_layouts
+from device.audio.devices import (
+    Device,
+    Facts,
+    Layout,
+    Wanted,
+    choose,
+    choose_channel,
+    input_layouts,
+    no_facts,
+)
 from device.audio.frames import Frame
 from device.audio.framing import Framer, LossMeter
+from device.audio.order import ORDER
 from device.audio.portaudio import PortAudio
 from device.audio.worker import Makeshift, StreamThread
 from device.errors import AudioDeviceError, DeviceTrouble
@@ -78,18 +88,17 @@ class PortAudioMicrophone:
     """A Microphone on PortAudio.
 
     ``device`` is ``auto`` or a part of the device's name; ``channel`` counts from 0, and ``auto``
-    is what ``board_channel`` says for the device's name, or 0 where that is None.
+    is the one that ``facts`` tells, or 0 where they tell none.
     """
 
     def __init__(
         self,
         device: str = "auto",
         channel: int | Literal["auto"] = "auto",
-        board_channel: Callable[[str], int | None] = lambda _name: None,
+        facts: Facts = no_facts,
     ) -> None:
-        self._wanted = device
+        self._wanted = Wanted(device, facts)
         self._channel = channel
-        self._board_channel = board_channel
         self._description = f"input device '{device}'"
         self._counters = {"frames": 0, "overruns": 0, "dropped": 0}
         self._framer = Framer()
@@ -125,8 +134,8 @@ class PortAudioMicrophone:
         """
         if self._reader is not None:
             return
-        reader = _Reader(self._wanted, self._channel, self._board_channel, self._arrived.set)
-        await reader.thread.start(f"input device '{self._wanted}'")
+        reader = _Reader(self._wanted, self._channel, self._arrived.set)
+        await reader.thread.start(f"input device '{self._wanted.name}'")
         self._reader = reader
         self._description = str(reader.opening)
         self._opening = None
@@ -215,9 +224,8 @@ class _Reader:
 
     def __init__(
         self,
-        wanted: str,
+        wanted: Wanted,
         channel: int | Literal["auto"],
-        board_channel: Callable[[str], int | None],
         arrived: Callable[[], None],
     ) -> None:
         self.blocks: deque[_Block] = deque(maxlen=QUEUE_BLOCKS)
@@ -225,23 +233,28 @@ class _Reader:
         self.thread = StreamThread("microphone", self._serve, arrived)
         self._wanted = wanted
         self._channel = channel
-        self._board_channel = board_channel
         self._arrived = arrived
         self._number = 0
 
     def _serve(self, audio: PortAudio) -> None:
-        choice = choose(audio.devices(), self._wanted, "input")
+        choice = choose(audio.devices(), self._wanted.name, "input")
         device = choice.device
         makeshift = Makeshift(fallback=choice.fallback)
-        channel = choose_channel(
-            self._channel, self._board_channel(device.name), device.input_channels
-        )
-        layouts = input_layouts(device, channel)
-        with audio.stream(device, "input", layouts, PERIOD_MS) as (stream, layout):
+        facts = self._wanted.facts(device)
+        channel = choose_channel(self._channel, facts.channel, device.input_channels)
+        layouts = input_layouts(device, channel, facts.rates_hz)
+        with (
+            ORDER.recording(facts.capture_first, self._leaves) as begun,
+            audio.stream(device, "input", layouts, PERIOD_MS) as (stream, layout),
+        ):
+            begun()
             self.opening = _Opening(device, layout, channel)
             self.delivered_at = time.monotonic()
             self.thread.opened()
             self._read(stream, self.opening, makeshift)
+
+    def _leaves(self) -> bool:
+        return self.thread.stopping
 
     def _read(self, stream: Any, opening: _Opening, makeshift: Makeshift) -> None:
         rate_hz = opening.layout.rate_hz

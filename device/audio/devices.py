@@ -6,7 +6,7 @@ replugs, but by a part of its name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -65,6 +65,38 @@ class Device:
     def is_default(self, direction: Direction) -> bool:
         """Whether the system takes it when nobody asks for another."""
         return self.default_input if direction == "input" else self.default_output
+
+
+@dataclass(frozen=True, slots=True)
+class CardFacts:
+    """What is known of a card beyond what PortAudio tells; by default nothing."""
+
+    channel: int | None = None
+    """The input channel to listen to, where nobody asks for another."""
+    rates_hz: tuple[int, ...] = ()
+    """Rates that it takes."""
+    output_channels: int | None = None
+    """How many channels must be filled for anything to be heard."""
+    capture_first: bool = False
+    """It must record before it is played to, or its channels change places."""
+
+
+Facts = Callable[[Device], CardFacts]
+"""Tells what is known of a card. Any thread."""
+
+
+def no_facts(_device: Device) -> CardFacts:
+    """Know nothing."""
+    return CardFacts()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which device is asked for, and who knows more of it."""
+
+    name: str
+    """``auto``, or a part of the device's name."""
+    facts: Facts = no_facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,30 +236,40 @@ MOST_CHANNELS = 8
 """Of any ReSpeaker: the 6-Mic Circular kit's, loopback included."""
 
 
-def input_layouts(device: Device, channel: int) -> list[Layout]:
+def input_layouts(device: Device, channel: int, rates_hz: Sequence[int] = ()) -> list[Layout]:
     """Give what to ask a microphone for, best first: 16 kHz, then what the card itself has.
 
-    A card is asked for all its channels. A plugin or server claims any number and mixes what the
-    source has down to what it is asked for, so it is asked for as many as any array has: then each
-    channel of the source comes through untouched, and a mono source in each of them.
+    ``rates_hz``: those that the card is known to take, which go before others.
+
+    A card is asked for all its channels, and for 32 bit first: PortAudio widens 16 bit to that by
+    zeros, so their upper half is what the card recorded, whereas it adds dither where it narrows.
+    A plugin or server claims any number of channels and mixes what the source has down to what it
+    is asked for, so it is asked for as many as any array has: then each channel of the source comes
+    through untouched, and a mono source in each of them.
     """
     own = device.input_channels if device.is_hardware else max(MOST_CHANNELS, channel + 1)
     fewer = [] if device.is_hardware else [max(2, channel + 1)]
     counts = [min(count, device.input_channels) for count in (own, *fewer)]
     counts = _unique([*counts, *([1] if channel == 0 else [])])
-    rates = _unique([MICROPHONE_RATE_HZ, device.default_rate_hz, 48_000, 44_100])
-    return [Layout(rate, count, size) for count in counts for rate in rates for size in (2, 4)]
+    known = [rate for rate in (MICROPHONE_RATE_HZ,) if rate in rates_hz] + list(rates_hz)
+    rates = _unique([*known, MICROPHONE_RATE_HZ, device.default_rate_hz, 48_000, 44_100])
+    sizes = (4, 2) if device.is_hardware else (2, 4)
+    return [Layout(rate, count, size) for count in counts for rate in rates for size in sizes]
 
 
-def output_layouts(device: Device) -> list[Layout]:
+def output_layouts(device: Device, filled_channels: int | None = None) -> list[Layout]:
     """Give what to ask a loudspeaker for, best first: the card's own rate; mono where it can be.
+
+    ``filled_channels``: how many channels of the card must be filled for it to sound.
 
     Where PortAudio only knows that the device is flexible, 48 kHz goes first: it is what sound
     servers, dmix and codecs run at, and twice the rate of the replies.
     """
     flexible = device.default_rate_hz == FLEXIBLE_RATE_HZ
     rates = _unique([48_000 if flexible else device.default_rate_hz, 48_000, 44_100, 16_000])
-    counts = _unique([1, device.output_channels if device.is_hardware else 2])
+    all_filled = device.is_hardware and 0 < (filled_channels or 0) <= device.output_channels
+    first = [filled_channels] if all_filled and filled_channels is not None else []
+    counts = _unique([*first, 1, device.output_channels if device.is_hardware else 2])
     return [Layout(rate, count, 2) for rate in rates for count in counts]
 
 

@@ -21,6 +21,7 @@ from collections.abc import Mapping, Sequence
 from device.audio import chimes
 from device.audio.buffer import CAPACITY_S, PlaybackBuffer
 from device.audio.cushion import Cushion
+from device.audio.devices import Facts, Wanted, no_facts
 from device.audio.frames import REPLY_RATE_HZ, SAMPLE_BYTES
 from device.audio.limiter import CEILING_DBFS
 from device.audio.played import PlayedBlocks
@@ -34,13 +35,18 @@ NO_TURN = -1
 class PortAudioSpeaker:
     """A Speaker on PortAudio. ``device`` is ``auto`` or a part of its name; ``volume`` 0..100.
 
-    ``ceiling_dbfs``: the loudest peak that is played, in dB of full scale.
+    ``ceiling_dbfs``: the loudest peak that is played, in dB of full scale. ``facts`` tells how many
+    channels of a card must be filled, and whether it must record first.
     """
 
     def __init__(
-        self, device: str = "auto", volume: int = 60, ceiling_dbfs: float = CEILING_DBFS
+        self,
+        device: str = "auto",
+        volume: int = 60,
+        ceiling_dbfs: float = CEILING_DBFS,
+        facts: Facts = no_facts,
     ) -> None:
-        self._wanted = device
+        self._wanted = Wanted(device, facts)
         self._volume = volume
         self._ceiling_dbfs = ceiling_dbfs
         self._cushion = Cushion()
@@ -102,7 +108,7 @@ class PortAudioSpeaker:
             self._counters,
             self._played,
         )
-        await player.thread.start(f"output device '{self._wanted}'")
+        await player.thread.start(f"output device '{self._wanted.name}'")
         player.buffer.set_volume(self._volume)
         self._resampler = Resampler(REPLY_RATE_HZ, player.buffer.rate_hz)
         self._half_sample = b""

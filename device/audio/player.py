@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from device.audio.buffer import Block, PlaybackBuffer
-from device.audio.devices import Device, Layout, choose, output_layouts
+from device.audio.devices import Device, Layout, Wanted, choose, output_layouts
 from device.audio.frames import SAMPLE_BYTES
+from device.audio.order import ORDER
 from device.audio.played import PlayedBlocks
 from device.audio.portaudio import PortAudio
 from device.audio.turns import Mark, What
@@ -60,7 +61,7 @@ class Player:
 
     def __init__(
         self,
-        wanted: str,
+        wanted: Wanted,
         make_buffer: Callable[[int], PlaybackBuffer],
         lost: Callable[[], None],
         heard: Callable[[SpeakerNews], None],
@@ -71,6 +72,8 @@ class Player:
         self.audible_until = 0.0
         self.level = 0.0
         self._sounding = False
+        self._yields = False
+        """To a recording on the same card that wants to begin."""
         self._taken_at = time.monotonic()
         self._wanted = wanted
         self._make_buffer = make_buffer
@@ -91,15 +94,24 @@ class Player:
             )
 
     def _serve(self, audio: PortAudio) -> None:
-        choice = choose(audio.devices(), self._wanted, "output")
+        choice = choose(audio.devices(), self._wanted.name, "output")
         device = choice.device
         makeshift = Makeshift(fallback=choice.fallback)
-        with audio.stream(device, "output", output_layouts(device), PERIOD_MS) as (stream, layout):
+        facts = self._wanted.facts(device)
+        layouts = output_layouts(device, facts.output_channels)
+        self._yields = facts.capture_first
+        with (
+            ORDER.playing(facts.capture_first, self._leaves),
+            audio.stream(device, "output", layouts, PERIOD_MS) as (stream, layout),
+        ):
             self._describe(device, layout)
             self._played.opened(layout.rate_hz)
             self._taken_at = time.monotonic()
             self.thread.opened()
             self._feed(stream, layout, device, makeshift)
+
+    def _leaves(self) -> bool:
+        return self.thread.stopping
 
     def _describe(self, device: Device, layout: Layout) -> None:
         self.description = f"'{device.name}' ({layout.rate_hz} hz, {layout.channels} channels)"
@@ -149,7 +161,8 @@ class Player:
     def _may_leave(self) -> bool:
         if self.thread.stopping:
             return True
-        return self.thread.must_leave and self.buffer.idle and not self._due
+        asked = self.thread.must_leave or (self._yields and ORDER.asked)
+        return asked and self.buffer.idle and not self._due
 
     def _written(self, block: Block, samples: int, queued_samples: int) -> None:
         now = self._taken_at = time.monotonic()

@@ -35,7 +35,9 @@ __all__ = [
     "switch_off",
 ]
 
-_STRIP_LEDS = 3
+STRIP_LEDS = 3
+"""Of a chain of APA102 on a board that has none, where nobody says how many."""
+
 _TERMINAL_LEDS = 12
 
 
@@ -177,9 +179,11 @@ def _led_on_pins(
 
 
 def _apa102_of(profile: Profile, brightness: int) -> Apa102Lights:
+    if (pin := profile.led_power_pin) is not None:
+        refuse_taken(pin, "the LEDs' supply", "lights.power_pin", profile)
     own = profile.led_driver is LedDriver.APA102
     return Apa102Lights(
-        profile.led_count if own else _STRIP_LEDS,
+        profile.led_count if own else STRIP_LEDS,
         port=profile.spi_port,
         device=profile.spi_device,
         power_pin=profile.led_power_pin,

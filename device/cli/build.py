@@ -5,15 +5,16 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Mapping, MutableMapping
+from functools import partial
 from pathlib import Path
 
 from device.audio.capture import PortAudioMicrophone
 from device.audio.clips import Clips
 from device.audio.playback import PortAudioSpeaker
-from device.board import profiles
 from device.board.button import GpioButton, make_button
 from device.board.leds import make_lights
 from device.board.profiles import Profile
+from device.cli.boards import Boards
 from device.config import Config
 from device.credentials import ApiKey, find_api_key, forget_in
 from device.echo_memory import EchoMemory
@@ -60,11 +61,13 @@ def real_parts(environ: MutableMapping[str, str]) -> Parts:
         if clips is not None and (made := clips.make(config.live.language)):
             log.info("%d sentences for what may go wrong were made", made)
 
+    boards = Boards()
+
     return Parts(
-        microphone=microphone,
-        speaker=speaker,
+        microphone=partial(microphone, boards),
+        speaker=partial(speaker, boards),
         detector=detector,
-        profile=profile,
+        profile=boards.profile,
         lights=lights,
         button=button,
         session=session,
@@ -94,20 +97,20 @@ def state_folder(environ: Mapping[str, str]) -> Path | None:
     return None
 
 
-def microphone(config: Config) -> Microphone:
+def microphone(boards: Boards, config: Config) -> Microphone:
     """The microphone array, its channel as configured or as its board's profile says."""
-
-    def board_channel(name: str) -> int | None:
-        return profile(config, name).channel
-
     wanted = config.audio.input
-    return PortAudioMicrophone(wanted.device, wanted.channel, board_channel)
+    return PortAudioMicrophone(wanted.device, wanted.channel, boards.input_facts(config))
 
 
-def speaker(config: Config) -> Speaker:
-    """The loudspeaker, no louder than the configured board's can be."""
-    ceiling_dbfs = profile(config, None).ceiling_dbfs
-    return PortAudioSpeaker(config.audio.output.device, config.audio.volume, ceiling_dbfs)
+def speaker(boards: Boards, config: Config) -> Speaker:
+    """The loudspeaker, no louder than the board's can be."""
+    return PortAudioSpeaker(
+        config.audio.output.device,
+        config.audio.volume,
+        boards.profile(config, None).ceiling_dbfs,
+        boards.output_facts(config),
+    )
 
 
 async def detector(config: Config) -> WakeDetector:
@@ -117,11 +120,6 @@ async def detector(config: Config) -> WakeDetector:
     made = OnnxWakeDetector(words, patience=wake.patience, refractory_s=wake.refractory_s)
     await made.load()
     return made
-
-
-def profile(config: Config, device_name: str | None) -> Profile:
-    """The board: as configured, or by the name of the microphone that is open."""
-    return profiles.choose(config.board, device_name)
 
 
 def lights(config: Config, board: Profile) -> Lights:

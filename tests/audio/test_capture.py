@@ -16,6 +16,7 @@ import soxr
 
 from device.audio import portaudio
 from device.audio.capture import QUEUE_BLOCKS, PortAudioMicrophone
+from device.audio.devices import CardFacts, Device
 from device.audio.frames import FRAME_SAMPLES, Frame
 from device.errors import AudioDeviceError, AudioDeviceHungError, DeviceTrouble
 from tests.audio.period_card import Clock, PeriodCard
@@ -102,13 +103,13 @@ async def test_one_channel_of_a_48_khz_card_is_picked_and_resampled(
     both = np.stack([other, wanted], axis=1).astype("<i2")
     asked: list[str] = []
 
-    def board_channel(name: str) -> int:
-        asked.append(name)
-        return 1
+    def facts(device: Device) -> CardFacts:
+        asked.append(device.name)
+        return CardFacts(channel=1)
 
     with SoundServer(microphone=Sink(48_000, 2)) as server:
         server.apply(monkeypatch)
-        async with opened(PortAudioMicrophone(board_channel=board_channel)) as microphone:
+        async with opened(PortAudioMicrophone(facts=facts)) as microphone:
             heard = joined(await heard_while(microphone, server, both)).astype(float)
             description = microphone.description
     reference = soxr.resample(wanted, 48_000, 16_000)

@@ -7,6 +7,7 @@ from typing import Literal
 import pytest
 
 from device.audio.devices import (
+    RESPEAKER_NAMES,
     Device,
     Layout,
     choose,
@@ -15,6 +16,7 @@ from device.audio.devices import (
     input_layouts,
     output_layouts,
 )
+from device.board.profiles import known_name_parts
 from device.errors import AudioDeviceError, DeviceTrouble
 
 
@@ -140,18 +142,32 @@ def test_a_microphone_is_asked_for_16_khz_and_all_its_channels_first() -> None:
     array = Device("seeed-4mic-voicecard: - (hw:1,0)", 0, 4, 0, 48_000, "ALSA")
     layouts = input_layouts(array, 1)
     assert layouts[:4] == [
-        Layout(16_000, 4, 2),
         Layout(16_000, 4, 4),
-        Layout(48_000, 4, 2),
+        Layout(16_000, 4, 2),
         Layout(48_000, 4, 4),
+        Layout(48_000, 4, 2),
     ]
     assert {layout.channels for layout in layouts} == {4}
+
+
+@pytest.mark.parametrize(
+    ("rates_hz", "first_hz"),
+    [((48_000,), 48_000), ((48_000, 16_000), 16_000), ((32_000,), 32_000), ((), 16_000)],
+)
+def test_a_card_is_asked_first_for_a_rate_that_it_is_known_to_take(
+    rates_hz: tuple[int, ...], first_hz: int
+) -> None:
+    """The others remain: a fact that is wrong must not make it deaf."""
+    kit = Device("seeed-8mic-voicecard: - (hw:1,0)", 0, 8, 8, 44_100, "ALSA")
+    layouts = input_layouts(kit, 0, rates_hz)
+    assert layouts[0] == Layout(first_hz, 8, 4)
+    assert {16_000, 44_100, 48_000} <= {layout.rate_hz for layout in layouts}
 
 
 def test_a_mono_microphone_is_opened_as_mono() -> None:
     """Nothing to pick."""
     mono = Device("USB PnP: USB Audio (hw:1,0)", 0, 1, 0, 44_100, "ALSA")
-    assert input_layouts(mono, 0)[0] == Layout(16_000, 1, 2)
+    assert input_layouts(mono, 0)[0] == Layout(16_000, 1, 4)
 
 
 def test_a_server_is_asked_for_as_many_channels_as_any_array_has() -> None:
@@ -176,6 +192,23 @@ def test_a_loudspeaker_is_asked_for_its_own_rate_and_for_mono_first(
     """44.1 kHz is only what PortAudio says of every flexible device; 48 kHz is what they run at."""
     layouts = output_layouts(Device(name, 0, 0, 8, rate_hz, "ALSA"))
     assert layouts[:2] == [first, second]
+
+
+def test_a_card_that_sounds_only_when_all_channels_are_filled_gets_them_all() -> None:
+    """A few of eight give silence on the AC108 kits; a server, or a smaller card, is as ever."""
+    kit = Device("seeed-8mic-voicecard: - (hw:1,0)", 0, 8, 8, 44_100, "ALSA")
+    assert output_layouts(kit, 8)[0] == Layout(48_000, 8, 2)
+    assert output_layouts(HAT, 8)[0] == Layout(48_000, 1, 2)
+    assert output_layouts(DEFAULT, 8)[0] == Layout(48_000, 1, 2)
+    assert output_layouts(HAT, 0)[0] == Layout(48_000, 1, 2)
+
+
+def test_the_names_are_those_of_the_boards() -> None:
+    """The rooms do not know each other, so the list is written down twice."""
+    order = [part for part in known_name_parts() if part in RESPEAKER_NAMES]
+    assert order == list(RESPEAKER_NAMES)
+    for part in known_name_parts():
+        assert any(name in part for name in RESPEAKER_NAMES)
 
 
 def test_a_layout_reads_well_in_a_message() -> None:
