@@ -176,6 +176,21 @@ PROFILES: tuple[Profile, ...] = (
         caution=_AC108_CAUTION,
         hints=(_HAT_HINT, "it has no output: replies need another sound card"),
     ),
+    # v1 and v2 differ in the codec only, and their cards may have the same name.
+    Profile(
+        "2mic-hat",
+        "ReSpeaker 2-Mics Pi HAT v1 or v2",
+        name_parts=("seeed-2mic", "seeed2mic"),
+        one_of=("2mic-hat-v1", "2mic-hat-v2"),
+        channel_maps=(_RAW_2,),
+        rates_hz=_CODEC_RATES_HZ,
+        sample_formats=_CODEC_FORMATS,
+        led_driver=LedDriver.APA102,
+        led_count=3,
+        button_pin=17,
+        taken_pins=_I2C_AND_I2S,
+        hints=(_HAT_HINT,),
+    ),
     # `wm8960-soundcard` is what the kernel's own overlay calls the codec of v1.
     Profile(
         "2mic-hat-v1",
@@ -210,21 +225,6 @@ PROFILES: tuple[Profile, ...] = (
         button_pin=17,
         taken_pins=_I2C_AND_I2S,
         hints=(_HAT_HINT, "where it hisses, a PGA level of about 30 % in alsamixer is enough"),
-    ),
-    # v1 and v2 differ in the codec only, and their cards may have the same name.
-    Profile(
-        "2mic-hat",
-        "ReSpeaker 2-Mics Pi HAT v1 or v2",
-        name_parts=("seeed-2mic", "seeed2mic"),
-        one_of=("2mic-hat-v1", "2mic-hat-v2"),
-        channel_maps=(_RAW_2,),
-        rates_hz=_CODEC_RATES_HZ,
-        sample_formats=_CODEC_FORMATS,
-        led_driver=LedDriver.APA102,
-        led_count=3,
-        button_pin=17,
-        taken_pins=_I2C_AND_I2S,
-        hints=(_HAT_HINT,),
     ),
     NONE,
 )
