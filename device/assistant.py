@@ -82,7 +82,7 @@ class Assistant:
         self._countdown = Countdown(self._timed_out)
         self.latency = Latency()
         panel = Panel(lambda: self.mouth.speaker.level, lambda: self._countdown.left)
-        self.face = Face(parts, panel, self.faults, self.telling, self.latency, profile)
+        self.face = Face(parts, panel, self.faults, self.latency, profile)
         self.sending = Sending(self.ears, self.overheard)
         self.health = Health(
             notify,
@@ -122,7 +122,8 @@ class Assistant:
                 self.calling.start(tasks)
                 if self.parts.missing_key:
                     self.faults.begin(p.FailureKind.KEY, self.parts.missing_key, fatal=True)
-                self._start_face()
+                self.face.start(self.config, tasks, self.post)
+                self._look()
                 tasks.create_task(self.health.run(), name="health")
                 tasks.create_task(self.troubles.watch(), name="readiness")
                 self.prepare_sentences()
@@ -156,15 +157,11 @@ class Assistant:
     def choose_board(self) -> None:
         """Find the board anew, and claim its lights and button."""
         self.face.profile = self._board
-        self._start_face()
+        self.face.start(self.config, self._tasks, self.post)
 
     @property
     def _board(self) -> Profile:
         return self.parts.profile(self.config, self.ears.microphone.description)
-
-    def _start_face(self) -> None:
-        self.face.start(self.config, self._tasks, self.post)
-        self._look()
 
     def _speaker_lost(self, error: AudioDeviceError) -> None:
         self.faults.begin("speaker", str(error))
@@ -176,7 +173,7 @@ class Assistant:
     def _observe(self, event: PublicEvent) -> None:
         story.tell(event, transcripts=self.config.privacy.log_transcripts)
         if event.event == "fault":
-            self.health.status(headline(self.talk, self.ears, self.faults))
+            self._look()
 
     # --- news ---
 
@@ -288,6 +285,7 @@ class Assistant:
         """0..100, until changed again."""
         self.volume = percent
         self.mouth.speaker.set_volume(percent)
+        self.face.volume(percent)
 
     def _happen(self, event: v.Event) -> None:
         before = self.talk

@@ -25,6 +25,7 @@ from device.config_kinds import (
     Gpio,
     Language,
     LiveModel,
+    NightHours,
     OnOff,
     auto_or_number,
     shape,
@@ -188,6 +189,18 @@ class Lights(_Section):
     ] = "auto"
     """auto (what the board has), the GPIO number that gives the chain current while it is high, or
     none."""
+    night: NightHours | None = None
+    """When it is night, such as 22:00-07:00, by the clock of the place; null is never."""
+    night_brightness: int = Field(default=10, ge=1, le=100)
+    """Percent of full brightness at night; never brighter than by day."""
+    off_states: tuple[Literal["idle", "connecting", "listening", "thinking", "speaking"], ...] = (
+        Field(default=(), examples=[("idle",)])
+    )
+    """States that show no light. Faults, mute, and that the microphone is being sent always do."""
+    rotation_deg: int = Field(default=0, ge=-359, le=359)
+    """Degrees from the ring's first LED to where the array's direction of 0 is, along the LEDs."""
+    mirrored: OnOff = False
+    """Whether the LEDs run the other way round than the array's directions."""
 
 
 class Button(_Section):

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from device.night import parsed
 from device.yaml_marks import shortened
 
 
@@ -108,6 +109,14 @@ def wake_model(text: str) -> str:
     )
 
 
+def _night_hours(text: str) -> str:
+    try:
+        parsed(text)
+    except ValueError as error:
+        raise ValueError(f"{shortened(text)} {error}") from None
+    return text
+
+
 def three_pins(value: object) -> object:
     """A GPIO number for each colour; its range is the item's own."""
     if isinstance(value, tuple) and len(value) != 3:
@@ -134,3 +143,4 @@ Language = Annotated[
     str,
     shape(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", "is not a language tag: write e.g. de-DE or en"),
 ]
+NightHours = Annotated[str, AfterValidator(_night_hours)]

@@ -202,7 +202,8 @@ def _of_key(field: FieldInfo) -> _Expected:
 
 def _of_item(sequence: _Expected, place: int) -> _Expected:
     item = get_args(sequence.kind)[0]
-    example = sequence.example[min(place, len(sequence.example) - 1)]
+    known = sequence.example
+    example = known[min(place, len(known) - 1)] if known else None
     if get_origin(item) is not Annotated:
         return _Expected(item, (), example)
     kind, *more = get_args(item)

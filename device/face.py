@@ -4,38 +4,69 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 
 from device import ports as p
-from device.board.lights import Pattern
+from device.board.patterns import Pattern
 from device.board.profiles import Profile
 from device.config import Config
+from device.countdown import FAULT_SHOWN_S
 from device.faults import Faults
+from device.ladder import Situation, shown
 from device.latency import Latency
 from device.panel import Panel
 from device.parts import Parts
-from device.telling import Telling
-from device.vocabulary import PATTERNS, Conversation, State
+from device.vocabulary import Conversation, State
+
+VOLUME_SHOWN_S = 1.5
+"""How long the volume stays on the lights after it was set."""
+
+
+class Moment:
+    """Something that is so for a while. Used from the event loop's thread only."""
+
+    def __init__(self, over: Callable[[], None]) -> None:
+        """`over` is called when the time is."""
+        self._over = over
+        self._handle: asyncio.TimerHandle | None = None
+
+    def __bool__(self) -> bool:
+        """Whether it is so."""
+        return self._handle is not None
+
+    def begin(self, seconds: float) -> None:
+        """Be so from now on for this long."""
+        self.end()
+        self._handle = asyncio.get_running_loop().call_later(seconds, self._run_out)
+
+    def end(self) -> None:
+        """Be so no more; `over` is not called."""
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+    def _run_out(self) -> None:
+        self._handle = None
+        self._over()
 
 
 class Face:
     """Used from the event loop's thread only."""
 
     def __init__(
-        self,
-        parts: Parts,
-        panel: Panel,
-        faults: Faults,
-        telling: Telling,
-        latency: Latency,
-        profile: Profile,
+        self, parts: Parts, panel: Panel, faults: Faults, latency: Latency, profile: Profile
     ) -> None:
         """`profile` is the board as far as it is known before the microphone is open."""
         self.profile = profile
         self._parts = parts
         self._panel = panel
         self._faults = faults
-        self._telling = telling
         self._latency = latency
+        self._talk = Conversation()
+        self._off: frozenset[str] = frozenset()
+        self._percent = 0
+        self._alarming = Moment(self._look)
+        self._volume_set = Moment(self._look)
 
     @property
     def lights(self) -> int:
@@ -45,18 +76,33 @@ class Face:
     def start(self, config: Config, tasks: asyncio.TaskGroup, post: p.Post) -> None:
         """Claim the board's lights and button anew; which of them fail is posted."""
         profile = self.profile
+        self.adjust(config)
         self._panel.use(
             lambda: self._parts.lights(config, profile),
             lambda: self._parts.button(config, profile),
         )
         self._faults.clear(*self._panel.start(tasks, post))
 
+    def adjust(self, config: Config) -> None:
+        """Show things as the owner wants them now, on the lights that there are."""
+        self._off = frozenset(config.lights.off_states)
+        self._panel.adjust(config.lights)
+        self._look()
+
     def show(self, talk: Conversation) -> None:
-        """Let the lights say how the conversation stands."""
-        fault = talk.state is State.FAULT
-        pattern = Pattern(self._telling.pattern if fault else PATTERNS[talk.state])
-        self._panel.show(pattern)
-        self._latency.shown(pattern.value, time.monotonic())
+        """Let the lights say how the conversation stands, and which faults are in force."""
+        if talk.state is not State.FAULT:
+            self._alarming.end()
+        elif self._talk.state is not State.FAULT:
+            self._alarming.begin(FAULT_SHOWN_S)
+        self._talk = talk
+        self._look()
+
+    def volume(self, percent: int) -> None:
+        """Show for a moment what the volume, 0..100, was set to."""
+        self._percent = percent
+        self._volume_set.begin(VOLUME_SHOWN_S)
+        self._look()
 
     def streaming(self, *, on: bool) -> None:
         """Mark that microphone audio is really leaving the device (or no longer)."""
@@ -64,4 +110,19 @@ class Face:
 
     def close(self) -> None:
         """Lights dark, button let go. Harmless when closed."""
+        self._alarming.end()
+        self._volume_set.end()
         self._panel.close()
+
+    def _look(self) -> None:
+        situation = Situation(
+            self._talk.state,
+            self._talk.rest,
+            self._faults.kinds,
+            alarming=bool(self._alarming),
+            volume=bool(self._volume_set),
+            off=self._off,
+        )
+        pattern = shown(situation)
+        self._panel.show(pattern, self._percent / 100 if pattern is Pattern.VOLUME else 0.0)
+        self._latency.shown(pattern.value, time.monotonic())

@@ -37,6 +37,11 @@ class Faults:
         """The faults in force, oldest first."""
         return list(self._active.values())
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds in force, the one that was told last at the end."""
+        return tuple(sorted(self._active, key=lambda kind: self._active[kind].since))
+
     def in_force(self, *kinds: str) -> bool:
         """Whether there is a fault of any of these kinds."""
         return any(kind in self._active for kind in kinds)

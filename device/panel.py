@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable
 
 from device.board.button import GpioButton
-from device.board.lights import Pattern
+from device.board.patterns import Pattern
+from device.config import Lights as LightSettings
+from device.dimmer import Dimmer
 from device.errors import BoardError
 from device.lamp import Lamp
 from device.ports import Lights, PartLost, Post
@@ -23,7 +25,9 @@ class Panel:
         self._lamp: Lamp | None = None
         self._button: GpioButton | None = None
         self._drawing: asyncio.Task[None] | None = None
+        self._dimmer = Dimmer()
         self._pattern = Pattern.OFF
+        self._amount = 0.0
         self._streaming = False
 
     @property
@@ -45,11 +49,17 @@ class Panel:
         fine = {"lights": self._start_lamp(tasks, post), "button": self._start_button(post)}
         return [part for part, works in fine.items() if works]
 
-    def show(self, pattern: Pattern) -> None:
-        """Show another pattern from now on."""
-        self._pattern = pattern
+    def adjust(self, settings: LightSettings) -> None:
+        """Take other settings for the LEDs that there are; which they are stays as it is."""
+        self._dimmer.settings = settings
         if self._lamp is not None:
-            self._lamp.show(pattern)
+            self._lamp.redraw()
+
+    def show(self, pattern: Pattern, amount: float = 0.0) -> None:
+        """Show another pattern from now on; `amount`, 0..1, for one that measures."""
+        self._pattern, self._amount = pattern, amount
+        if self._lamp is not None:
+            self._lamp.show(pattern, amount)
 
     def streaming(self, *, on: bool) -> None:
         """Mark that microphone audio is really leaving the device (or no longer)."""
@@ -71,13 +81,13 @@ class Panel:
 
     def _start_lamp(self, tasks: asyncio.TaskGroup, post: Post) -> bool:
         try:
-            self._lamp = Lamp(self._make_lights(), self._level, self._left)
+            self._lamp = Lamp(self._make_lights(), self._level, self._left, self._dimmer)
             self._lamp.open()
         except BoardError as error:
             # The speaker goes on in the dark, and says so.
             post(PartLost("lights", str(error), time.monotonic()))
             return False
-        self._lamp.show(self._pattern)
+        self._lamp.show(self._pattern, self._amount)
         self._lamp.streaming(on=self._streaming)
         self._drawing = tasks.create_task(self._lamp.run(post), name="lights")
         return True

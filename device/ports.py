@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from device.audio.frames import Frame
 
@@ -553,4 +553,17 @@ class Lights(Protocol):
 
     def close(self) -> None:
         """All LEDs off, then let the hardware go. Harmless when closed; never raises."""
+        ...
+
+
+@runtime_checkable
+class Pointing(Protocol):
+    """LEDs around microphones that tell where a voice comes from: some Lights are this as well."""
+
+    def direction(self) -> float | None:
+        """Where somebody speaks: 0..1 around the ring, from its first LED in their order.
+
+        None while that is not known, or was not for a while. Returns at once; to ask is what makes
+        the array look.
+        """
         ...

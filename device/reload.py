@@ -15,6 +15,14 @@ from device.ports import WakeDetector
 log = logging.getLogger(__name__)
 
 
+_CLAIMED = (
+    *("lights.driver", "lights.pins", "lights.count", "lights.spi", "lights.power_pin"),
+    *("lights.rotation_deg", "lights.mirrored"),
+    *("button.", "board"),
+)
+"""What only takes effect when lights and button are claimed anew."""
+
+
 class Reloader:
     """Reads the file again and replaces only the parts whose settings changed."""
 
@@ -62,7 +70,8 @@ class Reloader:
             (("audio.input.", "board"), self._microphone),
             (("audio.output.",), self._speaker),
             (("audio.volume",), self._volume),
-            (("lights.", "button.", "board"), self._assistant.choose_board),
+            (_CLAIMED, self._assistant.choose_board),
+            (("lights.",), self._lights),
             # After the board, which may cancel echo, and with each device, between which it is.
             (
                 (
@@ -78,6 +87,9 @@ class Reloader:
             (("live.language", "audio.announcements"), self._assistant.prepare_sentences),
         ]
 
+    def _lights(self) -> None:
+        self._assistant.face.adjust(self._assistant.config)
+
     def _microphone(self) -> None:
         hub = self._assistant
         hub.ears.replace_microphone(hub.parts.microphone(hub.config))
@@ -85,7 +97,8 @@ class Reloader:
     def _speaker(self) -> None:
         hub = self._assistant
         hub.mouth.replace(hub.parts.speaker(hub.config))
-        hub.set_volume(hub.volume)
+        # Nobody has turned it: nothing is shown.
+        hub.mouth.speaker.set_volume(hub.volume)
 
     def _echo(self) -> None:
         hub = self._assistant

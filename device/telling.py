@@ -1,54 +1,15 @@
-"""How a fault is told to the person in the room: a light, a chime and a sentence.
-
-Lights and chimes tell apart what there is to do: look at the device, at the network, at the account
-behind the key, or wait for the server. The sentence tells the kind itself.
-"""
+"""How a fault is told aloud: a chime for its family, and a sentence for its kind."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from device.config import Config
 from device.faults import Faults
 from device.parts import Parts
-from device.ports import FailureKind, Speaker
-
-
-@dataclass(frozen=True, slots=True)
-class Signal:
-    """What a family of faults looks and sounds like."""
-
-    pattern: str
-    """Of the lights."""
-    chime: str
-
-
-DEVICE = Signal("fault", "error")
-NETWORK = Signal("fault_network", "error_network")
-ACCOUNT = Signal("fault_account", "error_account")
-SERVICE = Signal("fault_service", "error_service")
-
-SIGNALS: dict[str, Signal] = {
-    "microphone": DEVICE,
-    "speaker": DEVICE,
-    FailureKind.OFFLINE: NETWORK,
-    FailureKind.CLOCK: NETWORK,
-    FailureKind.DNS: NETWORK,
-    FailureKind.NETWORK: NETWORK,
-    FailureKind.PORTAL: NETWORK,
-    FailureKind.PROXY: NETWORK,
-    FailureKind.TLS: NETWORK,
-    FailureKind.KEY: ACCOUNT,
-    FailureKind.QUOTA: ACCOUNT,
-    FailureKind.BILLING: ACCOUNT,
-    FailureKind.MODEL: SERVICE,
-    FailureKind.SETTINGS: SERVICE,
-    FailureKind.SERVER: SERVICE,
-    FailureKind.TIMEOUT: SERVICE,
-}
-"""Every kind that keeps the speaker from listening or answering; the others are told in writing."""
+from device.ports import Speaker
+from device.signals import DEVICE, SIGNALS, newest
 
 
 class Telling:
@@ -62,14 +23,7 @@ class Telling:
 
     @property
     def _kind(self) -> str | None:
-        told = [fault for fault in self._faults.active if fault.kind in SIGNALS]
-        return max(told, key=lambda fault: fault.since).kind if told else None
-
-    @property
-    def pattern(self) -> str:
-        """What the lights should show."""
-        kind = self._kind
-        return (SIGNALS[kind] if kind else DEVICE).pattern
+        return newest(self._faults.kinds)
 
     def alarm(self, config: Config) -> None:
         """Play chime and sentence, as far as they are wanted."""

@@ -38,7 +38,7 @@ from device.ports import (
     UplinkChanged,
 )
 from device.sending import SAME_BREATH_S
-from device.telling import SIGNALS
+from device.signals import SIGNALS
 from tests.rig.fakes import MODEL, FakeMicrophone, FakeSession, Hub, lost, until
 
 FRAMES_A_SECOND = 50

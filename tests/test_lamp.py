@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import time
 
 import pytest
 
+from device import dimmer
 from device.board.lights import FRAME_S, WHITE, Pattern, render
+from device.config import Lights
+from device.dimmer import Dimmer
 from device.errors import BoardError
 from device.lamp import Lamp
 from device.ports import News, PartLost
@@ -148,3 +152,69 @@ async def test_the_listening_light_counts_down(wall: Wall) -> None:
     brightest = max(max(colour) for colour in render(Pattern.LISTENING, 0.0, 3))
     await until(lambda: len(wall.lights.shown) > 1)
     assert max(max(colour) for colour in wall.lights.shown[-1]) < brightest / 3
+
+
+async def test_what_blinks_is_computed_at_its_edges_only(wall: Wall) -> None:
+    """Two flashes in seven seconds: the first is over after 0.15 s, and nothing was drawn in it."""
+    await wall.shows(Pattern.STANDING)
+    draws = wall.draws
+    await until(lambda: wall.lights.shown[-1] == render(Pattern.OFF, 0.0, 3))
+    assert wall.draws == draws + 1
+
+
+class PointingLights(FakeLights):
+    """Twelve LEDs that know where somebody speaks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 12
+        self.asked = 0
+
+    def direction(self) -> float | None:
+        self.asked += 1
+        return 0.5
+
+
+async def test_an_array_is_asked_for_the_direction_while_it_listens_only() -> None:
+    """It is shown there, and costs transfers everywhere."""
+    wall = Wall()
+    wall.lights = lights = PointingLights()
+    wall.lamp = Lamp(lights, wall._level, lambda: 1.0)
+    async with wall.drawing():
+        wall.lamp.show(Pattern.LISTENING)
+        await until(lambda: lights.shown[-1:] and max(lights.shown[-1][6]) == 255)
+        wall.lamp.show(Pattern.THINKING)
+        await asyncio.sleep(0)
+        asked, seen = lights.asked, len(lights.shown)
+        await until(lambda: len(lights.shown) > seen + 3)
+        assert lights.asked == asked
+
+
+async def test_at_night_a_light_that_stands_still_gets_darker(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The clock is looked at again and again; in between nothing is written."""
+    monkeypatch.setattr(dimmer, "LOOK_AGAIN_S", 0.01)
+    now, looks = time(21, 59), 0
+
+    def clock() -> time:
+        nonlocal looks
+        looks += 1
+        return now
+
+    wall = Wall()
+    dim = Dimmer(clock)
+    wall.lamp = Lamp(wall.lights, wall._level, lambda: 1.0, dim)
+    dim.settings = Lights(night="22:00-07:00")
+    async with wall.drawing():
+        await wall.shows(Pattern.MUTED)
+        pictures = len(wall.lights.shown)
+        await until(lambda: looks > 5)
+        assert (len(wall.lights.shown), wall.lights.brightness) == (pictures, 40)
+        now = time(22, 0)
+        await until(lambda: len(wall.lights.shown) > pictures)
+        assert wall.lights.brightness == 10
+        dim.settings = Lights(brightness=70)
+        wall.lamp.redraw()
+        await until(lambda: wall.lights.brightness == 70)
+        assert len(wall.lights.shown) == pictures + 2

@@ -37,7 +37,8 @@ __all__ = [
 
 STRIP_LEDS = 3
 """Of a chain of APA102 on a board that has none, where nobody says how many."""
-
+_LIT_FROM = 64
+"""Of 255: fainter is dark on an LED that can only be on or off."""
 _TERMINAL_LEDS = 12
 
 
@@ -90,7 +91,7 @@ class GpioLights:
         (colour,) = colours
         if self._led is None:
             raise BoardError("the LED is not open")
-        value = self._duty(colour) if self._dimmable else _on_or_off(colour, self.brightness)
+        value = self._duty(colour) if self._dimmable else self.on_or_off(colour)
         if value != self._shown:
             attempt("set the LED", lambda: setattr(self._led, "value", value))
             self._shown = value
@@ -100,6 +101,14 @@ class GpioLights:
         led, self._led = self._led, None
         if led is not None:
             let_go(led.off, led.close)
+
+    def on_or_off(self, colour: Colour) -> tuple[int, int, int]:
+        """Return which parts are on where they cannot be dimmed: the strong ones of what is lit."""
+        strongest = max(colour)
+        if strongest < _LIT_FROM or self.brightness == 0:
+            return BLACK
+        red, green, blue = (int(part * 2 >= strongest) for part in colour)
+        return red, green, blue
 
     def _duty(self, colour: Colour) -> tuple[float, float, float]:
         ((red, green, blue),) = scale([colour], self.brightness)
@@ -198,12 +207,3 @@ def _rgb_led(pins: tuple[int, int, int], factory: Any) -> tuple[Any, bool]:
     with contextlib.suppress(PinPWMUnsupported):
         return RGBLED(*pins, pwm=True, pin_factory=factory), True
     return RGBLED(*pins, pwm=False, pin_factory=factory), False
-
-
-def _on_or_off(colour: Colour, brightness: int) -> tuple[int, int, int]:
-    """Return which parts of an LED that cannot be dimmed are on: the strong ones of what is lit."""
-    strongest = max(colour)
-    if strongest < 64 or brightness == 0:
-        return BLACK
-    red, green, blue = (int(part * 2 >= strongest) for part in colour)
-    return red, green, blue

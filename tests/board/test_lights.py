@@ -1,4 +1,4 @@
-"""Patterns: in range, told apart by rhythm alone, truthful about streaming."""
+"""Patterns: in range, countable, truthful about streaming, and drawn no oftener than they move."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import math
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from device.board.lights import (
     BLACK,
@@ -17,38 +16,19 @@ from device.board.lights import (
     WHITE,
     Pattern,
     is_static,
+    next_change_s,
     period_s,
-    picture,
     render,
     scale,
 )
 from device.ports import Colour
+from tests.rig.eyes import luminance
 
 COUNTS = [1, 3, 12]
 SPAN_S = 18.0
 TIMES = np.arange(0.0, SPAN_S, FRAME_S)
 MOVING = [pattern for pattern in Pattern if not is_static(pattern)]
 STILL = [pattern for pattern in Pattern if is_static(pattern)]
-
-
-def luminance(colour: Colour) -> float:
-    """How bright a colour is to an eye that sees no colour (Rec. 709), 0..255."""
-    red, green, blue = colour
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def signature(
-    pattern: Pattern, *, count: int, led: int, streaming: bool = False
-) -> NDArray[np.float64]:
-    """Luminance of one LED over time."""
-    return np.array([luminance(render(pattern, t, count, streaming=streaming)[led]) for t in TIMES])
-
-
-def likeness(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    """Highest correlation of two signatures over all shifts in time: 1 when one rhythm."""
-    one = (one - one.mean()) / (one.std() * len(one))
-    other = (other - other.mean()) / other.std()
-    return float(max(np.roll(one, shift) @ other for shift in range(len(one))))
 
 
 @pytest.mark.parametrize("count", COUNTS)
@@ -67,43 +47,8 @@ def test_a_board_without_leds_gets_no_colours() -> None:
     assert render(Pattern.LISTENING, 1.0, 0, streaming=True) == ()
 
 
-@pytest.mark.parametrize("count", COUNTS)
-@pytest.mark.parametrize(("one", "other"), list(itertools.combinations(MOVING, 2)))
-def test_moving_patterns_are_told_apart_without_colour(
-    one: Pattern, other: Pattern, count: int
-) -> None:
-    """Each LED by itself has its pattern's own rhythm, however the two are shifted in time."""
-    for led in range(count):
-        first, second = signature(one, count=count, led=led), signature(other, count=count, led=led)
-        assert likeness(first, second) < 0.7
-
-
-@pytest.mark.parametrize("pattern", MOVING)
-def test_a_pattern_is_like_itself(pattern: Pattern) -> None:
-    """The measure that tells patterns apart knows the same one again, later in time."""
-    mine = signature(pattern, count=3, led=0)
-    assert likeness(mine, np.roll(mine, 37)) > 0.99
-
-
-@pytest.mark.parametrize("count", COUNTS)
-@pytest.mark.parametrize("pattern", MOVING)
-def test_moving_patterns_cannot_be_taken_for_steady_ones(pattern: Pattern, count: int) -> None:
-    """Every LED goes from nearly full to nearly dark and back."""
-    for led in range(count):
-        seen = signature(pattern, count=count, led=led)
-        assert seen.min() < 0.2 * seen.max()
-
-
-def test_steady_patterns_are_told_apart_by_how_bright_they_are() -> None:
-    """Off is dark, idle nearly so, muted plainly lit: each at least five times the one before."""
-    assert STILL == [Pattern.OFF, Pattern.IDLE, Pattern.MUTED]
-    off, idle, muted = (max(render(pattern, 0.0, 1)[0]) for pattern in STILL)
-    assert off == 0
-    assert 0 < idle <= 12
-    assert muted >= 5 * idle
-
-
 FAULTS = [pattern for pattern in Pattern if pattern.value.startswith("fault")]
+STANDING = [pattern for pattern in Pattern if pattern.value.startswith("standing")]
 
 
 def flashes_s(pattern: Pattern) -> list[float]:
@@ -118,21 +63,28 @@ def test_every_fault_is_a_blink_code_of_its_own() -> None:
     """It can be counted and told over the telephone: twice, three times, long and short, long."""
     codes = {
         pattern: ["long" if flash >= 0.5 else "short" for flash in flashes_s(pattern)]
-        for pattern in FAULTS
+        for pattern in FAULTS + STANDING
     }
-    assert codes == {
-        Pattern.FAULT: ["short"] * 2,
-        Pattern.FAULT_NETWORK: ["short"] * 3,
-        Pattern.FAULT_ACCOUNT: ["long", "short"],
-        Pattern.FAULT_SERVICE: ["long"],
-    }
-    for pattern in FAULTS:
+    families = [["short"] * 2, ["short"] * 3, ["long", "short"], ["long"]]
+    assert codes == dict(zip(FAULTS + STANDING, families * 2, strict=True))
+    for pattern in FAULTS + STANDING:
         assert len({render(pattern, t, 3) for t in TIMES}) == 2, "on or off"
         for length_s in flashes_s(pattern):
             assert not 0.25 < length_s < 0.5, "neither long nor short"
 
 
-@pytest.mark.parametrize("pattern", FAULTS)
+@pytest.mark.parametrize(("met", "standing"), list(zip(FAULTS, STANDING, strict=True)))
+def test_a_fault_that_stands_is_calm(met: Pattern, standing: Pattern) -> None:
+    """The same code in the same hue, a third as bright, and dark for seven eighths of the time."""
+    loud, calm = MOTIONS[met].colour, MOTIONS[standing].colour
+    assert abs(hue(loud) - hue(calm)) < 2
+    assert luminance(calm) < luminance(loud) / 3
+    assert flashes_s(met) == pytest.approx(flashes_s(standing))
+    assert period_s(standing) >= 7
+    assert sum(flashes_s(standing)) <= period_s(standing) / 8
+
+
+@pytest.mark.parametrize("pattern", FAULTS + STANDING)
 def test_a_blink_code_ends_with_a_second_of_darkness(pattern: Pattern) -> None:
     """Whoever counts knows where it begins."""
     lit = [render(pattern, t, 1)[0] != BLACK for t in TIMES]
@@ -176,13 +128,14 @@ def test_colours_differ_too() -> None:
 @pytest.mark.parametrize("pattern", MOVING)
 def test_a_change_of_pattern_shows_at_once(pattern: Pattern, count: int) -> None:
     """The first picture already has an LED at full brightness: no fading in."""
-    assert max(max(led) for led in render(pattern, 0.0, count)) == max(MOTIONS[pattern].colour)
+    first = render(pattern, 0.0, count, amount=1.0)
+    assert max(max(led) for led in first) == max(MOTIONS[pattern].colour)
 
 
 @pytest.mark.parametrize("count", COUNTS)
-@pytest.mark.parametrize("pattern", [pattern for pattern in Pattern if pattern is not Pattern.OFF])
+@pytest.mark.parametrize("pattern", Pattern)
 def test_streaming_is_marked_on_every_led_every_second(pattern: Pattern, count: int) -> None:
-    """A white spark passes each LED once a second, whatever is shown: bytes go up."""
+    """A white spark passes each LED once a second, over whatever is shown, also over darkness."""
     for start_s in (0.0, 1.0, 12.0):
         second = [start_s + step * FRAME_S for step in range(20)]
         frames = [render(pattern, t, count, streaming=True) for t in second]
@@ -195,22 +148,8 @@ def test_streaming_is_marked_on_every_led_every_second(pattern: Pattern, count: 
 def test_nothing_white_is_shown_while_nothing_is_sent(pattern: Pattern, count: int) -> None:
     """The mark of streaming never appears without it, not even nearly."""
     for t in TIMES:
-        for led in render(pattern, t, count, level=1.0):
+        for led in render(pattern, t, count, level=1.0, direction=t % 1.0, amount=1.0):
             assert min(led) < 0.3 * 255
-
-
-@pytest.mark.parametrize("pattern", [pattern for pattern in Pattern if pattern is not Pattern.OFF])
-def test_streaming_shows_without_colour(pattern: Pattern) -> None:
-    """The spark is far brighter than the brightest moment of what it runs over."""
-    streaming = signature(pattern, count=1, led=0, streaming=True)
-    beside = streaming[streaming < luminance(WHITE)]
-    assert beside.max() < 0.6 * luminance(WHITE)
-
-
-def test_lights_that_are_off_stay_off() -> None:
-    """Off means dark, streaming or not."""
-    for t in TIMES:
-        assert render(Pattern.OFF, t, 3, streaming=True, level=1.0) == (BLACK,) * 3
 
 
 def test_the_spark_runs_along_the_leds() -> None:
@@ -288,7 +227,9 @@ def test_what_is_static_need_not_be_redrawn(pattern: Pattern) -> None:
     """One drawing is enough, unless a spark runs over it."""
     assert period_s(pattern) == 0.0
     assert len({render(pattern, t, 3) for t in TIMES}) == 1
-    assert is_static(pattern, streaming=True) == (pattern is Pattern.OFF)
+    assert next_change_s(pattern, 3.0) is None
+    assert not is_static(pattern, streaming=True)
+    assert next_change_s(pattern, 3.0, streaming=True) == FRAME_S
 
 
 def test_scaling_keeps_the_ends() -> None:
@@ -309,15 +250,108 @@ def test_what_is_lit_stays_lit_and_steps_look_even() -> None:
         assert ramp[1] >= 1
 
 
-def test_the_picture_shows_every_pattern_over_time() -> None:
-    """One line per LED, as wide as asked, with names, and blank where it is dark."""
-    lines = picture(3, span_s=2.0, columns=40).splitlines()
-    assert len(lines) == 3 * (len(Pattern) + 1)
-    assert {len(line) for line in lines} == {14 + 1 + 40 + 1}
-    named = {line[:14].strip(): line[15:-1] for line in lines if line[:14].strip()}
-    assert {*Pattern, "+ streaming"} == set(named)
-    assert set(named["off"]) == {" "}
-    assert set(named["idle"]) == {"·"}
-    assert "█" in named["fault"]
-    assert " " in named["fault"]
-    assert "streaming" not in picture(1)
+@pytest.mark.parametrize(
+    "pattern", [pattern for pattern in MOVING if pattern not in FAULTS + STANDING]
+)
+def test_what_moves_all_the_time_is_drawn_anew_each_frame(pattern: Pattern) -> None:
+    """Twenty times a second."""
+    assert next_change_s(pattern, 12.3) == FRAME_S
+
+
+@pytest.mark.parametrize("pattern", FAULTS + STANDING)
+def test_a_blink_code_is_drawn_at_its_edges_only(pattern: Pattern) -> None:
+    """Each drawing differs from the one before, and between two nothing was missed."""
+    elapsed_s, drawn = 0.0, 0
+    while elapsed_s < 3 * period_s(pattern):
+        before = render(pattern, elapsed_s, 3)
+        wait_s = next_change_s(pattern, elapsed_s)
+        assert wait_s is not None
+        for part in (0.1, 0.5, 0.9):
+            assert render(pattern, elapsed_s + part * (wait_s - 0.002), 3) == before
+        elapsed_s += wait_s
+        drawn += 1
+        assert render(pattern, elapsed_s, 3) != before
+    assert drawn == 3 * 2 * len(MOTIONS[pattern].flashes)
+    assert next_change_s(pattern, 0.0, streaming=True) == FRAME_S
+
+
+def lit(colours: tuple[Colour, ...]) -> list[float]:
+    """How bright each LED is, of what its colour can be."""
+    most = max(MOTIONS[Pattern.LISTENING].colour)
+    return [round(max(colour) / most, 2) for colour in colours]
+
+
+@pytest.mark.parametrize("led", range(12))
+def test_listening_points_at_who_speaks(led: int) -> None:
+    """The LED there is the brightest, at all times; its neighbours less; the rest is a dim ring."""
+    for t in TIMES:
+        shown = lit(render(Pattern.LISTENING, t, 12, direction=led / 12))
+        turned = shown[led:] + shown[:led]
+        assert turned[0] == 1.0
+        assert turned[1] == turned[11] == 0.5
+        assert max(turned[2:11]) <= 0.3
+
+
+def test_the_pointer_moves_smoothly_between_leds() -> None:
+    """Half-way between two LEDs both are lit alike; also where the ring closes."""
+    shown = lit(render(Pattern.LISTENING, 0.0, 12, direction=23 / 24))
+    assert shown[11] == shown[0] == 0.75
+    steps = [lit(render(Pattern.LISTENING, 1.5, 12, direction=n / 240)) for n in range(240)]
+    for one, next_one in itertools.pairwise([*steps, steps[0]]):
+        assert max(abs(a - b) for a, b in zip(one, next_one, strict=True)) < 0.04
+
+
+def test_the_ring_counts_down_beside_the_pointer() -> None:
+    """Which stays where it is."""
+    shown = lit(render(Pattern.LISTENING, 0.0, 12, left=0.25, direction=0.5))
+    assert shown == [0.3, 0.3, 0.3, 0, 0, 0.5, 1.0, 0.5, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_few_leds_point_nowhere(count: int) -> None:
+    """A row has no direction."""
+    assert render(Pattern.LISTENING, 0.7, count, direction=0.4) == render(
+        Pattern.LISTENING, 0.7, count
+    )
+
+
+def test_only_listening_points() -> None:
+    """Nobody is to be looked at while it speaks."""
+    for pattern in set(Pattern) - {Pattern.LISTENING}:
+        assert render(pattern, 0.1, 12, direction=0.4) == render(pattern, 0.1, 12)
+
+
+def volume(count: int, amount: float, t: float = 0.0) -> list[float]:
+    most = max(MOTIONS[Pattern.VOLUME].colour)
+    return [round(max(led) / most, 2) for led in render(Pattern.VOLUME, t, count, amount=amount)]
+
+
+@pytest.mark.parametrize(
+    ("amount", "arc"),
+    [
+        (0.0, [0.2] + [0.0] * 11),
+        (0.01, [0.2] + [0.0] * 11),
+        (0.25, [1.0] * 3 + [0.0] * 9),
+        (0.29, [1.0] * 3 + [0.48] + [0.0] * 8),
+        (0.5, [1.0] * 6 + [0.0] * 6),
+        (1.0, [1.0] * 12),
+    ],
+)
+def test_the_volume_is_an_arc(amount: float, arc: list[float]) -> None:
+    """A twelfth is an LED, less of it a fainter one; silent is not dark."""
+    assert volume(12, amount) == arc
+
+
+def test_the_tip_of_the_arc_blinks() -> None:
+    """Three times a second, so that a full ring is no steady light."""
+    assert [volume(12, 1.0, t)[-1] for t in (0.0, 0.15, 0.25, 0.35)] == [1.0, 1.0, 0.2, 1.0]
+    assert [volume(3, 0.5, t) for t in (0.0, 0.25)] == [[1.0, 0.5, 0.0], [1.0, 0.1, 0.0]]
+
+
+@pytest.mark.parametrize(("amount", "flashes"), [(0.0, 0), (0.2, 1), (0.5, 3), (0.99, 5), (1.0, 5)])
+def test_one_led_counts_the_volume(amount: float, flashes: int) -> None:
+    """A flash for each fifth, over a faint light."""
+    levels = [volume(1, amount, step * FRAME_S + 0.01)[0] for step in range(30)]
+    assert set(levels) <= {0.2, 1.0}
+    runs = [len(list(run)) for level, run in itertools.groupby(levels) if level == 1.0]
+    assert runs == [4] * flashes

@@ -1,0 +1,56 @@
+"""What each family of faults looks and sounds like.
+
+Lights and chimes tell apart what there is to do: look at the device, at the network, at the account
+behind the key, or wait for the server. A kind that is not here keeps the speaker from nothing that
+it is for (a mistake in a file that was refused, a button that is missing) and is told in writing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from device.ports import FailureKind
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """What a family of faults looks and sounds like."""
+
+    pattern: str
+    """Of the lights, when somebody has just met it."""
+    standing: str
+    """Of the lights, as long as it is so."""
+    chime: str
+
+
+DEVICE = Signal("fault", "standing", "error")
+NETWORK = Signal("fault_network", "standing_network", "error_network")
+ACCOUNT = Signal("fault_account", "standing_account", "error_account")
+SERVICE = Signal("fault_service", "standing_service", "error_service")
+
+SIGNALS: dict[str, Signal] = {
+    "microphone": DEVICE,
+    "speaker": DEVICE,
+    FailureKind.OFFLINE: NETWORK,
+    FailureKind.CLOCK: NETWORK,
+    FailureKind.DNS: NETWORK,
+    FailureKind.NETWORK: NETWORK,
+    FailureKind.PORTAL: NETWORK,
+    FailureKind.PROXY: NETWORK,
+    FailureKind.TLS: NETWORK,
+    FailureKind.KEY: ACCOUNT,
+    FailureKind.QUOTA: ACCOUNT,
+    FailureKind.BILLING: ACCOUNT,
+    FailureKind.MODEL: SERVICE,
+    FailureKind.SETTINGS: SERVICE,
+    FailureKind.SERVER: SERVICE,
+    FailureKind.TIMEOUT: SERVICE,
+}
+"""Every kind that keeps the speaker from listening or answering."""
+
+
+def newest(kinds: Iterable[str]) -> str | None:
+    """Return the last of these kinds (the oldest comes first) that has a signal."""
+    told = [kind for kind in kinds if kind in SIGNALS]
+    return told[-1] if told else None

@@ -1,0 +1,151 @@
+"""The face: what happens becomes what is shown, at once and for as long as it is so."""
+
+from __future__ import annotations
+
+import asyncio
+import colorsys
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from device import face as module
+from device.board.lights import render
+from device.board.patterns import MOTIONS, Pattern
+from device.config import Config, parse
+from device.events import EventBus
+from device.face import Face
+from device.faults import Faults
+from device.latency import Latency
+from device.panel import Panel
+from device.ports import Colour
+from device.vocabulary import Conversation, State
+from tests.rig.fakes import FakeLights, Hub, until
+
+AT_REST = Conversation(State.IDLE, State.IDLE)
+
+
+def hue(colour: Colour) -> float:
+    """Place on the wheel of colours, degrees, in tens."""
+    return round(colorsys.rgb_to_hsv(*(part / 255 for part in colour))[0] * 36) * 10
+
+
+THINKS = hue(MOTIONS[Pattern.THINKING].colour)
+
+
+class Speaker:
+    """A face with three LEDs, and faults that are looked at as the hub does it."""
+
+    def __init__(self, tasks: asyncio.TaskGroup) -> None:
+        self.hub = Hub()
+        self.tasks = tasks
+        self.talk = AT_REST
+        self.bus = EventBus(lambda _event: self.face.show(self.talk))
+        self.faults = Faults(self.bus)
+        panel = Panel(lambda: 0.0, lambda: 1.0)
+        self.parts = self.hub.assistant.parts
+        profile = self.hub.assistant.face.profile
+        self.face = Face(self.parts, panel, self.faults, Latency(), profile)
+
+    @property
+    def lights(self) -> FakeLights:
+        return self.hub.lights
+
+    def stands(self, state: State, rest: State = State.IDLE) -> None:
+        self.talk = Conversation(state, rest)
+        self.face.show(self.talk)
+
+    async def shows(self, pattern: Pattern, amount: float = 0.0) -> None:
+        first = render(pattern, 0.0, 3, amount=amount)
+        await until(lambda: self.lights.shown[-1:] == [first])
+
+
+@pytest.fixture
+async def speaker() -> AsyncIterator[Speaker]:
+    async with asyncio.TaskGroup() as tasks:
+        speaker = Speaker(tasks)
+        speaker.face.start(Config(), tasks, lambda _news: None)
+        speaker.face.show(AT_REST)
+        await speaker.shows(Pattern.IDLE)
+        yield speaker
+        speaker.face.close()
+
+
+async def test_a_fault_shows_while_idle_until_it_is_over(speaker: Speaker) -> None:
+    """In its calm voice; nobody need ask to be told."""
+    speaker.faults.begin("offline", "no network")
+    await speaker.shows(Pattern.STANDING_NETWORK)
+    speaker.faults.begin("config", "line 3")
+    speaker.faults.clear("offline")
+    await speaker.shows(Pattern.IDLE)
+
+
+async def test_a_fault_is_met_and_then_stands(
+    speaker: Speaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A microphone that is gone all night does not blink at the sleeper all night."""
+    monkeypatch.setattr(module, "FAULT_SHOWN_S", 0.05)
+    speaker.faults.begin("microphone", "it was pulled out")
+    speaker.stands(State.FAULT, State.FAULT)
+    await speaker.shows(Pattern.FAULT)
+    await speaker.shows(Pattern.STANDING)
+    # News that changes nothing does not alarm anew.
+    speaker.face.show(replace(speaker.talk, clock=7))
+    speaker.faults.begin("button", "GPIO17 is taken")
+    await asyncio.sleep(0)
+    assert speaker.lights.shown[-1] == render(Pattern.STANDING, 0.0, 3)
+    speaker.faults.clear("microphone")
+    speaker.stands(State.IDLE)
+    await speaker.shows(Pattern.IDLE)
+    speaker.stands(State.FAULT)
+    await speaker.shows(Pattern.FAULT)
+
+
+async def test_the_volume_is_shown_for_a_moment(
+    speaker: Speaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while something else goes on, which is shown again afterwards."""
+    monkeypatch.setattr(module, "VOLUME_SHOWN_S", 0.05)
+    speaker.stands(State.THINKING)
+    speaker.face.volume(100)
+    await speaker.shows(Pattern.VOLUME, 1.0)
+    await until(lambda: THINKS in map(hue, speaker.lights.shown[-1]))
+
+
+async def test_the_volume_that_is_turned_again_is_shown_anew(speaker: Speaker) -> None:
+    """The newest, for its whole time."""
+    for percent in (10, 50, 100):
+        speaker.face.volume(percent)
+        await speaker.shows(Pattern.VOLUME, percent / 100)
+
+
+async def test_mute_is_not_hidden_by_the_volume(speaker: Speaker) -> None:
+    """Nothing outranks it but a fault."""
+    speaker.stands(State.MUTED, State.MUTED)
+    await speaker.shows(Pattern.MUTED)
+    speaker.face.volume(100)
+    speaker.face.streaming(on=True)
+    speaker.face.streaming(on=False)
+    await speaker.shows(Pattern.MUTED)
+    assert render(Pattern.VOLUME, 0.0, 3, amount=1.0) not in speaker.lights.shown
+
+
+async def test_other_wishes_of_the_owner_count_at_once(speaker: Speaker) -> None:
+    """Without the LEDs being claimed anew."""
+    dark = parse("lights: {off_states: [idle], brightness: 7}", "config.yaml")
+    speaker.face.adjust(dark)
+    await speaker.shows(Pattern.OFF)
+    assert speaker.lights.brightness == 7
+    speaker.face.adjust(Config())
+    await speaker.shows(Pattern.IDLE)
+    assert speaker.lights.brightness == 40
+    assert speaker.hub.made.count("lights") == 1
+
+
+async def test_closed_nothing_runs_out(speaker: Speaker) -> None:
+    """No timer of what was shown for a moment comes back."""
+    speaker.stands(State.FAULT)
+    speaker.face.volume(30)
+    speaker.face.close()
+    assert speaker.lights.dark
+    assert speaker.face.lights == 0
