@@ -23,6 +23,7 @@ GROUPS = {
     "device.cli.devices": {"devices"},
     "device.cli.doctor": {"doctor"},
     "device.cli.config": {"config"},
+    "device.cli.lights": {"lights"},
 }
 """The commands of each module: `parley status` need not import all that a speaker is made of."""
 

@@ -64,7 +64,8 @@ def _strip(one: Exhibit, count: int, span_s: float, columns: int) -> list[str]:
     frames = [
         render(
             one.pattern,
-            span_s / columns * i,
+            # The middle of each column, so that none is drawn at an edge.
+            span_s / columns * (i + 0.5),
             count,
             streaming=one.streaming,
             direction=one.direction,
