@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from device.audio.devices import CardFacts, Device, Facts
+from device.board.clues import Card, Evidence
 from device.board.detection import Finding, detect
 from device.board.evidence import read_evidence
 from device.board.leds import STRIP_LEDS
@@ -37,8 +38,12 @@ class Boards:
         """
         if microphone is not None and microphone.startswith(_NOT_OPEN):
             microphone = None
-        found = detect(read_evidence(self._root), config.board, microphone)
-        return replace(found, board=corrected(found.board, config))
+        evidence = read_evidence(self._root)
+        found = detect(evidence, config.board, microphone)
+        board = corrected(found.board, config)
+        if board.echo_cancellation and plays_elsewhere(config, evidence, found.card):
+            board = replace(board, echo_cancellation=False)
+        return replace(found, board=board)
 
     def profile(self, config: Config, microphone: str | None) -> Profile:
         """Give the board alone, and tell the journal when it is another one than before."""
@@ -76,6 +81,21 @@ class Boards:
             )
 
         return facts
+
+
+def plays_elsewhere(config: Config, evidence: Evidence, card: Card | None) -> bool:
+    """Whether the configured loudspeaker is another card than the board's, which cannot hear it.
+
+    A name that is no card's, such as a sound server's, may be anything: then it is not.
+    """
+    wanted = config.audio.output.device.casefold()
+    if wanted == "auto" or card is None or _is_called(card, wanted):
+        return False
+    return any(_is_called(other, wanted) for other in evidence.cards)
+
+
+def _is_called(card: Card, wanted: str) -> bool:
+    return wanted in f"{card.name}: {card.codec} (hw:{card.number},0)".casefold()
 
 
 def corrected(board: Profile, config: Config) -> Profile:

@@ -1,4 +1,4 @@
-"""``parley devices``: the sound cards there are, and which ones Parley would take and why."""
+"""``parley devices``: the sound cards there are, which ones Parley would take, and the board."""
 
 from __future__ import annotations
 
@@ -15,8 +15,12 @@ from rich.table import Table
 
 from device.audio.devices import Device, Verdict, explain
 from device.audio.portaudio import list_devices
+from device.board.detection import Finding
 from device.board.profiles import profile_for
-from device.config import Audio, load
+from device.cli.board_report import board_report, board_table
+from device.cli.boards import Boards
+from device.config import Config, load
+from device.errors import AudioDeviceError
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -24,27 +28,65 @@ if TYPE_CHECKING:
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add ``devices``."""
-    parser = subparsers.add_parser("devices", help="sound cards, and which one would be taken")
+    parser = subparsers.add_parser(
+        "devices", help="sound cards and board: what would be taken, and why"
+    )
     parser.add_argument("--config", type=Path, metavar="PATH", help="the configuration file")
     parser.add_argument("--json", action="store_true", help="for a script")
     parser.set_defaults(run=devices)
 
 
 def devices(args: argparse.Namespace) -> int:
-    """Print every sound device; 1 when there is no microphone or no loudspeaker to take."""
-    audio = load(args.config).audio
-    return report(list_devices(), audio, as_json=args.json)
+    """Print every sound device and the board.
+
+    Returns 1 when there is no microphone or no loudspeaker to take. Raises BoardError.
+    """
+    config = load(args.config)
+    trouble = ""
+    try:
+        found = list_devices()
+    except AudioDeviceError as error:
+        found, trouble = [], str(error)
+    return report(found, config, Boards(), as_json=args.json, trouble=trouble)
 
 
-def report(found: Sequence[Device], audio: Audio, *, as_json: bool) -> int:
-    """Print these devices and what would be made of them; returns the exit code."""
+def report(
+    found: Sequence[Device], config: Config, boards: Boards, *, as_json: bool, trouble: str = ""
+) -> int:
+    """Print these devices, the board, and what would be made of them; returns the exit code.
+
+    ``trouble``: why there may be more devices than were found.
+    """
+    audio = config.audio
     verdicts = explain(found, audio.input.device, audio.output.device)
+    microphone = next((v.device for v in verdicts if v.microphone), None)
+    loudspeaker = next((v.device for v in verdicts if v.loudspeaker), None)
+    board = boards.finding(config, microphone.name if microphone else None)
+    if audio.input.device == "auto" and _hidden(found, best := boards.finding(config, None)):
+        board = best
+    about = board_report(board, config, microphone, loudspeaker)
+    missing = [*([trouble] if trouble else []), *_hidden(found, board)]
+    about["advice"] = [*missing, *about["advice"]]
     if as_json:
-        print(json.dumps([_record(verdict) for verdict in verdicts], indent=2))
+        told = {"devices": [_record(verdict) for verdict in verdicts], "board": about}
+        print(json.dumps(told, indent=2, ensure_ascii=False))
     else:
-        Console().print(_table(verdicts) if verdicts else "no sound device found")
-    taken = any(v.microphone for v in verdicts) and any(v.loudspeaker for v in verdicts)
-    return 0 if taken else 1
+        console = Console(highlight=False)
+        console.print(_table(verdicts) if verdicts else "no sound device found")
+        console.print()
+        console.print(board_table(about))
+    return 0 if microphone is not None and loudspeaker is not None else 1
+
+
+def _hidden(found: Sequence[Device], board: Finding) -> list[str]:
+    """A card that is taken does not show itself to others: say so, lest it be looked for."""
+    card = board.card
+    if card is None or any(
+        device.input_channels and f"hw:{card.number}," in device.name for device in found
+    ):
+        return []
+    who = "another program has it open, which may be the speaker itself ('parley status')"
+    return [f"card {card.number} '{card.name}' is not among the microphones above: {who}"]
 
 
 def _record(verdict: Verdict) -> dict[str, object]:

@@ -95,3 +95,16 @@ def test_a_microphone_that_was_never_open_says_nothing(tmp_path: Path) -> None:
     """What is asked for by name is not what is there."""
     boards = Boards(machine("lite", tmp_path))
     assert boards.profile(parse("", "x"), "input device 'xvf3800'").name == "lite"
+
+
+@pytest.mark.parametrize(
+    ("loudspeaker", "cancels"),
+    [("auto", True), ("ArrayUAC", True), ("4 mic array", True), ("headphones", False)],
+)
+def test_a_board_cancels_only_what_is_played_through_itself(
+    tmp_path: Path, loudspeaker: str, cancels: bool
+) -> None:
+    """Another card is no business of its chip; a name of no card may be anything."""
+    boards = Boards(machine("usb-array", tmp_path))
+    config = parse(f"audio: {{output: {{device: '{loudspeaker}'}}}}", "x")
+    assert boards.profile(config, ARRAY.name).echo_cancellation is cancels

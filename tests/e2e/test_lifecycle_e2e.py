@@ -336,7 +336,7 @@ def test_devices_says_what_it_would_take() -> None:
         told = room.daemon.cli("devices")
         assert told.returncode == 0, told.stderr
         assert "default" in told.stdout
-        (device,) = json.loads(room.daemon.cli("devices", "--json").stdout)
+        (device,) = json.loads(room.daemon.cli("devices", "--json").stdout)["devices"]
         assert device["microphone"]
         assert device["speaker"]
         assert "system's default input" in device["why"]
