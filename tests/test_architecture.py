@@ -78,6 +78,7 @@ PURE: dict[str, set[str]] = {
     "device.board.advice": set(),
     "device.board.clues": set(),
     "device.board.detection": set(),
+    "device.board.bearing": set(),
     "device.board.lights": set(),
     "device.board.patterns": set(),
     "device.board.picture": set(),

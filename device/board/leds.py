@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any, TextIO
 
 from device.board.apa102 import Apa102Lights
+from device.board.bearing import Mounting
 from device.board.lights import BLACK, scale
 from device.board.pins import attempt, gpio_factory, let_go, refuse_taken
 from device.board.profiles import LedDriver, Profile
@@ -115,7 +116,7 @@ class GpioLights:
         return red / 255, green / 255, blue / 255
 
 
-def make_lights(
+def make_lights(  # noqa: PLR0913 - all that the owner may decide, and where it goes
     driver: str,
     profile: Profile,
     *,
@@ -123,13 +124,14 @@ def make_lights(
     gpio_pins: tuple[int, int, int] | None,
     stream: TextIO,
     usb: Load = libusb,
+    mounting: Mounting = Mounting(),  # noqa: B008 - immutable
 ) -> Lights:
     """Return the driver for ``lights.driver`` on a board; nothing is claimed before its open().
 
     ``brightness``: 0..100. ``gpio_pins``: red, green, blue, for driver ``gpio``. ``stream``: for
-    driver ``terminal``. ``usb``: what a ring on USB is reached by. ``apa102`` on a board that has
-    none means three on the default bus. Raises BoardError when the driver cannot be had on this
-    board.
+    driver ``terminal``. ``usb``: what a ring on USB is reached by. ``mounting``: how such a ring
+    lies on its microphones. ``apa102`` on a board that has none means three on the default bus.
+    Raises BoardError when the driver cannot be had on this board.
     """
     match profile.led_driver.value if driver == "auto" else driver:
         case "none":
@@ -138,11 +140,15 @@ def make_lights(
             return _apa102_of(profile, brightness)
         case "xvf3000":
             return RingLights(
-                lambda: Xvf3000Ring(connect(XVF3000_ARRAY, usb)), brightness=brightness
+                lambda: Xvf3000Ring(connect(XVF3000_ARRAY, usb)),
+                brightness=brightness,
+                mounting=mounting,
             )
         case "xvf3800":
             return RingLights(
-                lambda: Xvf3800Ring(connect(XVF3800_ARRAY, usb)), brightness=brightness
+                lambda: Xvf3800Ring(connect(XVF3800_ARRAY, usb)),
+                brightness=brightness,
+                mounting=mounting,
             )
         case "gpio":
             return _led_on_pins(gpio_pins, profile, brightness)

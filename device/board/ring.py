@@ -5,16 +5,23 @@ a second when the array hangs. So one worker thread, made by `open` and ended by
 transfer. It takes the newest frame and no other: what a slow array has no time for is dropped, and
 what it shows is never more than one transfer old. What goes wrong in the thread is raised by the
 next `show`; the thread has then tried to darken the ring, and let the device go.
+
+The thread also asks the array where somebody speaks, after a frame, while `direction` is being
+called: ten times a second at most, seldom when it fails, and a failure is none of the lights'.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from device.board.bearing import Bearing, Direction, Mounting, Reading
+from device.board.lights import RING_FROM_LEDS
 from device.errors import BoardError
 from device.ports import Colour
 
@@ -23,6 +30,14 @@ log = logging.getLogger(__name__)
 OPEN_WITHIN_S = 2.0
 CLOSE_WITHIN_S = 2.5
 """A transfer that hangs and the dark frame after it take 1 s each at most."""
+
+LOOK_EVERY_S = 0.1
+LOOK_AGAIN_WITHIN_S = 10.0
+"""After a failure it waits twice as long as before, up to this."""
+WANTED_FOR_S = 0.3
+"""After a call of `direction`; the next frame's is due much sooner."""
+FAILURES_TOLD = 5
+"""In a row; fewer are nobody's business."""
 
 _Frame = tuple[tuple[Colour, ...], int]
 """Colours, and the brightness to show them at."""
@@ -48,6 +63,10 @@ class Ring(Protocol):
         """All LEDs off."""
         ...
 
+    def direction(self) -> Direction:
+        """Where sound comes from."""
+        ...
+
     def close(self) -> None:
         """Let the device go; never raises."""
         ...
@@ -57,10 +76,16 @@ class RingLights:
     """LEDs in a ring, set over USB."""
 
     def __init__(
-        self, connect: Callable[[], Ring], *, count: int = 12, brightness: int = 40
+        self,
+        connect: Callable[[], Ring],
+        *,
+        count: int = 12,
+        brightness: int = 40,
+        mounting: Mounting = Mounting(),  # noqa: B008 - immutable
     ) -> None:
         """`connect` finds the array, in the worker thread; it may raise BoardError."""
         self._connect = connect
+        self._bearing = Bearing(mounting)
         self._count = count
         self.brightness = brightness
         """0..100; counts from the next show()."""
@@ -91,6 +116,16 @@ class RingLights:
             self._worker.put(frame)
             self._shown = frame
 
+    def direction(self) -> float | None:
+        """Return where somebody speaks, 0..1 around the ring; None while that is not known.
+
+        Returns at once; the array is asked while this is called again and again.
+        """
+        if self._worker is None or self._count < RING_FROM_LEDS:
+            return None
+        now_s = time.monotonic()
+        return self._bearing.look(self._worker.want_direction(now_s), now_s)
+
     def close(self) -> None:
         """All LEDs off, then let the array go: a few milliseconds, 2.5 s when it hangs."""
         worker, self._worker = self._worker, None
@@ -108,6 +143,10 @@ class _Worker:
         self._count: int | None = None
         self._failure: Exception | None = None
         self._ends = False
+        self._wanted_s = -math.inf
+        self._reading: Reading | None = None
+        self._look_s = 0.0
+        self._failures = 0
         self._thread = threading.Thread(target=self._run, name="ring", daemon=True)
 
     def start(self, count: int) -> int:
@@ -130,6 +169,12 @@ class _Worker:
         with self._news:
             self._frame = frame
             self._news.notify_all()
+
+    def want_direction(self, now_s: float) -> Reading | None:
+        """Let the array be asked for a while from now on; return what it told last, if anything."""
+        with self._news:
+            self._wanted_s = now_s
+            return self._reading
 
     def raise_failure(self) -> None:
         """Raise what ended the thread, if anything did."""
@@ -163,9 +208,29 @@ class _Worker:
                 self._tell(count=ring.count)
                 while (frame := self._next()) is not None:
                     ring.show(*frame)
+                    self._look(ring)
             finally:
                 with contextlib.suppress(BoardError):
                     ring.dark()
+
+    def _look(self, ring: Ring) -> None:
+        now_s = time.monotonic()
+        with self._news:
+            wanted = now_s - self._wanted_s < WANTED_FOR_S
+        if not wanted or now_s < self._look_s:
+            return
+        try:
+            reading = Reading(ring.direction(), now_s)
+        except BoardError as error:
+            self._failures += 1
+            if self._failures == FAILURES_TOLD:
+                log.warning("the lights do not point at who speaks: %s", error)
+        else:
+            self._failures = 0
+            with self._news:
+                self._reading = reading
+        wait_s = min(LOOK_EVERY_S * 2**self._failures, LOOK_AGAIN_WITHIN_S)
+        self._look_s = time.monotonic() + wait_s
 
     def _next(self) -> _Frame | None:
         with self._news:

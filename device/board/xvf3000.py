@@ -13,6 +13,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from device.board.bearing import Direction
 from device.board.lights import GAMMA, scale
 from device.board.usb_control import UsbControl
 from device.errors import BoardError
@@ -131,6 +132,7 @@ class Xvf3000Ring:
 
     def __init__(self, control: UsbControl) -> None:
         self._control = control
+        self._array = Xvf3000(control)
         self._level: int | None = None
         self._shown: tuple[int, bytes] | None = None
 
@@ -151,6 +153,14 @@ class Xvf3000Ring:
     def dark(self) -> None:
         """All LEDs off. Raises BoardError."""
         self._send(_DARK)
+
+    def direction(self) -> Direction:
+        """Return where sound comes from. Raises BoardError.
+
+        While nobody speaks the chip tells where somebody did: then it is not asked for that.
+        """
+        speech = self._array.hears_voice()
+        return Direction(self._array.direction_deg() if speech else 0, speech)
 
     def close(self) -> None:
         """Let the device go; never raises."""

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from device.board.bearing import Direction
 from device.board.lights import BLACK, scale
 from device.board.usb_control import UsbControl
 from device.errors import BoardError
@@ -33,6 +34,7 @@ _READ = 0x80
 _DONE = 0
 _NOT_YET = 64
 _TRIES = 100
+_TRIES_FOR_DIRECTION = 3
 _PAUSE_S = 0.01
 
 
@@ -81,22 +83,19 @@ _EFFECT_SINGLE_COLOUR = 3
 _EFFECT_RING = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Direction:
-    """Where sound comes from."""
-
-    angle_deg: int
-    """0..359."""
-    speech: bool
-    """Whether it is speech."""
-
-
 class Xvf3800:
     """Commands to an array. Every call blocks for its transfers and raises BoardError."""
 
-    def __init__(self, control: UsbControl, pause: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        control: UsbControl,
+        pause: Callable[[float], None] = time.sleep,
+        tries: int = _TRIES,
+    ) -> None:
+        """`tries`: how often it is asked, 10 ms apart, before it counts as too busy."""
         self._control = control
         self._pause = pause
+        self._tries = tries
 
     def write(self, command: Command, *values: float) -> None:
         """Send a command with its values."""
@@ -139,7 +138,7 @@ class Xvf3800:
 
     def _read_bytes(self, command: Command) -> bytes:
         """Return what a command tells; as much of it as there was."""
-        for _ in range(_TRIES):
+        for _ in range(self._tries):
             reply = self._control.read(
                 _READ | command.number, command.resource, 1 + command.size_bytes
             )
@@ -170,6 +169,9 @@ class Xvf3800Ring:
     def __init__(self, control: UsbControl) -> None:
         self._control = control
         self._array = Xvf3800(control)
+        # A direction is not worth waiting for while a frame waits behind it.
+        self._compass = Xvf3800(control, tries=_TRIES_FOR_DIRECTION)
+        self._version = RING_SINCE
         self._colour_command = LED_RING_COLOR
         self._shown: bytes | None = None
 
@@ -178,7 +180,8 @@ class Xvf3800Ring:
         self._array.write(GPO_WRITE_VALUE, _LED_POWER_PIN, 1)
         # Gamma is done here, by `scale`.
         self._array.write(LED_GAMMIFY, 0)
-        if self._array.version() >= RING_SINCE:
+        self._version = self._array.version()
+        if self._version >= RING_SINCE:
             # Colours count while the effect is in force; they may still be a dead process's.
             self._array.write(LED_EFFECT, _EFFECT_RING)
             self.dark()
@@ -197,6 +200,10 @@ class Xvf3800Ring:
     def dark(self) -> None:
         """All LEDs off. Raises BoardError."""
         self._send(self._encode([BLACK] * self.count))
+
+    def direction(self) -> Direction:
+        """Return where sound comes from; 30 ms at most. Raises BoardError."""
+        return self._compass.direction(self._version)
 
     def close(self) -> None:
         """Let the device go; never raises."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from device.audio.capture import PortAudioMicrophone
 from device.audio.clips import Clips
 from device.audio.playback import PortAudioSpeaker
+from device.board.bearing import Mounting
 from device.board.button import GpioButton, make_button
 from device.board.leds import make_lights
 from device.board.profiles import Profile
@@ -131,6 +132,7 @@ def lights(config: Config, board: Profile) -> Lights:
         brightness=wanted.brightness,
         gpio_pins=wanted.pins,
         stream=sys.stdout,
+        mounting=Mounting(wanted.rotation_deg, wanted.mirrored),
     )
 
 

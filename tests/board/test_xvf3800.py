@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from device.board.bearing import Direction
 from device.board.lights import BLACK, WHITE, scale
 from device.board.usb_control import FLEX_ARRAY, XVF3800_ARRAY, UsbControl, connect
 from device.board.xvf3800 import (
@@ -13,7 +14,6 @@ from device.board.xvf3800 import (
     GPO_WRITE_VALUE,
     LED_RING_COLOR,
     VERSION,
-    Direction,
     Xvf3800,
     Xvf3800Ring,
     colour_word,
