@@ -13,7 +13,7 @@ _HAT_V1, _HAT_V2 = profile_named("2mic-hat-v1"), profile_named("2mic-hat-v2")
 _OVERLAYS = (
     f"the 2-Mics HAT v1 needs dtoverlay={_HAT_V1.overlays[0]}, v2 dtoverlay={_HAT_V2.overlays[0]}"
     " (github.com/Seeed-Studio/seeed-linux-dtoverlays) in /boot/firmware/config.txt and a reboot;"
-    " 'i2cdetect -y 1' shows 1a for v1, 18 for v2"
+    f" 'i2cdetect -y 1' shows 1a for v1, 18 for v2 (where I²C is off: '{I2C_ON}', reboot)"
 )
 _USB_FIRMWARE = (
     "flash its USB firmware through the USB-C socket next to the jack (Seeed's wiki: 'Flash "

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import math
-import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from device.board.lights import BLACK, GAMMA, scale
+from device.board.dimming import split_brightness
+from device.board.lights import BLACK, scale
 from device.board.pins import attempt, gpio_factory, let_go
+from device.board.spi import open_spi
 from device.errors import BoardError
 from device.ports import Colour
-
-SPI_RATE_HZ = 1_000_000
-"""57 bytes take half a millisecond; the datasheet's limit is far above."""
 
 _FEWEST_LEVELS = 4
 """Of 31: below, the 600 Hz of the global brightness begin to show on camera."""
@@ -56,9 +51,10 @@ class Apa102Lights:
                     f"use GPIO{pin} for the LEDs' supply",
                     lambda: _high(pin, factory),
                     "; does another program use it?",
+                    pins=(pin,),
                 )
             self._spi = attempt(
-                f"open SPI bus {self._bus[0]} for the LEDs", lambda: _open_spi(factory, *self._bus)
+                f"open SPI bus {self._bus[0]} for the LEDs", lambda: open_spi(factory, *self._bus)
             )
             self._write(self._dark())
         except BoardError:
@@ -100,52 +96,12 @@ def apa102_frame(colours: Sequence[Colour], brightness: int) -> bytes:
     clock edges that carry the data down the chain, half a bit per LED, as zeros: ones would light
     another LED on a longer chain white.
     """
-    levels, rest_percent = _global_brightness(brightness)
+    levels, rest_percent = split_brightness(brightness, _FEWEST_LEVELS)
     leds = b"".join(
         bytes((0xE0 | levels, blue, green, red))
         for red, green, blue in scale(colours, rest_percent)
     )
     return bytes(4) + leds + bytes(4) + bytes((len(colours) + 15) // 16)
-
-
-def _global_brightness(brightness_percent: int) -> tuple[int, float]:
-    """Split a brightness into the chain's own 0..31 and what is left to do by the colours.
-
-    Dimming by the colours alone would leave few steps at a low brightness: at 40 % the brightest
-    would be 34 of 255. The chain's own level depends on the setting only, never on the frame.
-    """
-    share = min(100, max(0, brightness_percent)) / 100
-    levels = max(_FEWEST_LEVELS, math.ceil(31 * math.pow(share, GAMMA)))
-    return levels, 100 * share * math.pow(31 / levels, 1 / GAMMA)
-
-
-def _open_spi(factory: Any, port: int, device: int) -> Any:
-    from gpiozero import SPIFixedRate, SPISoftwareFallback  # noqa: PLC0415 - only where there are pins
-
-    with warnings.catch_warnings():
-        # Bit-banging instead would take the pins away from the SPI hardware, and a core with them.
-        warnings.simplefilter("error", SPISoftwareFallback)
-        try:
-            spi = factory.spi(port=port, device=device)
-            reason = ""
-        except SPISoftwareFallback as error:
-            reason = str(error)
-    if reason:
-        raise BoardError(_no_spi(port, device, reason))
-    # Software SPI, which only a mock factory gives by itself, has no rate to set.
-    with contextlib.suppress(SPIFixedRate):
-        spi.rate = SPI_RATE_HZ
-    return spi
-
-
-def _no_spi(port: int, device: int, reason: str) -> str:
-    node = f"/dev/spidev{port}.{device}"
-    if Path(node).exists():
-        return f"{node} cannot be opened for the LEDs ({reason}): is the user in group spi?"
-    return (
-        f"there is no {node} for the LEDs, SPI is off: run 'sudo raspi-config nonint do_spi 0'"
-        " and reboot"
-    )
 
 
 def _high(pin: int, factory: Any) -> Any:

@@ -71,6 +71,7 @@ class GpioButton:
             f"use GPIO{self._pin} for the button",
             lambda: _pulled_up(self._pin, factory),
             "; does another program or part use it?",
+            pins=(self._pin,),
         )
         self._post = post
         self._taps = Taps()

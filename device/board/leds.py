@@ -84,6 +84,7 @@ class GpioLights:
             f"use {names} for the LED",
             lambda: _rgb_led(self._pins, factory),
             "; does another program or part use it?",
+            pins=self._pins,
         )
         self._shown = BLACK
 

@@ -7,30 +7,28 @@ lgpio also changes the working directory and leaves a FIFO there. All of that en
 
 from __future__ import annotations
 
-import atexit
-import contextlib
-import importlib
 import logging
 import os
-import shutil
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
+from device.board.gpiochip import lgpio_factory
 from device.board.profiles import Profile
 from device.errors import BoardError
-
-if TYPE_CHECKING:
-    from types import ModuleType
 
 _T = TypeVar("_T")
 
 log = logging.getLogger(__name__)
 
-CHIP_LABELS = ("pinctrl-rp1", "pinctrl-bcm2711", "pinctrl-bcm2835")
-"""Kernel's names of the chips behind the 40-pin header: Pi 5, Pi 4, and all before."""
+_KERNEL = 1
+"""Flag of `lgpio.gpio_get_line_info`: the line is in use by the kernel, for itself or for another
+program."""
+
+_HOLDERS = {"lg": "a program that uses lgpio", "sysfs": "a program that uses sysfs"}
+"""Who names itself so."""
 
 _MODEL_FILE = Path("/proc/device-tree/model")
 _DEVICES = Path("/dev")
@@ -45,18 +43,23 @@ def gpio_factory(*, model_file: Path = _MODEL_FILE, devices: Path = _DEVICES) ->
     from gpiozero import Device  # noqa: PLC0415 - 0.2 s, and only where there are pins
 
     if Device.pin_factory is None:
+        model = model_file.read_text() if model_file.exists() else ""
         asked = os.environ.get("GPIOZERO_PIN_FACTORY", "")
-        if asked:
-            attempt(f"use GPIOZERO_PIN_FACTORY={asked}", lambda: _load_named(asked))
+        if asked and asked.lower() != "lgpio":
+            attempt(f"use GPIOZERO_PIN_FACTORY={asked}", lambda: _load_named(asked, model))
         else:
             Device.pin_factory = attempt(
-                "open the GPIO chip", lambda: _lgpio_factory(model_file, devices)
+                "open the GPIO chip", lambda: lgpio_factory(model, devices)
             )
     return Device.pin_factory
 
 
-def attempt(doing: str, action: Callable[[], _T], hint: str = "") -> _T:
+def attempt(
+    doing: str, action: Callable[[], _T], hint: str = "", *, pins: Sequence[int] = ()
+) -> _T:
     """Return ``action()``; BoardError ``cannot <doing>: <reason><hint>`` when the pins fail it.
+
+    ``pins``: those it claims; where one is busy, the hint is who holds it as far as that is known.
 
     The new exception keeps nothing of the old one: its frames hold half-built gpiozero devices,
     and while those live their pins count as in use and a second try would fail.
@@ -65,7 +68,29 @@ def attempt(doing: str, action: Callable[[], _T], hint: str = "") -> _T:
         return action()
     except _pin_errors() as error:
         reason = _reason(error)
-    raise BoardError(f"cannot {doing}: {reason}{hint}")
+    holders = _holders(pins) if "busy" in reason.lower() else ""
+    raise BoardError(f"cannot {doing}: {reason}{holders or hint}")
+
+
+def _holders(pins: Sequence[int]) -> str:
+    """Name who holds pins, from what the kernel tells lgpio; empty where it tells nothing."""
+    from gpiozero import Device  # noqa: PLC0415 - 0.2 s, and only where there are pins
+
+    lgpio, chip = sys.modules.get("lgpio"), getattr(Device.pin_factory, "_handle", None)
+    if lgpio is None or chip is None:
+        return ""
+    held = []
+    for pin in pins:
+        try:
+            _status, _offset, flags, _name, holder = lgpio.gpio_get_line_info(chip, pin)
+        except lgpio.error:
+            continue
+        who = holder.decode() if isinstance(holder, bytes) else str(holder)
+        if flags & _KERNEL or who:
+            held.append(
+                f"GPIO{pin} is held by {_HOLDERS.get(who, f'{who!r}' if who else 'the kernel')}"
+            )
+    return f"; {' and '.join(held)}" if held else ""
 
 
 def _reason(error: Exception) -> str:
@@ -100,79 +125,20 @@ def _pin_errors() -> tuple[type[Exception], ...]:
     return known if own is None else (*known, own)
 
 
-def _load_named(name: str) -> None:
-    from gpiozero import Device  # noqa: PLC0415 - 0.2 s, and only where there are pins
+def _load_named(name: str, model: str) -> None:
+    from gpiozero import Device, NativePinFactoryFallback, PinFactoryFallback  # noqa: PLC0415 - 0.2 s, and only where there are pins
 
-    if "lgpio" in name.lower():
-        _real_lgpio()
-    Device.ensure_pin_factory()
-
-
-def _lgpio_factory(model_file: Path, devices: Path) -> Any:
-    model = model_file.read_text() if model_file.exists() else ""
-    if "Raspberry Pi" not in model:
+    if _is_pi_5(model) and name.lower() in {"rpigpio", "pigpio", "native"}:
         raise BoardError(
-            "LEDs and button on GPIO pins need a Raspberry Pi, and this machine is none;"
-            " set lights.driver to none or terminal"
+            f"GPIOZERO_PIN_FACTORY={name} does not work on a {model.rstrip(chr(0))}: only lgpio"
+            " does; leave it unset"
         )
-    lgpio = _real_lgpio()
-    chip = _header_chip(lgpio, devices)
-    return importlib.import_module("gpiozero.pins.lgpio").LGPIOFactory(chip=chip)
+    with warnings.catch_warnings():
+        # What was asked for, or an error: never something else that happens to load.
+        warnings.simplefilter("error", PinFactoryFallback)
+        warnings.simplefilter("error", NativePinFactoryFallback)
+        Device.ensure_pin_factory()
 
 
-def _real_lgpio() -> ModuleType:
-    """Import lgpio so that it leaves the working directory alone; BoardError when it is no good."""
-    if "LG_WD" not in os.environ:
-        os.environ["LG_WD"] = _writable_directory()
-    try:
-        # Left at once, so that the change lgpio makes while it is imported is undone.
-        with contextlib.chdir("."):
-            lgpio = importlib.import_module("lgpio")
-    except ImportError as error:
-        raise BoardError(f"lgpio is missing ({error}): sudo apt install python3-lgpio") from None
-    if not hasattr(lgpio, "gpiochip_open"):
-        # PyPI's lgpio 0.0.0.2, which pip takes where there is no wheel, is an empty module.
-        raise BoardError(
-            f"{lgpio.__file__} is an empty stand-in for lgpio: uninstall it and"
-            " sudo apt install python3-lgpio"
-        )
-    return lgpio
-
-
-def _writable_directory() -> str:
-    runtime = os.environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
-    if runtime and os.access(runtime, os.W_OK):
-        return runtime
-    directory = tempfile.mkdtemp(prefix="parley-lgpio-")
-    atexit.register(shutil.rmtree, directory, ignore_errors=True)
-    return directory
-
-
-def _header_chip(lgpio: ModuleType, devices: Path) -> int:
-    """Return N of the /dev/gpiochipN whose pins are the header's; it differs between kernels."""
-    seen = []
-    for number, path in _chips(devices):
-        label = _chip_label(lgpio, number)
-        if label in CHIP_LABELS:
-            return number
-        seen.append(f"{path} ({label or 'cannot be opened: is the user in group gpio?'})")
-    raise BoardError(
-        f"no GPIO chip is called {' or '.join(CHIP_LABELS)}; found: {', '.join(seen) or 'none'}"
-    )
-
-
-def _chips(devices: Path) -> Iterator[tuple[int, Path]]:
-    for path in sorted(devices.glob("gpiochip[0-9]*")):
-        yield int(path.name.removeprefix("gpiochip")), path
-
-
-def _chip_label(lgpio: ModuleType, number: int) -> str | None:
-    try:
-        handle = lgpio.gpiochip_open(number)
-    except lgpio.error:
-        return None
-    try:
-        _status, _lines, _name, label = lgpio.gpio_get_chip_info(handle)
-    finally:
-        lgpio.gpiochip_close(handle)
-    return label.decode() if isinstance(label, bytes) else str(label)
+def _is_pi_5(model: str) -> bool:
+    return any(part in model for part in ("Pi 5", "Pi 500", "Compute Module 5"))

@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from device.board.bearing import Direction
-from device.board.lights import GAMMA, scale
+from device.board.dimming import split_brightness
+from device.board.lights import scale
 from device.board.usb_control import UsbControl
 from device.errors import BoardError
 from device.ports import Colour
@@ -176,17 +177,6 @@ def ring_request(colours: Sequence[Colour]) -> tuple[int, bytes]:
     """Return command and data that set the LEDs, driven as they are: no gamma, no brightness."""
     data = b"".join(bytes((*colour, 0)) for colour in colours)
     return (_MONO, data[:4]) if len(set(colours)) == 1 else (_SHOW, data)
-
-
-def split_brightness(brightness_percent: int) -> tuple[int, float]:
-    """Split a brightness into the ring's own 0..31 and the percentage left to do by the colours.
-
-    Dimming by the colours alone would leave few steps at a low brightness. The ring's own level
-    depends on the setting only, so it is sent when that changes and not with each frame.
-    """
-    share = min(100, max(0, brightness_percent)) / 100
-    level = max(1, math.ceil(BRIGHTEST * math.pow(share, GAMMA)))
-    return level, 100 * share * math.pow(BRIGHTEST / level, 1 / GAMMA)
 
 
 def value_to_read(parameter: Parameter) -> int:

@@ -10,8 +10,9 @@ import pytest
 from gpiozero import Device, SPISoftwareFallback
 from gpiozero.pins.mock import MockFactory
 
-from device.board.apa102 import SPI_RATE_HZ, Apa102Lights, apa102_frame
+from device.board.apa102 import Apa102Lights, apa102_frame
 from device.board.lights import BLACK, GAMMA, WHITE
+from device.board.spi import SPI_RATE_HZ
 from device.errors import BoardError
 from device.ports import Colour
 
@@ -176,16 +177,6 @@ def test_spi_that_is_off_is_an_error_with_its_cure(pins: Any) -> None:
         warnings.simplefilter("error")
         with pytest.raises(SPISoftwareFallback):
             off.spi(port=0, device=1)
-
-
-def test_a_bus_that_may_not_be_opened_is_told_differently(
-    pins: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """SPI is on, the device node is there: it is a question of the group."""
-    monkeypatch.setattr("device.board.apa102.Path.exists", lambda _path: True)
-    Device.pin_factory = SpiOff()
-    with pytest.raises(BoardError, match=r"can not open SPI device.*group spi"):
-        Apa102Lights(3).open()
 
 
 class Wire:

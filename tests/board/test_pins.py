@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import sys
 import warnings
@@ -34,6 +35,7 @@ class FakeLgpio(ModuleType):
     def __init__(self, labels: dict[int, str | None]) -> None:
         super().__init__("lgpio")
         self.labels = labels
+        self.lines: dict[int, tuple[int, str | bytes]] = {}
         self.opened: list[int] = []
         self.closed: list[int] = []
 
@@ -45,6 +47,13 @@ class FakeLgpio(ModuleType):
 
     def gpiochip_close(self, handle: int) -> None:
         self.closed.append(handle - 100)
+
+    def gpio_get_line_info(self, handle: int, pin: int) -> list[Any]:
+        assert handle - 100 in self.opened
+        if pin not in self.lines:
+            raise LgpioError("bad GPIO number")
+        flags, holder = self.lines[pin]
+        return [0, pin, flags, f"GPIO{pin}", holder]
 
     def gpio_get_chip_info(self, handle: int) -> list[Any]:
         return [0, 54, f"gpiochip{handle - 100}", self.labels[handle - 100]]
@@ -130,18 +139,150 @@ def test_the_chip_is_found_by_its_label(
     assert sorted(pi.lgpio.closed) == sorted(pi.lgpio.opened[:-1])
 
 
+@pytest.mark.parametrize("allowed", [True, False])
 def test_a_pi_without_the_chip_names_what_there_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, allowed: bool
 ) -> None:
-    """A missing permission and a strange chip are told apart."""
+    """A missing permission, a chip that does not open and a strange one are told apart."""
     pi = Pi(tmp_path, {0: None, 1: "raspberrypi-exp-gpio"})
     monkeypatch.setitem(sys.modules, "lgpio", pi.lgpio)
+    monkeypatch.setattr(os, "access", lambda *_: allowed)
+    monkeypatch.setattr("getpass.getuser", lambda: "kitchen")
     with pytest.raises(BoardError) as caught:
         pi.factory()
     message = str(caught.value)
     assert "pinctrl-rp1" in message
-    assert "gpiochip0 (cannot be opened: is the user in group gpio?)" in message
     assert "gpiochip1 (raspberrypi-exp-gpio)" in message
+    assert ("gpiochip0 (does not open)" in message) is allowed
+    assert ("gpiochip0 (may not be opened)" in message) is not allowed
+    assert ("run 'sudo usermod -aG gpio kitchen'" in message) is not allowed
+
+
+def test_a_pi_without_any_chip_says_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a container, say."""
+    pi = Pi(tmp_path, {})
+    monkeypatch.setitem(sys.modules, "lgpio", pi.lgpio)
+    with pytest.raises(BoardError, match=r"found: none$"):
+        pi.factory()
+
+
+@pytest.mark.parametrize(
+    ("module", "said"),
+    [
+        ({}, "has no attribute 'LGPIOFactory'"),
+        ({"LGPIOFactory": lambda: None}, "unexpected keyword argument 'chip'"),
+        (None, "gpiozero.pins.lgpio"),
+    ],
+)
+def test_a_gpiozero_that_is_too_old_is_told_with_its_version(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    module: dict[str, Any] | None,
+    said: str,
+) -> None:
+    """Debian's own is 1.6.2; 2.0.1.post1 lacks an import, which shows as a NameError."""
+    pi = Pi(tmp_path, {0: "pinctrl-rp1"})
+    monkeypatch.setitem(sys.modules, "lgpio", pi.lgpio)
+    old = None if module is None else ModuleType("gpiozero.pins.lgpio")
+    if old is not None:
+        vars(old).update(module or {})
+    monkeypatch.setitem(sys.modules, "gpiozero.pins.lgpio", old)
+    monkeypatch.setattr("importlib.metadata.version", lambda _name: "1.6.2")
+    with pytest.raises(BoardError, match=r"gpiozero 1\.6\.2 cannot .*2\.0\.1\.post3 or") as caught:
+        pi.factory()
+    assert said in str(caught.value)
+
+
+def test_a_gpiozero_without_a_version_is_still_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copy in a folder has no metadata."""
+
+    def unknown(_name: str) -> str:
+        raise importlib.metadata.PackageNotFoundError
+
+    pi = Pi(tmp_path, {0: "pinctrl-rp1"})
+    monkeypatch.setitem(sys.modules, "lgpio", pi.lgpio)
+    monkeypatch.setitem(sys.modules, "gpiozero.pins.lgpio", None)
+    monkeypatch.setattr("importlib.metadata.version", unknown)
+    with pytest.raises(BoardError, match="gpiozero of an unknown version cannot use lgpio"):
+        pi.factory()
+
+
+@pytest.mark.parametrize("name", ["native", "RPiGPIO", "pigpio"])
+def test_only_lgpio_works_on_a_pi_5(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """The others write to registers that are elsewhere there."""
+    monkeypatch.setenv("GPIOZERO_PIN_FACTORY", name)
+    with pytest.raises(BoardError, match=rf"{name} does not work on a Raspberry Pi 5 Model B Rev"):
+        Pi(tmp_path, {0: "pinctrl-rp1"}).factory()
+
+
+@pytest.mark.parametrize("name", ["lgpio", "LGPIO"])
+def test_lgpio_by_name_is_opened_by_the_chip_s_label_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """The guess of gpiozero at the number fails on some kernels."""
+    monkeypatch.setenv("GPIOZERO_PIN_FACTORY", name)
+    pi = Pi(tmp_path, {0: "gpio-brcmstb@107d508500", 4: "pinctrl-rp1"})
+    monkeypatch.setitem(sys.modules, "lgpio", pi.lgpio)
+    assert pi.factory().chip == 4
+
+
+def test_a_factory_that_only_loads_as_a_makeshift_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By itself gpiozero warns and goes on with another: here that is an error."""
+
+    def makeshift() -> None:
+        warnings.warn(PinFactoryFallback("Falling back from mock"), stacklevel=1)
+
+    monkeypatch.setenv("GPIOZERO_PIN_FACTORY", "mock")
+    monkeypatch.setattr(Device, "ensure_pin_factory", makeshift)
+    with pytest.raises(BoardError, match="cannot use GPIOZERO_PIN_FACTORY=mock: Falling back"):
+        Pi(tmp_path, {0: "pinctrl-bcm2711"}).factory()
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ({17: (1, "gpio-fan")}, "GPIO busy; GPIO17 is held by 'gpio-fan'"),
+        ({17: (1, b"lg")}, "GPIO busy; GPIO17 is held by a program that uses lgpio"),
+        ({17: (1, "sysfs")}, "GPIO busy; GPIO17 is held by a program that uses sysfs"),
+        ({17: (1, "")}, "GPIO busy; GPIO17 is held by the kernel"),
+        (
+            {17: (1, "a"), 27: (1, "b")},
+            "GPIO busy; GPIO17 is held by 'a' and GPIO27 is held by 'b'",
+        ),
+        ({17: (0, "")}, "GPIO busy; who is it?"),
+        ({}, "GPIO busy; who is it?"),
+    ],
+)
+def test_a_busy_pin_is_told_with_who_holds_it(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    lines: dict[int, tuple[int, str | bytes]],
+    said: str,
+) -> None:
+    """The kernel knows; where it does not say, the usual question is asked."""
+    pi = Pi(tmp_path, {0: "pinctrl-rp1"})
+    pi.lgpio.lines = lines
+    monkeypatch.setitem(sys.modules, "lgpio", pi.lgpio)
+    pi.factory()
+
+    def busy() -> None:
+        raise LgpioError("'GPIO busy'")
+
+    with pytest.raises(BoardError) as caught:
+        attempt("use them", busy, "; who is it?", pins=(17, 27))
+    assert str(caught.value) == f"cannot use them: {said}"
+
+    def fails() -> None:
+        raise OSError(5, "bus gone")
+
+    with pytest.raises(BoardError, match=r"bus gone; who is it\?$"):
+        attempt("use them", fails, "; who is it?", pins=(17, 27))
 
 
 def test_the_empty_lgpio_of_pypi_is_recognised(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from device.board.dimming import split_brightness
 from device.board.lights import BLACK, GAMMA, WHITE
 from device.board.usb_control import XVF3000_ARRAY, UsbControl, connect
 from device.board.xvf3000 import (
@@ -14,7 +15,6 @@ from device.board.xvf3000 import (
     parameter_bytes,
     parameter_from,
     ring_request,
-    split_brightness,
     value_to_read,
 )
 from device.errors import BoardError
