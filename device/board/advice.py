@@ -49,12 +49,10 @@ def _about_spi(evidence: Evidence) -> str:
 
 def about_missing(evidence: Evidence) -> list[str]:
     """Say what to do where no board has a sound card."""
-    advice = []
-    if not any(device.id[0] == SEEED for device in evidence.usb):
-        advice.append(
-            "no ReSpeaker is on USB either: an array shows in 'lsusb' as 2886:…; if it does not,"
-            " try another cable or socket"
-        )
+    advice = [
+        "no ReSpeaker is on USB either: an array shows in 'lsusb' as 2886:…; if it does not, try"
+        " another cable or socket"
+    ]
     if evidence.is_pi and not _board_overlays(evidence):
         advice.append(f"a HAT is a sound card only with its overlay: {_OVERLAYS}")
     return advice

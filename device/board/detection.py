@@ -53,11 +53,12 @@ def detect(evidence: Evidence, setting: str = "auto", microphone: str | None = N
         found = _best(candidates)
     else:
         found = _of_microphone(evidence, candidates, microphone)
-    advice = (
+    advice = [
         *about_board(found.board, evidence, told=setting != "auto"),
-        *(() if found.board.name != NONE.name or candidates else about_missing(evidence)),
         *about_what_is_no_card(evidence),
-    )
+    ]
+    if found.board.name == NONE.name and not candidates and not advice:
+        advice = about_missing(evidence)
     return replace(found, candidates=candidates, advice=(*found.advice, *advice))
 
 

@@ -1,4 +1,4 @@
-"""Mock pins for the tests of the board: MockFactory, and a chain that records its bytes."""
+"""Mock pins for the tests of the board, and pictures of its bytes at the end of pytest's output."""
 
 from __future__ import annotations
 
@@ -8,6 +8,22 @@ from typing import Any
 import pytest
 from gpiozero import Device
 from gpiozero.pins.mock import MockFactory, MockPWMPin, MockSPIDevice
+
+_PICTURES = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture
+def picture(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Add a line to the pictures that are shown when all tests are done."""
+    return request.config.stash.setdefault(_PICTURES, []).append
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Show what the tests have drawn: it is there to be looked at, whether they pass or not."""
+    if lines := config.stash.get(_PICTURES, []):
+        terminalreporter.section("the boards' bytes, and how each board is known")
+        for line in lines:
+            terminalreporter.write_line(line)
 
 
 def _use(factory: Any) -> Iterator[Any]:

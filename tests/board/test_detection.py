@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -203,8 +204,17 @@ def test_of_two_arrays_both_are_named(tmp_path: Path) -> None:
     assert [one.profile.name for one in finding.candidates] == ["xvf3800", "usb-array"]
 
 
-def test_every_board_that_can_be_told_has_a_recorded_state(tmp_path: Path) -> None:
+def test_every_board_that_can_be_told_has_a_recorded_state(
+    tmp_path: Path, picture: Callable[[str], None]
+) -> None:
     """A new profile needs a machine to be found on."""
-    told = {found(tmp_path / state, state).board.name for state in STATES}
+    picture("\nrecorded machine                 board          why, and what to do")
+    told = set()
+    for state in STATES:
+        finding = found(tmp_path / state, state)
+        told.add(finding.board.name)
+        picture(f"{state:<32} {finding.board.name:<14} {finding.why}")
+        for advice in finding.advice:
+            picture(f"{'':<47} -> {advice}")
     assert told == {profile.name for profile in PROFILES} - {"4mic-linear"}
     assert NONE.name in told

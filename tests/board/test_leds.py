@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import itertools
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -125,6 +127,13 @@ def test_an_led_needs_three_free_pins() -> None:
         made("gpio", "none", None)
     with pytest.raises(BoardError, match=r"GPIO25 cannot|GPIO19 cannot be an LED.*lights\.pins"):
         made("gpio", "2mic-hat", (23, 24, 19))
+
+
+def test_a_supply_pin_the_board_s_sound_needs_is_refused() -> None:
+    """`lights.power_pin: 18` would silence the HAT."""
+    board = replace(profile_named("4mic-hat"), led_power_pin=18)
+    with pytest.raises(BoardError, match=r"GPIO18 cannot be the LEDs' supply.*lights\.power_pin"):
+        make_lights("auto", board, brightness=40, gpio_pins=None, stream=sys.stdout)
 
 
 def test_a_speaker_without_leds_takes_no_notice() -> None:

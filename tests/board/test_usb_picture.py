@@ -1,8 +1,9 @@
-"""What goes over USB for each light pattern, as a table to look at (pytest -s), checked as well."""
+"""What goes over USB for each light pattern, as a table in pytest's summary, checked as well."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 import pytest
 
@@ -69,11 +70,11 @@ def of_the_xvf3800(frame: tuple[Colour, ...]) -> list[str]:
 
 
 @pytest.mark.parametrize("board", ["usb-array", "xvf3800"])
-def test_what_each_pattern_puts_on_the_bus(board: str) -> None:
+def test_what_each_pattern_puts_on_the_bus(board: str, picture: Callable[[str], None]) -> None:
     """The same before and after; between them the pattern, as the makers' tables have it."""
     label = profile_named(board).label
-    print(f"\n{label}, brightness {BRIGHTNESS} %, each pattern after {MOMENT_S} s")
-    print("pattern         way ty rq valu indx len  data")
+    picture(f"\n{label}, brightness {BRIGHTNESS} %, each pattern after {MOMENT_S} s")
+    picture("pattern           way ty rq valu indx len  data")
     for pattern in Pattern:
         for streaming in (False, True) if pattern is Pattern.LISTENING else (False,):
             array = MicArrayV2() if board == "usb-array" else Xvf3800Board()
@@ -85,16 +86,16 @@ def test_what_each_pattern_puts_on_the_bus(board: str) -> None:
                 lines[-1],
             )
             if pattern is Pattern.OFF:
-                _print("(open)", opening)
-            _print(f"{pattern.value}{' +stream' if streaming else ''}", shown)
+                _draw(picture, "(open)", opening)
+            _draw(picture, f"{pattern.value}{' +stream' if streaming else ''}", shown)
             expected = of_the_mic_array if board == "usb-array" else of_the_xvf3800
             assert opening == OPENING[board]
             assert shown == expected(frame)
             assert closing == CLOSING[board]
-    _print("(close)", [CLOSING[board]])
+    _draw(picture, "(close)", [CLOSING[board]])
 
 
-def _print(name: str, lines: list[str]) -> None:
+def _draw(picture: Callable[[str], None], name: str, lines: list[str]) -> None:
     for line in lines or ["nothing: it is dark already"]:
-        print(f"{name:<18.18}{line}")
+        picture(f"{name:<18.18}{line}")
         name = ""
