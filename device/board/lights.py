@@ -54,6 +54,8 @@ _BLINK_S, _BLINK_ON_S = 0.3, 0.2
 _FLASHES_AT_MOST = 5
 """That one LED counts an amount by: each is a fifth."""
 _FAINT = 0.2
+_FAINTEST_TIP = 0.5
+"""So that it is seen to blink at a low brightness too."""
 
 _AFTER_EDGE_S = 0.002
 """So that a clock that comes early does not draw the moment before an edge."""
@@ -124,7 +126,11 @@ def render(  # noqa: PLR0913 - what is measured, each with the value it has when
             if motion.counts_down:
                 share *= _left(place, count, left)
             if direction is not None:
-                share = max(_DIMMED_BESIDE_POINTER * share, _pointer(place, direction))
+                # It breathes as well, where the ring may be too dim to be seen to.
+                pointer = (
+                    _pointer(place, direction) * (1.0 + motion.brightness(elapsed_s, place)) / 2
+                )
+                share = max(_DIMMED_BESIDE_POINTER * share, pointer)
         colours.append(_dimmed(motion, beside * share))
     return tuple(colours)
 
@@ -169,7 +175,7 @@ def _measured(elapsed_s: float, led: int, count: int, amount: float) -> float:
     tip = max(0, math.ceil(filled) - 1)
     if led != tip:
         return float(led < tip)
-    return max(_FAINT, filled - tip) * (1.0 if blinks else _FAINT)
+    return max(_FAINTEST_TIP, filled - tip) if blinks else 0.0
 
 
 def _sparkles(elapsed_s: float, place: float) -> bool:

@@ -66,6 +66,15 @@ def test_the_volume_is_told_from_all_else_without_colour(other: Pattern, count: 
         assert likeness(seen(Pattern.VOLUME, count, amount=amount), seen(other, count)) < ALIKE
 
 
+@pytest.mark.parametrize("other", MOVING)
+def test_a_ring_that_points_is_told_from_all_else_without_colour(other: Pattern) -> None:
+    """It still breathes: it is like itself without a direction, and like nothing else."""
+    pointing = [render(Pattern.LISTENING, t, 12, direction=0.25) for t in TIMES]
+    mine = np.array([[luminance(colour) for colour in frame] for frame in pointing]).T
+    alike = likeness(mine, seen(other, 12, amount=0.6))
+    assert alike > 0.8 if other is Pattern.LISTENING else alike < ALIKE
+
+
 @pytest.mark.parametrize("count", COUNTS)
 def test_volumes_are_told_from_each_other_without_colour(count: int) -> None:
     """The louder, the more light there is; a fifth more is plain to see."""
