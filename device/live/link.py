@@ -16,7 +16,15 @@ from device.audio.frames import MICROPHONE_RATE_HZ
 from device.errors import ParleyError
 from device.live.symptoms import Symptom, symptom_of
 from device.live.tools import Answer
-from device.live.uplink import Audio, AudioEnd, Message, Nudge, Text
+from device.live.uplink import (
+    ActivityEnd,
+    ActivityStart,
+    Audio,
+    AudioEnd,
+    Message,
+    Nudge,
+    Text,
+)
 
 if TYPE_CHECKING:
     from google import genai
@@ -84,6 +92,10 @@ class Link:
                     await self._session.send_realtime_input(audio=blob)
                 case AudioEnd():
                     await self._session.send_realtime_input(audio_stream_end=True)
+                case ActivityStart():
+                    await self._session.send_realtime_input(activity_start=types.ActivityStart())
+                case ActivityEnd():
+                    await self._session.send_realtime_input(activity_end=types.ActivityEnd())
                 case Text(text=text) | Nudge(text=text):
                     await self._session.send_realtime_input(text=text)
                 case Answer(call_id=call_id, name=name, response=response):

@@ -78,7 +78,8 @@ class LiveSession:
     it can, and writes down there how it goes on. ``patience_s`` is how long the user is kept
     waiting for an answer in all; a silent server is helped along within that. ``lost_after_s`` is
     how long a lost connection is tried for. ``on_sent`` may be set to what is told of each frame
-    that went up without being held: when it was recorded and when the socket took it.
+    that went up without being held: when it was recorded and when the socket took it. ``holding``
+    is told what the finger on the button does.
     """
 
     def __init__(  # noqa: PLR0913 - what it is made of; only the first four without a default
@@ -117,6 +118,7 @@ class LiveSession:
         )
         care = Care(settings.resumption, patience_s, settings.repeat_s)
         self._traffic = Traffic(number, past.turns, self._note, self._recovery, care)
+        self.holding = self._traffic.holding
         self.on_sent: Callable[[float, float], None] = lambda _captured_at, _sent_at: None
         self._traffic.on_sent = lambda captured_at, sent_at: self.on_sent(captured_at, sent_at)  # noqa: PLW0108 - it is set later
         self._connecting: asyncio.Timeout | None = None
@@ -265,19 +267,16 @@ class LiveSession:
         if hindrance is not None:
             raise LinkError(hindrance)
         model, handle = self.model, self.handle if self._settings.resumption else None
-        about = {
-            "resuming": handle is not None,
-            "model": model,
-            "host": self._host,
-            "secret": self._key,
-        }
+        resuming = handle is not None
+        about = {"resuming": resuming, "model": model, "host": self._host, "secret": self._key}
         earlier = "" if handle else self._past.summary
-        config = connect_config(self._settings, profile(model), handle, earlier)
+        manual = self.holding.next_is_manual()
+        config = connect_config(self._settings, profile(model), handle, earlier, manual=manual)
         self._connecting = asyncio.timeout(self._settings.connect_timeout_s)
         try:
             connecting = self._connecting
             async with open_link(client, model, config, connecting, about, self._connected) as link:
-                self._opened(began, resumed=handle is not None)
+                self._opened(began, resumed=resuming, manual=manual)
                 await carry(self._traffic, link, lambda: self._closing is not None)
         finally:
             self._connecting = None
@@ -285,7 +284,7 @@ class LiveSession:
     def _connected(self) -> None:
         self._connecting = None
 
-    def _opened(self, began: float, *, resumed: bool) -> None:
+    def _opened(self, began: float, *, resumed: bool, manual: bool) -> None:
         now = time.monotonic()
         latency_ms = (now - began) * 1000
         self._traffic.counts["connections"] += 1
@@ -298,7 +297,7 @@ class LiveSession:
         self._post(SessionOpened(self.number, latency_ms, self.model, resumed, now))
         rotation = Rotation(now, self._rotate_after_s)
         choosy = profile(self.model).may_stay_silent
-        self._traffic.opened(rotation, resumed=resumed, choosy=choosy)
+        self._traffic.opened(rotation, resumed=resumed, choosy=choosy, manual=manual)
 
     def _note(self, news: News) -> None:
         """Pass news on, and write down what the next connection or session should know."""

@@ -197,11 +197,17 @@ def client_of(settings: LiveSettings, key: str) -> genai.Client:
 
 
 def connect_config(
-    settings: LiveSettings, profile: ModelProfile, handle: str | None, earlier: str = ""
+    settings: LiveSettings,
+    profile: ModelProfile,
+    handle: str | None,
+    earlier: str = "",
+    *,
+    manual: bool = False,
 ) -> types.LiveConnectConfig:
     """Return the setup of one connection: what is configured, as far as the model takes it.
 
-    ``earlier`` tells a fresh session what was said before.
+    ``earlier`` tells a fresh session what was said before. ``manual``: it is told when the user
+    speaks, and does not find out by itself.
     """
     from google.genai import types  # noqa: PLC0415 - heavy
 
@@ -219,9 +225,12 @@ def connect_config(
         tools=[types.Tool(google_search=types.GoogleSearch())] if settings.google_search else None,
         input_audio_transcription=types.AudioTranscriptionConfig(),
         output_audio_transcription=types.AudioTranscriptionConfig(),
-        # The server's own voice activity detection stays at the server's defaults.
+        # The server's own voice activity detection, where it is on, stays at the server's defaults.
         realtime_input_config=types.RealtimeInputConfig(
-            turn_coverage=types.TurnCoverage(profile.turn_coverage)
+            automatic_activity_detection=(
+                types.AutomaticActivityDetection(disabled=True) if manual else None
+            ),
+            turn_coverage=types.TurnCoverage(profile.turn_coverage),
         ),
         session_resumption=(
             types.SessionResumptionConfig(handle=handle) if settings.resumption else None

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal
 
 from device.live.calls import Calls
 from device.live.downlink import NUDGE, Downlink
+from device.live.holding import Holding
 from device.live.link import Link
 from device.live.moment import Moment
 from device.live.recovery import Recovery
@@ -25,7 +26,7 @@ from device.live.rotation import Rotation, seconds
 from device.live.stalls import Stalls, Step
 from device.live.tools import Answer
 from device.live.unanswered import Unanswered
-from device.live.uplink import Audio, AudioEnd, Message, Nudge, Text, Uplink
+from device.live.uplink import ActivityEnd, Audio, AudioEnd, Message, Text, Uplink
 from device.ports import (
     AudioDropped,
     AudioRepeated,
@@ -101,6 +102,9 @@ class Traffic:
         """Told of each frame that went up without having been held: when recorded, when sent."""
         self.stirred = asyncio.Event()
         """Set when something has come in that may change what to do next."""
+        self.holding = Holding(
+            self.uplink, self._unanswered, self._stalls, self._moment, self.stirred
+        )
 
     @property
     def counters(self) -> dict[str, int]:
@@ -135,12 +139,13 @@ class Traffic:
         self._unanswered.clear()
         self.stirred.set()
 
-    def opened(self, rotation: Rotation, *, resumed: bool, choosy: bool) -> None:
+    def opened(self, rotation: Rotation, *, resumed: bool, choosy: bool, manual: bool) -> None:
         """A new connection begins, with its plan to give way to the next.
 
-        ``choosy``: its model may decide not to answer.
+        ``choosy``: its model may decide not to answer. ``manual``: it is told when the user speaks.
         """
         now = time.monotonic()
+        self.holding.opened(manual=manual)
         self.uplink.carried(True)
         self._moment.opened(rotation)
         self._stalls.opened(now, resumed=resumed, choosy=choosy)
@@ -152,7 +157,7 @@ class Traffic:
     def _repeat(self, now: float) -> None:
         """Say again what the old connection took with it. Only before anything else is written."""
         said = self._unanswered.take()
-        self.uplink.put_back(said)
+        self.uplink.put_back(self.holding.again(said))
         frames = sum(isinstance(item, bytes) for item in said)
         if frames:
             self.counts["repeated_frames"] += frames
@@ -161,7 +166,7 @@ class Traffic:
     def gives_way(self) -> bool:
         """Whether the connection should give way now; a silent server may be nudged instead."""
         now = time.monotonic()
-        if self._moment.due() <= now:
+        if self.holding.unsuited or self._moment.due() <= now:
             self.counts["rotations"] += 1
             _log.info("session %d goes on over a new connection", self._session)
             return True
@@ -214,9 +219,13 @@ class Traffic:
         """Send what waits and what comes. Raises LinkError when the connection is lost."""
         while True:
             message = await self.uplink.next()
+            if not self.holding.suits(message):
+                # Cancelled when the connection gives way.
+                await asyncio.Event().wait()
             async with self._writing:
                 # Live API: the end of a stream that never began is not worth a message.
-                if not isinstance(message, AudioEnd) or self._flowing:
+                ends_nothing = not self._flowing or self.holding.manual
+                if not (isinstance(message, AudioEnd) and ends_nothing):
                     await link.send(message)
                 captured = self.uplink.sent(message)
             sent_at = time.monotonic()
@@ -234,6 +243,7 @@ class Traffic:
             self.counts["repeated"] += 1
 
     def _sent(self, message: Message) -> None:
+        self.holding.sent(message)
         match message:
             case Audio(frames=frames):
                 self.counts["frames_sent"] += len(frames)
@@ -242,14 +252,15 @@ class Traffic:
                 self._flow(flowing=True)
             case AudioEnd():
                 self._flow(flowing=False)
+            case ActivityEnd():
+                self._downlink.asked()
+                self._flow(flowing=False)
             case Text(text=text, again=again):
                 self._downlink.asked()
                 if not again:
                     self._stalls.asked(time.monotonic())
                 self._unanswered.sent_text(text)
                 self.stirred.set()
-            case Nudge():
-                pass
             case Answer():
                 self._calls.answered(message)
                 self.stirred.set()

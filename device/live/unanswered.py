@@ -15,6 +15,10 @@ LEAD_S = 2.0
 """Kept from before speech was noticed: the wake word, and what was said in one breath with it."""
 
 
+PRESS_LEAD_S = 0.5
+"""Of what went up before a button was held, as much may belong to what is said then."""
+
+
 class Unanswered:
     """At most ``limit_s`` seconds of 20 ms frames, the newest, and the texts among them.
 
@@ -41,6 +45,13 @@ class Unanswered:
         self.pending = self.pending or speaking
         if self._answering and not speaking:
             self.clear()
+
+    def hold(self) -> None:
+        """What is said from now on is one sentence, pauses and all."""
+        if not self.pending:
+            self._trim(min(round(PRESS_LEAD_S * 1000 / FRAME_MS), self._limit_frames))
+        self.pending = self._speaking = True
+        self._answering = False
 
     def sent_audio(self, frames: list[bytes]) -> None:
         """Keep frames that have gone up."""

@@ -44,6 +44,21 @@ class AudioEnd:
 
 
 @dataclass(frozen=True, slots=True)
+class Undecided:
+    """The button went down: what follows waits until it is known whether it is held."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityStart:
+    """The user's turn begins, says the button."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityEnd:
+    """The user's turn is over, says the button."""
+
+
+@dataclass(frozen=True, slots=True)
 class Text:
     """Words of the user, typed."""
 
@@ -59,7 +74,11 @@ class Nudge:
     text: str
 
 
-Message = Audio | AudioEnd | Text | Answer | Nudge
+Message = Audio | AudioEnd | ActivityStart | ActivityEnd | Text | Answer | Nudge
+Said = bytes | str | ActivityStart | ActivityEnd
+"""What can be said again."""
+
+_Item = bytes | AudioEnd | Undecided | ActivityStart | ActivityEnd | Text
 
 
 class Uplink:
@@ -70,10 +89,12 @@ class Uplink:
     """
 
     def __init__(self) -> None:
-        self._queue: deque[bytes | AudioEnd | Text] = deque()
+        self._queue: deque[_Item] = deque()
         self._captured: deque[float | None] = deque()
         """When each frame in the queue was recorded; None of those that are late by intent."""
         self._carried = False
+        self._turn_open = False
+        """Whether what is appended belongs to a turn that is held."""
         self._first_of_all: deque[Answer | Nudge] = deque()
         self._held = 0
         self._held_max = 0
@@ -127,8 +148,40 @@ class Uplink:
 
     def append_end(self) -> None:
         """Append the end of a stretch of audio; a second one in a row says nothing new."""
+        self._turn_open = False
+        self.let_go()
         if not self._queue or not isinstance(self._queue[-1], AudioEnd):
             self._append_word(AudioEnd())
+
+    def press(self) -> None:
+        """Let what is appended from now on wait for `hold` or `let_go`."""
+        if not self._turn_open and Undecided() not in self._queue:
+            self._queue.append(Undecided())
+
+    def let_go(self) -> None:
+        """What waits since `press` is nothing special."""
+        if Undecided() in self._queue:
+            self._queue.remove(Undecided())
+            self._work.set()
+            self._settle()
+
+    def hold(self) -> None:
+        """What was appended since `press`, and is until `append_activity_end`, is one turn."""
+        self._turn_open = True
+        if Undecided() in self._queue:
+            self._queue[self._queue.index(Undecided())] = ActivityStart()
+        else:
+            self._queue.append(ActivityStart())
+        self._wake()
+
+    def append_activity_end(self) -> None:
+        """Append the end of a turn that was held; one without a sound never was."""
+        self._turn_open = False
+        if self._queue and isinstance(self._queue[-1], ActivityStart):
+            self._queue.pop()
+            self._settle()
+        else:
+            self._append_word(ActivityEnd())
 
     def append_text(self, text: str) -> None:
         """Append words of the user."""
@@ -147,13 +200,27 @@ class Uplink:
         self._first_of_all.append(Nudge(text))
         self._wake()
 
-    def put_back(self, said: Sequence[bytes | str]) -> None:
-        """Put what was sent in vain before all that waits; the bound does not count it."""
+    def put_back(self, said: Sequence[Said]) -> None:
+        """Put what was sent in vain before all that waits; the bound does not count it.
+
+        It becomes the beginning of the turn whose start waits, if it is no such turn itself.
+        """
         if not said:
             return
+        if said[-1] == ActivityStart() and self._queue and self._queue[0] == ActivityEnd():
+            # Nothing is left of that turn.
+            self._queue.popleft()
+            self._settle()
+            return
+        started = bool(self._queue) and self._queue[0] == ActivityStart()
+        joins = started and not isinstance(said[0], ActivityStart)
+        if joins:
+            self._queue.popleft()
         self._queue.extendleft(
             Text(item, again=True) if isinstance(item, str) else item for item in reversed(said)
         )
+        if joins:
+            self._queue.appendleft(ActivityStart())
         frames = sum(isinstance(item, bytes) for item in said)
         self._held += frames
         self._captured.extendleft([None] * frames)
@@ -178,6 +245,11 @@ class Uplink:
         self._first_of_all.clear()
         self._settle()
         return withdrawn
+
+    @property
+    def head(self) -> Message | None:
+        """What is to go up next; None while nothing can."""
+        return self._first()
 
     async def next(self) -> Message:
         """Wait for the next message, which stays in the queue until `sent`. Cancelling is safe."""
@@ -213,11 +285,11 @@ class Uplink:
         """Wait until nothing waits."""
         await self._empty.wait()
 
-    def _append(self, item: bytes | AudioEnd | Text) -> None:
+    def _append(self, item: _Item) -> None:
         self._queue.append(item)
         self._wake()
 
-    def _append_word(self, item: AudioEnd | Text) -> None:
+    def _append_word(self, item: AudioEnd | ActivityEnd | Text) -> None:
         if len(self._queue) - self._held >= HELD_WORDS:
             self._dropped += 1
             return
@@ -236,8 +308,16 @@ class Uplink:
             return self._first_of_all[0]
         if not self._queue:
             return None
-        first = self._queue[0]
-        return self._backlog() if isinstance(first, bytes) else first
+        match self._queue[0]:
+            case bytes():
+                return self._backlog()
+            case Undecided():
+                return None
+            case ActivityStart() as start:
+                # Live API: a turn without a sound in it ends the connection (1007).
+                return start if len(self._queue) > 1 else None
+            case word:
+                return word
 
     def _backlog(self) -> Audio:
         frames: list[bytes] = []

@@ -116,8 +116,10 @@ class Connection:
                 self._model.interrupt_by_user()
                 self._model.asked("text", text)
             case protocol.ActivityStart():
+                self.record.activities.append(("start", len(self.record.audio)))
                 self._model.interrupt_by_user()
             case protocol.ActivityEnd():
+                self.record.activities.append(("end", len(self.record.audio)))
                 self._model.asked("speech")
             case protocol.StreamEnd():
                 self.record.audio_stream_ends.append((now, len(self.record.audio)))

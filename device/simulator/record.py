@@ -37,6 +37,8 @@ class ConnectionRecord:
     audio_rates_hz: set[int] = field(default_factory=set)
     audio_stream_ends: list[tuple[float, int]] = field(default_factory=list)
     """When ``audioStreamEnd`` came, and how many bytes of audio had come before it."""
+    activities: list[tuple[Literal["start", "end"], int]] = field(default_factory=list)
+    """Each ``activityStart`` and ``activityEnd``, and how many bytes of audio had come before."""
     messages: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
     """Every message but audio, in camelCase, with its arrival."""
     texts: list[str] = field(default_factory=list)
