@@ -10,6 +10,7 @@ from device.config import Config
 from device.countdown import Countdown
 from device.ears import Ears
 from device.events import EventBus, reply, session
+from device.finger import Finger
 from device.latency import Latency
 from device.mouth import Mouth
 from device.sending import BUTTON_PRE_ROLL_S, SAME_BREATH_S, Sending
@@ -29,6 +30,7 @@ class Acting:
         telling: Telling,
         countdown: Countdown,
         latency: Latency,
+        finger: Finger,
     ) -> None:
         self._bus = bus
         self._calling = calling
@@ -38,6 +40,7 @@ class Acting:
         self._telling = telling
         self._countdown = countdown
         self._latency = latency
+        self._finger = finger
 
     def act(self, effect: v.Effect, config: Config) -> None:
         """Carry out one effect; returns at once."""
@@ -80,9 +83,16 @@ class Acting:
         if live is None:
             return
         match effect:
+            case v.StartUplink(None):
+                if self._finger.may_hold:
+                    live.holding.press()
+                self._sending.since(live, None, BUTTON_PRE_ROLL_S + self._finger.since_press_s)
             case v.StartUplink(end_sample):
-                seconds = BUTTON_PRE_ROLL_S if end_sample is None else config.wake.pre_roll_s
-                self._sending.since(live, end_sample, seconds)
+                self._sending.since(live, end_sample, config.wake.pre_roll_s)
+            case v.BeginHeld():
+                live.holding.hold()
+            case v.EndHeld():
+                live.holding.release()
             case v.CatchUp(end_sample):
                 self._sending.since(live, end_sample, SAME_BREATH_S)
             case v.StopUplink():

@@ -29,11 +29,13 @@ from device.errors import AudioDeviceError
 from device.events import EventBus, PublicEvent, public
 from device.face import Face
 from device.faults import Faults
+from device.finger import Finger
 from device.health import Health, Notify, broken_callback, headline
 from device.latency import Latency
 from device.live.session import LiveSession
 from device.measuring import Measuring
 from device.mouth import Mouth
+from device.muting import Muting
 from device.overheard import Overheard
 from device.panel import Panel
 from device.parts import Parts
@@ -41,7 +43,7 @@ from device.sending import Sending
 from device.spoken import Spoken
 from device.telling import Telling
 from device.troubles import Troubles
-from device.vocabulary import PLAYING, RESTING, TRACK_SPEECH, UPLINK_OPEN, State
+from device.vocabulary import HOLDING, PLAYING, RESTING, TRACK_SPEECH, UPLINK_OPEN, State
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +69,7 @@ class Assistant:
         self.calling = Calling(parts, self.post)
         self.mouth = Mouth(parts.speaker(config), self._speaker_lost, self._speaker_back)
         self.telling = Telling(parts, self.faults, lambda: self.mouth.speaker)
-        profile = parts.profile(config, None)
+        profile = parts.profile(config, parts.mute_memory.load().hidden)
         self.overheard = Overheard(self.faults, self.bus, self.mouth, self._talked_over)
         self.overheard.choose(config, profile)
         listener = Listener(self._frame, self._microphone_lost, self._microphone_back)
@@ -90,6 +92,19 @@ class Assistant:
             excused=lambda: self.talk.rest in {State.MUTED, State.FAULT},
             watchdog_usec=watchdog_usec,
         )
+        self._spoken = Spoken()
+        self.muting = Muting(
+            parts.mute_memory, self.ears, self.overheard, self.health, self._happen
+        )
+        self.finger = Finger(
+            self.post,
+            self._happen,
+            lambda by: self.set_volume(self.volume + by),
+            self.muting,
+            self.calling,
+            self._spoken,
+            lambda: (self.config, self.talk),
+        )
         self._acting = Acting(
             self.bus,
             self.calling,
@@ -99,6 +114,7 @@ class Assistant:
             self.telling,
             self._countdown,
             self.latency,
+            self.finger,
         )
         self.volume = config.audio.volume
         self._answering = Answering(
@@ -110,7 +126,6 @@ class Assistant:
             lambda: self.talk,
             self._happen,
         )
-        self._spoken = Spoken()
 
     # --- life ---
 
@@ -122,8 +137,8 @@ class Assistant:
                 self.calling.start(tasks)
                 if self.parts.missing_key:
                     self.faults.begin(p.FailureKind.KEY, self.parts.missing_key, fatal=True)
-                self.face.start(self.config, tasks, self.post)
-                self._look()
+                self.muting.start(tasks)
+                self._start_face()
                 tasks.create_task(self.health.run(), name="health")
                 tasks.create_task(self.troubles.watch(), name="readiness")
                 self.prepare_sentences()
@@ -138,6 +153,7 @@ class Assistant:
                     await self._goodbye()
         finally:
             self._countdown.cancel()
+            self.finger.close()
             self.face.close()
 
     def prepare_sentences(self) -> None:
@@ -157,11 +173,16 @@ class Assistant:
     def choose_board(self) -> None:
         """Find the board anew, and claim its lights and button."""
         self.face.profile = self._board
-        self.face.start(self.config, self._tasks, self.post)
+        self._start_face()
 
     @property
     def _board(self) -> Profile:
-        return self.parts.profile(self.config, self.ears.microphone.description)
+        return self.parts.profile(self.config, self.muting.microphone)
+
+    def _start_face(self) -> None:
+        self.finger.on_board(self.parts.mute_switch(self.face.profile))
+        self.face.start(self.config, self._tasks, self.post)
+        self._look()
 
     def _speaker_lost(self, error: AudioDeviceError) -> None:
         self.faults.begin("speaker", str(error))
@@ -195,9 +216,8 @@ class Assistant:
                 self._happen(v.SpeechBegan() if speaking else v.SpeechEnded())
             case p.SpeechJudged():
                 self.overheard.judged(news)
-            case p.Pressed(gesture="tap"):
-                self._spoken.addressed = True
-                self._happen(v.Tap())
+            case p.ButtonEdge() | p.Pressed() | p.MuteSwitched():
+                self.finger.take(news)
             case p.PartLost(part, message):
                 self.faults.begin(part, message)
             case p.FirstSound(turn=turn):
@@ -270,22 +290,16 @@ class Assistant:
 
     # --- steps and effects ---
 
-    def command(self, event: v.Ask | v.Stop | v.Unmute | v.Expired) -> None:
+    def command(self, event: v.Ask | v.Stop | v.Expired) -> None:
         """Do what the owner typed."""
         self._spoken.addressed = self._spoken.addressed or isinstance(event, v.Ask)
         self._happen(event)
 
-    async def mute(self) -> None:
-        """Stop listening; returns when the microphone device is closed."""
-        self._happen(v.Mute())
-        self.overheard.hears_nothing()
-        await self.ears.closed()
-
     def set_volume(self, percent: int) -> None:
-        """0..100, until changed again."""
-        self.volume = percent
-        self.mouth.speaker.set_volume(percent)
-        self.face.volume(percent)
+        """0..100, until changed again; more or less is as much as there is."""
+        self.volume = min(max(percent, 0), 100)
+        self.mouth.speaker.set_volume(self.volume)
+        self.face.volume(self.volume)
 
     def _happen(self, event: v.Event) -> None:
         before = self.talk
@@ -313,7 +327,7 @@ class Assistant:
         if tracked is not (before in TRACK_SPEECH):
             self.ears.detector.track_speech(tracked)
             self._spoken.forget()
-            if self.session is not None:
+            if self.session is not None and before not in HOLDING:
                 self.session.user_speaks(False)
         if self.session is not None and self.talk.state in RESTING and before not in RESTING:
             self.session.dismiss()
@@ -326,7 +340,8 @@ class Assistant:
 
     def _user_speaks(self, speaking: bool, edge_sample: int) -> None:
         lasted_s = self._spoken.changed(speaking, edge_sample)
-        if self.session is not None:
+        self.finger.speech(speaking=speaking)
+        if self.session is not None and self.talk.state not in HOLDING:
             # What is said into our own reply may be its echo, and does not go up in half duplex.
             self.session.user_speaks(speaking and not self.sending.silenced, lasted_s)
 

@@ -10,7 +10,7 @@ from device.errors import CredentialError
 from device.live.session import LiveSession
 from device.parts import Parts
 from device.ports import Failure, FailureKind, Post, SessionFailed
-from device.vocabulary import PLAYING, RESTING, Conversation
+from device.vocabulary import HOLDING, PLAYING, RESTING, Conversation
 
 GOODBYE_S = 1.5
 """How long the end of the process may wait for the session to close in good order."""
@@ -39,7 +39,7 @@ class Calling:
 
     def why_end(self, config: Config, talk: Conversation) -> str | None:
         """Why the conversation's session should not go on where the user notices it least."""
-        if not talk.session or talk.state in PLAYING:
+        if not talk.session or talk.state in PLAYING | HOLDING:
             return None
         if self.age_s > config.conversation.max_session_s:
             return "max_session_s reached"

@@ -13,7 +13,7 @@ from device import __version__
 from device import vocabulary as v
 from device.assistant import Assistant
 from device.control import Command, Record, Records
-from device.errors import ConfigError, ControlError, MeasuringError, ParleyError
+from device.errors import ConfigError, ControlError, MeasuringError, MutingError, ParleyError
 from device.events import PublicEvent, Subscription
 from device.vocabulary import State
 
@@ -56,6 +56,7 @@ class Commands:
             "version": __version__,
             "state": hub.talk.state.label,
             "muted": hub.talk.rest is State.MUTED,
+            "muted_by": hub.muting.by,
             "ready": hub.health.ready,
             "uptime_s": round(time.monotonic() - self._began, 1),
             "board": hub.face.profile.name,
@@ -86,11 +87,17 @@ class Commands:
         }
 
     async def _mute(self, _: Record) -> Records:
-        await self._assistant.mute()
+        try:
+            await self._assistant.muting.mute()
+        except MutingError as error:
+            raise ControlError(str(error)) from error
         yield {"result": {"muted": True}}
 
     async def _unmute(self, _: Record) -> Records:
-        self._assistant.command(v.Unmute())
+        try:
+            await self._assistant.muting.unmute()
+        except MutingError as error:
+            raise ControlError(str(error)) from error
         yield {"result": {"muted": False}}
 
     async def _stop(self, _: Record) -> Records:

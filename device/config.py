@@ -18,6 +18,7 @@ from device import config_mistakes
 from device.config_keys import (
     Audio,
     Button,
+    ButtonGestures,
     Compression,
     Config,
     Conversation,
@@ -39,6 +40,7 @@ __all__ = [
     "MAX_BYTES",
     "Audio",
     "Button",
+    "ButtonGestures",
     "Compression",
     "Config",
     "Conversation",

@@ -19,10 +19,12 @@ from pydantic import (
 
 from device.config_kinds import (
     ApiVersion,
+    ButtonAction,
     DeviceName,
     EchoCancellation,
     Endpoint,
     Gpio,
+    HoldAction,
     Language,
     LiveModel,
     NightHours,
@@ -203,6 +205,22 @@ class Lights(_Section):
     """Whether the LEDs run the other way round than the array's directions."""
 
 
+class ButtonGestures(_Section):
+    """What each gesture of the button does.
+
+    talk at rest begins to listen, silences an answer, and else sends it away; mute also unmutes.
+    """
+
+    tap: ButtonAction = "talk"
+    """Pressed and released."""
+    double_tap: ButtonAction = "none"
+    """Twice within 0.4 s. With it a tap at rest counts 0.4 s later, when no second one came."""
+    hold: HoldAction = "push_to_talk"
+    """Held for 0.5 s."""
+    long_hold: ButtonAction = "mute"
+    """Held for 3 s; when held to talk, 3 s in which nobody spoke."""
+
+
 class Button(_Section):
     """The push button."""
 
@@ -211,6 +229,8 @@ class Button(_Section):
         auto_or_number(("auto", "none"), 27, "a GPIO number from 0 to 27"),
     ] = "auto"
     """auto (what the board has), a GPIO number, or none."""
+    gestures: ButtonGestures = ButtonGestures()
+    """What each gesture does."""
 
 
 class Conversation(_Section):

@@ -124,6 +124,12 @@ def three_pins(value: object) -> object:
     return value
 
 
+def _no_hold(value: object) -> object:
+    if value == "push_to_talk":
+        raise ValueError("push_to_talk lasts while the button is held: only hold can do it")
+    return value
+
+
 OnOff = Annotated[
     bool,
     BeforeValidator(_on_off, json_schema_input_type=bool | Literal["on", "off", "yes", "no"]),
@@ -144,3 +150,9 @@ Language = Annotated[
     shape(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", "is not a language tag: write e.g. de-DE or en"),
 ]
 NightHours = Annotated[str, AfterValidator(_night_hours)]
+
+
+ButtonAction = Annotated[
+    Literal["talk", "stop", "mute", "volume_up", "volume_down", "none"], BeforeValidator(_no_hold)
+]
+HoldAction = Literal["push_to_talk", "talk", "stop", "mute", "volume_up", "volume_down", "none"]

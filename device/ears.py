@@ -51,6 +51,7 @@ class Ears:
         self._hearing: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._detecting: asyncio.Task[None] | None = None
+        self._muted = False
 
     @property
     def open(self) -> bool:
@@ -58,19 +59,25 @@ class Ears:
         return self._hearing is not None
 
     def start(self, tasks: asyncio.TaskGroup, post: Post) -> None:
-        """Open the microphone and start the detector as tasks of `tasks`."""
+        """Open the microphone, unless muted, and start the detector as tasks of `tasks`."""
         self._tasks = tasks
         self._post = post
         self._detecting = tasks.create_task(self.detector.run(post), name="wake word")
-        self.unmute()
+        if not self._muted:
+            self.unmute()
 
     def unmute(self) -> None:
         """Keep the microphone open from now on."""
+        self._muted = False
         if self._tasks is not None and self._hearing is None:
             self._hearing = self._tasks.create_task(self._keep_hearing(), name="microphone")
 
     def mute(self) -> None:
-        """Close the microphone and forget what it heard."""
+        """Close the microphone and forget what it heard; before `start`, never open it."""
+        self._muted = True
+        self._shut()
+
+    def _shut(self) -> None:
         self._ring.clear()
         if self._hearing is not None:
             self._hearing.cancel()
@@ -86,7 +93,7 @@ class Ears:
     def replace_microphone(self, microphone: Microphone) -> None:
         """Use another microphone from now on (its settings changed)."""
         was_open = self.open
-        self.mute()
+        self._shut()
         self.microphone = microphone
         if was_open:
             self.unmute()

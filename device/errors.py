@@ -12,6 +12,7 @@
     ├── VoiceError             a sentence of our own cannot be spoken; the speaker works without
     ├── BoardError             LEDs or button cannot be used; the speaker works without
     ├── MeasuringError         the echo cannot be measured now
+    ├── MutingError            the microphone cannot be opened, or kept closed over a restart
     ├── ControlError           the control socket: nobody there, or it refused
     └── ScriptError            the stand-in server's script is wrong
 
@@ -106,6 +107,10 @@ class BoardError(ParleyError):
 
 class MeasuringError(ParleyError):
     """The way from the loudspeaker to the microphone cannot be measured now."""
+
+
+class MutingError(ParleyError):
+    """The microphone cannot be opened now, or what was asked will not outlive a restart."""
 
 
 class ControlError(ParleyError):

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 
 from device.board.button import GpioButton
 from device.board.profiles import Profile
+from device.board.switch import SwitchWatch
 from device.config import Config
 from device.echo_memory import EchoMemory
 from device.keepsake import Keepsake
 from device.live.past import Past
 from device.live.session import LiveSession
+from device.mute_memory import MuteMemory
 from device.ports import Failure, Lights, Microphone, Post, Speaker, WakeDetector
 
 
@@ -35,6 +37,10 @@ class Parts:
     """Why no session can be opened, known from the start: told before anybody asks in vain."""
     hindrance: Callable[[Config], Failure | None] = lambda _config: None
     """What on this device keeps any connection from being tried now, None when nothing does."""
+    mute_switch: Callable[[Profile], SwitchWatch | None] = lambda _profile: None
+    """Looks at the microphone's own mute switch, where it can be read."""
+    mute_memory: MuteMemory = field(default_factory=lambda: MuteMemory(None))
+    """Whether the owner had muted the speaker."""
     keepsake: Keepsake = field(default_factory=lambda: Keepsake(None))
     """Where the talk so far is kept."""
     echo_memory: EchoMemory = field(default_factory=lambda: EchoMemory(None))

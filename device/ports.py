@@ -342,10 +342,26 @@ SessionNews = (
 
 
 @dataclass(frozen=True, slots=True)
+class ButtonEdge:
+    """The button went down or up."""
+
+    down: bool
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
 class Pressed:
-    """A gesture on the button: ``tap`` (issue of more gestures: a new name each)."""
+    """A gesture on the button, by its name in `device.board.gestures`."""
 
     gesture: str
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class MuteSwitched:
+    """The microphone's own mute switch is on, or off."""
+
+    on: bool
     time: float
 
 
@@ -358,7 +374,8 @@ class PartLost:
     time: float
 
 
-News = WakeNews | SpeakerNews | SessionNews | Pressed | PartLost
+BoardNews = ButtonEdge | Pressed | MuteSwitched | PartLost
+News = WakeNews | SpeakerNews | SessionNews | BoardNews
 Post = Callable[[News], None]
 
 

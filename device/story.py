@@ -24,8 +24,8 @@ def _line(event: PublicEvent, *, transcripts: bool) -> str:
     match event.event, event.fields:
         case "wake", {"word": word, "score": score}:
             return f"heard {word} ({score:.2f})"
-        case "button", {"gesture": gesture}:
-            return f"button: {gesture}"
+        case "button", {"gesture": gesture} if gesture not in {"press", "release"}:
+            return f"button: {gesture.replace('_', ' ')}"
         case "session", {"what": "opened" | "resumed" as what, "latency_ms": ms, "model": model}:
             return f"session {what} in {ms:.0f} ms ({model})"
         case "session", {"what": "closed", "reason": reason}:

@@ -13,8 +13,8 @@ from enum import Enum, StrEnum, auto
 class State(Enum):
     """Where the conversation stands; `label` is the name users see.
 
-    The ``ASKED_*`` states are a conversation that a typed question opened: nothing the microphone
-    hears is sent, because nobody said the wake word or pressed the button.
+    The ``ASKED_*`` states wait for the answer to a question that was typed, or spoken while the
+    button was held: nothing the microphone hears is sent, because nobody asks us to listen.
     """
 
     STARTING = auto()
@@ -25,6 +25,10 @@ class State(Enum):
     LISTENING = auto()
     THINKING = auto()
     SPEAKING = auto()
+    HOLDING_CONNECTING = auto()
+    """As HOLDING, and the session is not open yet."""
+    HOLDING = auto()
+    """The button is held to talk: the user has finished when it is released, not before."""
     CUT_OFF = auto()
     """The connection broke in the middle of a reply; what had arrived is played."""
     ASKED_CONNECTING = auto()
@@ -41,15 +45,24 @@ class State(Enum):
 
 _LABELS = {
     State.CONNECTING_HEARD: "connecting",
+    State.HOLDING_CONNECTING: "connecting",
+    State.HOLDING: "listening",
     State.CUT_OFF: "speaking",
     State.ASKED_CONNECTING: "connecting",
     State.ASKED_THINKING: "thinking",
     State.ASKED_SPEAKING: "speaking",
 }
 
-UPLINK_OPEN = frozenset(
-    {State.CONNECTING, State.CONNECTING_HEARD, State.LISTENING, State.THINKING, State.SPEAKING}
-)
+HOLDING = frozenset({State.HOLDING_CONNECTING, State.HOLDING})
+"""Where the end of the user's turn is that of the gesture."""
+
+CALLING = frozenset({State.CONNECTING, State.CONNECTING_HEARD, State.ASKED_CONNECTING})
+"""Where a session is being opened, and no button is held."""
+
+UPLINK_OPEN = HOLDING | {
+    *(State.CONNECTING, State.CONNECTING_HEARD),
+    *(State.LISTENING, State.THINKING, State.SPEAKING),
+}
 """Where microphone audio goes to the session (which holds it until it is open)."""
 
 TRACK_SPEECH = UPLINK_OPEN
@@ -60,6 +73,10 @@ RESTING = frozenset({State.STARTING, State.IDLE, State.MUTED, State.FAULT})
 
 PLAYING = frozenset({State.SPEAKING, State.ASKED_SPEAKING, State.CUT_OFF})
 """A reply is in the loudspeaker's buffer or on its way there."""
+
+AT_THE_PRESS = PLAYING | {State.IDLE, State.FAULT}
+"""Where a tap counts when the finger comes, not when it leaves: what it does there is right for
+whatever the press becomes."""
 
 AWAITING_SERVER = frozenset(
     {State.THINKING, State.ASKED_THINKING, State.SPEAKING, State.ASKED_SPEAKING}
@@ -114,6 +131,18 @@ class Wake:
 @dataclass(frozen=True, slots=True)
 class Tap:
     """The button was tapped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """The button is held to talk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The button that was held is let go; whether anybody was heard meanwhile."""
+
+    heard: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +302,8 @@ class Timeout:
 Event = (
     Wake
     | Tap
+    | Hold
+    | Release
     | Ask
     | Stop
     | Mute
@@ -303,6 +334,8 @@ Event = (
 REASONS: dict[type[Event], str] = {
     Wake: "wake word",
     Tap: "button",
+    Hold: "button held",
+    Release: "button released",
     Ask: "typed question",
     Stop: "stop",
     Mute: "mute",
@@ -376,6 +409,16 @@ class StopUplink:
 
 
 @dataclass(frozen=True, slots=True)
+class BeginHeld:
+    """What is said from the press on is one turn, which only `EndHeld` or `StopUplink` ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndHeld:
+    """Send no more microphone audio; what was said is to be answered at once."""
+
+
+@dataclass(frozen=True, slots=True)
 class SendText:
     """Send a typed question into the session."""
 
@@ -442,6 +485,8 @@ Effect = (
     | StartUplink
     | CatchUp
     | StopUplink
+    | BeginHeld
+    | EndHeld
     | SendText
     | EndTurn
     | ClearPlayback

@@ -291,7 +291,7 @@ async def test_a_reply_of_a_session_that_is_being_closed_is_neither_played_nor_t
     hub = Hub()
     async with hub.running():
         session = await hub.wake()
-        await hub.assistant.mute()
+        await hub.assistant.muting.mute()
         session.say(1)
         session.say(1)
         assert hub.speaker.played == []
@@ -342,13 +342,13 @@ async def test_muted_the_microphone_is_closed_and_the_session_over() -> None:
     async with hub.running():
         session = await hub.wake()
         await hub.hear(5)
-        await hub.assistant.mute()
+        await hub.assistant.muting.mute()
         assert not hub.microphone.is_open
         await until(lambda: hub.told("session", what="closed", reason="muted"))
         assert hub.state == "muted"
         assert hub.assistant.session is None
         sent = len(session.sent)
-        hub.assistant.command(v.Unmute())
+        await hub.assistant.muting.unmute()
         await hub.hear(5)
         assert len(session.sent) == sent
         assert hub.path[-3:] == ["muted", "starting", "idle"]
@@ -814,8 +814,8 @@ async def test_lights_and_button_that_fail_are_told_and_the_rest_works() -> None
         await until(lambda: hub.assistant.faults.in_force("lights"))
         hub.lights.broken = None
         hub.button = lambda _config, _profile: None
-        await hub.assistant.mute()
-        hub.assistant.command(v.Unmute())
+        await hub.assistant.muting.mute()
+        await hub.assistant.muting.unmute()
         await hub.hear(1)
         assert hub.assistant.faults.active == []
 
@@ -833,8 +833,8 @@ async def test_the_board_is_told_by_the_microphone_that_is_open() -> None:
         assert hub.assistant.overheard.duplex.figures.mode == "full"
         assert hub.made.count("lights") == 2
         await hub.hear(1)
-        await hub.assistant.mute()
-        hub.assistant.command(v.Unmute())
+        await hub.assistant.muting.mute()
+        await hub.assistant.muting.unmute()
         await hub.hear(1)
         assert hub.made.count("lights") == 2
 

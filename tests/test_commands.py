@@ -88,6 +88,7 @@ async def test_the_status_is_whole(desk: Desk) -> None:
         "version": __version__,
         "state": "idle",
         "muted": False,
+        "muted_by": None,
         "ready": True,
         "board": "none",
         "lights": 3,

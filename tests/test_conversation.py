@@ -11,11 +11,14 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from device import vocabulary as v
 from device.conversation import step
-from device.vocabulary import PLAYING, RESTING, UPLINK_OPEN, Conversation, State
+from device.vocabulary import HOLDING, PLAYING, RESTING, UPLINK_OPEN, Conversation, State
 
 EVENTS: dict[str, v.Event] = {
     "Wake": v.Wake(1),
     "Tap": v.Tap(),
+    "Hold": v.Hold(),
+    "Release": v.Release(heard=True),
+    "SilentRelease": v.Release(heard=False),
     "Ask": v.Ask("x"),
     "Stop": v.Stop(),
     "Mute": v.Mute(),
@@ -135,6 +138,45 @@ SPEAKING         Drained        LISTENING  timer:follow_up
 SPEAKING         Starved        SPEAKING   timer:stall
 SPEAKING NoAnswer FAULT StopUplink ClearPlayback Alarm CloseSession timer:fault_shown
 SPEAKING         Timeout        IDLE       StopUplink ClearPlayback timer:keep
+HOLDING_CONNECTING Release     ASKED_CONNECTING EndHeld
+HOLDING_CONNECTING SilentRelease IDLE  StopUplink chime:end CloseSession
+HOLDING_CONNECTING Ask         HOLDING_CONNECTING SendText
+HOLDING_CONNECTING Stop        IDLE       StopUplink chime:end CloseSession
+HOLDING_CONNECTING Mute MUTED rest:MUTED StopUplink CloseMicrophone CloseSession
+HOLDING_CONNECTING MicrophoneLost FAULT rest:FAULT StopUplink Alarm CloseSession
+HOLDING_CONNECTING Opened      HOLDING
+HOLDING_CONNECTING Closed      IDLE       StopUplink chime:end
+HOLDING_CONNECTING Failed      FAULT      StopUplink Alarm timer:fault_shown
+HOLDING_CONNECTING Expired     IDLE       StopUplink chime:end CloseSession
+HOLDING_CONNECTING ReplyStarted HOLDING_CONNECTING
+HOLDING_CONNECTING Interrupted HOLDING_CONNECTING
+HOLDING          Release        ASKED_THINKING EndHeld timer:reply
+HOLDING          SilentRelease  IDLE       StopUplink chime:end CloseSession
+HOLDING          Ask            HOLDING    SendText
+HOLDING          Stop           IDLE       StopUplink chime:end CloseSession
+HOLDING          Mute           MUTED      rest:MUTED StopUplink CloseMicrophone CloseSession
+HOLDING          MicrophoneLost FAULT      rest:FAULT StopUplink Alarm CloseSession
+HOLDING          Away           HOLDING_CONNECTING
+HOLDING          Closed         IDLE       StopUplink chime:end
+HOLDING          Failed         FAULT      StopUplink Alarm timer:fault_shown
+HOLDING          Expired        IDLE       StopUplink chime:end CloseSession
+HOLDING          ReplyStarted   HOLDING
+HOLDING          Interrupted    HOLDING
+IDLE             Hold           HOLDING    BeginHeld chime:wake StartUplink
+CONNECTING       Hold           HOLDING_CONNECTING BeginHeld
+CONNECTING_HEARD Hold           HOLDING_CONNECTING BeginHeld
+LISTENING        Hold           HOLDING    BeginHeld
+THINKING         Hold           HOLDING    BeginHeld
+SPEAKING         Hold           HOLDING    ClearPlayback BeginHeld chime:wake
+CUT_OFF Hold HOLDING_CONNECTING ClearPlayback OpenSession BeginHeld chime:wake StartUplink
+ASKED_CONNECTING Hold           HOLDING_CONNECTING BeginHeld StartUplink
+ASKED_THINKING   Hold           HOLDING    BeginHeld StartUplink
+ASKED_SPEAKING   Hold           HOLDING    ClearPlayback BeginHeld chime:wake StartUplink
+FAULT            Hold           HOLDING_CONNECTING OpenSession BeginHeld chime:wake StartUplink
+MUTED            Release        MUTED      chime:error
+MUTED            SilentRelease  MUTED      chime:error
+STARTING         Release        STARTING   Alarm
+STARTING         SilentRelease  STARTING   Alarm
 CUT_OFF          Wake           CONNECTING ClearPlayback OpenSession chime:wake StartUplink
 CUT_OFF          Tap            CONNECTING ClearPlayback OpenSession chime:wake StartUplink
 CUT_OFF          Ask            ASKED_CONNECTING ClearPlayback OpenSession SendText
@@ -316,6 +358,16 @@ def test_a_muted_speaker_does_not_begin_to_listen_at_a_tap(state: State) -> None
     assert not any(isinstance(effect, v.StartUplink) for effect in effects)
 
 
+@pytest.mark.parametrize("rest", [State.MUTED, State.FAULT, State.STARTING])
+def test_a_deaf_speaker_does_not_listen_to_who_holds_the_button(rest: State) -> None:
+    """It says so when the button is released, as it does at a tap."""
+    deaf = replace(conversation_in(State.IDLE), state=rest, rest=rest)
+    held, effects = step(deaf, v.Hold())
+    assert (held, effects) == (deaf, ())
+    _, told = step(held, v.Release(heard=False))
+    assert told == ((v.Chime("error"),) if rest is State.MUTED else (v.Alarm(),))
+
+
 def test_a_lost_microphone_is_no_news_to_a_muted_speaker() -> None:
     """Muted stays muted, whatever the microphone does."""
     c = conversation_in(State.MUTED)
@@ -363,6 +415,7 @@ class Life(RuleBasedStateMachine):
         super().__init__()
         self.c = Conversation()
         self.uplink = False
+        self.held = False
         self.microphone = True
         self.sessions: set[int] = set()
         self.playing: int | None = None
@@ -392,9 +445,13 @@ class Life(RuleBasedStateMachine):
                 self.uplink = True
             case v.CatchUp():
                 assert self.uplink
-            case v.StopUplink():
+            case v.StopUplink() | v.EndHeld():
                 assert self.uplink
-                self.uplink = False
+                self.uplink = self.held = False
+            case v.BeginHeld():
+                assert not self.held, "held twice"
+                assert self.sessions, "held without a session"
+                self.held = True
             case v.SendText():
                 assert self.sessions, "text without a session"
             case v.OpenMicrophone():
@@ -411,6 +468,10 @@ class Life(RuleBasedStateMachine):
     def person(self, event: v.Event) -> None:
         if not (isinstance(event, v.Wake) and not self.microphone):
             self.happen(event)
+
+    @rule(event=st.sampled_from([v.Hold(), v.Release(heard=True), v.Release(heard=False)]))
+    def finger(self, event: v.Event) -> None:
+        self.happen(event)
 
     @rule(event=st.sampled_from([v.MicrophoneLost(), v.MicrophoneBack(), v.SpeechBegan()]))
     def microphone_news(self, event: v.Event) -> None:
@@ -459,6 +520,10 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def uplink_follows_the_state(self) -> None:
         assert self.uplink == (self.c.state in UPLINK_OPEN)
+
+    @invariant()
+    def every_hold_ends(self) -> None:
+        assert self.held == (self.c.state in HOLDING)
 
     @invariant()
     def session_is_the_one_that_is_open(self) -> None:

@@ -11,6 +11,7 @@ from device.events import SUBSCRIBER_EVENTS, EventBus, PublicEvent, public, repl
 from device.ports import (
     AudioDropped,
     AudioRepeated,
+    ButtonEdge,
     Detection,
     Failure,
     FailureKind,
@@ -20,6 +21,7 @@ from device.ports import (
     HandleChanged,
     Interrupted,
     ModelReplaced,
+    MuteSwitched,
     News,
     PartLost,
     PlaybackDrained,
@@ -118,7 +120,9 @@ CONTRACT: list[tuple[News, dict[str, object] | None]] = [
         {"event": "tool", "what": "called", "name": "light_on"},
     ),
     (Usage(1, 3, {"total": 40}, 7.5), {"event": "usage", "turn": 3, "total": 40}),
+    (ButtonEdge(True, 7.5), None),
     (Pressed("tap", 7.5), {"event": "button", "gesture": "tap"}),
+    (MuteSwitched(True, 7.5), None),
     (PartLost("lights", "gone", 7.5), None),
     (SpeechJudged(0.5, 0, 512, 7.5), None),
 ]

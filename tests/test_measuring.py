@@ -241,7 +241,7 @@ async def test_a_microphone_that_is_muted_breaks_it_off(room: Room, impatient: N
     measured = room.measure()
     await room.said()
     await room.sounds()
-    await room.hub.assistant.mute()
+    await room.hub.assistant.muting.mute()
     told = "it was broken off: the microphone is muted; see: parley unmute"
     assert await room.refusal(measured) == told
 

@@ -1,49 +1,23 @@
-"""The push button: gpiozero's edges, taken from its thread to the event loop, and made gestures.
+"""The push button: gpiozero's edges, taken from its thread to the event loop.
 
 gpiozero calls its handlers in one thread for all pins of the process, and an exception there ends
-all of them; so a handler only takes the time and hands the edge to the loop. What an edge means is
-decided on the loop, by `Taps`, which knows no threads and no clock.
+all of them; so a handler only takes the time and hands the edge to the loop. What the edges mean is
+decided elsewhere (`device.board.gestures`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 import time
-from dataclasses import dataclass
 from typing import Any
 
 from device.board.pins import attempt, gpio_factory, let_go, refuse_taken
 from device.board.profiles import Profile
-from device.ports import Post, Pressed
+from device.ports import ButtonEdge, Post
 
 BOUNCE_S = 0.03
 """How long a level must last to count. lgpio reports an edge that much later."""
-
-PRESS_GAP_S = 0.15
-"""Presses follow each other no faster than this: faster is a worn contact, not a finger."""
-
-RELEASE_GAP_S = 0.05
-"""A press this soon after a release is the release bouncing."""
-
-
-@dataclass(slots=True)
-class Taps:
-    """Tells taps from the edges of one button. A tap counts when the button goes down, not up."""
-
-    _pressed_at: float = -math.inf
-    _released_at: float = -math.inf
-
-    def edge(self, *, down: bool, at: float) -> bool:
-        """Take an edge at a time in seconds, later than the one before; True when it is a tap."""
-        if not down:
-            self._released_at = at
-            return False
-        if at - self._pressed_at < PRESS_GAP_S or at - self._released_at < RELEASE_GAP_S:
-            return False
-        self._pressed_at = at
-        return True
 
 
 class GpioButton:
@@ -53,7 +27,6 @@ class GpioButton:
         self._pin = pin
         self._device: Any = None
         self._post: Post | None = None
-        self._taps = Taps()
 
     @property
     def pin(self) -> int:
@@ -61,7 +34,7 @@ class GpioButton:
         return self._pin
 
     def start(self, post: Post) -> None:
-        """Claim the pin and post `Pressed` from now on. Raises BoardError.
+        """Claim the pin and post each `ButtonEdge` from now on. Raises BoardError.
 
         A button that is held down already says nothing before it is let go and pressed again.
         """
@@ -74,7 +47,6 @@ class GpioButton:
             pins=(self._pin,),
         )
         self._post = post
-        self._taps = Taps()
         self._device.when_activated = lambda: self._hand_over(loop, down=True)
         self._device.when_deactivated = lambda: self._hand_over(loop, down=False)
 
@@ -92,8 +64,8 @@ class GpioButton:
             loop.call_soon_threadsafe(self._on_edge, down, time.monotonic())
 
     def _on_edge(self, down: bool, at: float) -> None:
-        if self._taps.edge(down=down, at=at) and self._post is not None:
-            self._post(Pressed("tap", at))
+        if self._post is not None:
+            self._post(ButtonEdge(down, at))
 
 
 def make_button(pin: int | str | None, profile: Profile) -> GpioButton | None:

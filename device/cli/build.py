@@ -15,6 +15,7 @@ from device.board.bearing import Mounting
 from device.board.button import GpioButton, make_button
 from device.board.leds import make_lights
 from device.board.profiles import Profile
+from device.board.switch import make_switch
 from device.cli.boards import Boards
 from device.config import Config
 from device.credentials import ApiKey, find_api_key, forget_in
@@ -26,6 +27,7 @@ from device.live.past import Past
 from device.live.readiness import obstacle
 from device.live.session import LiveSession
 from device.live.setup import host_of
+from device.mute_memory import MuteMemory
 from device.parts import Parts
 from device.ports import Failure, Lights, Microphone, Post, Speaker, WakeDetector
 from device.wake.detector import OnnxWakeDetector
@@ -71,11 +73,13 @@ def real_parts(environ: MutableMapping[str, str]) -> Parts:
         profile=boards.profile,
         lights=lights,
         button=button,
+        mute_switch=make_switch,
         session=session,
         missing_key=missing,
         hindrance=hindrance,
         keepsake=Keepsake(folder),
         echo_memory=EchoMemory(folder),
+        mute_memory=MuteMemory(folder),
         sentence=sentence,
         make_sentences=make_sentences,
     )

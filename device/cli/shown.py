@@ -18,6 +18,15 @@ STATE_STYLES = {
     "fault": "bold red",
 }
 
+GESTURES = {
+    "press": "pressed",
+    "tap": "tapped",
+    "double_tap": "tapped twice",
+    "hold": "held",
+    "long_hold": "held for long, in silence",
+    "release": "let go",
+}
+
 
 def status(answer: dict[str, Any], console: Console) -> None:
     """Print the status as a small table, faults first."""
@@ -25,7 +34,7 @@ def status(answer: dict[str, Any], console: Console) -> None:
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     state = answer["state"]
-    table.add_row("state", f"[{STATE_STYLES.get(state, 'white')}]{state}[/]")
+    table.add_row("state", f"[{STATE_STYLES.get(state, 'white')}]{state}[/]{_muted(answer)}")
     for fault in answer["faults"]:
         table.add_row("fault", f"[bold red]{fault['kind']}[/]: {escape(fault['message'])}")
     table.add_row("microphone", escape(answer["microphone"]))
@@ -49,6 +58,11 @@ def status(answer: dict[str, Any], console: Console) -> None:
     console.print(table)
 
 
+def _muted(answer: dict[str, Any]) -> str:
+    by = {"owner": " (muted: parley unmute)", "switch": " (muted by the microphone's own switch)"}
+    return by.get(answer.get("muted_by", ""), "")
+
+
 def _echo(figures: dict[str, Any]) -> str:
     units = {
         "return_loss_db": "{} dB below what is played",
@@ -66,6 +80,9 @@ def _echo(figures: dict[str, Any]) -> str:
 
 def event(record: dict[str, Any]) -> str:
     """One event as one line: seconds, name, what it says."""
+    if record["event"] == "button":
+        said = GESTURES.get(record["gesture"], record["gesture"])
+        return f"{record['time']:12.3f}  {'button':<10}  {said}"
     hidden = {"time", "event"}
     said = " ".join(
         f"{name}={value}"

@@ -33,10 +33,14 @@ class PiDaemon(Daemon):
 
     def press(self) -> None:
         """Press the button and let it go."""
+        self.button("low", "high")
+
+    def button(self, *levels: str) -> None:
+        """Let the button's pin have these levels, one after the other; low is pressed."""
         with socket.socket(socket.AF_UNIX) as pins:
             pins.connect(str(self.path / "pins"))
             lines = pins.makefile("rw")
-            for level in ("low", "high"):
+            for level in levels:
                 lines.write(f"{level} 17\n")
                 lines.flush()
                 assert lines.readline() == "done\n"
@@ -88,10 +92,59 @@ def test_the_button_talks_interrupts_and_dismisses() -> None:
             cut = daemon.event("reply", what="interrupted")
             after = daemon.events.index(cut)
             daemon.state("listening", after=after - 1)
+            daemon.event("button", after=after, gesture="tap")
             daemon.press()
             daemon.state("idle", after=after)
             assert loud(recorder, since=cut["time"] + 0.15) == []
         assert daemon.seen("wake") == []
+
+
+def test_held_to_talk_it_answers_what_was_said_meanwhile_when_it_is_let_go() -> None:
+    """Over one connection that is told when the user speaks; then it is at rest again."""
+    with open_room(Script(turns=(SHORT,)), PI, daemon=PiDaemon) as room:
+        daemon = room.daemon
+        assert isinstance(daemon, PiDaemon)
+        daemon.button("low")
+        daemon.event("button", gesture="hold")
+        room.say("what is the weather in Berlin")
+        daemon.event("activity", what="ended")
+        assert daemon.seen("state", to="thinking") == []
+        daemon.button("high")
+        released = daemon.event("button", gesture="release")
+        thinking = daemon.state("thinking")
+        stopped = daemon.event("uplink", what="stopped")
+        daemon.event("reply", what="drained")
+        daemon.state("idle", after=daemon.events.index(thinking))
+        assert thinking["reason"] == "button released"
+        record = room.server.connections[-1]
+        assert [kind for kind, _ in record.activities] == ["start", "end"]
+        assert record.activities[0][1] == 0
+        assert record.activities[1][1] == len(record.audio) == stopped["bytes"]
+        assert stopped["time"] - released["time"] < 0.5
+
+
+def test_mute_outlives_a_crash_and_the_button_ends_it() -> None:
+    """Killed right after the command returned: muted at once, READY, and no microphone opened."""
+    with ExitStack() as stack:
+        room = stack.enter_context(open_room(Script(turns=(SHORT,)), PI, daemon=PiDaemon))
+        first = room.daemon
+        assert isinstance(first, PiDaemon)
+        assert first.cli("mute").returncode == 0
+        first.process.kill()
+        first.process.wait(10)
+        state = json.loads((first.path / "mute.json").read_text())
+        assert state["muted"] is True
+        again = stack.enter_context(first.again())
+        status = again.status()
+        assert (status["state"], status["muted"], status["muted_by"]) == ("muted", True, "owner")
+        assert status["ready"] is True
+        assert status["counters"]["microphone"]["frames"] == 0
+        assert any(told.startswith("STATUS=muted; microphone closed") for told in again.notified)
+        again.button("low")
+        again.event("button", gesture="long_hold")
+        again.state("idle")
+        again.button("high")
+        assert json.loads((first.path / "mute.json").read_text())["muted"] is False
 
 
 def test_the_lights_tell_and_are_dark_at_the_end() -> None:

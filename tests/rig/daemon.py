@@ -58,6 +58,12 @@ class Daemon:
     def write_config(self, config: Mapping[str, Any]) -> None:
         self.config_file.write_text(yaml.safe_dump(dict(config)))
 
+    def again(self) -> Self:
+        """Another process of the same speaker, not started yet: its settings, its state."""
+        config = yaml.safe_load(self.config_file.read_text())
+        environment = {**self._extra, "STATE_DIRECTORY": str(self.path)}
+        return type(self)(config, environment, key=self._key)
+
     @property
     def environment(self) -> dict[str, str]:
         keys = {"GEMINI_API_KEY", "GOOGLE_API_KEY", "CREDENTIALS_DIRECTORY", "RUNTIME_DIRECTORY"}

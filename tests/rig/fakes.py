@@ -18,6 +18,7 @@ from device.events import PublicEvent
 from device.keepsake import Keepsake
 from device.live.past import Past
 from device.live.session import LiveSession
+from device.mute_memory import MuteMemory
 from device.parts import Parts
 from device.ports import (
     Colour,
@@ -262,6 +263,30 @@ class FakeLights:
         self.is_open = False
 
 
+class FakeHolding:
+    """Writes into what the session sent what the finger did: ``press``, ``let go``, and so on."""
+
+    def __init__(self, sent: list[bytes | str]) -> None:
+        self._sent = sent
+        self._pressed = False
+
+    def press(self) -> None:
+        self._pressed = True
+        self._sent.append("press")
+
+    def let_go(self) -> None:
+        if self._pressed:
+            self._sent.append("let go")
+        self._pressed = False
+
+    def hold(self) -> None:
+        self._pressed = False
+        self._sent.append("hold")
+
+    def release(self) -> None:
+        self._sent.append("release")
+
+
 class FakeSession:
     """Stands in for LiveSession: remembers what was sent; opens and ends when told."""
 
@@ -271,6 +296,7 @@ class FakeSession:
         self.counters = {"frames_sent": 7, "connections": 1}
         self.sent: list[bytes | str] = []
         """Frames as they came, ``end`` of audio, texts behind a ``>``."""
+        self.holding = FakeHolding(self.sent)
         self.user_speaking = False
         self.spoke_s = 0.0
         self.owes = True
@@ -348,6 +374,7 @@ class Hub:
         self._state = state
         self.hindrance: Failure | None = None
         self.past = Past()
+        self.mute_switch: Any = None
         self._session_kind = session or FakeSession
         self.log: list[str] = []
         self.microphone = FakeMicrophone(log=self.log)
@@ -378,6 +405,8 @@ class Hub:
             missing_key=self._missing_key,
             hindrance=lambda _config: self.hindrance,
             keepsake=Keepsake(self._state),
+            mute_memory=MuteMemory(self._state),
+            mute_switch=lambda _profile: self.mute_switch,
             sentence=lambda config, kind: f"{config.live.language}: {kind}".encode(),
             make_sentences=lambda config: self.made.append(f"sentences {config.live.language}"),
         )
