@@ -237,7 +237,7 @@ class _Reader:
         self._number = 0
 
     def _serve(self, audio: PortAudio) -> None:
-        choice = choose(audio.devices(), self._wanted.name, "input")
+        choice = choose(audio.devices(), self._wanted.name, "input", self._wanted.facts)
         device = choice.device
         makeshift = Makeshift(fallback=choice.fallback)
         facts = self._wanted.facts(device)

@@ -74,11 +74,13 @@ class CardFacts:
     channel: int | None = None
     """The input channel to listen to, where nobody asks for another."""
     rates_hz: tuple[int, ...] = ()
-    """Rates that it takes."""
+    """Rates that it takes, the one to record at first."""
     output_channels: int | None = None
     """How many channels must be filled for anything to be heard."""
     capture_first: bool = False
     """It must record before it is played to, or its channels change places."""
+    respeaker: bool = False
+    """It is a ReSpeaker, whatever it calls itself."""
 
 
 Facts = Callable[[Device], CardFacts]
@@ -121,14 +123,18 @@ class Verdict:
     why: str
 
 
-def choose(devices: Sequence[Device], wanted: str, direction: Direction) -> Choice:
+def choose(
+    devices: Sequence[Device], wanted: str, direction: Direction, facts: Facts = no_facts
+) -> Choice:
     """Pick the device for one direction: ``wanted`` is ``auto`` or a part of its name.
+
+    ``facts`` tell of a ReSpeaker that calls itself otherwise.
 
     Case does not count. Of several that fit, one of just that name goes first, then a card itself,
     then the order of the list. Raises AudioDeviceError (MISSING).
     """
     usable = [device for device in devices if device.channels(direction) > 0]
-    found = _automatic(usable, direction) if wanted == "auto" else _named(usable, wanted)
+    found = _automatic(usable, direction, facts) if wanted == "auto" else _named(usable, wanted)
     if found is None:
         raise AudioDeviceError(DeviceTrouble.MISSING, _nothing_fits(usable, wanted, direction))
     return found
@@ -141,12 +147,15 @@ def _named(usable: Iterable[Device], wanted: str) -> Choice | None:
     return Choice(fitting[0], f"its name contains '{wanted}'") if fitting else None
 
 
-def _automatic(usable: Sequence[Device], direction: Direction) -> Choice | None:
+def _automatic(usable: Sequence[Device], direction: Direction, facts: Facts) -> Choice | None:
     cards = [device for device in usable if device.is_hardware]
     for part in RESPEAKER_NAMES:
         for device in cards:
             if part in device.name.casefold():
                 return Choice(device, f"a ReSpeaker by its name ('{part}')")
+    for device in cards:
+        if facts(device).respeaker:
+            return Choice(device, "a ReSpeaker by its USB id or codec")
     for device in usable:
         if device.is_default(direction):
             why = f"no ReSpeaker here; the system's default {direction}"
@@ -165,18 +174,22 @@ def _nothing_fits(usable: Sequence[Device], wanted: str, direction: Direction) -
     return f"no {direction} device contains '{wanted}'; found: {found}"
 
 
-def explain(devices: Sequence[Device], wanted_input: str, wanted_output: str) -> list[Verdict]:
+def explain(
+    devices: Sequence[Device], wanted_input: str, wanted_output: str, facts: Facts = no_facts
+) -> list[Verdict]:
     """Say of every device whether Parley would take it and why, in the order of the list."""
     chosen: dict[Direction, Choice | None] = {
-        "input": _choose_or_none(devices, wanted_input, "input"),
-        "output": _choose_or_none(devices, wanted_output, "output"),
+        "input": _choose_or_none(devices, wanted_input, "input", facts),
+        "output": _choose_or_none(devices, wanted_output, "output", facts),
     }
     return [_verdict(device, chosen) for device in devices]
 
 
-def _choose_or_none(devices: Sequence[Device], wanted: str, direction: Direction) -> Choice | None:
+def _choose_or_none(
+    devices: Sequence[Device], wanted: str, direction: Direction, facts: Facts
+) -> Choice | None:
     try:
-        return choose(devices, wanted, direction)
+        return choose(devices, wanted, direction, facts)
     except AudioDeviceError:
         return None
 
@@ -239,7 +252,7 @@ MOST_CHANNELS = 8
 def input_layouts(device: Device, channel: int, rates_hz: Sequence[int] = ()) -> list[Layout]:
     """Give what to ask a microphone for, best first: 16 kHz, then what the card itself has.
 
-    ``rates_hz``: those that the card is known to take, which go before others.
+    ``rates_hz``: those that the card is known to take, which go before others, in their order.
 
     A card is asked for all its channels, and for 32 bit first: PortAudio widens 16 bit to that by
     zeros, so their upper half is what the card recorded, whereas it adds dither where it narrows.
@@ -251,8 +264,7 @@ def input_layouts(device: Device, channel: int, rates_hz: Sequence[int] = ()) ->
     fewer = [] if device.is_hardware else [max(2, channel + 1)]
     counts = [min(count, device.input_channels) for count in (own, *fewer)]
     counts = _unique([*counts, *([1] if channel == 0 else [])])
-    known = [rate for rate in (MICROPHONE_RATE_HZ,) if rate in rates_hz] + list(rates_hz)
-    rates = _unique([*known, MICROPHONE_RATE_HZ, device.default_rate_hz, 48_000, 44_100])
+    rates = _unique([*rates_hz, MICROPHONE_RATE_HZ, device.default_rate_hz, 48_000, 44_100])
     sizes = (4, 2) if device.is_hardware else (2, 4)
     return [Layout(rate, count, size) for count in counts for rate in rates for size in sizes]
 

@@ -94,7 +94,7 @@ class Player:
             )
 
     def _serve(self, audio: PortAudio) -> None:
-        choice = choose(audio.devices(), self._wanted.name, "output")
+        choice = choose(audio.devices(), self._wanted.name, "output", self._wanted.facts)
         device = choice.device
         makeshift = Makeshift(fallback=choice.fallback)
         facts = self._wanted.facts(device)

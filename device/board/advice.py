@@ -19,6 +19,8 @@ _USB_FIRMWARE = (
     "flash its USB firmware through the USB-C socket next to the jack (Seeed's wiki: 'Flash "
     "firmware'); boards sold with a XIAO come with I²S firmware, with which they are no sound card"
 )
+_ONE_WIRE_PIN = 4
+"""Where 1-Wire is unless it is told otherwise."""
 _ESPRESSIF = 0x303A
 _USB_6_PLUS_1 = (SEEED, 0x0007)
 
@@ -38,6 +40,12 @@ def about_board(board: Profile, evidence: Evidence, *, told: bool) -> list[str]:
         )
     if board.led_driver is LedDriver.APA102 and evidence.is_pi and not evidence.spi_nodes:
         advice.append(_about_spi(evidence))
+    overlays = evidence.boot.overlays if evidence.boot else ()
+    if _ONE_WIRE_PIN in board.taken_pins and "w1-gpio" in overlays:
+        advice.append(
+            f"1-Wire takes GPIO{_ONE_WIRE_PIN}, which its sound needs: take dtoverlay=w1-gpio out"
+            " of config.txt and reboot"
+        )
     return advice
 
 
@@ -49,10 +57,8 @@ def _about_spi(evidence: Evidence) -> str:
 
 def about_missing(evidence: Evidence) -> list[str]:
     """Say what to do where no board has a sound card."""
-    advice = [
-        "no ReSpeaker is on USB either: an array shows in 'lsusb' as 2886:…; if it does not, try"
-        " another cable or socket"
-    ]
+    cure = "an array shows in 'lsusb' as 2886:…; if it does not, try another cable or socket"
+    advice = [f"no ReSpeaker is on USB either: {cure}"]
     if evidence.is_pi and not _board_overlays(evidence):
         advice.append(f"a HAT is a sound card only with its overlay: {_OVERLAYS}")
     return advice

@@ -43,7 +43,9 @@ _VOICECARD = (*_I2C_AND_I2S, 4, 17, 22)
 
 _RAW_2: ChannelMap = (Role.RAW,) * 2
 _TWO_BEAMS: ChannelMap = (Role.CONFERENCE, Role.ASR)
-_CODEC_RATES_HZ = (16_000, 48_000)
+_CODEC_RATES_HZ = (48_000, 16_000)
+"""The Pi's I²S gives both directions one rate (kernel: `symmetric_rate` of bcm2835-i2s and of the
+codecs). At 16 kHz replies would sound like a telephone, so the microphone runs at 48 as well."""
 _CODEC_FORMATS = ("S16_LE", "S24_LE", "S32_LE")
 
 _AC108_CAUTION = (
@@ -140,7 +142,7 @@ PROFILES: tuple[Profile, ...] = (
         button_pin=26,
         taken_pins=_VOICECARD,
         caution=_AC108_CAUTION,
-        hints=(_HAT_HINT, "1-Wire on GPIO4 must be off"),
+        hints=(_HAT_HINT,),
     ),
     Profile(
         "4mic-linear",
@@ -156,7 +158,7 @@ PROFILES: tuple[Profile, ...] = (
         button_pin=26,
         taken_pins=_VOICECARD,
         caution=_AC108_CAUTION,
-        hints=(_HAT_HINT, "1-Wire on GPIO4 must be off"),
+        hints=(_HAT_HINT,),
     ),
     Profile(
         "4mic-hat",
@@ -166,7 +168,7 @@ PROFILES: tuple[Profile, ...] = (
         i2c_addresses=(0x3B,),
         overlays=("seeed-4mic-voicecard",),
         channel_maps=((Role.RAW,) * 4,),
-        rates_hz=_CODEC_RATES_HZ,
+        rates_hz=(16_000, 48_000),
         sample_formats=("S32_LE",),
         output_channels=0,
         led_driver=LedDriver.APA102,

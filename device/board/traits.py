@@ -98,7 +98,8 @@ class Profile:
     """What its input channels carry, one map for each channel count that a firmware has; the
     factory's first."""
     rates_hz: tuple[int, ...] = ()
-    """Sample rates that the card itself takes; () where that is not known."""
+    """Sample rates that the card itself takes, the one to record at first; () where that is not
+    known."""
     sample_formats: tuple[str, ...] = ()
     """ALSA's names of the formats that the card itself takes; () where that is not known."""
     output_channels: int | None = None

@@ -57,12 +57,18 @@ class Boards:
             log.warning("%s: %s", board.label, board.caution)
         return board
 
+    def is_respeaker(self, device: Device) -> bool:
+        """Whether a sound device is a board's own card, whatever it calls itself."""
+        # Of a board that is another card nothing but lights and button are told.
+        return bool(detect(read_evidence(self._root), "auto", device.name).board.channel_maps)
+
     def input_facts(self, config: Config) -> Facts:
         """What is known of a microphone's card."""
 
         def facts(device: Device) -> CardFacts:
             board = self.finding(config, device.name).board
             return CardFacts(
+                respeaker=self.is_respeaker(device),
                 channel=board.channel_of(device.input_channels) if board.channel_maps else None,
                 rates_hz=board.rates_hz,
                 capture_first=board.capture_first,
@@ -77,7 +83,9 @@ class Boards:
         def facts(device: Device) -> CardFacts:
             board = self.finding(automatic, device.name).board
             return CardFacts(
-                output_channels=board.output_channels, capture_first=board.capture_first
+                respeaker=self.is_respeaker(device),
+                output_channels=board.output_channels,
+                capture_first=board.capture_first,
             )
 
         return facts

@@ -58,7 +58,8 @@ def report(
     ``trouble``: why there may be more devices than were found.
     """
     audio = config.audio
-    verdicts = explain(found, audio.input.device, audio.output.device)
+    facts = boards.input_facts(config)
+    verdicts = explain(found, audio.input.device, audio.output.device, facts)
     microphone = next((v.device for v in verdicts if v.microphone), None)
     loudspeaker = next((v.device for v in verdicts if v.loudspeaker), None)
     board = boards.finding(config, microphone.name if microphone else None)

@@ -8,6 +8,7 @@ import pytest
 
 from device.audio.devices import (
     RESPEAKER_NAMES,
+    CardFacts,
     Device,
     Layout,
     choose,
@@ -47,6 +48,20 @@ def test_auto_does_not_take_a_plugin_for_a_respeaker() -> None:
     """A name from asound.conf says nothing about the card behind it."""
     plugin = device("respeaker", index=9)
     assert choose([plugin, DEFAULT], "auto", "input").device == DEFAULT
+
+
+def test_auto_takes_a_respeaker_that_calls_itself_otherwise() -> None:
+    """Whoever knows its USB id tells; a name that says it goes first."""
+    renamed = device("USB Audio Device: USB Audio (hw:4,0)", index=8)
+
+    def facts(one: Device) -> CardFacts:
+        return CardFacts(respeaker=one == renamed)
+
+    found = choose([HEADPHONES, DEFAULT, renamed], "auto", "input", facts)
+    assert (found.device, found.fallback) == (renamed, False)
+    assert "USB id or codec" in found.why
+    assert choose([renamed, HAT], "auto", "input", facts).device == HAT
+    assert explain([DEFAULT, renamed], "auto", "auto", facts)[1].microphone
 
 
 def test_auto_falls_back_to_the_default_and_then_to_the_first_usable_device() -> None:
@@ -152,7 +167,7 @@ def test_a_microphone_is_asked_for_16_khz_and_all_its_channels_first() -> None:
 
 @pytest.mark.parametrize(
     ("rates_hz", "first_hz"),
-    [((48_000,), 48_000), ((48_000, 16_000), 16_000), ((32_000,), 32_000), ((), 16_000)],
+    [((48_000,), 48_000), ((48_000, 16_000), 48_000), ((16_000, 48_000), 16_000), ((), 16_000)],
 )
 def test_a_card_is_asked_first_for_a_rate_that_it_is_known_to_take(
     rates_hz: tuple[int, ...], first_hz: int

@@ -199,9 +199,9 @@ async def test_a_kit_records_before_it_plays_on_all_its_channels(
     assert await asyncio.to_thread(kit.wrote.wait, 10)
     assert len(kit.written[0]) % (8 * 2) == 0
 
+    kit.wrote.clear()
     await microphone.close()
     await microphone.open()
-    kit.wrote.clear()
     assert await asyncio.to_thread(kit.wrote.wait, 10)
     assert kit.log[2:] == ["input closes", "output closes", "input opens", "output opens"]
     await speaker.close()

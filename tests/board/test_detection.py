@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from device.board.clues import Card, Evidence
+from device.board.clues import BootConfig, Card, Evidence
 from device.board.detection import Finding, detect
 from device.board.evidence import read_evidence
 from device.board.profiles import NONE, PROFILES
@@ -196,6 +196,16 @@ def test_an_overlay_of_one_s_own_may_call_the_card_anything() -> None:
     finding = detect(Evidence(cards=(card,), hat="Seeed ReSpeaker HAT"))
     assert finding.board.name == "2mic-hat-v1"
     assert finding.advice == ()
+
+
+def test_one_wire_on_the_pin_of_a_kit_s_clock_is_told() -> None:
+    """It would silence the sound of that board, and of no other."""
+    boot = BootConfig(("w1-gpio",))
+    kit = Card(1, "seeed8micvoicec", "seeed-8mic-voic", "seeed-8mic-voicecard")
+    hat = Card(1, "seeed2micvoicec", "seeed2micvoicec", "seeed2micvoicec")
+    kits, hats = (detect(Evidence(cards=(card,), boot=boot)).advice for card in (kit, hat))
+    assert any("1-Wire takes GPIO4" in line for line in kits)
+    assert not any("1-Wire" in line for line in hats)
 
 
 def test_of_two_arrays_both_are_named(tmp_path: Path) -> None:

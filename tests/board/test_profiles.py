@@ -170,8 +170,8 @@ def test_a_channel_count_that_is_not_known_gets_the_best_guess(
 @pytest.mark.parametrize(
     ("board", "rates_hz", "formats", "output_channels", "capture_first"),
     [
-        ("2mic-hat-v1", (16_000, 48_000), ("S16_LE", "S24_LE", "S32_LE"), None, False),
-        ("2mic-hat-v2", (16_000, 48_000), ("S16_LE", "S24_LE", "S32_LE"), None, False),
+        ("2mic-hat-v1", (48_000, 16_000), ("S16_LE", "S24_LE", "S32_LE"), None, False),
+        ("2mic-hat-v2", (48_000, 16_000), ("S16_LE", "S24_LE", "S32_LE"), None, False),
         ("4mic-hat", (16_000, 48_000), ("S32_LE",), 0, False),
         ("4mic-linear", (48_000,), ("S32_LE",), 8, True),
         ("6mic-circular", (48_000,), ("S32_LE",), 8, True),

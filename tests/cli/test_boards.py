@@ -17,16 +17,18 @@ ARRAY = Device("ReSpeaker 4 Mic Array (UAC1.0): USB Audio (hw:1,0)", 0, 6, 2, 16
 ONE_CHANNEL = Device(ARRAY.name, 0, 1, 2, 16_000, "ALSA")
 XVF3800 = Device("reSpeaker XVF3800 4-Mic Array: USB Audio (hw:4,0)", 0, 6, 2, 16_000, "ALSA")
 KIT = Device("seeed-8mic-voicecard: - (hw:1,0)", 0, 8, 8, 48_000, "ALSA")
+RENAMED = Device("USB Audio Device: USB Audio (hw:1,0)", 0, 2, 2, 16_000, "ALSA")
 WEBCAM = Device("HD Pro Webcam C920: USB Audio (hw:1,0)", 0, 2, 0, 48_000, "ALSA")
 
 
 @pytest.mark.parametrize(
     ("state", "device", "facts"),
     [
-        ("usb-array", ARRAY, CardFacts(0, (16_000,))),
-        ("usb-array-1-channel", ONE_CHANNEL, CardFacts(0, (16_000,))),
-        ("xvf3800-6-channels", XVF3800, CardFacts(1, (16_000, 48_000))),
-        ("6mic-circular", KIT, CardFacts(0, (48_000,), capture_first=True)),
+        ("usb-array", ARRAY, CardFacts(0, (16_000,), respeaker=True)),
+        ("usb-array-1-channel", ONE_CHANNEL, CardFacts(0, (16_000,), respeaker=True)),
+        ("xvf3800-6-channels", XVF3800, CardFacts(1, (16_000, 48_000), respeaker=True)),
+        ("6mic-circular", KIT, CardFacts(0, (48_000,), capture_first=True, respeaker=True)),
+        ("xvf3800-another-name", RENAMED, CardFacts(1, (16_000, 48_000), respeaker=True)),
         ("hat-and-webcam", WEBCAM, CardFacts()),
         ("hdmi-and-webcam", WEBCAM, CardFacts()),
     ],
@@ -44,7 +46,7 @@ def test_a_loudspeaker_is_opened_as_its_own_card_wants_it(tmp_path: Path) -> Non
     boards = Boards(machine("6mic-circular", tmp_path))
     headphones = Device("bcm2835 Headphones: - (hw:0,0)", 0, 0, 8, 44_100, "ALSA")
     facts = boards.output_facts(parse("board: 6mic-circular", "x"))
-    assert facts(KIT) == CardFacts(output_channels=8, capture_first=True)
+    assert facts(KIT) == CardFacts(output_channels=8, capture_first=True, respeaker=True)
     assert facts(headphones) == CardFacts()
 
 

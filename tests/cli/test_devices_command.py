@@ -122,7 +122,7 @@ HAT_V2 = "seeed2micvoicec: 1f000a4000.i2s-tlv320aic3x-hifi tlv320aic3x-hifi-0 (h
             card(HAT_V2, 2, 2, 44_100),
             [
                 "board 2mic-hat-v2: ReSpeaker 2-Mics Pi HAT v2.0",
-                "card 2 (seeed2micvoicec) 16000/48000 Hz, S16_LE/S24_LE/S32_LE",
+                "card 2 (seeed2micvoicec) 48000/16000 Hz, S16_LE/S24_LE/S32_LE",
                 "channel 0: raw microphone <- listened to",
                 "lights 3 APA102 on spidev0.1",
                 "button GPIO17",
