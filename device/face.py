@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 
@@ -16,6 +17,7 @@ from device.ladder import Situation, shown
 from device.latency import Latency
 from device.panel import Panel
 from device.parts import Parts
+from device.signals import presumed_s
 from device.vocabulary import Conversation, State
 
 VOLUME_SHOWN_S = 1.5
@@ -67,6 +69,7 @@ class Face:
         self._percent = 0
         self._alarming = Moment(self._look)
         self._volume_set = Moment(self._look)
+        self._presumed = Moment(self._look)
 
     @property
     def lights(self) -> int:
@@ -112,13 +115,26 @@ class Face:
         """Lights dark, button let go. Harmless when closed."""
         self._alarming.end()
         self._volume_set.end()
+        self._presumed.end()
         self._panel.close()
+
+    def _kinds(self) -> tuple[str, ...]:
+        """The faults that are so as far as can be known, the newest last."""
+        now = time.monotonic()
+        ends = {
+            fault.kind: fault.since + presumed_s(fault.kind, fatal=fault.fatal) - now
+            for fault in self._faults.active
+        }
+        passing = [left_s for left_s in ends.values() if 0 < left_s < math.inf]
+        if passing:
+            self._presumed.begin(min(passing))
+        return tuple(kind for kind in self._faults.kinds if ends[kind] > 0)
 
     def _look(self) -> None:
         situation = Situation(
             self._talk.state,
             self._talk.rest,
-            self._faults.kinds,
+            self._kinds(),
             alarming=bool(self._alarming),
             volume=bool(self._volume_set),
             off=self._off,

@@ -15,7 +15,8 @@ a signal of its own hinders nothing and is told in writing.
 
 That a fault stands is rung 5 and not 1 because its being so is no news: somebody who speaks to the
 speaker is shown that it heard, and whether it works this time. Under mute it is not shown at all:
-whoever looks then wants to know that the microphone is closed.
+whoever looks then wants to know that the microphone is closed. And what was met in a session, and
+may have passed since without anybody seeing it, is taken to stand for ten minutes.
 """
 
 from __future__ import annotations

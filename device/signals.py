@@ -7,6 +7,7 @@ it is for (a mistake in a file that was refused, a button that is missing) and i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -48,6 +49,21 @@ SIGNALS: dict[str, Signal] = {
     FailureKind.TIMEOUT: SERVICE,
 }
 """Every kind that keeps the speaker from listening or answering."""
+
+
+WATCHED = frozenset({"microphone", "speaker", FailureKind.OFFLINE, FailureKind.CLOCK})
+"""Whose end is seen by the device itself, whether or not anybody tries."""
+
+PRESUMED_S = 600.0
+"""How long the lights say of any other that it is still so: nobody has looked since."""
+
+
+def presumed_s(kind: str, *, fatal: bool) -> float:
+    """Return how long a fault may be taken to be so after it was met, seconds; inf: until its end.
+
+    ``fatal``: only the owner can mend it.
+    """
+    return math.inf if fatal or kind in WATCHED else PRESUMED_S
 
 
 def newest(kinds: Iterable[str]) -> str | None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from device import face as module
+from device import signals
 from device.board.lights import render
 from device.board.patterns import MOTIONS, Pattern
 from device.config import Config, parse
@@ -99,6 +100,21 @@ async def test_a_fault_is_met_and_then_stands(
     await speaker.shows(Pattern.IDLE)
     speaker.stands(State.FAULT)
     await speaker.shows(Pattern.FAULT)
+
+
+async def test_what_may_have_passed_is_not_told_for_ever(
+    speaker: Speaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that did not answer in the evening is no news in the morning; a wrong key is."""
+    monkeypatch.setattr(signals, "PRESUMED_S", 0.05)
+    speaker.faults.begin("key", "the key was refused", fatal=True)
+    await speaker.shows(Pattern.STANDING_ACCOUNT)
+    speaker.faults.begin("timeout", "no answer came")
+    await speaker.shows(Pattern.STANDING_SERVICE)
+    await speaker.shows(Pattern.STANDING_ACCOUNT)
+    speaker.faults.clear("key")
+    await speaker.shows(Pattern.IDLE)
+    assert speaker.faults.in_force("timeout")
 
 
 async def test_the_volume_is_shown_for_a_moment(

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import pytest
 
 from device.board.patterns import Pattern
 from device.ladder import LADDER, Situation, shown
-from device.signals import ACCOUNT, DEVICE, NETWORK, SERVICE, SIGNALS, newest
+from device.signals import (
+    ACCOUNT,
+    DEVICE,
+    NETWORK,
+    PRESUMED_S,
+    SERVICE,
+    SIGNALS,
+    newest,
+    presumed_s,
+)
 from device.vocabulary import PATTERNS, RESTING, State
 
 TALKING = [state for state in State if state not in RESTING]
@@ -130,6 +140,22 @@ def test_each_family_has_its_own_patterns_and_chime() -> None:
     assert set(names) <= set(Pattern)
     assert len({family.chime for family in families}) == 4
     assert set(SIGNALS.values()) == set(families)
+
+
+@pytest.mark.parametrize(
+    ("kind", "fatal", "seconds"),
+    [
+        ("key", True, math.inf),
+        ("model", True, math.inf),
+        ("microphone", False, math.inf),
+        ("offline", False, math.inf),
+        ("network", False, PRESUMED_S),
+        ("server", False, PRESUMED_S),
+    ],
+)
+def test_how_long_a_fault_may_be_presumed(kind: str, seconds: float, *, fatal: bool) -> None:
+    """As long as its end would be seen, or only the owner can bring it about."""
+    assert presumed_s(kind, fatal=fatal) == seconds
 
 
 def test_the_newest_that_has_a_signal() -> None:

@@ -75,10 +75,10 @@ def test_every_fault_is_a_blink_code_of_its_own() -> None:
 
 @pytest.mark.parametrize(("met", "standing"), list(zip(FAULTS, STANDING, strict=True)))
 def test_a_fault_that_stands_is_calm(met: Pattern, standing: Pattern) -> None:
-    """The same code in the same hue, a third as bright, and dark for seven eighths of the time."""
+    """The same code in the same hue, half as bright, and dark for seven eighths of the time."""
     loud, calm = MOTIONS[met].colour, MOTIONS[standing].colour
     assert abs(hue(loud) - hue(calm)) < 2
-    assert luminance(calm) < luminance(loud) / 3
+    assert luminance(calm) < luminance(loud) / 2
     assert flashes_s(met) == pytest.approx(flashes_s(standing))
     assert period_s(standing) >= 7
     assert sum(flashes_s(standing)) <= period_s(standing) / 8

@@ -35,7 +35,7 @@ def test_every_pattern_over_time(count: int) -> None:
 def test_one_exhibit_alone() -> None:
     """As many columns as asked for."""
     assert (
-        picture(1, [Exhibit(Pattern.MUTED)], span_s=1.0, columns=5) == "muted             |░░░░░|"
+        picture(1, [Exhibit(Pattern.MUTED)], span_s=1.0, columns=5) == "muted             |▒▒▒▒▒|"
     )
     assert (
         picture(3, [Exhibit(Pattern.LISTENING, streaming=True)])
