@@ -165,3 +165,25 @@ async def test_closed_nothing_runs_out(speaker: Speaker) -> None:
     speaker.face.close()
     assert speaker.lights.dark
     assert speaker.face.lights == 0
+
+
+def shows(hub: Hub, pattern: Pattern, amount: float = 0.0) -> bool:
+    return hub.lights.shown[-1:] == [render(pattern, 0.0, 3, amount=amount)]
+
+
+async def test_a_speaker_without_a_key_says_so_at_rest() -> None:
+    """From the start, before anybody asks in vain."""
+    hub = Hub(missing_key="there is no key")
+    async with hub.running():
+        await until(lambda: shows(hub, Pattern.STANDING_ACCOUNT))
+        await hub.assistant.muting.mute()
+        await until(lambda: shows(hub, Pattern.MUTED))
+
+
+async def test_whoever_sets_the_volume_sees_it() -> None:
+    """By command, button or a changed file; a loudspeaker that is only replaced shows nothing."""
+    hub = Hub()
+    async with hub.running():
+        await until(lambda: shows(hub, Pattern.IDLE))
+        hub.assistant.set_volume(100)
+        await until(lambda: shows(hub, Pattern.VOLUME, 1.0))

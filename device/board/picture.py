@@ -64,8 +64,8 @@ def _strip(one: Exhibit, count: int, span_s: float, columns: int) -> list[str]:
     frames = [
         render(
             one.pattern,
-            # The middle of each column, so that none is drawn at an edge.
-            span_s / columns * (i + 0.5),
+            # Not at an edge: flashes begin and end at multiples of what a column usually is.
+            span_s / columns * (i + 0.3),
             count,
             streaming=one.streaming,
             direction=one.direction,

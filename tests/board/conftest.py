@@ -1,4 +1,4 @@
-"""Mock pins for the tests of the board, and pictures of its bytes at the end of pytest's output."""
+"""Mock pins for the tests of the board, and what the tests draw at the end of pytest's output."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def picture(request: pytest.FixtureRequest) -> Callable[[str], None]:
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Show what the tests have drawn: it is there to be looked at, whether they pass or not."""
     if lines := config.stash.get(_PICTURES, []):
-        terminalreporter.section("the boards' bytes, and how each board is known")
+        terminalreporter.section("the lights, the boards' bytes, and how each board is known")
         for line in lines:
             terminalreporter.write_line(line)
 

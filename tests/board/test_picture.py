@@ -1,18 +1,22 @@
-"""The picture of all patterns, which the tests print as well (pytest -s, or -rP)."""
+"""The picture of all patterns, which is also among those that the tests end with."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import pytest
 
 from device.board.patterns import Pattern
-from device.board.picture import NAME_COLUMNS, Exhibit, exhibits, picture
+from device.board.picture import NAME_COLUMNS, Exhibit, exhibits
+from device.board.picture import picture as draw
 
 
 @pytest.mark.parametrize("count", [1, 3, 12])
-def test_every_pattern_over_time(count: int) -> None:
+def test_every_pattern_over_time(count: int, picture: Callable[[str], None]) -> None:
     """One line per LED, as wide as asked, with names, and blank where it is dark."""
-    drawn = picture(count, span_s=10.0, columns=100)
-    print(f"\n{count} LED{'s' * (count > 1)}, ten seconds from left to right\n{drawn}")
+    drawn = draw(count, span_s=10.0, columns=100)
+    picture(f"\n{count} LED{'s' * (count > 1)}, ten seconds from left to right")
+    picture(drawn)
     lines = drawn.splitlines()
     shown = exhibits(count)
     assert len(lines) == count * len(shown)
@@ -34,11 +38,9 @@ def test_every_pattern_over_time(count: int) -> None:
 
 def test_one_exhibit_alone() -> None:
     """As many columns as asked for."""
+    assert draw(1, [Exhibit(Pattern.MUTED)], span_s=1.0, columns=5) == "muted             |▒▒▒▒▒|"
     assert (
-        picture(1, [Exhibit(Pattern.MUTED)], span_s=1.0, columns=5) == "muted             |▒▒▒▒▒|"
-    )
-    assert (
-        picture(3, [Exhibit(Pattern.LISTENING, streaming=True)])
+        draw(3, [Exhibit(Pattern.LISTENING, streaming=True)])
         .splitlines()[1]
         .startswith("+ streaming  ")
     )
