@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time as time_of_system
 from collections.abc import Callable
 from datetime import datetime, time
 
@@ -13,7 +14,8 @@ LOOK_AGAIN_S = 60.0
 
 
 def wall_clock() -> time:
-    """The time of day here."""
+    """The time of day here, also after the owner has moved to another time zone."""
+    time_of_system.tzset()
     return datetime.now().astimezone().time()
 
 

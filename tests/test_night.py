@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -101,6 +102,24 @@ def test_the_dimmer_looks_at_the_clock_only_where_there_is_a_night() -> None:
     assert (dimmer.percent, dimmer.look_again_s) == (70, LOOK_AGAIN_S)
     now = time(3, 0)
     assert dimmer.percent == 3
+
+
+@pytest.fixture
+def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Sets the time zone; afterwards it is again what it was."""
+    yield lambda name: monkeypatch.setenv("TZ", name)
+    monkeypatch.undo()
+    wall_clock()
+
+
+def test_another_time_zone_counts_at_once(zone: Callable[[str], None]) -> None:
+    """A speaker that has moved need not be started anew."""
+    zone("Etc/GMT")
+    here = wall_clock()
+    zone("Etc/GMT-5")
+    there = wall_clock()
+    # In between it may have struck the hour.
+    assert (there.hour - here.hour) % 24 in {5, 6}
 
 
 def test_the_clock_on_the_wall_is_the_one_here() -> None:

@@ -70,7 +70,9 @@ def lights(args: argparse.Namespace) -> int:
     if args.picture or not sys.stdout.isatty():
         print_picture(args.count, chosen)
     else:
-        play(chosen, args.count, sys.stdout, endless=args.state is not None)
+        # Among others there is nothing to see of lights that are off.
+        seen = [one for one in chosen if args.state or one.pattern is not Pattern.OFF]
+        play(seen, args.count, sys.stdout, endless=args.state is not None)
     return 0
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from device.board.lights import FRAME_S
 from device.board.patterns import MOTIONS, Pattern
-from device.board.picture import exhibits
+from device.board.picture import Exhibit, exhibits
 from device.cli import lights as module
 from device.cli.boards import Boards
 from device.cli.lights import darken, lights, play
@@ -83,11 +83,19 @@ def test_a_picture_is_drawn_on_a_terminal_too_when_asked_for(
     monkeypatch.setattr(sys, "stdout", terminal)
     assert lights(command(count=1, picture=True, state="fault")) == 0
     assert "\x1b" not in terminal.getvalue()
-    played: list[dict[str, Any]] = []
-    monkeypatch.setattr(module, "play", lambda *_args, **options: played.append(options))
-    assert lights(command(count=1, state="fault")) == 0
-    assert lights(command(count=1)) == 0
-    assert played == [{"endless": True}, {"endless": False}]
+    played: list[tuple[set[Pattern], bool]] = []
+
+    def noted(chosen: list[Exhibit], _count: int, _stream: object, *, endless: bool) -> None:
+        played.append(({one.pattern for one in chosen}, endless))
+
+    monkeypatch.setattr(module, "play", noted)
+    for state in ("fault", "off", None):
+        assert lights(command(count=1, state=state)) == 0
+    assert played == [
+        ({Pattern.FAULT}, True),
+        ({Pattern.OFF}, True),
+        (set(Pattern) - {Pattern.OFF}, False),
+    ]
 
 
 @pytest.mark.parametrize("count", [1, 12])
