@@ -19,6 +19,8 @@ _USB_FIRMWARE = (
     "flash its USB firmware through the USB-C socket next to the jack (Seeed's wiki: 'Flash "
     "firmware'); boards sold with a XIAO come with I²S firmware, with which they are no sound card"
 )
+_NO_AC108_DRIVER = (6, 18)
+"""The kernel from which none was found; one for 6.12 was, in 2026."""
 _ONE_WIRE_PIN = 4
 """Where 1-Wire is unless it is told otherwise."""
 _ESPRESSIF = 0x303A
@@ -124,6 +126,8 @@ def _about_overlays(evidence: Evidence) -> list[str]:
         known = f", though the kernel knows its {' and '.join(codecs)}" if codecs else ""
         if boards[0].caution:
             cure = "its driver is not loaded: was it built for this kernel? see dmesg"
+            if evidence.kernel >= _NO_AC108_DRIVER:
+                cure = "for kernels from {}.{} on no driver is known".format(*_NO_AC108_DRIVER)
         else:
             cure = f"after a reboot it may be the other board's: {_OVERLAYS}; see dmesg"
         advice.append(

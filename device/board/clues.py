@@ -45,6 +45,10 @@ class Card:
     """The kernel's name of what records or plays, such as ``tlv320aic3x-hifi-0``."""
     usb_id: UsbId | None = None
     streams: tuple[Stream, ...] = ()
+    recorder: str = ""
+    """The program that records from it now; empty where none does, or it may not be known."""
+    allowed: bool = True
+    """Whether this user may record from it."""
 
     @property
     def capture_channels(self) -> int | None:
@@ -103,6 +107,8 @@ class Evidence:
     """What a HAT with an EEPROM calls itself."""
     spi_nodes: tuple[str, ...] = ()
     """Of SPI buses that a program can open: ``spidev0.0``."""
+    kernel: tuple[int, int] = (0, 0)
+    """Its version: 6, 12."""
 
     @property
     def is_pi(self) -> bool:
@@ -159,6 +165,18 @@ def _stream(direction: Literal["capture", "playback"], facts: dict[str, str]) ->
         tuple(int(rate) for rate in rates),
         tuple(facts.get("Format", "").split()),
     )
+
+
+def owner_in(text: str) -> int | None:
+    """Read ``/proc/asound/cardN/pcm0c/sub0/status``: the process that has it open, if any has."""
+    match = re.search(r"^owner_pid\s*: (\d+)$", text, re.MULTILINE)
+    return int(match[1]) if match else None
+
+
+def kernel_in(text: str) -> tuple[int, int]:
+    """Read ``/proc/sys/kernel/osrelease``: ``6.12.47+rpt-rpi-2712``; 0, 0 for anything else."""
+    match = re.match(r"(\d+)\.(\d+)", text)
+    return (int(match[1]), int(match[2])) if match else (0, 0)
 
 
 def usb_id_in(text: str) -> UsbId | None:

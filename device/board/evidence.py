@@ -6,6 +6,7 @@ not there, or may not be read, leaves its part of the evidence out.
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from device.board.clues import (
     cards_in,
     codecs_in,
     i2c_device_in,
+    kernel_in,
+    owner_in,
     streams_in,
     usb_id_in,
 )
@@ -31,7 +34,7 @@ def read_evidence(root: Path = Path("/")) -> Evidence:
     """Return what the files below ``root`` tell now. Takes a few milliseconds; any thread."""
     model = _text(root / "proc/device-tree/model")
     return Evidence(
-        cards=tuple(_cards(root / "proc/asound")),
+        cards=tuple(_cards(root)),
         usb=tuple(_usb(root / "sys/bus/usb/devices")),
         i2c=tuple(_i2c(root / "sys/bus/i2c/devices")),
         boot=_boot(root, model),
@@ -41,11 +44,13 @@ def read_evidence(root: Path = Path("/")) -> Evidence:
             for name in ("vendor", "product")
             if (part := _text(root / "proc/device-tree/hat" / name))
         ),
+        kernel=kernel_in(_text(root / "proc/sys/kernel/osrelease")),
         spi_nodes=tuple(path.name for path in sorted((root / "dev").glob("spidev*"))),
     )
 
 
-def _cards(asound: Path) -> list[Card]:
+def _cards(root: Path) -> list[Card]:
+    asound = root / "proc/asound"
     codecs = codecs_in(_text(asound / "pcm"))
     return [
         replace(
@@ -53,9 +58,20 @@ def _cards(asound: Path) -> list[Card]:
             codec=codecs.get(card.number, ""),
             usb_id=usb_id_in(_text(asound / f"card{card.number}/usbid")),
             streams=streams_in(_text(asound / f"card{card.number}/stream0")),
+            recorder=_recorder(root, card.number),
+            allowed=_may_record(root / f"dev/snd/pcmC{card.number}D0c"),
         )
         for card in cards_in(_text(asound / "cards"))
     ]
+
+
+def _recorder(root: Path, number: int) -> str:
+    owner = owner_in(_text(root / f"proc/asound/card{number}/pcm0c/sub0/status"))
+    return "" if owner is None else _text(root / f"proc/{owner}/comm") or f"process {owner}"
+
+
+def _may_record(node: Path) -> bool:
+    return not node.exists() or os.access(node, os.R_OK | os.W_OK)
 
 
 def _usb(devices: Path) -> list[UsbDevice]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import getpass
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -86,7 +87,16 @@ def _hidden(found: Sequence[Device], board: Finding) -> list[str]:
         device.input_channels and f"hw:{card.number}," in device.name for device in found
     ):
         return []
-    who = "another program has it open, which may be the speaker itself ('parley status')"
+    if not card.allowed:
+        user = getpass.getuser()
+        who = (
+            f"user {user} is not in group audio; run 'sudo usermod -aG audio {user}', and log in"
+            " again"
+        )
+    elif card.recorder:
+        who = f"'{card.recorder}' has it open"
+    else:
+        who = "another program has it open, which may be the speaker itself ('parley status')"
     return [f"card {card.number} '{card.name}' is not among the microphones above: {who}"]
 
 

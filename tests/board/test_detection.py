@@ -198,6 +198,15 @@ def test_an_overlay_of_one_s_own_may_call_the_card_anything() -> None:
     assert finding.advice == ()
 
 
+def test_a_kernel_for_which_no_driver_is_known_is_told(tmp_path: Path) -> None:
+    """Building one again would be in vain."""
+    root = machine("ac108-driver-missing", tmp_path)
+    (root / "proc/sys/kernel").mkdir(parents=True)
+    (root / "proc/sys/kernel/osrelease").write_text("6.18.34+rpt-rpi-2712\n")
+    (advice,) = detect(read_evidence(root)).advice
+    assert advice.endswith("for kernels from 6.18 on no driver is known")
+
+
 def test_one_wire_on_the_pin_of_a_kit_s_clock_is_told() -> None:
     """It would silence the sound of that board, and of no other."""
     boot = BootConfig(("w1-gpio",))

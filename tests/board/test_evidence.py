@@ -15,6 +15,7 @@ from device.board.clues import (
     boot_config_in,
     cards_in,
     codecs_in,
+    kernel_in,
     streams_in,
     usb_id_in,
 )
@@ -80,6 +81,32 @@ def test_a_file_that_may_not_be_read_is_left_out(tmp_path: Path) -> None:
     seen = read_evidence(tmp_path)
     assert seen.cards[1].usb_id is None
     assert seen.usb[1].name == "\ufffd\ufffd"
+
+
+def test_who_records_and_who_may_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PortAudio hides a card that is taken or forbidden: the kernel says which it is."""
+    machine("usb-array", tmp_path)
+    status = tmp_path / "proc/asound/card1/pcm0c/sub0/status"
+    status.parent.mkdir(parents=True)
+    status.write_text("closed\n")
+    assert read_evidence(tmp_path).cards[1].recorder == ""
+    status.write_text("state: RUNNING\nowner_pid   : 1234\ntrigger_time: 1.0\n")
+    assert read_evidence(tmp_path).cards[1].recorder == "process 1234"
+    (tmp_path / "proc/1234").mkdir()
+    (tmp_path / "proc/1234/comm").write_text("parley\n")
+    assert read_evidence(tmp_path).cards[1].recorder == "parley"
+    (tmp_path / "dev/snd").mkdir(parents=True)
+    (tmp_path / "dev/snd/pcmC1D0c").touch()
+    monkeypatch.setattr("os.access", lambda path, _mode: "pcmC1" not in str(path))
+    assert [card.allowed for card in read_evidence(tmp_path).cards] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("text", "version"), [("6.12.47+rpt-rpi-2712", (6, 12)), ("6.18.34", (6, 18)), ("", (0, 0))]
+)
+def test_the_kernel_is_read(text: str, version: tuple[int, int]) -> None:
+    """Drivers outside of it depend on that."""
+    assert kernel_in(text) == version
 
 
 def test_an_older_system_keeps_its_config_elsewhere(tmp_path: Path) -> None:

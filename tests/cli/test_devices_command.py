@@ -265,7 +265,33 @@ def test_a_card_that_is_in_use_is_not_looked_for(
         "chosen": True,
     }
     assert "card 4 'reSpeaker XVF3800 4-Mic Array' is not among" in told["advice"][0]
+    assert "another program has it open, which may be the speaker" in told["advice"][0]
     assert told["others"] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "said"),
+    [
+        ("proc/asound/card4/pcm0c/sub0/status", "owner_pid   : 7\n", "'process 7' has it open"),
+        ("dev/snd/pcmC4D0c", "", "run 'sudo usermod -aG audio kitchen', and log in again"),
+    ],
+)
+def test_why_a_card_does_not_show_is_told(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    text: str,
+    said: str,
+) -> None:
+    """It is taken, or forbidden: PortAudio says neither."""
+    root = machine("xvf3800", tmp_path)
+    (root / path).parent.mkdir(parents=True)
+    (root / path).write_text(text)
+    monkeypatch.setattr("os.access", lambda node, _mode: "snd" not in str(node))
+    monkeypatch.setattr("getpass.getuser", lambda: "kitchen")
+    report([], Config(), Boards(root), as_json=True)
+    assert said in json.loads(capsys.readouterr().out)["board"]["advice"][0]
 
 
 def test_the_command_reads_the_machine_it_runs_on(
