@@ -61,6 +61,7 @@ class Commands:
             "uptime_s": round(time.monotonic() - self._began, 1),
             "board": hub.face.profile.name,
             "lights": hub.face.lights,
+            "lights_show": hub.face.shows.value,
             "microphone": hub.ears.microphone.description,
             "speaker": hub.mouth.speaker.description,
             "volume": hub.volume,

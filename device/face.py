@@ -67,6 +67,8 @@ class Face:
         self._talk = Conversation()
         self._off: frozenset[str] = frozenset()
         self._percent = 0
+        self.shows = Pattern.OFF
+        """What the lights say, or would say if there were any."""
         self._alarming = Moment(self._look)
         self._volume_set = Moment(self._look)
         self._presumed = Moment(self._look)
@@ -139,6 +141,7 @@ class Face:
             volume=bool(self._volume_set),
             off=self._off,
         )
-        pattern = shown(situation)
-        self._panel.show(pattern, self._percent / 100 if pattern is Pattern.VOLUME else 0.0)
-        self._latency.shown(pattern.value, time.monotonic())
+        self.shows = shown(situation)
+        amount = self._percent / 100 if self.shows is Pattern.VOLUME else 0.0
+        self._panel.show(self.shows, amount)
+        self._latency.shown(self.shows.value, time.monotonic())

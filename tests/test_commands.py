@@ -92,6 +92,7 @@ async def test_the_status_is_whole(desk: Desk) -> None:
         "ready": True,
         "board": "none",
         "lights": 3,
+        "lights_show": "idle",
         "microphone": "microphone A",
         "speaker": "loudspeaker A",
         "volume": 60,

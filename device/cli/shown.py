@@ -39,7 +39,7 @@ def status(answer: dict[str, Any], console: Console) -> None:
         table.add_row("fault", f"[bold red]{fault['kind']}[/]: {escape(fault['message'])}")
     table.add_row("microphone", escape(answer["microphone"]))
     table.add_row("loudspeaker", f"{escape(answer['speaker'])}, volume {answer['volume']}")
-    table.add_row("board", f"{answer['board']}, {answer['lights']} lights")
+    table.add_row("board", f"{answer['board']}, {answer['lights']} lights{_lights(answer)}")
     table.add_row("wake word", escape(" or ".join(answer["wake_words"])))
     duplex = answer["duplex"]
     table.add_row("over a reply", escape(f"{duplex['mode']} duplex: {duplex['why']}"))
@@ -56,6 +56,11 @@ def status(answer: dict[str, Any], console: Console) -> None:
         ago = f"({_duration(last['age_s'])} ago)"
         table.add_row("last fault", f"{escape(last['message'])} {ago}")
     console.print(table)
+
+
+def _lights(answer: dict[str, Any]) -> str:
+    shown = answer.get("lights_show") if answer["lights"] else None
+    return f", which show {shown} (parley lights --state {shown})" if shown else ""
 
 
 def _muted(answer: dict[str, Any]) -> str:

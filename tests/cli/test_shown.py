@@ -106,6 +106,13 @@ def test_what_is_known_of_the_echo_is_shown() -> None:
     assert "ppm" not in told
 
 
+def test_what_the_lights_say_can_be_read() -> None:
+    """Whoever stands before them, or cannot, is told what it is and how it looks."""
+    told = "board flex, 12 lights, which show standing (parley lights --state standing)"
+    assert told in status(lights_show="standing")
+    assert "board none, 0 lights" in status(board="none", lights=0, lights_show="idle")
+
+
 def test_brackets_in_names_are_shown_as_they_are() -> None:
     """Names of devices and errors are text, not markup: nothing vanishes, nothing breaks."""
     fault = {"kind": "config", "message": "no [/dev/spi] in [bold]", "fatal": True, "age_s": 1}
