@@ -70,6 +70,24 @@ class Answering:
         self._starved = True
         self._happen(v.Starved(turn))
 
+    def timed_out(self, clock: int, *, addressed: bool) -> None:
+        """A timer of the conversation has run out, perhaps the patience with a silent server.
+
+        `addressed`: whether the user has woken, pressed or typed since the last reply was heard.
+        """
+        talk, live = self._talk(), self._calling.session
+        awaited = clock == talk.clock and talk.state in v.AWAITING_SERVER
+        # What was said after a reply may have been meant for somebody else, or a television: only
+        # what the server has understood of it must be answered.
+        meant = talk.state in PLAYING or addressed
+        if awaited and live is not None and live.owes and (meant or live.understood):
+            self._troubles.unanswered()
+            # What the session would be resumed on is as deaf.
+            self._calling.give_up_handle()
+            self._happen(v.NoAnswer(clock))
+        else:
+            self._happen(v.Timeout(clock))
+
     def _failed(self, number: int, failure: p.Failure) -> None:
         # A kept session that breaks while nobody talks is no fault: the next wake opens another.
         talk = self._talk()

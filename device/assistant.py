@@ -39,6 +39,7 @@ from device.muting import Muting
 from device.overheard import Overheard
 from device.panel import Panel
 from device.parts import Parts
+from device.refitting import Refitting
 from device.sending import Sending
 from device.spoken import Spoken
 from device.telling import Telling
@@ -116,6 +117,7 @@ class Assistant:
             self.latency,
             self.finger,
         )
+        self.refitting = Refitting(parts)
         self.volume = config.audio.volume
         self._answering = Answering(
             self.bus,
@@ -135,6 +137,7 @@ class Assistant:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
                 self.calling.start(tasks)
+                self.refitting.start(tasks)
                 if self.parts.missing_key:
                     self.faults.begin(p.FailureKind.KEY, self.parts.missing_key, fatal=True)
                 self.muting.start(tasks)
@@ -233,18 +236,7 @@ class Assistant:
                 self._answering.take(news)
 
     def _timed_out(self, clock: int) -> None:
-        talk, live = self.talk, self.session
-        awaited = clock == talk.clock and talk.state in v.AWAITING_SERVER
-        # What was said after a reply may have been meant for somebody else, or a television: only
-        # what the server has understood of it must be answered.
-        meant = talk.state in PLAYING or self._spoken.addressed
-        if awaited and live is not None and live.owes and (meant or live.understood):
-            self.troubles.unanswered()
-            # What the session would be resumed on is as deaf.
-            self.calling.give_up_handle()
-            self._happen(v.NoAnswer(clock))
-        else:
-            self._happen(v.Timeout(clock))
+        self._answering.timed_out(clock, addressed=self._spoken.addressed)
 
     def _frame(self, heard: Heard) -> None:
         state = self.talk.state
@@ -272,6 +264,7 @@ class Assistant:
 
     def _microphone_lost(self, error: AudioDeviceError) -> None:
         self.faults.begin("microphone", str(error))
+        self.refitting.lost(error, self.face.profile)
         self._happen(v.MicrophoneLost())
 
     def _microphone_back(self) -> None:
@@ -280,7 +273,8 @@ class Assistant:
         self.overheard.new_stream()
         known, board = self.face.profile, self._board
         # What is on the same USB plug as the microphone came back with it.
-        if board != known or self.faults.in_force("lights", "button"):
+        replugged = self.refitting.back(board, self.ears.microphone.description)
+        if replugged or board != known or self.faults.in_force("lights", "button"):
             self.choose_board()
         if board != known:
             self.overheard.choose(self.config, board)

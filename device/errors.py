@@ -75,6 +75,8 @@ class DeviceTrouble(StrEnum):
     """It was open and went away."""
     STALLED = "stalled"
     """It is open and delivers (or takes) nothing."""
+    DEAD = "dead"
+    """It is open and what it delivers is no sound."""
 
 
 class AudioDeviceError(ParleyError):

@@ -47,5 +47,11 @@ class Parts:
     """What was measured of the echo in earlier processes."""
     sentence: Callable[[Config, str], bytes | None] = lambda _config, _kind: None
     """What is said of a kind of fault, s16le mono 24 kHz; None where there are no words for it."""
+    set_levels: Callable[[Profile, str], list[str]] = lambda _board, _microphone: []
+    """Sets the mixer of the microphone's card as its board needs it, by the microphone's
+    description; blocks. Returns what could not be set.
+    """
+    revive: Callable[[Profile], bool] = lambda _board: False
+    """Cures a board whose microphone is dead, where that can be done and was not yet; blocks."""
     make_sentences: Callable[[Config], None] = lambda _config: None
     """Makes the sentences that are missing; takes seconds."""

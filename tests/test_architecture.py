@@ -45,6 +45,7 @@ HUB: dict[str, set[str]] = {
         "device.board.profiles",
     },
     "device.panel": {"device.board.button", "device.board.patterns"},
+    "device.refitting": {"device.board.profiles"},
     # The types of what it makes; `cli` gives it the recipe.
     "device.parts": {
         "device.board.button",
@@ -68,6 +69,7 @@ PURE: dict[str, set[str]] = {
     "device.audio.frames": set(),
     "device.audio.framing": {"numpy"},
     "device.audio.limiter": {"numpy"},
+    "device.audio.liveness": set(),
     "device.audio.loudness": {"numpy"},
     "device.audio.near_end": {"numpy"},
     "device.audio.noise": {"numpy"},

@@ -18,7 +18,7 @@ from device.board.lights import WHITE
 from device.board.profiles import profile_named
 from device.config import Config
 from device.countdown import FIRST_WORDS_S
-from device.errors import BoardError, CredentialError
+from device.errors import AudioDeviceError, BoardError, CredentialError, DeviceTrouble
 from device.live.session import LiveSession
 from device.ports import (
     Failure,
@@ -837,6 +837,67 @@ async def test_the_board_is_told_by_the_microphone_that_is_open() -> None:
         await hub.assistant.muting.unmute()
         await hub.hear(1)
         assert hub.made.count("lights") == 2
+
+
+# --- plugged out and in -------------------------------------------------------------------------
+
+
+async def test_an_array_that_was_pulled_out_gets_its_lights_and_levels_back() -> None:
+    """They were on the same plug, though they may not have noticed."""
+    hub = Hub()
+    hub.boards = {"microphone A": profile_named("xvf3800")}
+    async with hub.running():
+        await until(lambda: hub.refitted == ["levels of xvf3800 by microphone A"])
+        assert hub.made.count("lights") == 2
+        hub.microphone.fail(lost())
+        await until(lambda: hub.state == "fault")
+        hub.microphone.deliver(1)
+        await until(lambda: hub.state == "idle")
+        await until(lambda: len(hub.refitted) == 2)
+        assert hub.made.count("lights") == 3
+
+
+async def test_a_hat_that_was_busy_keeps_its_lights() -> None:
+    """Nobody pulls it out."""
+    hub = Hub()
+    hub.boards = {"microphone A": profile_named("2mic-hat")}
+    async with hub.running():
+        hub.microphone.fail(lost())
+        await until(lambda: hub.state == "fault")
+        hub.microphone.deliver(1)
+        await until(lambda: hub.state == "idle")
+        assert hub.made.count("lights") == 2
+
+
+async def test_levels_that_cannot_be_set_are_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Each time the array comes it is tried; the journal is not filled."""
+    hub = Hub()
+    hub.no_levels = ["amixer cannot set PCM,1 of card 2: no such control"]
+    async with hub.running():
+        await until(lambda: "PCM,1" in caplog.text)
+        await hub.assistant.muting.mute()
+        await hub.assistant.muting.unmute()
+        await hub.hear(1)
+        await until(lambda: len(hub.refitted) == 2)
+    assert caplog.text.count("PCM,1") == 1
+
+
+async def test_a_dead_array_is_a_fault_and_is_cured_where_it_can_be() -> None:
+    """One that is only gone is not."""
+    hub = Hub()
+    hub.boards = {"microphone A": profile_named("xvf3800")}
+    async with hub.running():
+        await until(lambda: len(hub.refitted) == 1)
+        hub.microphone.fail(lost())
+        await until(lambda: hub.state == "fault")
+        hub.microphone.deliver(1)
+        await until(lambda: hub.state == "idle")
+        await until(lambda: len(hub.refitted) == 2)
+        assert "xvf3800 restarted" not in hub.refitted
+        hub.microphone.fail(AudioDeviceError(DeviceTrouble.DEAD, "it delivers zeros"))
+        await until(lambda: hub.state == "fault")
+        await until(lambda: hub.refitted[-1] == "xvf3800 restarted")
+        assert hub.told("fault")[-1].fields["message"] == "it delivers zeros"
 
 
 # --- time ----------------------------------------------------------------------------------------

@@ -33,6 +33,7 @@ from device.audio.devices import (
 )
 from device.audio.frames import Frame
 from device.audio.framing import Framer, LossMeter
+from device.audio.liveness import Liveness
 from device.audio.order import ORDER
 from device.audio.portaudio import PortAudio
 from device.audio.worker import Makeshift, StreamThread
@@ -108,6 +109,8 @@ class PortAudioMicrophone:
         self._stall_timer: asyncio.TimerHandle | None = None
         self._reader: _Reader | None = None
         self._losses = LossMeter(1)
+        self._liveness = Liveness(1.0, 1, is_card=False)
+        self._suspect = False
         self._opening: _Opening | None = None
         self._next_number = 0
 
@@ -152,7 +155,8 @@ class PortAudioMicrophone:
         """Wait for the next frame. Cancelling loses no frame.
 
         Raises AudioDeviceError: LOST when the device is gone (or closed), STALLED when it has
-        delivered nothing for 3 s.
+        delivered nothing for 3 s, DEAD when what it delivers cannot be sound; after that there is
+        no frame, of this opening or the next, before it is sound again.
         """
         while not self._frames:
             self._arrived.clear()
@@ -175,6 +179,11 @@ class PortAudioMicrophone:
             lost_s = 0.0 if self._taken_at is None else max(0.0, began_at - self._taken_at)
             self._framer.begin(layout, block.opening.channel, lost_s)
             self._losses = LossMeter(layout.rate_hz)
+            self._liveness = Liveness(
+                block_samples / layout.rate_hz,
+                layout.channels * layout.sample_bytes,
+                is_card=block.opening.device.is_hardware,
+            )
             self._opening = block.opening
             self._description = str(block.opening)
         elif block.number != self._next_number:
@@ -184,7 +193,18 @@ class PortAudioMicrophone:
         self._taken_at = block.at
         if self._losses.add(block_samples, block.at):
             self._counters["overruns"] += 1
-        self._frames.extend(self._framer.take(block.data, block.at))
+        symptom = self._liveness.add(block.data)
+        if symptom is not None:
+            self._suspect = True
+            raise AudioDeviceError(
+                DeviceTrouble.DEAD,
+                f"input device {self._description} delivers {symptom}: plug it out and in again;"
+                " on a sound server, see that its source is not muted",
+            )
+        frames = self._framer.take(block.data, block.at)
+        self._suspect = self._suspect and not self._liveness.alive
+        if not self._suspect:
+            self._frames.extend(frames)
 
     def _check(self, reader: _Reader) -> None:
         """Raise when there is no use in waiting for the next block."""

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pytest
 import soxr
 
-from device.audio import portaudio
+from device.audio import liveness, portaudio
 from device.audio.capture import QUEUE_BLOCKS, PortAudioMicrophone
 from device.audio.devices import CardFacts, Device
 from device.audio.frames import FRAME_SAMPLES, Frame
@@ -53,6 +53,10 @@ async def heard_while(
 
 def joined(frames: list[Frame]) -> Samples:
     return np.frombuffer(b"".join(frame.pcm for frame in frames), "<i2")
+
+
+async def _frames(microphone: PortAudioMicrophone, count: int) -> list[Frame]:
+    return [await microphone.read() for _ in range(count)]
 
 
 async def read_until_trouble(microphone: PortAudioMicrophone) -> AudioDeviceError:
@@ -205,6 +209,54 @@ async def test_a_short_pause_of_the_source_is_survived_and_counted(
         for _ in range(150):
             await microphone.read()
         assert microphone.counters["overruns"] == 1
+
+
+async def test_a_microphone_that_delivers_no_sound_is_dead_until_it_does(
+    sound_server: SoundServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Opened again it must first prove that it lives: no frame before, and none is lost after."""
+    monkeypatch.setattr(liveness, "DEAD_S", 0.5)
+    microphone = PortAudioMicrophone()
+    await microphone.open()
+    stuck = asyncio.create_task(
+        asyncio.to_thread(sound_server.speak_raw, np.full((4 * 16_000, 1), 77, "<i2"))
+    )
+    given = []
+    for _ in range(2):
+        error = await read_until_trouble(microphone)
+        assert error.trouble is DeviceTrouble.DEAD
+        assert "delivers one and the same value: plug it out" in str(error)
+        given.append(microphone.counters["frames"])
+        await microphone.close()
+        await microphone.open()
+    assert given[0] == given[1], "a frame of a dead microphone"
+    monkeypatch.setattr(liveness, "DEAD_S", 60)
+    reading = asyncio.create_task(_frames(microphone, 30))
+    await stuck
+    assert not reading.done()
+    spoken = noise(12_000)
+    await asyncio.to_thread(sound_server.speak_raw, spoken)
+    heard = joined(await reading)
+    # Three whole blocks in a row prove it, and the third counts.
+    assert any(
+        np.array_equal(heard, spoken[late : late + len(heard), 0]) for late in range(4 * 320)
+    )
+    await microphone.close()
+
+
+async def test_a_card_that_delivers_nothing_but_zeros_is_dead(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As an array does whose microphones did not survive a restart of its host."""
+    card = PeriodCard(Clock(0.0), 20, silent=True)
+    card.install(monkeypatch, "device.audio.capture")
+    card.go.set()
+    microphone = PortAudioMicrophone()
+    await microphone.open()
+    error = await read_until_trouble(microphone)
+    assert error.trouble is DeviceTrouble.DEAD
+    assert "nothing but zeros" in str(error)
+    await microphone.close()
 
 
 async def test_a_sound_server_that_hangs_is_reported_as_hung(

@@ -8,14 +8,16 @@ import signal
 import socket
 import stat
 import sys
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from device.simulator.script import Drop, Event, Script, Silence, Turn
 from tests.rig.daemon import Daemon
-from tests.rig.room import Room, loud, open_room
+from tests.rig.room import Room, loud, open_room, spoken
 
 LONG = Turn(heard="story", says="once upon a time", audio=8000, pace="burst", delay_s=0.2)
 SHORT = Turn(heard="more", says="yes", audio=700)
@@ -225,11 +227,47 @@ def test_the_sound_server_dies_and_comes_back() -> None:
         room.daemon.event("fault", kind="microphone", cleared=False)
         room.daemon.event("fault", kind="speaker", cleared=False)
         room.daemon.state("fault")
+        after, back_at = room.daemon.here, time.monotonic()
         room.sound.restart()
-        room.daemon.event("fault", kind="microphone", cleared=True)
         room.daemon.event("fault", kind="speaker", cleared=True)
+        room.daemon.event("fault", kind="microphone", cleared=True)
+        hears_s = room.daemon.state("idle", after=after)["time"] - back_at
+        print(f"\nit hears again {hears_s:.1f} s after the microphone is back")
+        assert hears_s < 10
         room.wake_and_ask()
         room.daemon.event("reply", what="drained")
+
+
+def test_a_microphone_that_delivers_no_sound_is_told_until_it_does() -> None:
+    """Open and dead: after ten seconds it says so, and does not claim to hear before it can."""
+    with open_room() as room:
+        daemon = room.daemon
+        room.sound.speak(np.full(11 * 16_000, 500, "<i2").tobytes())
+        fault = daemon.event("fault", kind="microphone", cleared=False)
+        assert "one and the same value" in fault["message"]
+        daemon.state("fault")
+        after = daemon.here
+        speaking = room.sound.start_speaking(np.full(2 * 16_000, 500, "<i2").tobytes())
+        assert speaking.wait(10) == 0
+        assert not daemon.seen("fault", kind="microphone", cleared=True)
+        room.sound.speak(spoken("good morning"))
+        daemon.event("fault", kind="microphone", cleared=True)
+        daemon.state("idle", after=after)
+
+
+def test_a_sound_system_that_hangs_ends_the_process() -> None:
+    """Nothing of ours can stop a thread in there; the next process begins anew."""
+    with open_room() as room:
+        room.sound.freeze(frozen=True)
+        began = time.monotonic()
+        try:
+            assert room.daemon.process.wait(30) == 1
+        finally:
+            room.sound.freeze(frozen=False)
+        print(
+            f"\na sound system that hangs ends the process after {time.monotonic() - began:.1f} s"
+        )
+        assert "restart the process" in room.daemon.log()
 
 
 def test_no_server_is_a_told_failure_and_the_next_wake_works() -> None:

@@ -388,6 +388,9 @@ class Hub:
         self.made: list[str] = []
         self.load_detector: Callable[[Config], Awaitable[WakeDetector]] | None = None
         self.notified: list[str] = []
+        self.refitted: list[str] = []
+        """What was done to boards that appeared, or were dead."""
+        self.no_levels: list[str] = []
         self.events: list[PublicEvent] = []
         self.assistant = Assistant(
             parse(config, "test.yaml"), self.parts(), self.detector, self.notified.append
@@ -408,12 +411,22 @@ class Hub:
             mute_memory=MuteMemory(self._state),
             mute_switch=lambda _profile: self.mute_switch,
             sentence=lambda config, kind: f"{config.live.language}: {kind}".encode(),
+            set_levels=self._set_levels,
+            revive=self._revive,
             make_sentences=lambda config: self.made.append(f"sentences {config.live.language}"),
         )
 
     def _make(self, name: str, part: Any) -> Any:
         self.made.append(name)
         return part
+
+    def _set_levels(self, profile: Profile, microphone: str) -> list[str]:
+        self.refitted.append(f"levels of {profile.name} by {microphone}")
+        return self.no_levels
+
+    def _revive(self, profile: Profile) -> bool:
+        self.refitted.append(f"{profile.name} restarted")
+        return True
 
     def _button(self, config: Config, profile: Profile) -> Any:
         return self.button(config, profile)

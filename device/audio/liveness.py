@@ -1,0 +1,80 @@
+"""Tells a microphone that is dead, though its card delivers, from one in a quiet room (pure).
+
+An open card goes on delivering when there is nothing behind it any more: zeros, one value, or what
+happened to be in its buffer, again and again. Quiet is never like that: the last bit of a converter
+is noise, so no two blocks of a living microphone are the same. Two things are, and need patience:
+an array that gates its processed channels may give exact zeros while nobody speaks, and a sound
+server does for as long as its source is muted or has nothing to say.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from enum import StrEnum
+
+DEAD_S = 10.0
+"""So long one value, or the same sound again and again, or only zeros since it was opened."""
+GATED_S = 60.0
+"""So long nothing but zeros from a card that has delivered something else before."""
+MUTED_SOURCE_S = 300.0
+"""So long nothing but zeros from a sound server."""
+REMEMBERED_BLOCKS = 64
+"""A buffer that is played round and round comes back to a block within these, if their lengths have
+a common multiple that short (64 ms and 20 ms: after 16)."""
+
+ALIVE_BLOCKS = 3
+"""In a row. The one in which one dead value becomes another is like no other, too."""
+
+
+class Symptom(StrEnum):
+    """How a dead microphone shows; the words go on after "delivers"."""
+
+    ZEROS = "nothing but zeros"
+    CONSTANT = "one and the same value"
+    FROZEN = "the same piece of sound again and again"
+
+
+class Liveness:
+    """Looks at the blocks of one opening, all channels as they came from the card."""
+
+    def __init__(self, block_s: float, frame_bytes: int, *, is_card: bool) -> None:
+        """``block_s``: how long a block lasts; ``frame_bytes``: one sample of each channel.
+
+        ``is_card``: whether no sound server lies between.
+        """
+        self._block_s = block_s
+        self._frame_bytes = frame_bytes
+        self._is_card = is_card
+        self._recent: deque[int] = deque(maxlen=REMEMBERED_BLOCKS)
+        self._living = 0
+        self._lived = False
+        self._zeros = self._repeated = 0
+        self.alive = False
+        """Whether the last blocks were sound."""
+
+    def add(self, block: bytes) -> Symptom | None:
+        """Take a block; returns what it is dead of, once that has lasted long enough."""
+        zeros = not any(block)
+        number = hash(block)
+        repeated = zeros or number in self._recent or self._is_constant(block)
+        self._recent.append(number)
+        self._living = 0 if repeated else self._living + 1
+        self.alive = self._living >= ALIVE_BLOCKS
+        self._lived = self._lived or self.alive
+        self._zeros = self._zeros + 1 if zeros else 0
+        self._repeated = self._repeated + 1 if repeated and not zeros else 0
+        if self._zeros >= round(self._patience_s / self._block_s):
+            return Symptom.ZEROS
+        if self._repeated >= round(DEAD_S / self._block_s):
+            return Symptom.CONSTANT if self._is_constant(block) else Symptom.FROZEN
+        return None
+
+    @property
+    def _patience_s(self) -> float:
+        if not self._is_card:
+            return MUTED_SOURCE_S
+        return GATED_S if self._lived else DEAD_S
+
+    def _is_constant(self, block: bytes) -> bool:
+        """Whether every channel has one value all the time."""
+        return block[self._frame_bytes :] == block[: -self._frame_bytes]

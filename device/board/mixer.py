@@ -1,0 +1,72 @@
+"""Sets the levels of a card's own mixer without which its board is silent, with ``amixer``.
+
+A card comes with its mixer as the kernel or the array's firmware leaves it, each time it is plugged
+in. What is set here is not stored (``alsactl store``): the next appearance gets it again.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import subprocess
+
+from device.board.traits import MixerLevel, Profile
+
+log = logging.getLogger(__name__)
+
+TIMEOUT_S = 3.0
+"""For each call; amixer takes a few milliseconds."""
+
+_NO_AMIXER = "the levels of the {} cannot be set without amixer: sudo apt install alsa-utils"
+
+_CARD = re.compile(r"\((?:plug)?hw:(\d+),\d+\)")
+_CHANNELS = re.compile(r"channel \d+ of (\d+)\)$")
+
+
+def card_of(microphone: str) -> int | None:
+    """Return the number of the card that PortAudio's name of a device holds; None without."""
+    found = _CARD.search(microphone)
+    return int(found[1]) if found else None
+
+
+def _channels_of(microphone: str) -> int:
+    found = _CHANNELS.search(microphone)
+    return int(found[1]) if found else 1
+
+
+def set_levels(profile: Profile, microphone: str) -> list[str]:
+    """Set what the board needs on the card of this microphone; blocks for some milliseconds.
+
+    ``microphone`` is the description of the one that is open. Returns what could not be set, in
+    words for the owner: the speaker works on, with the levels there are.
+    """
+    card, channels = card_of(microphone), _channels_of(microphone)
+    if card is None:
+        return []
+    wanted = [level for level in profile.mixer if level.input_channels in {None, channels}]
+    problems = []
+    for level in wanted:
+        try:
+            _set(card, level)
+        except FileNotFoundError:
+            return [_NO_AMIXER.format(profile.label)]
+        except (subprocess.SubprocessError, OSError) as error:
+            problems.append(f"amixer cannot set {level.control} of card {card}: {_reason(error)}")
+        else:
+            log.debug("card %d: %s set to %s", card, level.control, level.value)
+    return problems
+
+
+def _set(card: int, level: MixerLevel) -> None:
+    subprocess.run(  # noqa: S603 - the arguments are our own facts
+        ["amixer", "-q", "-c", str(card), *level.arguments],  # noqa: S607 - wherever it is
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+    )
+
+
+def _reason(error: Exception) -> str:
+    said = getattr(error, "stderr", None)
+    return str(said).strip().splitlines()[-1] if said else str(error)

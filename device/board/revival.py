@@ -1,0 +1,76 @@
+"""Starts an array anew that came out of a restart of its host with a dead microphone.
+
+After the host was restarted a reSpeaker XVF3800 may be on USB again and deliver silence, until it
+is told to restart itself (its firmware 2.0.10 mends that). It is told once only until the host
+starts again, whatever becomes of this process: an array that stays dead is not to be restarted for
+ever.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from device.board.traits import LedDriver, Profile
+from device.board.usb_control import XVF3800_ARRAY, Load, connect, libusb
+from device.board.xvf3800 import Xvf3800
+from device.errors import BoardError
+
+log = logging.getLogger(__name__)
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+"""Another after each start of the host (random(4))."""
+FILE_NAME = "array_restarted"
+
+
+class Revival:
+    """Remembers in a file of ``folder`` (None: in this process only) in which boot it was tried."""
+
+    def __init__(self, folder: Path | None, *, usb: Load = libusb, boot_id: Path = BOOT_ID) -> None:
+        self._file = folder / FILE_NAME if folder is not None else None
+        self._usb = usb
+        self._boot_id = boot_id
+        self._tried = False
+
+    def attempt(self, profile: Profile) -> bool:
+        """Restart the array of this board if it can be and was not yet; whether that was done.
+
+        Blocks for the transfers (a second when the array hangs); any thread but one at a time.
+        """
+        if profile.led_driver is not LedDriver.XVF3800 or self._was_tried():
+            return False
+        self._note()
+        try:
+            control = connect(XVF3800_ARRAY, self._usb)
+            try:
+                Xvf3800(control).reboot()
+            finally:
+                control.close()
+        except BoardError as error:
+            log.warning("the %s is dead and cannot be restarted: %s", profile.label, error)
+            return False
+        log.warning("the %s is dead: it was told to restart itself", profile.label)
+        return True
+
+    def _was_tried(self) -> bool:
+        return self._tried or (bool(self._boot) and self._read(self._file) == self._boot)
+
+    @property
+    def _boot(self) -> str:
+        return self._read(self._boot_id)
+
+    def _note(self) -> None:
+        self._tried = True
+        if self._file is not None:
+            try:
+                self._file.parent.mkdir(parents=True, exist_ok=True)
+                self._file.write_text(self._boot)
+            except OSError as error:
+                log.warning("cannot remember that the array was restarted: %s", error)
+
+    @staticmethod
+    def _read(path: Path | None) -> str:
+        try:
+            return path.read_text().strip() if path is not None else ""
+        except (OSError, UnicodeDecodeError):
+            return ""
