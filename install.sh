@@ -750,6 +750,7 @@ uninstall() {
     else
         say "Parley is removed; /etc/parley and $STATE_DIR stay (--purge removes them too)"
     fi
+    note "Packages that came from apt stay."
 }
 
 main() {

@@ -123,6 +123,13 @@ class Machine:
         self.until(self._has_init, "PID 1", BOOTS_S)
         self.until(self._is_up, "systemd to be up", BOOTS_S)
 
+    def cut_the_power(self) -> None:
+        """Everything ends at once, and boots again."""
+        assert self._nspawn is not None
+        os.kill(self._init, signal.SIGKILL)
+        self._nspawn.wait(30)
+        self._boot()
+
     def _has_init(self) -> bool:
         assert self._nspawn is not None
         assert self._nspawn.poll() is None, "systemd-nspawn ended at once"

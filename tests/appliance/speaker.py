@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -38,6 +39,22 @@ Environment=HOME={folder} XDG_RUNTIME_DIR={folder}
 [Install]
 WantedBy=multi-user.target
 """
+
+OF_A_DAEMON = (
+    *("Type=", "NotifyAccess=", "ExecStart=", "ExecReload=", "ExecStopPost=", "Restart="),
+    *("RestartSec=", "WatchdogSec=", "WantedBy="),
+)
+"""Lines of the unit that do not fit a script which runs once."""
+
+NO_TRACES = ("/srv", "/var/lib/apt", "/var/lib/dpkg", "/var/cache", "/var/log", "/tmp", "/var/tmp")
+"""Where the system itself writes: package lists, caches, the journal."""
+
+OF_PACKAGES = (
+    r"/etc/(alternatives|rc.\.d|python3)|/etc/(inputrc|modules|networks)$|/var/lib/python"
+    r"|/usr/(bin|lib|share/man/man1)/(c89|c99|cc|cpp)|/usr/local/lib/python3[^/]*(/dist-packages)?$"
+    r"|.*/__pycache__|/home/owner/\.sudo_as_admin_successful$"
+)
+"""What the scripts of apt's packages make, and sudo: the packages stay."""
 
 SERVICE_SEES = ("PULSE_SERVER", "PULSE_SOURCE", "PULSE_SINK", "ALSA_CONFIG_PATH")
 
@@ -143,6 +160,20 @@ class Speaker:
         self.machine.write("/home/owner/key.txt", KEY + "\n")
         self.machine.shell("chown owner: /home/owner/key.txt; chmod 600 /home/owner/key.txt")
         self.check_out()
+        self._before = self._files()
+
+    def _files(self) -> set[str]:
+        """Every file, folder and link of the machine's disk that no package brought."""
+        skipped = " ".join(f"-path {path} -prune -o" for path in NO_TRACES)
+        found = self.machine.shell(f"find / -xdev {skipped} -print").splitlines()
+        packaged = self.machine.shell("cat /var/lib/dpkg/info/*.list").splitlines()
+        # /bin is a link to /usr/bin, and packages name either.
+        return set(found) - set(packaged) - {f"/usr{path}" for path in packaged}
+
+    def left_over(self) -> list[str]:
+        """What is on the disk now, of no package, and was not there before the installation."""
+        new = self._files() - self._before
+        return sorted(path for path in new if not re.match(OF_PACKAGES, path))
 
     def check_out(self) -> None:
         """Put the checkout as it is now into the machine, anew."""
@@ -166,7 +197,8 @@ class Speaker:
             before, _, after = path.read_text().partition(ours)
             assert after, f"{file} does not say which version it is"
             path.write_text(before + ours + version + '"' + after.partition('"')[2])
-        for file, (old, new) in (changes or {}).items():
+        says = {"device/__init__.py": ('__version__ = "0.1.0"', f'__version__ = "{version}"')}
+        for file, (old, new) in {**says, **(changes or {})}.items():
             path = self.checkout / file
             assert old in path.read_text(), f"{file} has no {old!r}"
             path.write_text(path.read_text().replace(old, new))
@@ -208,12 +240,27 @@ class Speaker:
 
     def unit(self, name: str) -> str:
         """One property of parley.service."""
-        return self.machine.show("parley.service")[name]
+        return self.machine.show("parley.service").get(name, "")
 
     @property
     def pid(self) -> int:
         """The daemon's number inside the machine."""
         return int(self.unit("MainPID"))
+
+    def in_its_sandbox(self, script: Path) -> Any:
+        """Run a Python script as parley.service runs the speaker; returns the JSON it wrote."""
+        shutil.copy(script, self.machine.shared / script.name)
+        result = f"/var/lib/parley/{script.stem}.json"
+        command = (
+            f"/opt/parley/current/.venv/bin/python {self.machine.shared / script.name} {result}"
+        )
+        lines = self.path("/etc/systemd/system/parley.service").read_text().splitlines()
+        kept = [line for line in lines if not line.startswith(OF_A_DAEMON)]
+        kept.insert(kept.index("[Service]") + 1, f"Type=oneshot\nExecStart={command}")
+        self.machine.write("/run/systemd/system/parley-probe.service", "\n".join(kept))
+        self.machine.run("systemctl", "daemon-reload")
+        self.machine.run("systemctl", "start", "parley-probe.service")
+        return json.loads(self.path(result).read_text())
 
     def until_active(self, timeout_s: float = 90, *, other_than: int = 0) -> int:
         """Wait until the unit is active, as another process than that one; returns which."""

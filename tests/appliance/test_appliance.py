@@ -6,17 +6,19 @@ The tests of one machine are one story, in this order: each begins where the one
 from __future__ import annotations
 
 import os
+import re
 import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from device.simulator.script import Script, Turn
 from device.simulator.voices import load
 from tests.appliance.machine import Machine
-from tests.appliance.speaker import KEY, InnerSound, Speaker
+from tests.appliance.speaker import CONFIG, KEY, InnerSound, Speaker
 from tests.rig.room import similarity, spoken
 from tests.rig.server import ServerThread
 
@@ -26,6 +28,7 @@ pytestmark = [pytest.mark.appliance, pytest.mark.timeout(1800)]
 
 SUITES = os.environ.get("PARLEY_APPLIANCE", "trixie bookworm").split()
 ANSWER = Turn(heard="weather", says="sunny", audio="answer_weather", delay_s=0.2)
+HERE = Path(__file__).parent
 HANGS_AFTER_S = 30 + 5
 """WatchdogSec= and TimeoutAbortSec= of the unit."""
 
@@ -159,3 +162,142 @@ def test_a_hung_sound_server_is_told_and_survived(speaker: Speaker) -> None:
         speaker.machine.run("systemctl", "kill", "--signal=CONT", "rig-sound.service")
     speaker.machine.until(lambda: speaker.status()["state"] == "idle", "it to hear again", 60)
     talks(speaker)
+
+
+def test_it_has_what_it_needs_and_nothing_else(speaker: Speaker) -> None:
+    """The unit's sandbox, tried from inside; ENXIO is an open device that has no driver here."""
+    speaker.machine.shell(
+        "for major in 116 153 189 9; do mknod -m 666 /dev/rig-$major c $major 0; done; "
+        "echo x >/dev/rig-group; chown root:audio /dev/rig-group; chmod 640 /dev/rig-group"
+    )
+    told = speaker.in_its_sandbox(HERE / "probe.py")
+    needed = ("key", "state", "runtime", "group of the sound card", "netlink", "priority")
+    assert {what: told.pop(what) for what in needed} == dict.fromkeys(needed, "done")
+    devices = ("sound", "spi", "usb")
+    assert {what: told.pop(what) for what in devices} == dict.fromkeys(devices, "ENXIO")
+    assert told == {
+        "tape": "EPERM",
+        **dict.fromkeys(("usr", "etc", "release", "config"), "EROFS"),
+        **dict.fromkeys(("home", "key file", "passwords"), "EACCES"),
+        "packet socket": "EAFNOSUPPORT",
+        **dict.fromkeys(("user namespace", "real time", "clock", "chown"), "EPERM"),
+        "written code": "EACCES",
+        "other users' processes": "ENOENT",
+    }
+
+
+def test_a_wrong_configuration_at_the_start_is_no_loop(speaker: Speaker) -> None:
+    """Exit code 78, once; it stays off and says why, until the file is mended."""
+    speaker.write_config(audio={"volume": 500})
+    assert speaker.machine.run("systemctl", "restart", "parley", check=False).returncode != 0
+    shown = speaker.machine.show("parley.service")
+    assert (shown["ActiveState"], shown["ExecMainStatus"]) == ("failed", "78")
+    assert shown["NRestarts"] == "0"
+    assert "audio.volume" in speaker.machine.journal("-u", "parley", "-n", "20")
+    speaker.write_config()
+    speaker.machine.run("systemctl", "restart", "parley")
+    assert speaker.status()["state"] == "idle"
+
+
+def test_without_a_microphone_it_waits_for_one(speaker: Speaker) -> None:
+    """It is no crash and no hang: it says what is missing, and hears when it is there."""
+    speaker.machine.run("systemctl", "stop", "rig-sound.service")
+    speaker.machine.run("systemctl", "restart", "--no-block", "parley")
+    speaker.machine.until(lambda: speaker.unit("StatusText").startswith("fault"), "a fault", 60)
+    assert speaker.unit("ActiveState") == "activating"
+    pid = speaker.pid
+    speaker.machine.run("systemctl", "start", "rig-sound.service")
+    assert speaker.until_active() == pid
+
+
+def test_after_a_power_cut_it_is_back(speaker: Speaker, record_property: Record) -> None:
+    """By itself, with the configuration and key it had."""
+    began = time.monotonic()
+    speaker.machine.cut_the_power()
+    record_property("booted after s", f"{time.monotonic() - began:.1f}")
+    speaker.until_active()
+    record_property("hears after s", f"{time.monotonic() - began:.1f}")
+    talks(speaker)
+
+
+def test_an_upgrade_takes_its_place(speaker: Speaker) -> None:
+    """The same command in a newer checkout; the release before is kept."""
+    speaker.release("0.2.0")
+    done = speaker.install("--yes")
+    assert done.returncode == 0, done.stdout
+    assert speaker.current == "0.2.0"
+    assert speaker.releases == {"0.1.0", "0.2.0"}
+    assert speaker.parley("--version").stdout == "parley 0.2.0\n"
+    assert KEY not in done.stdout
+    talks(speaker)
+
+
+CRASHES = {"device/cli/run.py": ("    journal.set_up(", "    raise RuntimeError('broken')  # (")}
+IS_DEAF = {
+    "device/health.py": ('self._notify("READY=1")', "pass"),
+    "install.sh": ("READY_WITHIN_S=120", "READY_WITHIN_S=30"),
+}
+
+
+@pytest.mark.parametrize("changes", [CRASHES, IS_DEAF], ids=["crashes", "is never ready"])
+def test_a_broken_upgrade_is_taken_back(
+    speaker: Speaker, changes: dict[str, tuple[str, str]], record_property: Record
+) -> None:
+    """By itself: the release before goes on, and nothing is left of the broken one."""
+    speaker.release("0.3.0", changes)
+    began = time.monotonic()
+    done = speaker.install("--yes")
+    record_property("back after s", f"{time.monotonic() - began:.1f}")
+    print(done.stdout)
+    assert done.returncode == 1, done.stdout
+    assert "Going back to release 0.2.0" in done.stdout
+    assert speaker.current == "0.2.0"
+    assert speaker.releases == {"0.1.0", "0.2.0"}
+    assert speaker.unit("ActiveState") == "active"
+    talks(speaker)
+
+
+def test_an_upgrade_that_cannot_be_built_is_none(speaker: Speaker) -> None:
+    """A package that is not the one the lock file means; the speaker is not even restarted."""
+    pid = speaker.pid
+    speaker.release("0.4.0")
+    lock = speaker.checkout / "uv.lock"
+    lock.write_text(re.sub("sha256:[0-9a-f]{8}", "sha256:00000000", lock.read_text()))
+    done = speaker.install("--yes")
+    assert done.returncode == 1, done.stdout
+    assert "Python packages failed" in done.stdout
+    assert (speaker.current, speaker.pid) == ("0.2.0", pid)
+    assert speaker.releases == {"0.1.0", "0.2.0"}
+
+
+def test_an_upgrade_that_refuses_the_configuration_is_none(speaker: Speaker) -> None:
+    """It names every mistake, with exit code 78; the speaker goes on with what it has read."""
+    pid = speaker.pid
+    speaker.write_config(audio={"volume": 500})
+    speaker.release("0.5.0")
+    done = speaker.install("--yes")
+    assert done.returncode == 78, done.stdout
+    assert "audio.volume" in done.stdout
+    assert (speaker.current, speaker.pid) == ("0.2.0", pid)
+    speaker.write_config()
+    assert speaker.install("--yes").returncode == 0
+    assert speaker.releases == {"0.2.0", "0.5.0"}
+    talks(speaker)
+
+
+def test_nothing_is_left_of_it(speaker: Speaker) -> None:
+    """After --uninstall the owner's files stay, after --purge no file, user, group or unit."""
+    uninstall = ("env", "-C", "/", "/opt/parley/current/install.sh", "--uninstall")
+    speaker.machine.run(*uninstall)
+    assert speaker.machine.run("systemctl", "cat", "parley", check=False).returncode != 0
+    assert speaker.path(CONFIG).exists()
+    assert not speaker.path("/opt/parley").exists()
+    speaker.machine.run("rm", "-f", "/run/systemd/system/parley-probe.service")
+    speaker.machine.run(str(speaker.checkout / "install.sh"), "--uninstall", "--purge")
+    for database in ("passwd", "group"):
+        done = speaker.machine.run("getent", database, "parley", check=False)
+        assert done.returncode == 2
+    left = speaker.left_over()
+    assert not left, "\n".join(left)
+    failed = speaker.machine.run("systemctl", "list-units", "--all", "parley*", "--no-legend")
+    assert failed.stdout == ""
