@@ -332,19 +332,34 @@ require_space() {
         fail "the disk is full: only $free_mb MB are free in $1, $2 MB are needed"
 }
 
+# Quotes or the name of a variable around it, a line of something else, nothing at all.
+looks_like_a_key() { [[ $1 =~ ^[A-Za-z0-9._~+/-]{16,1024}$ ]]; }
+
 # The key never becomes an argument of a command: those can be seen by everybody.
 KEY_TEXT=
+ask_for_key() {
+    while true; do
+        printf 'Gemini API key (https://aistudio.google.com/apikey; Enter to do it later): '
+        IFS= read -rs KEY_TEXT || KEY_TEXT=
+        printf '\n'
+        KEY_TEXT=${KEY_TEXT//[[:space:]]/}
+        if [ -z "$KEY_TEXT" ] || looks_like_a_key "$KEY_TEXT"; then
+            return
+        fi
+        warn "that cannot be a key: only letters, digits, _ and - are in one, without quotes"
+    done
+}
+
 read_key() {
     local key_file=$1 unattended=$2
     if [ -n "$key_file" ]; then
         [ -r "$key_file" ] || fail "the key file $key_file cannot be read"
         KEY_TEXT=$(tr -d '[:space:]' <"$key_file")
         [ -n "$KEY_TEXT" ] || fail "the key file $key_file is empty"
+        looks_like_a_key "$KEY_TEXT" || fail "what is in the key file $key_file cannot be a key:" \
+            "it must hold that alone, without quotes or a name"
     elif [ -z "$unattended" ] && [ ! -s "$KEY" ] && [ -t 0 ]; then
-        printf 'Gemini API key (https://aistudio.google.com/apikey; Enter to do it later): '
-        IFS= read -rs KEY_TEXT || true
-        printf '\n'
-        KEY_TEXT=${KEY_TEXT//[[:space:]]/}
+        ask_for_key
     fi
 }
 
@@ -448,36 +463,32 @@ remove_udev() {
     reload_udev
 }
 
-# buses_needed RELEASE: print what the header of a Pi must offer for the board: spi (its LEDs) and
-# i2c (its sound chip is set up over it); nothing for arrays on USB. As the configuration says, or
-# as the sound card that is there.
-buses_needed() {
-    (cd / && "$1/.venv/bin/python" -P - "$CONFIG" "${2:-/proc/asound/cards}") <<'PYTHON'
+# board_facts RELEASE [ROOT]: print what this machine shows of the board, a word and a sentence on
+# each line: "board WHICH AND WHY", "advice WHAT TO DO", and "need spi" or "need i2c" for what the
+# header of a Pi must offer for its LEDs and its sound chip, and config.txt does not switch on.
+board_facts() {
+    (cd / && "$1/.venv/bin/python" -P - "$CONFIG" "${2:-/}") <<'PYTHON'
 import sys
 from pathlib import Path
 
-from device.board.profiles import LedDriver, choose
+from device.board.evidence import read_evidence
+from device.board.profiles import LedDriver
+from device.cli.boards import Boards
 from device.config import load
 
-config = load(Path(sys.argv[1]))
-try:
-    cards = Path(sys.argv[2]).read_text()
-except OSError:
-    cards = None
-board = choose(config.board, cards)
-if config.lights.driver == "apa102" or board.led_driver is LedDriver.APA102:
-    print("spi")
-if {2, 3} <= set(board.taken_pins):
-    print("i2c")
+SDA, SCL = 2, 3
+root = Path(sys.argv[2])
+found = Boards(root).finding(load(Path(sys.argv[1])), None)
+boot = read_evidence(root).boot
+print("board", f"{found.board.label}: {found.why}")
+if boot is not None and not boot.spi and found.board.led_driver is LedDriver.APA102:
+    print("need spi")
+if boot is not None and not boot.i2c and {SDA, SCL} <= set(found.board.taken_pins):
+    print("need i2c")
+for line in found.advice:
+    if "SPI" not in line or (boot is not None and boot.spi):
+        print("advice", line)
 PYTHON
-}
-
-# is_bus_on spi|i2c: whether the firmware was told to switch it on, at the latest boot or the next.
-is_bus_on() {
-    local name=$1
-    [ "$1" = i2c ] && name='i2c(_arm)?'
-    grep -Eq "^[[:space:]]*(dtparam|device_tree_param)=([^#]*,)?$name(=(on|true|yes|1))?[[:space:]]*(,.*)?\$" \
-        "$BOOT_CONFIG"
 }
 
 switch_bus_on() {
@@ -495,19 +506,22 @@ switch_bus_on() {
     sync -f "$BOOT_CONFIG"
 }
 
-# The LEDs of a HAT hang on SPI, which a fresh Raspberry Pi OS has switched off.
-ensure_buses() {
-    local release=$1 bus
-    if ! is_raspberry_pi || [ ! -e "$BOOT_CONFIG" ]; then
-        return 0
-    fi
-    for bus in $(buses_needed "$release"); do
-        if ! is_bus_on "$bus"; then
-            switch_bus_on "$bus"
-            note "$BOOT_CONFIG: ${bus^^} switched on for the board, counts from the next boot"
+# Which board it is, and what keeps it from working. The LEDs of a HAT hang on SPI, which a fresh
+# Raspberry Pi OS has switched off.
+ensure_board() {
+    local what told
+    is_raspberry_pi || return 0
+    while read -r what told; do
+        case $what in
+        board) note "$told" ;;
+        advice) warn "$told" ;;
+        need)
+            switch_bus_on "$told"
+            note "$BOOT_CONFIG: ${told^^} switched on for the board, counts from the next boot"
             REBOOT=yes
-        fi
-    done
+            ;;
+        esac
+    done < <(board_facts "$1")
 }
 
 # configured_language RELEASE: print the BCP-47 tag that the speaker is set to, or nothing.
@@ -713,7 +727,7 @@ install_appliance() {
     say "User, configuration, key"
     ensure_user
     ensure_config "$release"
-    ensure_buses "$release"
+    ensure_board "$release"
     ensure_clips "$release"
     if runs_already "$release"; then
         say "parley.service runs it already"
@@ -743,7 +757,7 @@ uninstall() {
     esac
     rm -rf "$PREFIX" "$CACHE" /run/parley-install.lock
     if [ -n "$purge" ]; then
-        rm -rf /etc/parley "$STATE_DIR" /run/parley "$UNIT.d"
+        rm -rf /etc/parley "$STATE_DIR" /run/parley "$UNIT.d" "$BOOT_CONFIG.before-parley"
         if getent passwd parley >/dev/null; then userdel parley 2>/dev/null; fi
         if getent group parley >/dev/null; then groupdel parley; fi
         say "Parley is removed, with its configuration, key and state"

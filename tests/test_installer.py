@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.rig.installer import Completed, sourced
+from tests.rig.machine import machine
 
 DEBIAN = 'ID=debian\nVERSION_ID="13"\n'
 ROUTES = "Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT\n"
@@ -149,72 +150,101 @@ otg_mode=1
 """
 
 
-class TestBuses:
-    """SPI for the LEDs of a HAT, which a fresh Raspberry Pi OS has switched off."""
+class TestKey:
+    """Asked for once, and looked at before anything is done."""
 
-    def release(self, folder: Path) -> Path:
-        release = folder / "release"
-        release.mkdir(exist_ok=True)
-        if not (release / ".venv").exists():
-            (release / ".venv").symlink_to(sys.prefix)
-        return release
+    def read(self, tmp_path: Path, text: str) -> Completed:
+        (tmp_path / "key").write_text(text)
+        return sourced(f"read_key {tmp_path}/key ''; printf %s \"$KEY_TEXT\"")
+
+    @pytest.mark.parametrize("key", ["AIza" + "x-_9" * 9, "AQ." + "Ab8R" * 12])
+    def test_a_file_is_taken_without_the_white_space_around(self, tmp_path: Path, key: str) -> None:
+        """Editors end files with a line break."""
+        done = self.read(tmp_path, f"  {key}\r\n")
+        assert (done.returncode, done.stdout, done.stderr) == (0, key, "")
 
     @pytest.mark.parametrize(
-        ("config", "card", "needed"),
+        "text",
+        ["'AIzaSyA0123456789abcdef'", "GEMINI_API_KEY=AIzaSyA0123456789abcdef", "AIza", "ä" * 39],
+    )
+    def test_what_cannot_be_a_key_is_refused_without_showing_it(
+        self, tmp_path: Path, text: str
+    ) -> None:
+        """Before the speaker is installed with it, and fails at its first question."""
+        done = self.read(tmp_path, text)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert f"what is in the key file {tmp_path}/key cannot be a key" in done.stderr
+        assert text not in done.stderr
+
+    def test_an_empty_file_and_none_are_told(self, tmp_path: Path) -> None:
+        """By name."""
+        assert f"the key file {tmp_path}/key is empty" in self.read(tmp_path, "\n").stderr
+        assert "the key file /no/such cannot be read" in sourced("read_key /no/such ''").stderr
+
+    def test_who_mistypes_is_asked_again(self) -> None:
+        """Enter alone means later."""
+        asked = "ask_for_key; printf 'key=%s' \"$KEY_TEXT\""
+        done = sourced(f"{{ {asked}; }} < <(printf '%s\\n' '\"AIza\"' AIzaSyA0123456789abcdef)")
+        assert done.stdout.endswith("key=AIzaSyA0123456789abcdef")
+        assert done.stderr.count("that cannot be a key") == 1
+        assert sourced(f"{{ {asked}; }} </dev/null").stdout.endswith("key=")
+
+
+class TestBuses:
+    """What the board is, and SPI for the LEDs of a HAT, which a fresh system has switched off."""
+
+    def facts(self, tmp_path: Path, recorded: str, config: str = "") -> list[str]:
+        root = machine(recorded, tmp_path / "root")
+        (tmp_path / "release").mkdir()
+        (tmp_path / "release" / ".venv").symlink_to(sys.prefix)
+        (tmp_path / "config.yaml").write_text(config)
+        places = f"CONFIG={tmp_path}/config.yaml; export PYTHONPATH={Path.cwd()}; "
+        done = sourced(f"{places}board_facts {tmp_path}/release {root}")
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout.splitlines()
+
+    @pytest.mark.parametrize(
+        ("recorded", "config", "needed"),
         [
-            ("", "seeed-2mic-voicecard", ["spi", "i2c"]),
-            ("", "USB-Audio - ReSpeaker 4 Mic Array (UAC1.0)", []),
-            ("", "bcm2835 Headphones", []),
-            ("board: 4mic-hat", "", ["spi", "i2c"]),
-            ("board: 4mic-linear", "", ["i2c"]),
-            ("lights: {driver: apa102}", "bcm2835 Headphones", ["spi"]),
+            ("2mic-hat-v2-spi-off", "", ["need spi"]),
+            ("2mic-hat-v2", "", []),
+            ("usb-array", "", []),
+            ("nothing-on-a-pi", "", []),
+            ("nothing-on-a-pi", "board: 4mic-hat", ["need spi", "need i2c"]),
+            ("nothing-on-a-pi", "lights: {driver: apa102}", ["need spi"]),
+            ("nothing-on-a-pc", "board: 4mic-hat", []),
         ],
     )
     def test_what_a_board_needs(
-        self, tmp_path: Path, config: str, card: str, needed: list[str]
+        self, tmp_path: Path, recorded: str, config: str, needed: list[str]
     ) -> None:
-        """As the configuration says, or the card that is there."""
-        (tmp_path / "config.yaml").write_text(config)
-        (tmp_path / "cards").write_text(f" 1 [Card           ]: {card}\n")
-        done = sourced(
-            f"CONFIG={tmp_path}/config.yaml; cd {tmp_path}; PYTHONPATH={Path.cwd()} "
-            f"buses_needed {self.release(tmp_path)} {tmp_path}/cards"
+        """As the configuration says, or what the machine shows; and config.txt does not have."""
+        told = self.facts(tmp_path, recorded, config)
+        assert [line for line in told if line.startswith("need ")] == needed
+
+    def test_what_keeps_a_board_from_working_is_told(self, tmp_path: Path) -> None:
+        """A HAT without its overlay: which board was found, and what to write where."""
+        board, *advice = self.facts(tmp_path, "nothing-on-a-pi")
+        assert board.startswith("board plain sound card: no ReSpeaker")
+        assert any("dtoverlay=" in line for line in advice)
+
+    def ensured(self, boot_config: Path) -> Completed:
+        facts = (
+            "echo board A HAT: told by its card; echo need spi; echo need i2c; echo advice do it"
         )
-        assert (done.returncode, done.stdout.split()) == (0, needed), done.stderr
-
-    @pytest.mark.parametrize(
-        ("line", "on"),
-        [
-            ("dtparam=spi=on", True),
-            ("dtparam=spi", True),
-            ("dtparam=i2c_arm=on,spi=on", True),
-            ("device_tree_param=spi=on", True),
-            ("#dtparam=spi=on", False),
-            ("dtparam=spi=off", False),
-            ("dtparam=audio=on # spi=on", False),
-            ("dtoverlay=spi1-1cs", False),
-        ],
-    )
-    def test_whether_it_is_on(self, tmp_path: Path, line: str, on: bool) -> None:
-        """However the owner, or raspi-config, wrote it."""
-        (tmp_path / "config.txt").write_text(f"{line}\n")
-        done = sourced(f"BOOT_CONFIG={tmp_path}/config.txt; is_bus_on spi && echo on || echo off")
-        assert done.stdout == ("on\n" if on else "off\n")
-
-    def ensured(self, boot_config: Path, *, twice: bool = False) -> Completed:
-        ensuring = "ensure_buses x; " * (2 if twice else 1)
         return sourced(
             f"BOOT_CONFIG={boot_config}; is_raspberry_pi() {{ true; }}; "
-            f'buses_needed() {{ echo spi; echo i2c; }}; {ensuring} echo "reboot=$REBOOT"'
+            f'board_facts() {{ {facts}; }}; ensure_board x; echo "reboot=$REBOOT"'
         )
 
-    def test_they_are_switched_on_once_and_told(self, tmp_path: Path) -> None:
+    def test_they_are_switched_on_and_told(self, tmp_path: Path) -> None:
         """What was there is kept beside it; the lines of a fresh system are used."""
         boot_config = tmp_path / "config.txt"
         boot_config.write_text(FRESH_BOOT_CONFIG)
-        done = self.ensured(boot_config, twice=True)
-        assert (done.returncode, done.stderr) == (0, "")
+        done = self.ensured(boot_config)
+        assert (done.returncode, done.stderr) == (0, "install.sh: warning: do it\n")
         assert done.stdout.splitlines() == [
+            "    A HAT: told by its card",
             f"    {boot_config}: SPI switched on for the board, counts from the next boot",
             f"    {boot_config}: I2C switched on for the board, counts from the next boot",
             "reboot=yes",
@@ -232,14 +262,14 @@ class TestBuses:
         """Not to the section the file happens to end with."""
         boot_config = tmp_path / "config.txt"
         boot_config.write_text("[pi5]\ndtoverlay=nospi10\n")
-        assert self.ensured(boot_config, twice=True).returncode == 0
+        assert self.ensured(boot_config).returncode == 0
         assert boot_config.read_text() == (
             "[pi5]\ndtoverlay=nospi10\n\n[all]\ndtparam=spi=on\n\n[all]\ndtparam=i2c_arm=on\n"
         )
 
     def test_no_pi_no_change(self, tmp_path: Path) -> None:
         """A PC has no such file, and none is made."""
-        done = sourced(f"BOOT_CONFIG={tmp_path}/config.txt; ensure_buses x; echo goes on")
+        done = sourced(f"BOOT_CONFIG={tmp_path}/config.txt; ensure_board x; echo goes on")
         assert (done.returncode, done.stdout) == (0, "goes on\n")
         assert not list(tmp_path.iterdir())
 

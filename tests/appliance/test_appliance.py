@@ -91,6 +91,15 @@ def test_nobody_but_root_can_read_the_key(speaker: Speaker) -> None:
     assert stolen.returncode != 0
 
 
+def test_systemd_has_nothing_to_say(speaker: Speaker, record_property: Record) -> None:
+    """The systemd of this machine understands every line; it calls the exposure at most 1.5."""
+    verified = speaker.machine.run("systemd-analyze", "verify", "parley.service")
+    assert verified.stdout + verified.stderr == ""
+    told = speaker.machine.run("systemd-analyze", "security", "--threshold=15", "parley.service")
+    [exposure] = re.findall(r"Overall exposure level for parley.service: ([0-9.]+)", told.stdout)
+    record_property("exposure", exposure)
+
+
 def test_installing_it_again_changes_nothing(speaker: Speaker) -> None:
     """A speaker in a conversation is not even restarted."""
     pid = speaker.pid
@@ -114,6 +123,9 @@ def test_a_changed_configuration_is_taken(speaker: Speaker) -> None:
 def test_it_answers_who_calls_it(speaker: Speaker, record_property: Record) -> None:
     """The wake word and a question in one breath; the answer is heard in the room."""
     record_property("first sound after s", f"{talks(speaker):.2f}")
+    status = speaker.path(f"/proc/{speaker.pid}/status").read_text()
+    [resident_kb] = re.findall(r"VmHWM:\s+(\d+) kB", status)
+    record_property("memory at most MB", int(resident_kb) // 1024)
 
 
 def test_a_mistake_in_the_configuration_leaves_it_as_it_is(speaker: Speaker) -> None:
