@@ -279,10 +279,9 @@ class TestUnit:
     def test_systemd_has_nothing_to_say(self, tmp_path: Path) -> None:
         """Unknown keys do not change the exit code: only silence means that all is understood."""
         copy = tmp_path / "parley.service"
-        lines = UNIT.read_text().splitlines(keepends=True)
-        start = "ExecStart=/opt/parley/current/.venv/bin/parley run\n"
-        assert start in lines
-        copy.write_text("".join(lines).replace(start, f"ExecStart={shutil.which('true')}\n"))
+        start = "/opt/parley/current/.venv/bin/parley "
+        assert UNIT.read_text().count(start) == 2
+        copy.write_text(UNIT.read_text().replace(start, f"{shutil.which('true')} "))
         done = run("systemd-analyze", "verify", copy)
         assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
@@ -298,6 +297,17 @@ class TestUnit:
         assert unit["StateDirectory"] == unit["RuntimeDirectory"] == ["parley"]
         assert "ORT_DISABLE_TELEMETRY=1" in unit["Environment"]
         assert "LG_WD=%t/parley" in unit["Environment"]
+
+    def test_a_light_that_lies_is_put_out(self, tmp_path: Path) -> None:
+        """Also when it is the configuration that keeps the speaker from starting."""
+        [command] = unit_settings()["ExecStopPost"]
+        assert command.startswith("-/opt/parley/current/.venv/bin/parley lights --off ")
+        wrong = tmp_path / "config.yaml"
+        wrong.write_text("audio: {volume: 500}")
+        words = command.split()[1:]
+        assert words[-2:] == ["--config", "/etc/parley/config.yaml"]
+        done = run(sys.executable, "-m", "device", *words[:-1], wrong)
+        assert done.returncode == 0, done.stderr
 
     def test_the_key_is_not_in_the_environment(self) -> None:
         """`systemctl show` and /proc would tell it to everybody."""

@@ -25,7 +25,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for report in rows:
         facts = dict(report.user_properties)
         machine = facts.pop("machine")
-        step = report.nodeid.split("::")[-1].split("[")[0].removeprefix("test_").replace("_", " ")
+        step, _, parameters = report.nodeid.split("::")[-1].removeprefix("test_").partition("[")
+        which = parameters.rstrip("]").partition("-")[2]
+        step = step.replace("_", " ") + (f": {which}" if which else "")
         told = ", ".join(f"{name} {value}" for name, value in facts.items())
         verdict = "ok" if report.passed else report.outcome
         terminalreporter.line(

@@ -43,7 +43,6 @@ class Machine:
     def __init__(self, suite: str) -> None:
         """`suite` is a release of Debian: bookworm or trixie."""
         self.suite = suite
-        self._base = CACHE / suite
         self._nspawn: subprocess.Popen[bytes] | None = None
         self._mounts: list[Path] = []
         self._init = 0
@@ -52,10 +51,12 @@ class Machine:
         self.shared = Path(tempfile.mkdtemp(dir=SHARED, prefix="parley-rig-"))
         self.shared.chmod(0o755)
         self._layers = Path(tempfile.mkdtemp(prefix="parley-machine-"))
-        self.root = self._layers / "root"
         try:
-            make_base(self.suite)
-            self._lay_over()
+            install_tools(systemd_nspawn="systemd-container")
+            self.root = lay_over(make_base(self.suite), self._layers)
+            self._mounts.append(self.root)
+            for unit in ("apt-daily.timer", "apt-daily-upgrade.timer"):
+                (self.root / "etc/systemd/system" / unit).symlink_to("/dev/null")
             self._boot()
         except BaseException:
             self.__exit__(None, None, None)
@@ -78,28 +79,9 @@ class Machine:
                 self._nspawn.kill()
                 self._nspawn.wait()
         for mount in reversed(self._mounts):
-            if subprocess.run(["umount", mount], check=False, capture_output=True).returncode:
-                subprocess.run(["umount", "--lazy", mount], check=True)
+            unmount(mount)
         shutil.rmtree(self._layers)
         shutil.rmtree(self.shared)
-
-    def _lay_over(self) -> None:
-        for name in ("root", "up", "work"):
-            (self._layers / name).mkdir()
-        layers = f"lowerdir={self._base},upperdir={self._layers}/up,workdir={self._layers}/work"
-        subprocess.run(
-            ["mount", "-t", "overlay", "overlay", "-o", layers, self.root], check=True, timeout=30
-        )
-        self._mounts.append(self.root)
-        for name in ("etc/resolv.conf", "etc/ssl/certs/ca-certificates.crt"):
-            (self.root / name).unlink(missing_ok=True)
-            shutil.copyfile(f"/{name}", self.root / name)
-        (self.root / "etc/hostname").write_text("kitchen\n")
-        (self.root / "etc/hosts").write_text("127.0.0.1 localhost kitchen\n::1 localhost\n")
-        (self.root / "etc/apt/apt.conf.d/90-rig").write_text('Acquire::Languages "none";\n')
-        for unit in ("apt-daily.timer", "apt-daily-upgrade.timer"):
-            mask = self.root / "etc/systemd/system" / unit
-            mask.symlink_to("/dev/null")
 
     def _boot(self) -> None:
         for name in ("apt-" + self.suite, "downloads"):
@@ -209,23 +191,52 @@ class Machine:
         return self.run("journalctl", "--no-pager", "--output=cat", *options).stdout
 
 
-def make_base(suite: str) -> None:
-    """Make the bare system of a suite, unless it is there."""
-    base = CACHE / suite
+def install_tools(**packages: str) -> None:
+    """Install the Debian packages (values) whose tools (keys, with _ for -) are not here."""
+    missing = [
+        package for tool, package in packages.items() if not shutil.which(tool.replace("_", "-"))
+    ]
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for words in (["update"], ["install", "-y", *missing]) if missing else ():
+        command = ["apt-get", "-q", *words, "--no-install-recommends"]
+        subprocess.run(command, check=True, timeout=600, env=environment, stdout=subprocess.DEVNULL)
+
+
+def make_base(suite: str, *options: str, packages: str = PACKAGES, name: str = "") -> Path:
+    """Make the bare system of a suite, unless it is there; returns where it is."""
+    base = CACHE / (name or suite)
     if (base / ".ready").exists():
-        return
+        return base
     CACHE.mkdir(parents=True, exist_ok=True)
-    missing = [tool for tool in ("systemd-nspawn", "debootstrap") if shutil.which(tool) is None]
-    if missing:
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        for words in (["update"], ["install", "-y", "systemd-container", "debootstrap"]):
-            command = ["apt-get", "-q", *words, "--no-install-recommends"]
-            subprocess.run(command, check=True, timeout=600, env=environment)
+    install_tools(debootstrap="debootstrap")
     shutil.rmtree(base, ignore_errors=True)
+    words = ["debootstrap", "--variant=minbase", f"--include={packages}", *options]
     subprocess.run(
-        ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", suite, base, MIRROR],
-        check=True,
-        timeout=1800,
-        stdout=subprocess.DEVNULL,
+        [*words, suite, base, MIRROR], check=True, timeout=3600, stdout=subprocess.DEVNULL
     )
     (base / ".ready").touch()
+    return base
+
+
+def lay_over(base: Path, layers: Path) -> Path:
+    """Mount a system to be written on over a bare one; returns where its root is."""
+    for name in ("root", "up", "work"):
+        (layers / name).mkdir()
+    root = layers / "root"
+    options = f"lowerdir={base},upperdir={layers}/up,workdir={layers}/work"
+    subprocess.run(
+        ["mount", "-t", "overlay", "overlay", "-o", options, root], check=True, timeout=30
+    )
+    # Names and certificates are those of this machine.
+    for file in ("etc/resolv.conf", "etc/ssl/certs/ca-certificates.crt"):
+        (root / file).unlink(missing_ok=True)
+        shutil.copyfile(f"/{file}", root / file)
+    (root / "etc/hostname").write_text("kitchen\n")
+    (root / "etc/hosts").write_text("127.0.0.1 localhost kitchen\n::1 localhost\n")
+    return root
+
+
+def unmount(mount: Path) -> None:
+    """Unmount at once, or as soon as nobody is in it."""
+    if subprocess.run(["umount", mount], check=False, capture_output=True).returncode:
+        subprocess.run(["umount", "--lazy", mount], check=True)

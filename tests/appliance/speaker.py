@@ -130,6 +130,18 @@ class Watcher:
         return time.monotonic()
 
 
+def copy_checkout(folder: Path) -> None:
+    """Copy what git knows of this checkout, as it is now, less the tests."""
+    listed = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others"]
+    names = subprocess.run(
+        [*listed, "--exclude-standard"], check=True, capture_output=True, text=True
+    ).stdout.split("\0")
+    for name in filter(None, names):
+        if (ROOT / name).is_file() and not name.startswith("tests/"):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+
+
 class Speaker:
     """A checkout in the home of the machine's first user, and what becomes of it."""
 
@@ -178,14 +190,7 @@ class Speaker:
     def check_out(self) -> None:
         """Put the checkout as it is now into the machine, anew."""
         shutil.rmtree(self.checkout, ignore_errors=True)
-        listed = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others"]
-        names = subprocess.run(
-            [*listed, "--exclude-standard"], check=True, capture_output=True, text=True
-        ).stdout.split("\0")
-        for name in filter(None, names):
-            if (ROOT / name).is_file() and not name.startswith("tests/"):
-                (self.checkout / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(ROOT / name, self.checkout / name)
+        copy_checkout(self.checkout)
         self.machine.run("chown", "-R", "owner:", str(self.checkout))
 
     def release(self, version: str, changes: Mapping[str, tuple[str, str]] | None = None) -> None:

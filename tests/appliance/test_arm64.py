@@ -1,0 +1,126 @@
+"""The processor of every Pi, emulated: what is compiled for it, and what runs on it.
+
+systemd does not boot under user-mode emulation, so this is `./install.sh --demo`, as root, in a
+bare Debian 13 for arm64: packages, environment, compiled libraries, wake word, conversation.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Self
+
+import pytest
+
+from tests.appliance.machine import CACHE, Completed, install_tools, lay_over, make_base, unmount
+from tests.appliance.speaker import copy_checkout
+
+pytestmark = [
+    pytest.mark.appliance,
+    pytest.mark.timeout(7200),
+    pytest.mark.skipif(
+        "arm64" not in os.environ.get("PARLEY_APPLIANCE", ""),
+        reason="takes half an hour: PARLEY_APPLIANCE=arm64",
+    ),
+]
+
+BINFMT = Path("/proc/sys/fs/binfmt_misc")
+CHECKOUT = "/root/parley"
+
+
+class Emulated:
+    """Debian 13 for arm64 in a folder; this machine's kernel runs its programs with QEMU."""
+
+    def __init__(self, layers: Path) -> None:
+        self._layers = layers
+        self._mounts: list[Path] = []
+
+    def __enter__(self) -> Self:
+        install_tools(qemu_aarch64_static="qemu-user-static", update_binfmts="binfmt-support")
+        if not (BINFMT / "register").exists():
+            subprocess.run(["mount", "-t", "binfmt_misc", "binfmt_misc", BINFMT], check=True)
+            self._mounts.append(BINFMT)
+        subprocess.run(["update-binfmts", "--enable", "qemu-aarch64"], check=True)
+        options = {"packages": "ca-certificates", "name": "trixie-arm64"}
+        self.root = lay_over(make_base("trixie", "--arch=arm64", **options), self._layers)
+        self._mounts.append(self.root)
+        for name, *how in (
+            ("proc", "-t", "proc", "proc"),
+            ("dev", "--bind", "/dev"),
+            ("var/cache/apt/archives", "--bind", str(self._cache("apt-trixie-arm64"))),
+            ("srv", "--bind", str(self._cache("downloads"))),
+        ):
+            subprocess.run(["mount", *how, self.root / name], check=True)
+            self._mounts.append(self.root / name)
+        copy_checkout(self.root / CHECKOUT.lstrip("/"))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for mount in reversed(self._mounts):
+            if mount == BINFMT:
+                subprocess.run(["update-binfmts", "--disable", "qemu-aarch64"], check=False)
+            unmount(mount)
+
+    def _cache(self, name: str) -> Path:
+        (CACHE / name).mkdir(parents=True, exist_ok=True)
+        return CACHE / name
+
+    def run(self, *words: str, timeout_s: float) -> Completed:
+        """Run a command in the checkout."""
+        variables = {
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+            "HOME": "/root",
+            "LANG": "C.UTF-8",
+            "UV_CACHE_DIR": "/srv/uv-trixie-arm64",
+            "PIP_CACHE_DIR": "/srv/pip",
+        }
+        return subprocess.run(
+            [
+                *("chroot", str(self.root), "env", "-i", "-C", CHECKOUT),
+                *(f"{name}={value}" for name, value in variables.items()),
+                *words,
+            ],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+
+
+@pytest.fixture(scope="module")
+def emulated() -> Iterator[Emulated]:
+    if os.geteuid() != 0:
+        pytest.skip("mounts and changes root: needs root")
+    layers = Path(tempfile.mkdtemp(prefix="parley-arm64-"))
+    try:
+        with Emulated(layers) as machine:
+            yield machine
+    finally:
+        shutil.rmtree(layers)
+
+
+@pytest.fixture(autouse=True)
+def _named(record_property: Callable[[str, object], None]) -> None:
+    record_property("machine", "arm64")
+
+
+def test_the_demo_installs_itself_and_talks(emulated: Emulated) -> None:
+    """Everything is there for arm64 or compiles; the wake word is heard, the answer written."""
+    done = emulated.run("./install.sh", "--demo", timeout_s=5400)
+    print(done.stdout, done.stderr)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (emulated.root / CHECKOUT.lstrip("/") / "parley-demo" / "heard.wav").stat().st_size
+
+
+def test_doctor_examines_it(emulated: Emulated) -> None:
+    """It finds what a folder without sound card, key or systemd lacks, as JSON."""
+    done = emulated.run(".venv/bin/parley", "doctor", "--json", timeout_s=1200)
+    print(done.stdout, done.stderr)
+    assert done.returncode == 1
+    assert json.loads(done.stdout)
