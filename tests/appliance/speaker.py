@@ -23,6 +23,7 @@ from tests.rig.sound import SoundServer
 
 ROOT = Path(__file__).parents[2]
 CONFIG = "/etc/parley/config.yaml"
+UNIT = "/etc/systemd/system/parley.service"
 KEY = "AIza-of-the-appliance-test-0123456789"
 EVENT_S = 30.0
 
@@ -259,7 +260,7 @@ class Speaker:
         command = (
             f"/opt/parley/current/.venv/bin/python {self.machine.shared / script.name} {result}"
         )
-        lines = self.path("/etc/systemd/system/parley.service").read_text().splitlines()
+        lines = self.path(UNIT).read_text().splitlines()
         kept = [line for line in lines if not line.startswith(OF_A_DAEMON)]
         kept.insert(kept.index("[Service]") + 1, f"Type=oneshot\nExecStart={command}")
         self.machine.write("/run/systemd/system/parley-probe.service", "\n".join(kept))

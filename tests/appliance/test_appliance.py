@@ -18,7 +18,7 @@ import pytest
 from device.simulator.script import Script, Turn
 from device.simulator.voices import load
 from tests.appliance.machine import Machine
-from tests.appliance.speaker import CONFIG, KEY, InnerSound, Speaker
+from tests.appliance.speaker import CONFIG, KEY, UNIT, InnerSound, Speaker
 from tests.rig.room import similarity, spoken
 from tests.rig.server import ServerThread
 
@@ -94,7 +94,7 @@ def test_nobody_but_root_can_read_the_key(speaker: Speaker) -> None:
 
 def test_systemd_has_nothing_to_say(speaker: Speaker, record_property: Record) -> None:
     """The systemd of this machine understands every line; it calls the exposure at most 1.5."""
-    verified = speaker.machine.run("systemd-analyze", "verify", "parley.service")
+    verified = speaker.machine.run("systemd-analyze", "verify", UNIT)
     assert verified.stdout + verified.stderr == ""
     told = speaker.machine.run("systemd-analyze", "security", "--threshold=15", "parley.service")
     [exposure] = re.findall(r"Overall exposure level for parley.service: ([0-9.]+)", told.stdout)
