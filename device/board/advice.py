@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from device.board.clues import SEEED, Card, Evidence, UsbDevice
-from device.board.profiles import NONE, PROFILES, profile_named
+from device.board.profiles import NONE, PROFILES, profile_for, profile_named
 from device.board.traits import LedDriver, Profile
 
 SPI_ON = "sudo raspi-config nonint do_spi 0"
@@ -55,6 +55,17 @@ def _about_spi(evidence: Evidence) -> str:
     if evidence.boot is not None and evidence.boot.spi:
         return "its LEDs need SPI, which is on in config.txt but not in force: reboot"
     return f"its LEDs need SPI, which is off: run '{SPI_ON}' and reboot"
+
+
+def about_unknown(evidence: Evidence) -> list[str]:
+    """Name the cards of ReSpeakers that are newer than we are."""
+    return [
+        f"card {card.number} '{card.name}' is a ReSpeaker that has no profile yet: it works as a"
+        " plain sound card; set audio.input.channel to its processed channel, and"
+        " audio.echo_cancellation to hardware if it cancels echo itself"
+        for card in evidence.cards
+        if "respeaker" in card.name.lower() and profile_for(card.name) is NONE
+    ]
 
 
 def about_missing(evidence: Evidence) -> list[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from device.board.advice import about_board, about_missing, about_what_is_no_card
+from device.board.advice import about_board, about_missing, about_unknown, about_what_is_no_card
 from device.board.clues import SEEED, Card, Evidence
 from device.board.profiles import NONE, PROFILES, profile_for, profile_named, with_codec
 from device.board.traits import Profile
@@ -55,6 +55,7 @@ def detect(evidence: Evidence, setting: str = "auto", microphone: str | None = N
         found = _of_microphone(evidence, candidates, microphone)
     advice = [
         *about_board(found.board, evidence, told=setting != "auto"),
+        *about_unknown(evidence),
         *about_what_is_no_card(evidence),
     ]
     if found.board.name == NONE.name and not candidates and not advice:

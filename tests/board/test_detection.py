@@ -88,6 +88,7 @@ def test_each_board_is_known_by_what_the_machine_shows(
         ("usb-6-plus-1", "2886:0007 .*the USB 6\\+1 array has no profile"),
         ("xiao-instead-of-the-microphones", "303a:1001 .* looks like the XIAO of a ReSpeaker"),
         ("nothing-on-a-pi", "HAT v1 needs dtoverlay=respeaker-2mic-v1_0, v2 dtoverlay=.*v2_0"),
+        ("respeaker-without-profile", "card 4 'reSpeaker Nova' is a ReSpeaker that has no profile"),
         ("nothing-on-a-pc", "no ReSpeaker is on USB either: .*lsusb"),
         ("hat-with-the-wrong-overlay", "no such card, though the kernel knows its wm8960 at 0x1a"),
         ("ac108-driver-missing", "dtoverlay=seeed-8mic-voicecard, but .*was it built for this"),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from device.board.profiles import (
@@ -223,3 +226,11 @@ def test_what_may_be_plugged_while_the_pi_runs_is_on_usb() -> None:
     """A HAT is damaged by it, and is known by its overlay."""
     for profile in PROFILES:
         assert not (profile.hot_plug and (profile.overlays or profile.i2c_addresses))
+
+
+def test_the_configuration_file_names_every_board() -> None:
+    """Its owner should not have to look elsewhere."""
+    text = (Path(__file__).parents[2] / "config" / "parley.yaml").read_text()
+    comment = text[: text.index("\nboard: ")].rpartition("\n\n")[2]
+    words = set(re.findall(r"[a-z0-9-]+", comment))
+    assert set(names()) <= words
