@@ -128,8 +128,10 @@ def step(c: Conversation, event: Event) -> Step:  # noqa: C901, PLR0911, PLR0912
             return to(c, State.HOLDING_CONNECTING, BeginHeld())
         case state, Hold() if state in PLAYING and c.rest is State.IDLE:
             return hold(replace(c, cut=c.turn), *hush(c))
-        case state, Release(heard=False) if state in HOLDING:
+        case State.HOLDING_CONNECTING, Release(heard=False):
             return hang_up(c, "nothing was said", Chime("end"))
+        case State.HOLDING, Release(heard=False):
+            return to_rest(c, Chime("end"))
         case State.HOLDING_CONNECTING, Release():
             return to(c, State.ASKED_CONNECTING)
         case State.HOLDING, Release():

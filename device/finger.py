@@ -20,7 +20,7 @@ from device.config import ButtonGestures, Config
 from device.muting import Muting
 from device.ports import ButtonEdge, MuteSwitched, Post, Pressed
 from device.spoken import Spoken
-from device.vocabulary import AT_THE_PRESS, HOLDING, PLAYING, RESTING
+from device.vocabulary import AT_THE_PRESS, HOLDING, PLAYING
 
 VOLUME_STEP = 10
 """Percent."""
@@ -61,7 +61,8 @@ class Finger:
         self._heard = False
         """Whether somebody has spoken since the button went down."""
         self._pressed_at = -math.inf
-        self._was_long = False
+        self._unheard = False
+        """Whether the present press is held to talk into a speaker that does not listen."""
 
     # --- edges and time --------------------------------------------------------------------------
 
@@ -97,8 +98,15 @@ class Finger:
 
     def _hears(self) -> None:
         self._heard = True
+        self._pass_on_heard()
         if self._mapped.hold == "push_to_talk":
             self._gestures.spoke()
+
+    def _pass_on_heard(self) -> None:
+        """Who holds the button begins to talk."""
+        session = self._calling.session
+        if session is not None and self._heard:
+            session.holding.heard()
 
     @property
     def _mapped(self) -> ButtonGestures:
@@ -159,24 +167,27 @@ class Finger:
                 self._do(mapped.double_tap)
             case Gesture.HOLD if mapped.hold == "push_to_talk":
                 self._happen(v.Hold())
+                self._unheard = self._state not in HOLDING
+                self._pass_on_heard()
                 # Where nobody can be heard now, it was no hold.
                 self._let_go()
             case Gesture.HOLD:
                 self._let_go()
                 self._do(mapped.hold)
             case Gesture.LONG_HOLD:
-                self._was_long = True
+                self._unheard = False
                 self._end_hold()
                 self._let_go()
                 self._do(mapped.long_hold)
             case Gesture.RELEASE:
                 self._end_hold()
-                if mapped.hold == "push_to_talk" and not self._was_long:
-                    self._say_deaf()
+                if self._unheard:
+                    # Which then is said, as to a tap.
+                    self._happen(v.Release(heard=False))
 
     def _press(self) -> None:
         mapped = self._mapped
-        self._heard = self._was_long = self._counts_already = False
+        self._heard = self._unheard = self._counts_already = False
         if self._spoken.speaking:
             self._hears()
         session = self._calling.session
@@ -191,11 +202,6 @@ class Finger:
 
     def _end_hold(self) -> None:
         if self._state in HOLDING:
-            self._happen(v.Release(self._heard))
-
-    def _say_deaf(self) -> None:
-        """Who talked into a speaker that does not listen is told so."""
-        if self._state in RESTING:
             self._happen(v.Release(self._heard))
 
     def _let_go(self) -> None:

@@ -151,7 +151,7 @@ HOLDING_CONNECTING Expired     IDLE       StopUplink chime:end CloseSession
 HOLDING_CONNECTING ReplyStarted HOLDING_CONNECTING
 HOLDING_CONNECTING Interrupted HOLDING_CONNECTING
 HOLDING          Release        ASKED_THINKING EndHeld timer:reply
-HOLDING          SilentRelease  IDLE       StopUplink chime:end CloseSession
+HOLDING          SilentRelease  IDLE       StopUplink chime:end timer:keep
 HOLDING          Ask            HOLDING    SendText
 HOLDING          Stop           IDLE       StopUplink chime:end CloseSession
 HOLDING          Mute           MUTED      rest:MUTED StopUplink CloseMicrophone CloseSession

@@ -9,7 +9,7 @@ import pytest
 from device.board.gestures import HOLD_S, LONG_HOLD_S
 from device.ports import ButtonEdge, PlaybackDrained, SessionFailed, TurnComplete
 from device.sending import BUTTON_PRE_ROLL_S
-from tests.rig.fakes import MODEL, FakeSession, Hub, until
+from tests.rig.fakes import MODEL, FakeSession, Hub, lost, until
 from tests.test_assistant import NETWORK, pcm
 
 PRE_ROLL_FRAMES = round(BUTTON_PRE_ROLL_S * 50)
@@ -137,10 +137,11 @@ async def test_held_in_silence_nothing_is_asked_and_nobody_apologises() -> None:
         session.opened()
         await hub.hear(10)
         await release(hub)
-        await until(lambda: session.closed_with)
         assert hub.state == "idle"
         assert hub.told("fault") == []
-    assert "release" not in session.sent
+        assert session.closed_with is None
+    assert session.sent[-1] == "end"
+    assert not {"heard", "release"} & set(session.sent)
     assert hub.speaker.chimes == ["wake", "end"]
 
 
@@ -159,7 +160,7 @@ async def test_held_over_a_reply_it_is_silent_and_what_follows_is_the_turn() -> 
         await release(hub)
         assert hub.state == "thinking"
     after = session.sent[session.sent.index("press") :]
-    assert after == ["press", *pcm(said), "hold", "release"]
+    assert after == ["press", *pcm(said), "hold", "heard", "release"]
 
 
 async def test_a_hold_in_the_follow_up_window_does_not_end_it_first() -> None:
@@ -173,7 +174,7 @@ async def test_a_hold_in_the_follow_up_window_does_not_end_it_first() -> None:
         hub.detector.speech(speaking=True)
         await release(hub)
         assert hub.path == ["idle", "connecting", "listening", "thinking"]
-    assert session.sent[-3:] == ["press", "hold", "release"]
+    assert session.sent[-4:] == ["press", "hold", "heard", "release"]
 
 
 async def test_a_session_that_fails_ends_the_hold_and_its_release_says_no_more() -> None:
@@ -238,6 +239,24 @@ async def test_a_muted_speaker_says_so_to_a_tap_and_to_who_talks_into_it() -> No
         await release(hub)
         assert hub.speaker.chimes == ["error", "error"]
     assert hub.sessions == []
+
+
+async def test_a_microphone_that_is_lost_while_it_is_talked_into_is_told_once() -> None:
+    """And one that was missing when the button went down, when it is let go."""
+    hub = Hub("audio: {announcements: false}\nbutton: {gestures: {long_hold: none}}")
+    async with hub.running():
+        await hub.hear()
+        await hold(hub)
+        hub.microphone.opening = [lost()] * 20
+        hub.microphone.fail(lost())
+        await until(lambda: hub.state == "fault")
+        await release(hub)
+        assert hub.speaker.chimes == ["wake", "error"]
+        down(hub, HOLD_S)
+        await until(lambda: gestures(hub)[-1] == "hold")
+        chimes = len(hub.speaker.chimes)
+        await release(hub)
+        assert len(hub.speaker.chimes) == chimes + 1
 
 
 async def test_a_double_tap_does_what_it_is_mapped_to_and_no_tap() -> None:

@@ -86,6 +86,7 @@ def test_with_permission_whole_transcripts_are_written(caplog: pytest.LogCapture
 @pytest.mark.parametrize(
     ("event", "line"),
     [
+        (PublicEvent("button", 0, {"gesture": "long_hold"}), "button: long hold"),
         (PublicEvent("button", 0, {"gesture": "tap"}), "button: tap"),
         (session("resumed", 0, latency_ms=90.0, model="m"), "session resumed in 90 ms (m)"),
         (session("failed", 0, reason="no quota", model="m"), "session failed: no quota"),
@@ -132,3 +133,13 @@ def test_lines_can_be_searched_by_fields(caplog: pytest.LogCaptureFixture) -> No
         "PARLEY_LATENCY_MS": "812.3",
         "PARLEY_MODEL": "m",
     }
+
+
+@pytest.mark.parametrize("gesture", ["press", "release"])
+def test_the_ends_of_a_gesture_are_no_line_of_their_own(
+    caplog: pytest.LogCaptureFixture, gesture: str
+) -> None:
+    """Eight lines a conversation."""
+    caplog.set_level(logging.INFO)
+    story.tell(PublicEvent("button", 0, {"gesture": gesture}), transcripts=False)
+    assert caplog.records == []

@@ -64,7 +64,7 @@ def _lights(answer: dict[str, Any]) -> str:
 
 
 def _muted(answer: dict[str, Any]) -> str:
-    by = {"owner": " (muted: parley unmute)", "switch": " (muted by the microphone's own switch)"}
+    by = {"owner": " (parley unmute)", "switch": " (by the microphone's own switch)"}
     return by.get(answer.get("muted_by", ""), "")
 
 

@@ -7,7 +7,9 @@ import time
 from typing import TYPE_CHECKING, Literal
 
 from device.live.tools import Answer, not_available
-from device.live.uplink import Uplink
+from device.live.uplink import (
+    Uplink,
+)
 from device.ports import Post, ToolNews
 
 if TYPE_CHECKING:

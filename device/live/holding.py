@@ -7,8 +7,9 @@ anew when a session is resumed. So a turn that is held goes up over a connection
 and what is said otherwise over one that listens: where the open one does not suit what waits next,
 it gives way to one that does, over which the conversation goes on. What was said meanwhile waits.
 
-Nothing said since the button went down goes up before it is known whether it is held: there would
-be no connection to send it over.
+Nothing of what the microphone hears since the button went down goes up before it is known whether
+it is held: there would be no connection to send it over. Held, nothing goes up before somebody is
+heard to speak, and nothing at all of a hold in silence: nobody listens to who holds it to mute.
 """
 
 from __future__ import annotations
@@ -19,9 +20,18 @@ from collections.abc import Sequence
 from enum import Enum, auto
 
 from device.live.moment import Moment
+from device.live.outgoing import (
+    ActivityEnd,
+    ActivityStart,
+    Audio,
+    Message,
+    Said,
+)
 from device.live.stalls import WORD_S, Stalls
 from device.live.unanswered import Unanswered
-from device.live.uplink import ActivityEnd, ActivityStart, Audio, Message, Said, Uplink
+from device.live.uplink import (
+    Uplink,
+)
 
 
 class _Turn(Enum):
@@ -49,6 +59,7 @@ class Holding:
         self._moment = moment
         self._stirred = stirred
         self._turn = _Turn.NONE
+        self._held = False
         self.manual = False
         """Whether the newest connection is told when the user speaks."""
         self.unsuited = False
@@ -61,19 +72,35 @@ class Holding:
         self._uplink.press()
 
     def let_go(self) -> None:
-        """It was no hold: what waits goes up as ever. Harmless when nothing waits."""
-        self._uplink.let_go()
+        """It is no hold: what waits goes up as ever. Harmless when nothing waits, or it is one."""
+        if not self._held:
+            self._uplink.let_go()
 
     def hold(self) -> None:
-        """It is held: what was said since the press, and until `release`, is one turn."""
-        self._uplink.hold()
+        """It is held: what is said since the press, and until `release`, is one turn."""
+        self._held = True
+        self._uplink.press()
         self._unanswered.hold()
-        self._stalls.speech_began()
         self._moment.speaking = True
+        self.unsuited = not self.manual
         self._stirred.set()
+
+    def heard(self) -> None:
+        """Somebody speaks: the turn begins. Harmless when it has, or nothing is held."""
+        if self._held:
+            self._uplink.hold()
+            self._stalls.speech_began()
+
+    def end(self) -> None:
+        """Nobody is listened to any more, nor was, if `heard` was never called."""
+        if self._held:
+            self._held = self._moment.speaking = self.unsuited = False
+            self._uplink.forget_undecided()
 
     def release(self) -> None:
         """The turn is over, and the server owes an answer."""
+        self.heard()
+        self._held = False
         self._uplink.append_activity_end()
         self._unanswered.speaking(False)
         self._stalls.speech_ended(time.monotonic(), WORD_S)
@@ -85,21 +112,22 @@ class Holding:
     def next_is_manual(self) -> bool:
         """Whether the next connection should be told when the user speaks."""
         again = self._turn is _Turn.ENDED and self._unanswered.pending
-        if again or self._turn is _Turn.BEGUN:
+        if again or self._held or self._turn is _Turn.BEGUN:
             return True
         wanted = self._wanted(self._uplink.head)
         return self.manual if wanted is None else wanted
 
     def opened(self, *, manual: bool) -> None:
         """A connection of this kind stands."""
-        self.manual, self.unsuited = manual, False
+        self.manual, self.unsuited = manual, self._held and not manual
 
     def suits(self, message: Message) -> bool:
         """Whether the connection takes this message; if not, it should give way."""
-        self.unsuited = self._wanted(message) not in {None, self.manual}
-        if self.unsuited:
+        wrong = self._wanted(message) not in {None, self.manual}
+        self.unsuited = wrong or (self._held and not self.manual)
+        if wrong:
             self._stirred.set()
-        return not self.unsuited
+        return not wrong
 
     def sent(self, message: Message) -> None:
         """The server has been told this."""

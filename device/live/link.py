@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from device.audio.frames import MICROPHONE_RATE_HZ
 from device.errors import ParleyError
-from device.live.symptoms import Symptom, symptom_of
-from device.live.tools import Answer
-from device.live.uplink import (
+from device.live.outgoing import (
     ActivityEnd,
     ActivityStart,
     Audio,
@@ -25,6 +23,8 @@ from device.live.uplink import (
     Nudge,
     Text,
 )
+from device.live.symptoms import Symptom, symptom_of
+from device.live.tools import Answer
 
 if TYPE_CHECKING:
     from google import genai

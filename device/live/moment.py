@@ -12,7 +12,9 @@ from device.live.downlink import Downlink
 from device.live.recovery import Recovery
 from device.live.rotation import Rotation
 from device.live.unanswered import Unanswered
-from device.live.uplink import Uplink
+from device.live.uplink import (
+    Uplink,
+)
 
 if TYPE_CHECKING:
     from google.genai import types

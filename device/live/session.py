@@ -180,6 +180,7 @@ class LiveSession:
         ``UplinkChanged(flowing=False)`` follows when it has been sent. Nothing is sent, and no news
         comes, when no audio went up before. Nobody waits for an answer any more. Returns at once.
         """
+        self.holding.end()
         self._traffic.uplink.append_end()
         self.dismiss()
 

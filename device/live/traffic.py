@@ -21,12 +21,21 @@ from device.live.downlink import NUDGE, Downlink
 from device.live.holding import Holding
 from device.live.link import Link
 from device.live.moment import Moment
+from device.live.outgoing import (
+    ActivityEnd,
+    Audio,
+    AudioEnd,
+    Message,
+    Text,
+)
 from device.live.recovery import Recovery
 from device.live.rotation import Rotation, seconds
 from device.live.stalls import Stalls, Step
 from device.live.tools import Answer
 from device.live.unanswered import Unanswered
-from device.live.uplink import ActivityEnd, Audio, AudioEnd, Message, Text, Uplink
+from device.live.uplink import (
+    Uplink,
+)
 from device.ports import (
     AudioDropped,
     AudioRepeated,

@@ -11,9 +11,20 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from device.audio.frames import FRAME_MS, MICROPHONE_RATE_HZ, SAMPLE_BYTES
+from device.live.outgoing import (
+    ActivityEnd,
+    ActivityStart,
+    Audio,
+    AudioEnd,
+    Item,
+    Message,
+    Nudge,
+    Said,
+    Text,
+    Undecided,
+)
 from device.live.tools import Answer
 
 HELD_FRAMES = 60_000 // FRAME_MS
@@ -26,61 +37,6 @@ HELD_WORDS = 100
 _MESSAGE_BYTES = MICROPHONE_RATE_HZ * SAMPLE_BYTES // 10
 
 
-@dataclass(frozen=True, slots=True)
-class Audio:
-    """One frame, or up to 100 ms of a backlog, each s16le mono 16 kHz."""
-
-    frames: tuple[bytes, ...]
-
-    @property
-    def pcm(self) -> bytes:
-        """All of it."""
-        return b"".join(self.frames)
-
-
-@dataclass(frozen=True, slots=True)
-class AudioEnd:
-    """The microphone pauses."""
-
-
-@dataclass(frozen=True, slots=True)
-class Undecided:
-    """The button went down: what follows waits until it is known whether it is held."""
-
-
-@dataclass(frozen=True, slots=True)
-class ActivityStart:
-    """The user's turn begins, says the button."""
-
-
-@dataclass(frozen=True, slots=True)
-class ActivityEnd:
-    """The user's turn is over, says the button."""
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """Words of the user, typed."""
-
-    text: str
-    again: bool = False
-    """Whether they went up before, over a connection that took them with it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Nudge:
-    """Words of ours that ask a silent server to go on."""
-
-    text: str
-
-
-Message = Audio | AudioEnd | ActivityStart | ActivityEnd | Text | Answer | Nudge
-Said = bytes | str | ActivityStart | ActivityEnd
-"""What can be said again."""
-
-_Item = bytes | AudioEnd | Undecided | ActivityStart | ActivityEnd | Text
-
-
 class Uplink:
     """The queue. When a minute of audio waits already, the newest frames are dropped and counted.
 
@@ -89,7 +45,7 @@ class Uplink:
     """
 
     def __init__(self) -> None:
-        self._queue: deque[_Item] = deque()
+        self._queue: deque[Item] = deque()
         self._captured: deque[float | None] = deque()
         """When each frame in the queue was recorded; None of those that are late by intent."""
         self._carried = False
@@ -154,7 +110,7 @@ class Uplink:
             self._append_word(AudioEnd())
 
     def press(self) -> None:
-        """Let what is appended from now on wait for `hold` or `let_go`."""
+        """Let what is appended from now on wait for `hold`, `let_go` or `forget_undecided`."""
         if not self._turn_open and Undecided() not in self._queue:
             self._queue.append(Undecided())
 
@@ -165,14 +121,20 @@ class Uplink:
             self._work.set()
             self._settle()
 
+    def forget_undecided(self) -> None:
+        """What was appended since `press` is nobody's business."""
+        while Undecided() in self._queue:
+            if isinstance(self._queue.pop(), bytes):
+                self._captured.pop()
+                self._held -= 1
+        self._settle()
+
     def hold(self) -> None:
         """What was appended since `press`, and is until `append_activity_end`, is one turn."""
-        self._turn_open = True
         if Undecided() in self._queue:
+            self._turn_open = True
             self._queue[self._queue.index(Undecided())] = ActivityStart()
-        else:
-            self._queue.append(ActivityStart())
-        self._wake()
+            self._wake()
 
     def append_activity_end(self) -> None:
         """Append the end of a turn that was held; one without a sound never was."""
@@ -203,7 +165,7 @@ class Uplink:
     def put_back(self, said: Sequence[Said]) -> None:
         """Put what was sent in vain before all that waits; the bound does not count it.
 
-        It becomes the beginning of the turn whose start waits, if it is no such turn itself.
+        It becomes the beginning of the turn that waits to begin, if it is no such turn itself.
         """
         if not said:
             return
@@ -212,15 +174,14 @@ class Uplink:
             self._queue.popleft()
             self._settle()
             return
-        started = bool(self._queue) and self._queue[0] == ActivityStart()
-        joins = started and not isinstance(said[0], ActivityStart)
-        if joins:
-            self._queue.popleft()
+        begins = {ActivityStart(), Undecided()}
+        joins = said[0] != ActivityStart() and bool(self._queue) and self._queue[0] in begins
+        begin = self._queue.popleft() if joins else None
         self._queue.extendleft(
             Text(item, again=True) if isinstance(item, str) else item for item in reversed(said)
         )
-        if joins:
-            self._queue.appendleft(ActivityStart())
+        if begin is not None:
+            self._queue.appendleft(begin)
         frames = sum(isinstance(item, bytes) for item in said)
         self._held += frames
         self._captured.extendleft([None] * frames)
@@ -285,7 +246,7 @@ class Uplink:
         """Wait until nothing waits."""
         await self._empty.wait()
 
-    def _append(self, item: _Item) -> None:
+    def _append(self, item: Item) -> None:
         self._queue.append(item)
         self._wake()
 

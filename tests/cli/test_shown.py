@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from device.board.gestures import Gesture
 from device.cli import shown
 
 
@@ -142,3 +143,34 @@ def test_an_event_is_a_line() -> None:
         "latency_ms": 812.3,
     }
     assert shown.event(record) == "      12.346  session     what=opened latency_ms=812.3"
+
+
+@pytest.mark.parametrize(
+    ("gesture", "words"),
+    [
+        ("press", "pressed"),
+        ("tap", "tapped"),
+        ("double_tap", "tapped twice"),
+        ("hold", "held"),
+        ("long_hold", "held for long, in silence"),
+        ("release", "let go"),
+        ("something_new", "something_new"),
+    ],
+)
+def test_gestures_are_shown_in_words(gesture: str, words: str) -> None:
+    """What the button has understood of the finger."""
+    record = {"time": 12.5, "event": "button", "gesture": gesture}
+    assert shown.event(record).split(maxsplit=2) == ["12.500", "button", words]
+
+
+def test_every_gesture_has_words() -> None:
+    """A new one needs them."""
+    assert set(shown.GESTURES) == {gesture.value for gesture in Gesture}
+
+
+def test_who_muted_is_shown() -> None:
+    """Since what undoes it differs."""
+    assert status(state="muted", muted_by="owner")[0] == "state muted (parley unmute)"
+    switch = "state muted (by the microphone's own switch)"
+    assert status(state="muted", muted_by="switch")[0] == switch
+    assert status(muted_by=None)[0] == "state idle"

@@ -9,7 +9,9 @@ import pytest
 
 from device.live.past import Past
 from device.live.unanswered import LEAD_S
-from device.live.uplink import HELD_FRAMES
+from device.live.uplink import (
+    HELD_FRAMES,
+)
 from device.ports import (
     AudioDropped,
     AudioRepeated,

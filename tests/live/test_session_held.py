@@ -57,6 +57,7 @@ async def test_a_turn_that_is_held_is_bracketed_and_answered_without_a_pause(
         holding.press()
         talk.speak(20)
         holding.hold()
+        holding.heard()
         talk.speak(10)
         holding.release()
         await answered(talk)
@@ -86,6 +87,7 @@ async def test_an_open_session_goes_on_over_a_connection_of_the_other_kind_and_b
         await asyncio.sleep(0)
         assert len(talk.server.audio) == 10 * FRAME
         holding.hold()
+        holding.heard()
         talk.speak(5)
         holding.release()
         await answered(talk)
@@ -126,6 +128,7 @@ async def test_two_turns_that_are_held_share_a_connection(tmp_path: Path) -> Non
         for number in (1, 2):
             talk.session.holding.press()
             talk.session.holding.hold()
+            talk.session.holding.heard()
             talk.speak(10)
             talk.session.holding.release()
             await answered(talk, number)
@@ -139,6 +142,7 @@ async def test_released_before_it_is_open_it_is_answered_all_the_same(tmp_path: 
     """Words and end wait together."""
     async with talking(tmp_path, Script(turns=(ANSWER,), setup_delay_s=0.2)) as talk:
         talk.session.holding.hold()
+        talk.session.holding.heard()
         talk.speak(10)
         talk.session.holding.release()
         assert talk.ear.all(SessionOpened) == []
@@ -157,6 +161,7 @@ async def test_what_was_being_said_when_the_button_went_down_belongs_to_the_turn
         await talk.heard()
         talk.session.holding.press()
         talk.session.holding.hold()
+        talk.session.holding.heard()
         talk.speak(5)
         talk.session.holding.release()
         await answered(talk)
@@ -174,6 +179,7 @@ async def test_a_connection_lost_in_the_middle_of_a_turn_loses_nothing_of_it(
     )
     async with talking(tmp_path, script) as talk:
         talk.session.holding.hold()
+        talk.session.holding.heard()
         talk.speak(10)
         await talk.ear.until(SessionOpened, 2)
         talk.speak(10)
@@ -189,6 +195,7 @@ async def test_go_away_in_the_middle_of_a_turn_waits_for_its_end_if_it_can(tmp_p
     """Nobody is cut short, and nothing is said twice."""
     async with talking(tmp_path, Script(turns=(ANSWER,))) as talk:
         talk.session.holding.hold()
+        talk.session.holding.heard()
         talk.speak(10)
         await talk.heard()
         await talk.server.go_away(20.0)
@@ -207,6 +214,7 @@ async def test_go_away_that_cannot_wait_takes_the_turn_along(tmp_path: Path) -> 
     """To a connection of the same kind, from its beginning."""
     async with talking(tmp_path, Script(turns=(ANSWER,))) as talk:
         talk.session.holding.hold()
+        talk.session.holding.heard()
         talk.speak(10)
         await talk.heard()
         await talk.server.go_away(1.6)
@@ -223,18 +231,17 @@ async def test_go_away_that_cannot_wait_takes_the_turn_along(tmp_path: Path) -> 
 async def test_a_turn_whose_answer_got_lost_is_said_again_as_a_turn(tmp_path: Path) -> None:
     """With its end."""
     script = Script(
-        turns=(ANSWER,), events=(Event("reply", Drop(), after_s=0.0, connections=(1,)),)
+        turns=(ANSWER,), events=(Event("reply", Drop(), after_s=0.0, connections=(2,)),)
     )
     async with talking(tmp_path, script) as talk:
         await talk.handle()
         talk.session.holding.hold()
+        talk.session.holding.heard()
         talk.speak(10)
         talk.session.holding.release()
         await talk.ear.until(ReplyAudio)
-        records = [await newest(talk, n) for n in (1, 2)]
-        last = await newest(talk, talk.session.counters["connections"])
-        assert manual(records[1])
-        assert held(last) == [bytes(talk.said)]
+        second, third = [await newest(talk, n) for n in (2, 3)]
+        assert held(second) == held(third) == [bytes(talk.said)]
         await talk.close()
 
 
@@ -245,6 +252,7 @@ async def test_without_repeats_a_turn_goes_on_where_it_is(tmp_path: Path) -> Non
     )
     async with talking(tmp_path, script, repeat_s=0.0) as talk:
         talk.session.holding.hold()
+        talk.session.holding.heard()
         talk.speak(10)
         await talk.ear.until(SessionOpened, 2)
         talk.speak(10)
@@ -259,6 +267,7 @@ async def test_a_server_that_keeps_silent_is_nudged_with_words(tmp_path: Path) -
     script = Script(turns=(Turn(trigger=("text",), audio=300, pace="burst", plays_out=False),))
     async with talking(tmp_path, script, patience_s=0.9) as talk:
         talk.session.holding.hold()
+        talk.session.holding.heard()
         talk.speak(10)
         talk.session.holding.release()
         assert talk.session.owes
@@ -277,6 +286,7 @@ async def test_without_a_handle_the_other_connection_is_told_what_was_said(tmp_p
         talk.session.send_text("what is the time")
         await answered(talk)
         talk.session.holding.hold()
+        talk.session.holding.heard()
         talk.speak(10)
         talk.session.holding.release()
         await answered(talk, 2)
@@ -287,18 +297,64 @@ async def test_without_a_handle_the_other_connection_is_told_what_was_said(tmp_p
         await talk.close()
 
 
+async def test_nothing_goes_up_before_somebody_is_heard(tmp_path: Path) -> None:
+    """The connection for it is made meanwhile; what was said from the press on is not lost."""
+    async with talking(tmp_path, Script(turns=(ANSWER,))) as talk:
+        await talk.handle()
+        talk.session.holding.heard()
+        talk.session.holding.press()
+        talk.speak(10)
+        talk.session.holding.hold()
+        talk.session.holding.let_go()
+        talk.speak(10)
+        await talk.ear.until(SessionOpened, 2)
+        talk.session.send_text("mark")
+        second = await newest(talk, 2)
+        assert manual(second)
+        assert second.audio == b""
+        talk.session.holding.heard()
+        await talk.heard()
+        talk.session.holding.heard()
+        talk.session.holding.release()
+        await answered(talk)
+        assert held(await newest(talk, 2)) == [bytes(talk.said)]
+        await talk.close()
+
+
+async def test_a_hold_in_silence_sends_nothing_and_leaves_the_session_as_it_was(
+    tmp_path: Path,
+) -> None:
+    """Not even afterwards."""
+    async with talking(tmp_path, Script(turns=(ANSWER, ANSWER))) as talk:
+        holding = talk.session.holding
+        await talk.handle()
+        holding.press()
+        talk.speak(10)
+        holding.hold()
+        talk.speak(10)
+        talk.session.end_audio()
+        unsaid = len(talk.said)
+        holding.press()
+        talk.speak(10)
+        holding.let_go()
+        await talk.server.wait_for(lambda server: len(server.audio) >= 10 * FRAME, PATIENCE_S)
+        assert talk.server.audio == bytes(talk.said[unsaid:])
+        assert all(each.activities == [] for each in talk.server.connections)
+        assert talk.session.counters["held"] == 0
+        await talk.close()
+
+
 async def test_a_turn_without_a_sound_is_never_told(tmp_path: Path) -> None:
     """It would end the connection (1007)."""
     async with talking(tmp_path) as talk:
         await talk.handle()
         talk.session.holding.press()
         talk.session.holding.hold()
+        talk.session.holding.heard()
         talk.session.holding.release()
         talk.speak(3)
         await talk.heard()
-        assert talk.session.counters["connections"] == 1
-        record = await newest(talk, 1)
-        assert record.activities == []
+        assert all(each.activities == [] for each in talk.server.connections)
         await talk.close()
 
 
@@ -309,6 +365,7 @@ async def test_hang_up_in_the_middle_of_a_turn_is_in_good_order(
     """Nothing was said: the session is closed with its turn open, and the server does not mind."""
     async with talking(tmp_path) as talk:
         talk.session.holding.hold()
+        talk.session.holding.heard()
         talk.speak(round(seconds * 50))
         await talk.heard()
         talk.session.end_audio()

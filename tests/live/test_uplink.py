@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 
-from device.live.tools import Answer, not_available
-from device.live.uplink import (
-    HELD_FRAMES,
-    HELD_WORDS,
+from device.live.outgoing import (
+    ActivityEnd,
+    ActivityStart,
     Audio,
     AudioEnd,
     Message,
     Nudge,
     Text,
+)
+from device.live.tools import Answer, not_available
+from device.live.uplink import (
+    HELD_FRAMES,
+    HELD_WORDS,
     Uplink,
 )
 
@@ -235,3 +239,95 @@ async def test_a_frame_without_room_is_not_timed() -> None:
     for number in range(HELD_FRAMES + 1):
         uplink.append_frame(frame(number), float(number))
     assert await taken(uplink) == [float(number) for number in range(HELD_FRAMES)]
+
+
+# --- turns that a button begins and ends ----------------------------------------------------------
+
+
+def waiting(uplink: Uplink) -> list[object]:
+    """Everything that can go up, in order: frames one by one."""
+    found: list[object] = []
+    while (message := uplink.head) is not None:
+        found += message.frames if isinstance(message, Audio) else [message]
+        uplink.sent(message)
+    return found
+
+
+def test_what_follows_a_press_waits_until_it_is_known_what_it_was() -> None:
+    """What came before it does not."""
+    uplink = Uplink()
+    uplink.append_frame(b"a")
+    uplink.press()
+    uplink.press()
+    uplink.append_frame(b"b")
+    assert waiting(uplink) == [b"a"]
+    uplink.let_go()
+    assert waiting(uplink) == [b"b"]
+
+
+def test_a_turn_begins_where_the_button_went_down() -> None:
+    """And ends where it was let go; nothing of it is told before there is a sound in it."""
+    uplink = Uplink()
+    uplink.press()
+    uplink.hold()
+    assert uplink.head is None
+    uplink.hold()
+    uplink.press()
+    uplink.append_frame(b"a")
+    uplink.append_activity_end()
+    assert waiting(uplink) == [ActivityStart(), b"a", ActivityEnd()]
+
+
+def test_a_turn_without_a_sound_is_none() -> None:
+    """Live API: it ends the connection (1007)."""
+    uplink = Uplink()
+    uplink.press()
+    uplink.hold()
+    uplink.append_activity_end()
+    assert waiting(uplink) == []
+
+
+def test_what_was_said_in_silence_is_forgotten() -> None:
+    """Only what was appended since the press, words included; and it makes room."""
+    uplink = Uplink()
+    uplink.append_frame(b"a")
+    uplink.press()
+    uplink.append_frame(b"b")
+    uplink.append_text("x")
+    uplink.append_frame(b"c")
+    uplink.forget_undecided()
+    uplink.forget_undecided()
+    assert uplink.held == 1
+    assert waiting(uplink) == [b"a"]
+
+
+def test_what_is_said_again_joins_the_turn_that_waits() -> None:
+    """Begun or not."""
+    for begin in (True, False):
+        uplink = Uplink()
+        uplink.press()
+        uplink.append_frame(b"b")
+        if begin:
+            uplink.hold()
+        uplink.put_back([b"a"])
+        uplink.hold()
+        assert waiting(uplink) == [ActivityStart(), b"a", b"b"]
+
+
+def test_a_whole_turn_that_is_said_again_comes_before_the_next_one() -> None:
+    """Two turns stay two."""
+    uplink = Uplink()
+    uplink.press()
+    uplink.append_frame(b"b")
+    uplink.hold()
+    uplink.put_back([ActivityStart(), b"a", ActivityEnd()])
+    told = [ActivityStart(), b"a", ActivityEnd(), ActivityStart(), b"b"]
+    assert waiting(uplink) == told
+
+
+def test_a_turn_of_which_only_the_end_is_left_is_none() -> None:
+    """Where nothing is ever said again."""
+    uplink = Uplink()
+    uplink.append_activity_end()
+    uplink.put_back([ActivityStart()])
+    assert waiting(uplink) == []

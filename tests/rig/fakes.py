@@ -283,6 +283,13 @@ class FakeHolding:
         self._pressed = False
         self._sent.append("hold")
 
+    def heard(self) -> None:
+        if self._sent[-1:] != ["heard"]:
+            self._sent.append("heard")
+
+    def end(self) -> None:
+        pass
+
     def release(self) -> None:
         self._sent.append("release")
 
