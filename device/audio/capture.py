@@ -66,6 +66,7 @@ class _Opening:
     device: Device
     layout: Layout
     channel: int
+    gates: bool
 
     def __str__(self) -> str:
         layout = self.layout
@@ -183,6 +184,7 @@ class PortAudioMicrophone:
                 block_samples / layout.rate_hz,
                 layout.channels * layout.sample_bytes,
                 is_card=block.opening.device.is_hardware,
+                gates=block.opening.gates,
             )
             self._opening = block.opening
             self._description = str(block.opening)
@@ -268,7 +270,7 @@ class _Reader:
             audio.stream(device, "input", layouts, PERIOD_MS) as (stream, layout),
         ):
             begun()
-            self.opening = _Opening(device, layout, channel)
+            self.opening = _Opening(device, layout, channel, facts.gates)
             self.delivered_at = time.monotonic()
             self.thread.opened()
             self._read(stream, self.opening, makeshift)

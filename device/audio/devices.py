@@ -79,6 +79,8 @@ class CardFacts:
     """How many channels must be filled for anything to be heard."""
     capture_first: bool = False
     """It must record before it is played to, or its channels change places."""
+    gates: bool = False
+    """It takes noise out itself, so that a quiet room may be nothing but zeros for long."""
     respeaker: bool = False
     """It is a ReSpeaker, whatever it calls itself."""
 

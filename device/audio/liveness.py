@@ -14,8 +14,10 @@ from enum import StrEnum
 
 DEAD_S = 10.0
 """So long one value, or the same sound again and again, or only zeros since it was opened."""
-GATED_S = 60.0
+FELL_SILENT_S = 60.0
 """So long nothing but zeros from a card that has delivered something else before."""
+GATED_S = 3600.0
+"""The same from one whose own processing may leave nothing of a quiet room but zeros."""
 MUTED_SOURCE_S = 300.0
 """So long nothing but zeros from a sound server."""
 REMEMBERED_BLOCKS = 64
@@ -37,14 +39,18 @@ class Symptom(StrEnum):
 class Liveness:
     """Looks at the blocks of one opening, all channels as they came from the card."""
 
-    def __init__(self, block_s: float, frame_bytes: int, *, is_card: bool) -> None:
+    def __init__(
+        self, block_s: float, frame_bytes: int, *, is_card: bool, gates: bool = False
+    ) -> None:
         """``block_s``: how long a block lasts; ``frame_bytes``: one sample of each channel.
 
-        ``is_card``: whether no sound server lies between.
+        ``is_card``: whether no sound server lies between; ``gates``: whether the card itself may
+        make zeros of a quiet room.
         """
         self._block_s = block_s
         self._frame_bytes = frame_bytes
         self._is_card = is_card
+        self._gates = gates
         self._recent: deque[int] = deque(maxlen=REMEMBERED_BLOCKS)
         self._living = 0
         self._lived = False
@@ -73,7 +79,9 @@ class Liveness:
     def _patience_s(self) -> float:
         if not self._is_card:
             return MUTED_SOURCE_S
-        return GATED_S if self._lived else DEAD_S
+        if not self._lived:
+            return DEAD_S
+        return GATED_S if self._gates else FELL_SILENT_S
 
     def _is_constant(self, block: bytes) -> bool:
         """Whether every channel has one value all the time."""

@@ -72,6 +72,7 @@ class Boards:
                 channel=board.channel_of(device.input_channels) if board.channel_maps else None,
                 rates_hz=board.rates_hz,
                 capture_first=board.capture_first,
+                gates=board.echo_cancellation,
             )
 
         return facts

@@ -8,7 +8,14 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import pytest
 
-from device.audio.liveness import DEAD_S, GATED_S, MUTED_SOURCE_S, Liveness, Symptom
+from device.audio.liveness import (
+    DEAD_S,
+    FELL_SILENT_S,
+    GATED_S,
+    MUTED_SOURCE_S,
+    Liveness,
+    Symptom,
+)
 
 BLOCK_S = 0.02
 SAMPLES = 320
@@ -49,13 +56,14 @@ def test_a_card_that_was_silent_from_the_start_is_dead_soon() -> None:
     assert not liveness.alive
 
 
-def test_a_card_that_has_lived_may_be_silent_for_longer() -> None:
+@pytest.mark.parametrize(("gates", "patience_s"), [(False, FELL_SILENT_S), (True, GATED_S)])
+def test_a_card_that_has_lived_may_be_silent_for_longer(gates: bool, patience_s: float) -> None:
     """Its noise gate may be shut while nobody speaks; a sound starts the time anew."""
-    liveness = Liveness(BLOCK_S, 2, is_card=True)
-    gated = [*blocks(1.0, noise()), *[ZEROS] * round((GATED_S - 1) / BLOCK_S)]
-    assert dies_after(liveness, gated * 3) is None
+    liveness = Liveness(BLOCK_S, 2, is_card=True, gates=gates)
+    silent = [*blocks(1.0, noise()), *[ZEROS] * round((patience_s - 1) / BLOCK_S)]
+    assert dies_after(liveness, silent * 3) is None
     assert dies_after(liveness, blocks(1.0, noise(2))) is None
-    assert dies_after(liveness, itertools.repeat(ZEROS)) == (Symptom.ZEROS, GATED_S)
+    assert dies_after(liveness, itertools.repeat(ZEROS)) == (Symptom.ZEROS, patience_s)
 
 
 @pytest.mark.parametrize("lived", [False, True])

@@ -24,11 +24,15 @@ WEBCAM = Device("HD Pro Webcam C920: USB Audio (hw:1,0)", 0, 2, 0, 48_000, "ALSA
 @pytest.mark.parametrize(
     ("state", "device", "facts"),
     [
-        ("usb-array", ARRAY, CardFacts(0, (16_000,), respeaker=True)),
-        ("usb-array-1-channel", ONE_CHANNEL, CardFacts(0, (16_000,), respeaker=True)),
-        ("xvf3800-6-channels", XVF3800, CardFacts(1, (16_000, 48_000), respeaker=True)),
+        ("usb-array", ARRAY, CardFacts(0, (16_000,), gates=True, respeaker=True)),
+        ("usb-array-1-channel", ONE_CHANNEL, CardFacts(0, (16_000,), gates=True, respeaker=True)),
+        ("xvf3800-6-channels", XVF3800, CardFacts(1, (16_000, 48_000), gates=True, respeaker=True)),
         ("6mic-circular", KIT, CardFacts(0, (48_000,), capture_first=True, respeaker=True)),
-        ("xvf3800-another-name", RENAMED, CardFacts(1, (16_000, 48_000), respeaker=True)),
+        (
+            "xvf3800-another-name",
+            RENAMED,
+            CardFacts(1, (16_000, 48_000), gates=True, respeaker=True),
+        ),
         ("hat-and-webcam", WEBCAM, CardFacts()),
         ("hdmi-and-webcam", WEBCAM, CardFacts()),
     ],
