@@ -28,9 +28,10 @@ class PiDaemon(Daemon):
 
     def _parley(self, *arguments: str) -> list[str]:
         plain = super()._parley(*arguments)
-        if arguments[0] != "run":
+        if arguments[0] not in {"run", "lights"}:
             return plain
-        places = [str(self.path / "pins"), str(self.path / "leds")]
+        pins = "pins" if arguments[0] == "run" else "other-pins"
+        places = [str(self.path / pins), str(self.path / "leds")]
         return [sys.executable, "-m", "tests.rig.mock_pi", *places, *plain[3:]]
 
     def press(self) -> None:
@@ -160,6 +161,23 @@ def test_the_lights_tell_and_are_dark_at_the_end() -> None:
         assert daemon.status()["lights"] == 3
         code, _ = daemon.stop()
         assert code == 0
+        assert not lit(daemon.leds())
+
+
+def test_what_a_killed_speaker_left_on_is_darkened() -> None:
+    """LEDs keep their colours; the command that systemd calls after every end puts them out."""
+    with ExitStack() as stack:
+        room = stack.enter_context(open_room(Script(turns=(LONG,)), PI, daemon=PiDaemon))
+        daemon = room.daemon
+        assert isinstance(daemon, PiDaemon)
+        daemon.press()
+        daemon.state("listening")
+        daemon.wait(lambda: lit(daemon.leds()), "lit LEDs")
+        daemon.process.kill()
+        daemon.process.wait(10)
+        assert lit(daemon.leds())
+        done = daemon.cli("lights", "--off", "--config", str(daemon.config_file))
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
         assert not lit(daemon.leds())
 
 
