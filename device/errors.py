@@ -7,6 +7,7 @@
     ├── CredentialError        no API key, or one that cannot be read
     ├── AudioDeviceError       a microphone or loudspeaker cannot be used now; retried
     │   └── AudioDeviceHungError    its thread does not come back: only ending the process helps
+    ├── OutgrownError          the process takes too much memory; only ending it helps
     ├── EchoCancellerError     the canceller's library is missing; the speaker works half duplex
     ├── WakeModelError         a wake word network is missing or not one
     ├── VoiceError             a sentence of our own cannot be spoken; the speaker works without
@@ -89,6 +90,10 @@ class AudioDeviceError(ParleyError):
 
 class AudioDeviceHungError(AudioDeviceError):
     """A PortAudio thread does not come back; only the end of the process frees the device."""
+
+
+class OutgrownError(ParleyError):
+    """The process takes more memory than a speaker needs; only its end gives it back."""
 
 
 class EchoCancellerError(ParleyError):

@@ -5,21 +5,31 @@ supervisor can see it from outside. So the watchdog is fed only when microphone 
 word inferences have advanced since the last time; a process that cannot hear is restarted by
 systemd. Two silences are excused, because they are known and told: the microphone is muted, or it
 is a fault that somebody is working on.
+
+A process that grows without end is ended here, before the machine swaps itself to death: the unit's
+MemoryMax= does nothing on a Raspberry Pi, whose firmware starts the kernel with
+``cgroup_disable=memory``.
 """
 
 from __future__ import annotations
 
 import asyncio
+import resource
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from device.ears import Ears
+from device.errors import OutgrownError
 from device.faults import Faults
 from device.vocabulary import Conversation, State
 
 Notify = Callable[[str], None]
 
 LONGEST_INTERVAL_S = 5.0
+LARGEST_BYTES = 350 * 2**20
+"""More than twice what a speaker takes (137 MB after a conversation, measured on amd64), and less
+than the unit's MemoryMax=."""
 
 
 def notifier(environment: Mapping[str, str]) -> Notify:
@@ -30,6 +40,11 @@ def notifier(environment: Mapping[str, str]) -> Notify:
 
     tell: Notify = notify
     return tell
+
+
+def resident_bytes(statm: Path = Path("/proc/self/statm")) -> int:
+    """How much of the machine's memory this process has now (proc(5))."""
+    return int(statm.read_text().split()[1]) * resource.getpagesize()
 
 
 def _nobody_listens(message: str) -> None:
@@ -46,11 +61,13 @@ class Health:
         *,
         excused: Callable[[], bool],
         watchdog_usec: str | None = None,
+        resident: Callable[[], int] = resident_bytes,
     ) -> None:
         """`heard` counts microphone frames and wake word inferences; a new part begins anew.
 
-        `watchdog_usec` is what systemd set (WATCHDOG_USEC).
+        `watchdog_usec` is what systemd set (WATCHDOG_USEC); `resident` tells our size in bytes.
         """
+        self._resident = resident
         self._notify = notify
         self._heard = heard
         self._excused = excused
@@ -89,9 +106,14 @@ class Health:
         return False
 
     async def run(self) -> None:
-        """Check as often as the watchdog wants it, until cancelled."""
+        """Check as often as the watchdog wants it, until cancelled. Raises OutgrownError."""
         while True:
             await asyncio.sleep(self.interval_s)
+            if (size := self._resident()) > LARGEST_BYTES:
+                raise OutgrownError(
+                    f"the speaker has grown to {size >> 20} MB, more than {LARGEST_BYTES >> 20} MB:"
+                    " it ends, and systemd starts a fresh one"
+                )
             self.check()
             if not self.ready and self._excused():
                 # Nothing to hear with is a told fault and no hang: more time to start, please.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -12,9 +13,17 @@ import pytest
 
 from device.audio.echo import Heard
 from device.ears import Ears, Listener
+from device.errors import OutgrownError
 from device.events import EventBus
 from device.faults import Faults
-from device.health import LONGEST_INTERVAL_S, Health, headline, notifier
+from device.health import (
+    LARGEST_BYTES,
+    LONGEST_INTERVAL_S,
+    Health,
+    headline,
+    notifier,
+    resident_bytes,
+)
 from device.vocabulary import Conversation, State
 from tests.rig.fakes import FakeDetector, FakeMicrophone, until
 
@@ -190,3 +199,25 @@ async def test_the_headline_never_claims_to_hear_when_it_does_not(
     faults.begin("speaker", "no output device")
     faults.begin("lights", "no spi")
     assert headline(talk, ears, faults) == f"{expected}; no output device; no spi"
+
+
+async def test_a_process_that_grows_without_end_is_ended() -> None:
+    """With figures; up to the limit nothing happens."""
+    sizes = iter([LARGEST_BYTES, LARGEST_BYTES + 2**20])
+    health = Health(
+        lambda _message: None,
+        lambda: (0, 0),
+        excused=lambda: False,
+        watchdog_usec="2000",
+        resident=lambda: next(sizes),
+    )
+    with pytest.raises(OutgrownError, match="has grown to 351 MB, more than 350 MB: it ends"):
+        await health.run()
+    assert next(sizes, None) is None
+
+
+def test_its_size_is_what_the_kernel_says(tmp_path: Path) -> None:
+    """The second field of statm, in pages."""
+    (tmp_path / "statm").write_text("200000 3 2 1 0 9 0\n")
+    assert resident_bytes(tmp_path / "statm") == 3 * os.sysconf("SC_PAGE_SIZE")
+    assert 10 * 2**20 < resident_bytes() < 10 * LARGEST_BYTES

@@ -15,6 +15,7 @@ import pytest
 
 from device.board.usb_control import XVF3000_ARRAY, XVF3800_ARRAY
 from device.config import Config, load
+from device.health import LARGEST_BYTES
 from tests.rig.installer import ROOT, run, sourced
 
 UNIT = ROOT / "systemd" / "parley.service"
@@ -312,6 +313,11 @@ class TestUnit:
     def test_the_key_is_not_in_the_environment(self) -> None:
         """`systemctl show` and /proc would tell it to everybody."""
         assert "API_KEY=" not in UNIT.read_text()
+
+    def test_it_ends_itself_before_the_kernel_does(self) -> None:
+        """On a Pi the kernel does not: the firmware switches memory control groups off."""
+        [limit] = unit_settings()["MemoryMax"]
+        assert int(limit.removesuffix("M")) * 2**20 > LARGEST_BYTES
 
     def test_it_has_its_devices_and_no_others(self) -> None:
         """Sound card, SPI, USB and GPIO are what the speaker is made of (proven in appliance/)."""

@@ -24,6 +24,7 @@ from device.errors import (
     AudioDeviceHungError,
     ConfigError,
     Mistake,
+    OutgrownError,
     ParleyError,
     WakeModelError,
 )
@@ -57,9 +58,9 @@ def run(args: argparse.Namespace) -> int:
     except WakeModelError as missing:
         raise ConfigError(str(args.config or DEFAULT_PATH), [_in_wake_words(missing)]) from missing
     except ExceptionGroup as group:
-        hung, unexpected = group.split(AudioDeviceHungError)
-        if hung is not None:
-            log.critical("%s", hung.exceptions[0])
+        incurable, unexpected = group.split((AudioDeviceHungError, OutgrownError))
+        if incurable is not None:
+            log.critical("%s", incurable.exceptions[0])
         if unexpected is not None:
             log.critical("an unexpected failure ends the speaker", exc_info=unexpected)
         _leave(1)

@@ -175,7 +175,7 @@ HUNG = """
 import sys, threading
 from device.__main__ import main
 from device.cli import build
-from device.errors import AudioDeviceHungError, DeviceTrouble
+from device.errors import AudioDeviceHungError, DeviceTrouble, OutgrownError
 from tests.rig.fakes import Hub
 
 hub = Hub()
@@ -201,6 +201,7 @@ sys.exit(main(["run", "--socket", sys.argv[1], "--config", "/dev/null"]))
             'raise AudioDeviceHungError(DeviceTrouble.STALLED, "the card does not open")',
             "the card does not open",
         ),
+        ('raise OutgrownError("the speaker has grown")', "the speaker has grown\n"),
         ("raise ZeroDivisionError", "ZeroDivisionError"),
     ],
 )
