@@ -39,9 +39,15 @@ class MuteMemory:
 
     def __init__(self, folder: Path | None) -> None:
         self._path = folder / FILE if folder is not None else None
+        self._known: Kept | None = None
 
     def load(self) -> Kept:
-        """Return what was kept last; never raises."""
+        """Return what was kept last; never raises. It is read once."""
+        if self._known is None:
+            self._known = self._read()
+        return self._known
+
+    def _read(self) -> Kept:
         if self._path is None:
             return Kept()
         try:
@@ -61,6 +67,7 @@ class MuteMemory:
 
     def keep(self, kept: Kept) -> None:
         """Write it down: it is there after a crash from the moment this returns. Raises OSError."""
+        self._known = kept
         if self._path is None:
             return
         folder = self._path.parent

@@ -30,9 +30,8 @@ def test_only_a_muted_microphone_is_hidden() -> None:
 def test_without_a_file_or_a_folder_it_is_not_muted(tmp_path: Path) -> None:
     """A new speaker listens."""
     assert MuteMemory(tmp_path).load() == Kept()
-    memory = MuteMemory(None)
-    memory.keep(Kept(True))
-    assert memory.load() == Kept()
+    MuteMemory(None).keep(Kept(True))
+    assert MuteMemory(None).load() == Kept()
 
 
 @pytest.mark.parametrize(
@@ -44,7 +43,9 @@ def test_a_file_that_cannot_be_read_means_muted(
 ) -> None:
     """Somebody has muted it once; it says so, and how to hear again."""
     (tmp_path / "mute.json").write_bytes(content)
-    assert MuteMemory(tmp_path).load() == Kept(muted=True)
+    memory = MuteMemory(tmp_path)
+    assert memory.load() == memory.load() == Kept(muted=True)
+    assert len(caplog.records) == 1
     assert "the microphone stays closed until 'parley unmute'" in caplog.text
 
 

@@ -82,8 +82,7 @@ class Holding:
         self._uplink.press()
         self._unanswered.hold()
         self._moment.speaking = True
-        self.unsuited = not self.manual
-        self._stirred.set()
+        self._prepare()
 
     def heard(self) -> None:
         """Somebody speaks: the turn begins. Harmless when it has, or nothing is held."""
@@ -112,22 +111,22 @@ class Holding:
     def next_is_manual(self) -> bool:
         """Whether the next connection should be told when the user speaks."""
         again = self._turn is _Turn.ENDED and self._unanswered.pending
-        if again or self._held or self._turn is _Turn.BEGUN:
+        if again or self._turn is _Turn.BEGUN:
             return True
         wanted = self._wanted(self._uplink.head)
-        return self.manual if wanted is None else wanted
+        return (self.manual or self._held) if wanted is None else wanted
 
     def opened(self, *, manual: bool) -> None:
         """A connection of this kind stands."""
-        self.manual, self.unsuited = manual, self._held and not manual
+        self.manual, self.unsuited = manual, False
+        self._prepare()
 
     def suits(self, message: Message) -> bool:
         """Whether the connection takes this message; if not, it should give way."""
-        wrong = self._wanted(message) not in {None, self.manual}
-        self.unsuited = wrong or (self._held and not self.manual)
-        if wrong:
+        self.unsuited = self._wanted(message) not in {None, self.manual}
+        if self.unsuited:
             self._stirred.set()
-        return not wrong
+        return not self.unsuited
 
     def sent(self, message: Message) -> None:
         """The server has been told this."""
@@ -138,6 +137,7 @@ class Holding:
                 self._turn = _Turn.ENDED
             case Audio() if not self.manual:
                 self._turn = _Turn.NONE
+        self._prepare()
 
     def again(self, said: Sequence[bytes | str]) -> list[Said]:
         """Return what must be said again over a new connection, as the turn that it was."""
@@ -147,6 +147,12 @@ class Holding:
         if turn is _Turn.ENDED and any(isinstance(item, bytes) for item in said):
             return [ActivityStart(), *said, ActivityEnd()]
         return list(said)
+
+    def _prepare(self) -> None:
+        """Have the connection for a turn that may begin made before it does."""
+        if self._held and not self.manual and self._uplink.head is None:
+            self.unsuited = True
+            self._stirred.set()
 
     def _wanted(self, message: Message | None) -> bool | None:
         match message:

@@ -122,11 +122,17 @@ class Uplink:
             self._settle()
 
     def forget_undecided(self) -> None:
-        """What was appended since `press` is nobody's business."""
+        """What the microphone heard since `press` is nobody's business; words still are."""
+        words: list[Item] = []
         while Undecided() in self._queue:
-            if isinstance(self._queue.pop(), bytes):
+            item = self._queue.pop()
+            if isinstance(item, bytes):
                 self._captured.pop()
                 self._held -= 1
+            elif not isinstance(item, Undecided):
+                words.append(item)
+        self._queue.extend(reversed(words))
+        self._work.set()
         self._settle()
 
     def hold(self) -> None:
@@ -139,11 +145,15 @@ class Uplink:
     def append_activity_end(self) -> None:
         """Append the end of a turn that was held; one without a sound never was."""
         self._turn_open = False
-        if self._queue and isinstance(self._queue[-1], ActivityStart):
-            self._queue.pop()
-            self._settle()
-        else:
-            self._append_word(ActivityEnd())
+        for place in reversed(range(len(self._queue))):
+            if isinstance(self._queue[place], bytes):
+                break
+            if isinstance(self._queue[place], ActivityStart):
+                del self._queue[place]
+                self._work.set()
+                self._settle()
+                return
+        self._append_word(ActivityEnd())
 
     def append_text(self, text: str) -> None:
         """Append words of the user."""
@@ -276,7 +286,7 @@ class Uplink:
                 return None
             case ActivityStart() as start:
                 # Live API: a turn without a sound in it ends the connection (1007).
-                return start if len(self._queue) > 1 else None
+                return start if any(isinstance(item, bytes) for item in self._queue) else None
             case word:
                 return word
 
