@@ -12,6 +12,8 @@ from typing import Any
 from device import __version__
 from device import vocabulary as v
 from device.assistant import Assistant
+from device.config import describe
+from device.config_file import ConfigFile
 from device.control import Command, Record, Records
 from device.errors import ConfigError, ControlError, MeasuringError, MutingError, ParleyError
 from device.events import PublicEvent, Subscription
@@ -23,16 +25,18 @@ ASK_TEXT_CHARACTERS = 4000
 class Commands:
     """The commands of one speaker. Used from the event loop's thread only."""
 
-    def __init__(self, assistant: Assistant, reload: Callable[[], Any]) -> None:
+    def __init__(self, assistant: Assistant, reload: Callable[[], Any], file: ConfigFile) -> None:
         """`reload` is an async function that reads the configuration again and applies it."""
         self._assistant = assistant
         self._reload = reload
+        self._file = file
         self._began = time.monotonic()
 
     def table(self) -> Mapping[str, Command]:
         """Every command by its name."""
         return {
             "ask": self._ask,
+            "config": self._config,
             "measure": self._measure,
             "mute": self._mute,
             "reload": self._reload_config,
@@ -59,6 +63,7 @@ class Commands:
             "muted_by": hub.muting.by,
             "ready": hub.health.ready,
             "uptime_s": round(time.monotonic() - self._began, 1),
+            "config": self._file.as_dict(),
             "board": hub.face.profile.name,
             "lights": hub.face.lights,
             "lights_show": hub.face.shows.value,
@@ -86,6 +91,11 @@ class Commands:
                 "talking_over": dict(hub.overheard.counters),
             },
         }
+
+    async def _config(self, _: Record) -> Records:
+        """Every setting in force, as YAML, and where it comes from."""
+        settings = describe(self._assistant.config)
+        yield {"result": {**self._file.as_dict(), "settings": settings}}
 
     async def _mute(self, _: Record) -> Records:
         try:

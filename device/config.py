@@ -31,7 +31,7 @@ from device.config_keys import (
     Word,
 )
 from device.config_sanity import across_keys
-from device.config_view import describe, differences
+from device.config_view import changes, describe, differences
 from device.errors import ConfigError, Mistake
 from device.yaml_marks import Document, KeyPath, read, spot_at
 
@@ -51,6 +51,7 @@ __all__ = [
     "Privacy",
     "Wake",
     "Word",
+    "changes",
     "describe",
     "differences",
     "load",

@@ -17,6 +17,11 @@ def describe(settings: BaseModel) -> str:
     return "\n".join(_lines(settings, type(settings)(), "")) + "\n"
 
 
+def changes(settings: BaseModel) -> str:
+    """Write the settings that are not the default as YAML, each whole on one line."""
+    return "".join(f"{line}\n" for line in _changes(settings, type(settings)(), ""))
+
+
 def differences(old: BaseModel, new: BaseModel) -> set[str]:
     """Name the settings that differ, such as ``audio.volume``; a list is one setting."""
     found: set[str] = set()
@@ -52,6 +57,18 @@ def _lines(settings: BaseModel, default: BaseModel, indent: str) -> Iterator[str
         else:
             changed = "" if value == usual else f"  # default: {flow(usual)}"
             yield f"{indent}{name}: {flow(value)}{changed}"
+
+
+def _changes(settings: BaseModel, default: BaseModel, indent: str) -> Iterator[str]:
+    for name in type(settings).model_fields:
+        value, usual = getattr(settings, name), getattr(default, name)
+        if value == usual:
+            continue
+        if isinstance(value, BaseModel):
+            yield f"{indent}{name}:"
+            yield from _changes(value, usual, indent + "  ")
+        else:
+            yield f"{indent}{name}: {flow(value)}"
 
 
 def _text(text: str) -> str:

@@ -86,7 +86,11 @@ class Health:
             self._notify("READY=1")
 
     def status(self, text: str) -> None:
-        """Show `text` in `systemctl status`."""
+        """Show `text` in `systemctl status`, on one line: a second one would be another message.
+
+        What a server answered may be in it; sd_notify(3) takes each line for an assignment.
+        """
+        text = " ".join(text.split())
         if text != self._status and not self._stopping:
             self._status = text
             self._notify(f"STATUS={text}")
@@ -121,13 +125,17 @@ class Health:
 
 
 def headline(talk: Conversation, ears: Ears, faults: Faults) -> str:
-    """One line for `systemctl status`: what it does, what it hears with, what is wrong."""
+    """One line for `systemctl status`: what it does, what is wrong, what it hears with.
+
+    In this order, since a terminal shows the beginning of a long line.
+    """
     hears = {
         State.IDLE: f"hears with {ears.microphone.description}",
         State.MUTED: "microphone closed",
     }.get(talk.rest, "hears nothing")
-    words = f"wake word {' or '.join(ears.detector.words)}"
-    return "; ".join([talk.state.label, hears, words, *(fault.message for fault in faults.active)])
+    if talk.rest is State.IDLE:
+        hears += f" for {' or '.join(ears.detector.words)}"
+    return "; ".join([talk.state.label, *(fault.message for fault in faults.active), hears])
 
 
 async def broken_callback(loop: asyncio.AbstractEventLoop) -> None:

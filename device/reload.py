@@ -9,6 +9,7 @@ from collections.abc import Callable
 from device import vocabulary as v
 from device.assistant import Assistant
 from device.config import Config, differences
+from device.config_file import ConfigFile
 from device.errors import ConfigError, WakeModelError
 from device.ports import WakeDetector
 
@@ -18,18 +19,20 @@ log = logging.getLogger(__name__)
 _CLAIMED = (
     *("lights.driver", "lights.pins", "lights.count", "lights.spi", "lights.power_pin"),
     *("lights.rotation_deg", "lights.mirrored"),
-    *("button.", "board"),
+    *("button.pin", "board"),
 )
 """What only takes effect when lights and button are claimed anew."""
+
+_HEARD = ("wake.words", "wake.patience", "wake.refractory_s")
+"""What the networks are loaded with; for a second after that no wake word is heard."""
 
 
 class Reloader:
     """Reads the file again and replaces only the parts whose settings changed."""
 
-    def __init__(self, assistant: Assistant, load: Callable[[], Config]) -> None:
-        """`load` reads the configuration; raises ConfigError."""
+    def __init__(self, assistant: Assistant, file: ConfigFile) -> None:
         self._assistant = assistant
-        self._load = load
+        self._file = file
         self._one_at_a_time = asyncio.Lock()
 
     async def reload(self) -> set[str]:
@@ -41,16 +44,18 @@ class Reloader:
         hub = self._assistant
         async with self._one_at_a_time:
             try:
-                config = await asyncio.to_thread(self._load)
+                config = await asyncio.to_thread(self._file.read)
                 changed = differences(hub.config, config)
-                detector = await hub.parts.detector(config) if _any(changed, "wake.") else None
+                detector = await hub.parts.detector(config) if _any(changed, *_HEARD) else None
             except (ConfigError, WakeModelError) as error:
                 wrong = error.lines() if isinstance(error, ConfigError) else [str(error)]
+                self._file.refused(wrong)
                 hub.faults.begin("config", "; ".join(wrong))
                 raise
             hub.faults.clear("config")
             # Nothing is awaited from here on: half a configuration is never in force.
             self._apply(config, changed, detector)
+            await self._file.accepted(config)
         log.info("configuration reloaded: %s", ", ".join(sorted(changed)) or "nothing changed")
         return changed
 

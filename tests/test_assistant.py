@@ -788,9 +788,9 @@ async def test_a_lost_loudspeaker_is_a_fault_and_shows_in_the_status() -> None:
     async with hub.running():
         hub.speaker.lose(lost("no output device"))
         await until(lambda: hub.told("fault", kind="speaker", cleared=False))
-        assert hub.notified[-1].endswith("wake word hey_test; no output device")
+        assert hub.notified[-1].startswith("STATUS=idle; no output device; hears")
         await until(lambda: hub.told("fault", kind="speaker", cleared=True))
-        assert hub.notified[-1].endswith("wake word hey_test")
+        assert hub.notified[-1].endswith("hears with microphone A for hey_test")
         assert hub.state == "idle"
 
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -15,6 +16,8 @@ from device import __version__
 from device.audio.echo import EchoCanceller
 from device.audio.echo_path import EchoFigures
 from device.commands import ASK_TEXT_CHARACTERS, Commands
+from device.config import Config, parse
+from device.config_file import ConfigFile
 from device.errors import (
     ConfigError,
     ControlError,
@@ -24,6 +27,7 @@ from device.errors import (
     WakeModelError,
 )
 from device.events import SUBSCRIBER_EVENTS, PublicEvent
+from device.last_good import LastGood
 from device.latency import Kind
 from device.ports import (
     Failure,
@@ -42,7 +46,9 @@ class Desk:
 
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
-        self.commands = Commands(hub.assistant, self._reload)
+        path = Path("/etc/parley/config.yaml")
+        file = ConfigFile(path, Config, LastGood(None, path, parse))
+        self.commands = Commands(hub.assistant, self._reload, file)
         self.reloaded: set[str] | ParleyError = set()
 
     async def _reload(self) -> set[str]:
@@ -90,6 +96,7 @@ async def test_the_status_is_whole(desk: Desk) -> None:
         "muted": False,
         "muted_by": None,
         "ready": True,
+        "config": {"file": "/etc/parley/config.yaml", "in_force": "file", "mistakes": []},
         "board": "none",
         "lights": 3,
         "lights_show": "idle",
@@ -113,6 +120,15 @@ async def test_the_status_is_whole(desk: Desk) -> None:
             "talking_over": {"barge_ins": 0, "paused_for_nothing": 0},
         },
     }
+
+
+async def test_the_settings_in_force_are_shown_with_where_they_come_from(desk: Desk) -> None:
+    """`parley config show` asks for them."""
+    desk.commands._file.refused(["config.yaml:1:2: no"])
+    shown = await desk.result("config")
+    assert parse(shown.pop("settings"), "shown.yaml") == Config()
+    assert shown == (await desk.result("status"))["config"]
+    assert shown["mistakes"] == ["config.yaml:1:2: no"]
 
 
 async def test_the_status_shows_the_latencies(desk: Desk) -> None:

@@ -86,6 +86,13 @@ def test_ready_is_told_once() -> None:
     assert body.told == ["READY=1"]
 
 
+def test_a_status_is_one_line_whatever_is_in_it() -> None:
+    """What a hostile server answers must not be an assignment of its own to systemd."""
+    body = Body()
+    body.health.status("fault; the server said: no\r\nWATCHDOG=trigger\x0bMAINPID=1")
+    assert body.told == ["STATUS=fault; the server said: no WATCHDOG=trigger MAINPID=1"]
+
+
 def test_a_status_is_told_when_it_changes_and_not_after_the_end_began() -> None:
     """What the parts still do while they are closed is no status."""
     body = Body()
@@ -167,23 +174,23 @@ def test_with_systemd_its_socket_is_told(tmp_path: Path, monkeypatch: pytest.Mon
     [
         (
             Conversation(State.IDLE, State.IDLE),
-            "idle; hears with microphone A; wake word hey_test or computer",
+            "idle; hears with microphone A for hey_test or computer",
         ),
         (
             Conversation(State.SPEAKING, State.IDLE),
-            "speaking; hears with microphone A; wake word hey_test or computer",
+            "speaking; hears with microphone A for hey_test or computer",
         ),
         (
             Conversation(State.MUTED, State.MUTED),
-            "muted; microphone closed; wake word hey_test or computer",
+            "muted; microphone closed",
         ),
         (
             Conversation(State.STARTING, State.STARTING),
-            "starting; hears nothing; wake word hey_test or computer",
+            "starting; hears nothing",
         ),
         (
             Conversation(State.ASKED_SPEAKING, State.FAULT),
-            "speaking; hears nothing; wake word hey_test or computer",
+            "speaking; hears nothing",
         ),
     ],
 )
@@ -198,7 +205,8 @@ async def test_the_headline_never_claims_to_hear_when_it_does_not(
     assert headline(talk, ears, faults) == expected
     faults.begin("speaker", "no output device")
     faults.begin("lights", "no spi")
-    assert headline(talk, ears, faults) == f"{expected}; no output device; no spi"
+    state, hears = expected.split("; ")
+    assert headline(talk, ears, faults) == f"{state}; no output device; no spi; {hears}"
 
 
 async def test_a_process_that_grows_without_end_is_ended() -> None:

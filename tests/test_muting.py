@@ -10,7 +10,10 @@ import pytest
 
 from device.board.profiles import profile_named
 from device.commands import Commands
+from device.config import Config, parse
+from device.config_file import ConfigFile
 from device.errors import ControlError, MutingError
+from device.last_good import LastGood
 from device.mute_memory import Kept, MuteMemory
 from device.ports import MuteSwitched, Post
 from tests.rig.fakes import Hub, until
@@ -190,7 +193,9 @@ async def test_commands_tell_who_muted_and_what_they_could_not_do() -> None:
     async def no_reload() -> set[str]:
         return set()
 
-    commands = Commands(hub.assistant, no_reload)
+    path = Path("/etc/parley/config.yaml")
+    file = ConfigFile(path, Config, LastGood(None, path, parse))
+    commands = Commands(hub.assistant, no_reload, file)
     table = commands.table()
 
     async def ask(command: str) -> object:

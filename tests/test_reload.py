@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from device import vocabulary as v
 from device.board.profiles import profile_named
 from device.config import Config, parse
+from device.config_file import ConfigFile
 from device.echo_memory import Way
 from device.errors import ConfigError, WakeModelError
+from device.last_good import LastGood
 from device.ports import WakeDetector
 from device.reload import Reloader
 from tests.rig.fakes import FakeDetector, FakeLights, FakeMicrophone, FakeSpeaker, Hub, until
@@ -21,22 +25,28 @@ from tests.rig.fakes import FakeDetector, FakeLights, FakeMicrophone, FakeSpeake
 class Owner:
     """Edits the file of a running speaker and reloads it."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, folder: Path) -> None:
         self.hub = hub
         self.text = ""
-        self.reloader = Reloader(hub.assistant, lambda: parse(self.text, "config.yaml"))
+        self.last_good = LastGood(folder, folder / "config.yaml", parse)
+        self.file = ConfigFile(folder / "config.yaml", self._read, self.last_good)
+        self.reloader = Reloader(hub.assistant, self.file)
+
+    def _read(self) -> Config:
+        return parse(self.text, "config.yaml")
 
     async def write(self, text: str) -> set[str]:
         self.text = text
+        self.file.path.write_text(text)
         self.hub.made.clear()
         return await self.reloader.reload()
 
 
 @pytest.fixture
-async def owner() -> AsyncIterator[Owner]:
+async def owner(tmp_path: Path) -> AsyncIterator[Owner]:
     hub = Hub()
     async with hub.running():
-        yield Owner(hub)
+        yield Owner(hub, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -72,6 +82,121 @@ async def test_only_what_changed_is_replaced(
     assert (hub.ears.microphone is owner.hub.microphone) == ("microphone" in made)
     assert (hub.mouth.speaker is owner.hub.speaker) == ("speaker" in made)
     assert owner.hub.lights.is_open == ("lights" in made)
+
+
+TOUCHED: dict[str, tuple[str, set[str]]] = {
+    "live.model": ("other", {"session"}),
+    "live.fallback_models": ("[other]", {"session"}),
+    "live.endpoint": ("https://example.com", {"session"}),
+    "live.api_version": ("v1alpha", {"session"}),
+    "live.voice": ("Puck", {"session"}),
+    "live.language": ("de-DE", {"session", "sentences"}),
+    "live.system_instruction": ("be brief", {"session"}),
+    "live.thinking_level": ("low", {"session"}),
+    "live.google_search": ("on", {"session"}),
+    "live.resumption": ("off", {"session"}),
+    "live.compression.trigger_tokens": ("30000", {"session"}),
+    "live.compression.target_tokens": ("5000", {"session"}),
+    "live.repeat_s": ("5", {"session"}),
+    "live.connect_timeout_s": ("5", {"session"}),
+    "wake.words": ("[{model: alexa}]", {"detector"}),
+    "wake.patience": ("2", {"detector"}),
+    "wake.refractory_s": ("1", {"detector"}),
+    "wake.pre_roll_s": ("2", set()),
+    "audio.input.device": ("usb", {"microphone", "echo"}),
+    "audio.input.channel": ("1", {"microphone", "echo"}),
+    "audio.input.rate_hz": ("48000", {"microphone", "echo"}),
+    "audio.output.device": ("usb", {"speaker", "echo"}),
+    "audio.output.channels": ("2", {"speaker", "echo"}),
+    "audio.volume": ("5", {"volume"}),
+    "audio.echo_cancellation": ("off", {"echo"}),
+    "audio.duplex": ("full", {"echo"}),
+    "audio.chimes": ("off", set()),
+    "audio.announcements": ("off", set()),
+    "board": ("flex", {"microphone", "lights", "echo"}),
+    "lights.driver": ("none", {"lights"}),
+    "lights.brightness": ("5", set()),
+    "lights.pins": ("[1, 2, 3]", {"lights"}),
+    "lights.count": ("3", {"lights"}),
+    "lights.spi": ("spidev0.1", {"lights"}),
+    "lights.power_pin": ("none", {"lights"}),
+    "lights.night": ("22:00-07:00", set()),
+    "lights.night_brightness": ("5", set()),
+    "lights.off_states": ("[idle]", set()),
+    "lights.rotation_deg": ("90", {"lights"}),
+    "lights.mirrored": ("on", {"lights"}),
+    "button.pin": ("5", {"lights"}),
+    "button.gestures.tap": ("mute", set()),
+    "button.gestures.double_tap": ("mute", set()),
+    "button.gestures.hold": ("none", set()),
+    "button.gestures.long_hold": ("none", set()),
+    "conversation.follow_up_s": ("1", set()),
+    "conversation.session_keep_s": ("1", set()),
+    "conversation.resume_within_s": ("1", set()),
+    "conversation.max_session_s": ("60", set()),
+    "conversation.max_listen_s": ("10", set()),
+    "conversation.reply_timeout_s": ("10", set()),
+    "privacy.log_transcripts": ("on", set()),
+}
+"""Every key, another value than its default, and which parts a change of it alone replaces.
+
+Lights and button are claimed together. A session of a talk that is going on is not replaced: it is
+marked, so that the next talk gets another one.
+"""
+
+
+def keys(settings: BaseModel, above: str = "") -> Iterator[str]:
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, BaseModel):
+            yield from keys(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}"
+
+
+async def sentences_are_made() -> bool:
+    """Wait for the end of what makes them beside everything else."""
+    tasks = [task for task in asyncio.all_tasks() if task.get_name() == "sentences"]
+    await asyncio.gather(*tasks)
+    return True
+
+
+def test_the_table_has_every_key() -> None:
+    """Whoever adds one has to say what a reload does about it."""
+    assert set(TOUCHED) == set(keys(Config()))
+
+
+@pytest.mark.parametrize("key", sorted(TOUCHED))
+async def test_each_key_touches_its_own_parts_only(owner: Owner, key: str) -> None:
+    """A conversation goes on over it; what is not named in the table is the same object."""
+    hub, assistant = owner.hub, owner.hub.assistant
+    loaded = FakeDetector()
+
+    async def load(_: Config) -> WakeDetector:
+        return loaded
+
+    hub.load_detector = load
+    session = await hub.wake()
+    before = (assistant.ears.microphone, assistant.mouth.speaker, assistant.overheard.echo)
+    hub.microphone, hub.speaker = FakeMicrophone("B"), FakeSpeaker("B")
+    value, touched = TOUCHED[key]
+    section = "".join(f"{part}: {{" for part in key.split(".")[:-1])
+    text = f"{section}{key.rsplit('.', maxsplit=1)[-1]}: {value}{'}' * key.count('.')}"
+    assert await owner.write(text) == {key}
+    found = {
+        "microphone": assistant.ears.microphone is not before[0],
+        "speaker": assistant.mouth.speaker is not before[1],
+        "echo": assistant.overheard.echo is not before[2],
+        "detector": assistant.ears.detector is loaded,
+        "lights": "lights" in hub.made,
+        "session": assistant.calling.outdated == assistant.talk.session,
+        "sentences": await sentences_are_made() and "sentences de-DE" in hub.made,
+        "volume": assistant.volume == 5,
+    }
+    assert {part for part, is_so in found.items() if is_so} == touched
+    assert hub.state == "listening"
+    assert session.closed_with is None
+    assert assistant.talk.session == session.number
 
 
 async def test_a_new_microphone_is_heard_and_its_samples_go_up(owner: Owner) -> None:

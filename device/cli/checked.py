@@ -26,6 +26,11 @@ def load(path: Path | None) -> Config:
     return config.load(path, missing_parts)
 
 
+def parse(text: str, path: str) -> Config:
+    """Check the text of a configuration likewise; `path` names it. Raises ConfigError."""
+    return config.parse(text, path, missing_parts)
+
+
 def warnings(settings: Config) -> list[str]:
     """What is no mistake, yet will not work for ever: models that another one replaces.
 

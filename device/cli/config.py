@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from device.cli.checked import load, warnings
 from device.config import DEFAULT_PATH, Config, describe, schema
-from device.errors import ConfigError
+from device.control import call, socket_path
+from device.errors import ConfigError, ControlError
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -55,12 +57,52 @@ def check(args: argparse.Namespace) -> int:
 
 
 def show(args: argparse.Namespace) -> int:
-    """Print the effective configuration as YAML. Returns the exit code."""
-    config = _load(args.path or args.config)
+    """Print the effective configuration as YAML, and where it comes from. Returns the exit code.
+
+    That is the running speaker's, unless a file was named or none runs.
+    """
+    asked: Path | None = args.path or args.config
+    running = _running(args) if asked is None else None
+    if running is not None:
+        print(*(f"# {line}" for line in _origin(running)), sep="\n")
+        print(running["settings"], end="")
+        return 0
+    config = _load(asked)
     if config is None:
         return os.EX_CONFIG
+    if asked is not None or DEFAULT_PATH.exists():
+        print(f"# {asked or DEFAULT_PATH}")
+    else:
+        print(f"# {DEFAULT_PATH} does not exist: the built-in defaults")
     print(describe(config), end="")
     return 0
+
+
+def _origin(running: dict[str, Any]) -> list[str]:
+    """Say where the settings of the running speaker come from."""
+    file, mistakes = running["file"], running["mistakes"]
+    match running["in_force"]:
+        case "file":
+            return [f"in force, from {file}"]
+        case "defaults":
+            return [f"in force: the built-in defaults, since {file} does not exist"]
+    return [f"in force: the last good settings, since {file} is refused:", *mistakes]
+
+
+def _running(args: argparse.Namespace) -> dict[str, Any] | None:
+    """Ask the speaker what is in force; None when there is none to ask."""
+
+    async def ask() -> dict[str, Any] | None:
+        socket = socket_path(getattr(args, "socket", None), os.environ)
+        async for record in call(socket, {"command": "config"}):
+            result: dict[str, Any] = record["result"]
+            return result
+        return None
+
+    try:
+        return asyncio.run(ask())
+    except ControlError:
+        return None
 
 
 def print_schema(_args: argparse.Namespace) -> int:

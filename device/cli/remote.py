@@ -20,6 +20,9 @@ from device.errors import ControlError
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
+WHOLE_LINES = 10_000
+"""Columns in which every line of `status` finds room."""
+
 READER_CHECK_S = 0.2
 """How often `watch` looks whether its output is still read."""
 
@@ -57,7 +60,8 @@ def status(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(answer, ensure_ascii=False, indent=2))
     else:
-        shown.status(answer, Console())
+        # Lines are broken for a person's terminal only: grep finds the whole of one.
+        shown.status(answer, Console(width=None if sys.stdout.isatty() else WHOLE_LINES))
     return 0
 
 

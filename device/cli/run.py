@@ -19,6 +19,7 @@ from device.assistant import Assistant
 from device.cli import build, checked
 from device.commands import Commands
 from device.config import DEFAULT_PATH, Config
+from device.config_file import ConfigFile
 from device.control import ControlServer, socket_path
 from device.errors import (
     AudioDeviceHungError,
@@ -29,6 +30,7 @@ from device.errors import (
     WakeModelError,
 )
 from device.health import notifier
+from device.last_good import LastGood
 from device.live.session import warm_up
 from device.parts import Parts
 from device.reload import Reloader
@@ -50,11 +52,11 @@ def add_parser(subparsers: Subparsers) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the speaker until SIGTERM or SIGINT; returns the exit code."""
     journal.set_up(os.environ, verbose=args.verbose)
-    read = partial(checked.load, args.config)
+    file = _config_file(args.config)
     parts = build.real_parts(os.environ)
     path = socket_path(args.socket, os.environ)
     try:
-        asyncio.Runner().run(speak(read, parts, path))
+        asyncio.Runner().run(speak(file, parts, path))
     except WakeModelError as missing:
         raise ConfigError(str(args.config or DEFAULT_PATH), [_in_wake_words(missing)]) from missing
     except ExceptionGroup as group:
@@ -65,6 +67,12 @@ def run(args: argparse.Namespace) -> int:
             log.critical("an unexpected failure ends the speaker", exc_info=unexpected)
         _leave(1)
     _leave(0)
+
+
+def _config_file(given: Path | None) -> ConfigFile:
+    path = given or DEFAULT_PATH
+    last_good = LastGood(build.state_folder(os.environ), path, checked.parse)
+    return ConfigFile(path, partial(warned, partial(checked.load, given)), last_good)
 
 
 def _leave(code: int) -> NoReturn:
@@ -84,21 +92,23 @@ def _in_wake_words(missing: WakeModelError) -> Mistake:
     return Mistake("wake.words", str(missing), 0, 0)
 
 
-async def speak(read: Callable[[], Config], parts: Parts, socket: Path) -> None:
+async def speak(file: ConfigFile, parts: Parts, socket: Path) -> None:
     """Be a speaker made of these parts until a signal says stop.
 
     Raises what keeps it from starting: ConfigError, WakeModelError, ControlError; or, in an
     ExceptionGroup, what failed unexpectedly later.
     """
-    config = _warned(read)
+    config = file.first()
     detector = await parts.detector(config)
     watchdog_usec = os.environ.get("WATCHDOG_USEC")
     assistant = Assistant(config, parts, detector, notifier(os.environ), watchdog_usec)
-    reloader = Reloader(assistant, partial(_warned, read))
-    warming = asyncio.create_task(_warm_up())
+    reloader = Reloader(assistant, file)
+    if file.mistakes:
+        assistant.faults.begin("config", "; ".join(file.mistakes))
+    settling = asyncio.create_task(_settle(file, config))
     stopped = _cancelled_by_signals(reloader)
     try:
-        async with ControlServer(socket, Commands(assistant, reloader.reload).table()):
+        async with ControlServer(socket, Commands(assistant, reloader.reload, file).table()):
             log.info("parley %s starts; control socket %s", __version__, socket)
             await assistant.run()
     except asyncio.CancelledError:
@@ -106,10 +116,13 @@ async def speak(read: Callable[[], Config], parts: Parts, socket: Path) -> None:
             raise
         log.info("stopped")
     finally:
-        warming.cancel()
+        settling.cancel()
 
 
-async def _warm_up() -> None:
+async def _settle(file: ConfigFile, config: Config) -> None:
+    """Do beside everything else what the first sound and the first wake word need not wait for."""
+    if not file.mistakes:
+        await file.accepted(config)
     await warm_up()
     # The SDK is a hundred thousand objects; a collection that visits them all in the middle of a
     # conversation would hold up the sound for a third of a second on a small Pi.
@@ -117,7 +130,7 @@ async def _warm_up() -> None:
     gc.freeze()
 
 
-def _warned(read: Callable[[], Config]) -> Config:
+def warned(read: Callable[[], Config]) -> Config:
     """Read the configuration, and say in the journal what will not work for ever."""
     config = read()
     for warning in checked.warnings(config):

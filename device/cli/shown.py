@@ -37,7 +37,10 @@ def status(answer: dict[str, Any], console: Console) -> None:
     table.add_row("state", f"[{STATE_STYLES.get(state, 'white')}]{state}[/]{_muted(answer)}")
     for fault in answer["faults"]:
         table.add_row("fault", f"[bold red]{fault['kind']}[/]: {escape(fault['message'])}")
-    table.add_row("microphone", escape(answer["microphone"]))
+    if answer["config"]["in_force"] == "last good":
+        told = f"the last good ones: {answer['config']['file']} is refused"
+        table.add_row("settings", f"[yellow]{escape(told)}[/]")
+    table.add_row("microphone", "closed" if answer["muted"] else escape(answer["microphone"]))
     table.add_row("loudspeaker", f"{escape(answer['speaker'])}, volume {answer['volume']}")
     table.add_row("board", f"{answer['board']}, {answer['lights']} lights{_lights(answer)}")
     table.add_row("wake word", escape(" or ".join(answer["wake_words"])))
@@ -55,7 +58,11 @@ def status(answer: dict[str, Any], console: Console) -> None:
     if last and not answer["faults"]:
         ago = f"({_duration(last['age_s'])} ago)"
         table.add_row("last fault", f"{escape(last['message'])} {ago}")
-    console.print(table)
+    with console.capture() as capture:
+        console.print(table)
+    # A grid fills its lines up with spaces.
+    lines = [line.rstrip() for line in capture.get().splitlines()]
+    console.file.write("\n".join(lines) + "\n")
 
 
 def _lights(answer: dict[str, Any]) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from device.cli import config as config_cli
-from device.config import Config, parse
+from device.config import Config, describe, parse
 
 BAD = "audio:\n  volume: 300\n  duplex: ful\n"
 
@@ -107,6 +109,59 @@ class TestCheck:
 
 
 class TestShow:
+    @pytest.mark.parametrize(
+        ("in_force", "mistakes", "heading"),
+        [
+            ("file", [], ["# in force, from /c.yaml"]),
+            ("defaults", [], ["# in force: the built-in defaults, since /c.yaml does not exist"]),
+            (
+                "last good",
+                ["/c.yaml:1:2: no", "/c.yaml:2:2: neither"],
+                [
+                    "# in force: the last good settings, since /c.yaml is refused:",
+                    "# /c.yaml:1:2: no",
+                    "# /c.yaml:2:2: neither",
+                ],
+            ),
+        ],
+    )
+    def test_a_running_speaker_is_asked_what_is_in_force(
+        self,
+        default_path: Path,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+        in_force: str,
+        mistakes: list[str],
+        heading: list[str],
+    ) -> None:
+        """Not the file, which may have been changed since, or be refused."""
+        default_path.write_text("audio: {volume: 300}")
+
+        async def answer(_path: Path, request: dict[str, str]) -> AsyncIterator[dict[str, Any]]:
+            assert request == {"command": "config"}
+            settings = describe(parse("audio: {volume: 3}", "x"))
+            about = {"file": "/c.yaml", "in_force": in_force, "mistakes": mistakes}
+            yield {"result": {**about, "settings": settings}}
+
+        monkeypatch.setattr("device.cli.config.call", answer)
+        assert run("show") == 0
+        shown = capsys.readouterr().out
+        assert shown.splitlines()[: len(heading)] == heading
+        assert parse(shown, "shown.yaml").audio.volume == 3
+        # A file that was named is shown, whatever runs.
+        assert run("show", str(default_path)) == 78
+
+    def test_where_the_settings_come_from_is_their_first_line(
+        self, default_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Without a running speaker: the file, or that there is none."""
+        assert run("show") == 0
+        first = capsys.readouterr().out.splitlines()[0]
+        assert first == f"# {default_path} does not exist: the built-in defaults"
+        default_path.write_text("")
+        assert run("show") == 0
+        assert capsys.readouterr().out.splitlines()[0] == f"# {default_path}"
+
     def test_it_prints_what_is_in_force(
         self, default_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:

@@ -32,6 +32,8 @@ STATUS: dict[str, Any] = {
     "echo": {"erle_db": None},
     "session": {"number": 0, "model": None, "open_s": None},
     "faults": [],
+    "muted": False,
+    "config": {"file": "/etc/parley/config.yaml", "in_force": "file", "mistakes": []},
     "last_fault": None,
 }
 

@@ -10,14 +10,18 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from device.cli.run import speak
+from device.cli.run import speak, warned
 from device.config import Config, parse
+from device.config_file import ConfigFile
 from device.control import call
 from device.errors import ConfigError, ControlError, WakeModelError
+from device.last_good import LastGood
 from device.ports import WakeDetector
 from tests.rig.fakes import Hub, until
 
@@ -34,6 +38,10 @@ class Service:
         self.text = ""
         self.missing = ""
         self.main: asyncio.Task[None]
+        path = folder / "config.yaml"
+        path.touch()
+        self.last_good = LastGood(folder, path, parse)
+        self.file = ConfigFile(path, partial(warned, self.read), self.last_good)
 
     async def _load(self, _: Config) -> WakeDetector:
         if self.missing:
@@ -44,7 +52,7 @@ class Service:
         return parse(self.text, "config.yaml")
 
     def start(self) -> asyncio.Task[None]:
-        self.main = asyncio.create_task(speak(self.read, self.hub.parts(), self.socket))
+        self.main = asyncio.create_task(speak(self.file, self.hub.parts(), self.socket))
         return self.main
 
     @asynccontextmanager
@@ -57,9 +65,15 @@ class Service:
             main.cancel()
             await asyncio.wait([main])
 
-    async def status(self) -> dict[str, object]:
-        (record,) = [record async for record in call(self.socket, {"command": "status"})]
-        result: dict[str, object] = record["result"]
+    async def status(self) -> dict[str, Any]:
+        return await self._result("status")
+
+    async def reload(self) -> dict[str, Any]:
+        return await self._result("reload")
+
+    async def _result(self, command: str) -> dict[str, Any]:
+        (record,) = [record async for record in call(self.socket, {"command": command})]
+        result: dict[str, Any] = record["result"]
         return result
 
     async def end(self, number: signal.Signals) -> None:
@@ -115,6 +129,48 @@ async def test_sighup_reloads_the_file(service: Service, caplog: pytest.LogCaptu
             told = "the old one stays in force: config.yaml:1:17: audio.volume"
             await until(lambda: any(told in message for message in caplog.messages))
         assert (await service.status())["volume"] == 7
+
+
+async def test_a_mistake_at_the_start_puts_the_last_good_settings_in_force(
+    service: Service, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """After a crash in the middle of an edit: told as a refused reload is, and over when mended."""
+    service.text = "audio: {volume: 7}"
+    async with service.running():
+        await until(lambda: service.last_good.exists)
+    again = Service(tmp_path)
+    again.text = "audio: {volume: 700}\nlihgts: 1"
+    caplog.clear()
+    async with again.running():
+        status = await again.status()
+        assert status["volume"] == 7
+        assert status["config"]["in_force"] == "last good"
+        (fault,) = status["faults"]
+        assert (fault["kind"], fault["fatal"]) == ("config", False)
+        with pytest.raises(ControlError) as refused:
+            await again.reload()
+        assert fault["message"] == str(refused.value).replace("\n", "; ")
+        assert fault["message"].count("config.yaml:") == 2
+        assert f"config: {fault['message']}" in caplog.messages
+        assert (await again.status())["volume"] == 7
+        again.text = "audio: {volume: 8}"
+        assert await again.reload() == {"changed": ["audio.volume"]}
+        assert (await again.status())["faults"] == []
+        assert (await again.status())["config"]["in_force"] == "file"
+    recalled = again.last_good.recall()
+    assert recalled is not None
+    assert recalled.audio.volume == 8
+
+
+async def test_settings_that_were_refused_at_the_start_are_not_kept(service: Service) -> None:
+    """The last good ones are those of the last file that was accepted."""
+    service.last_good.keep(parse("audio: {volume: 7}", "x"))
+    service.text = "audio: {volume: 700}"
+    async with service.running():
+        service.text = "board: none"
+        await service.reload()
+    recalled = service.last_good.recall()
+    assert recalled == parse("board: none", "x")
 
 
 async def test_reload_works_over_the_socket_too(service: Service) -> None:

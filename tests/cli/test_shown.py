@@ -11,25 +11,28 @@ from rich.console import Console
 from device.board.gestures import Gesture
 from device.cli import shown
 
+ANSWER: dict[str, Any] = {
+    "state": "idle",
+    "muted": False,
+    "config": {"file": "/etc/parley/config.yaml", "in_force": "file", "mistakes": []},
+    "uptime_s": 3725.0,
+    "board": "flex",
+    "lights": 12,
+    "microphone": "reSpeaker",
+    "speaker": "USB audio",
+    "volume": 60,
+    "wake_words": ["hey_jarvis", "alexa"],
+    "duplex": {"mode": "half", "why": "nothing is known yet", "canceller": "software"},
+    "echo": {"erle_db": None},
+    "session": {"number": 0, "model": None, "open_s": None},
+    "faults": [],
+    "last_fault": None,
+}
+
 
 def status(**changes: Any) -> list[str]:
     """The lines of a status, without colours."""
-    answer: dict[str, Any] = {
-        "state": "idle",
-        "uptime_s": 3725.0,
-        "board": "flex",
-        "lights": 12,
-        "microphone": "reSpeaker",
-        "speaker": "USB audio",
-        "volume": 60,
-        "wake_words": ["hey_jarvis", "alexa"],
-        "duplex": {"mode": "half", "why": "nothing is known yet", "canceller": "software"},
-        "echo": {"erle_db": None},
-        "session": {"number": 0, "model": None, "open_s": None},
-        "faults": [],
-        "last_fault": None,
-        **changes,
-    }
+    answer = {**ANSWER, **changes}
     console = Console(file=io.StringIO(), width=120)
     shown.status(answer, console)
     assert isinstance(console.file, io.StringIO)
@@ -57,6 +60,26 @@ def test_faults_come_first_and_the_last_one_only_when_all_is_well() -> None:
     assert lines[:2] == ["state fault", "fault lights: spi is off"]
     assert not any(line.startswith("last fault") for line in lines)
     assert status(last_fault=fault)[-1] == "last fault spi is off (1 min 15 s ago)"
+
+
+def test_it_is_told_when_the_last_good_settings_are_in_force() -> None:
+    """The fault above it names the mistakes."""
+    config = {"file": "/home/[b]/c.yaml", "in_force": "last good", "mistakes": ["no"]}
+    assert status(config=config)[1] == "settings the last good ones: /home/[b]/c.yaml is refused"
+
+
+def test_a_muted_speaker_does_not_seem_to_hear() -> None:
+    """Whatever it does otherwise."""
+    lines = status(state="speaking", muted=True)
+    assert lines[1] == "microphone closed"
+
+
+def test_no_line_ends_with_spaces() -> None:
+    """What is copied into a bug report is as wide as it says."""
+    console = Console(file=io.StringIO(), width=10_000)
+    shown.status(ANSWER, console)
+    assert isinstance(console.file, io.StringIO)
+    assert max(len(line) for line in console.file.getvalue().splitlines()) < 100
 
 
 def test_an_open_session_is_shown_with_its_model_and_age() -> None:

@@ -408,6 +408,31 @@ def test_reload_takes_a_good_file_and_refuses_a_bad_one() -> None:
         room.daemon.event("wake", word="alexa")
 
 
+def test_a_mistake_does_not_outlive_a_power_cut() -> None:
+    """Restarted while the file has a mistake, it hears as before, and says what is wrong."""
+    config = {"audio": {"volume": 44}}
+    with open_room(Script(turns=(SHORT,)), config) as room:
+        daemon = room.daemon
+        daemon.wait((daemon.path / "last_good.yaml").exists, "kept settings")
+        whole = daemon.config_file.read_text()
+        daemon.config_file.write_text(whole.replace("volume: 44", "volume: 444"))
+        daemon.restart()
+        assert daemon.status()["volume"] == 44
+        daemon.state("idle")
+        daemon.wait(lambda: any("444 is not in" in n for n in daemon.notified), "the status line")
+        assert "444 is not in" in daemon.cli("status").stdout
+        shown = daemon.cli("config", "show").stdout
+        assert "last good settings" in shown.splitlines()[0]
+        assert "444 is not in" in shown.splitlines()[1]
+        room.say("hey jarvis, what is the weather in Berlin", before_ms=2500)
+        daemon.event("reply", what="drained")
+        daemon.config_file.write_text(whole.replace("volume: 44", "volume: 45"))
+        assert daemon.cli("reload").returncode == 0
+        daemon.event("fault", kind="config", cleared=True)
+        assert daemon.status()["config"]["in_force"] == "file"
+        assert "Traceback" not in daemon.log()
+
+
 def test_a_mistake_in_the_configuration_ends_with_78(tmp_path: Path) -> None:
     """Systemd must not try a broken file again and again."""
     with open_room(wait_ready=False, config={"lights": {"brightness": 400}}) as room:

@@ -80,6 +80,20 @@ class Daemon:
 
     def __enter__(self) -> Self:
         self._listen_for_notices()
+        self._start()
+        return self
+
+    def restart(self) -> None:
+        """Kill it as a power cut does, and start it again; what it told before is forgotten."""
+        self.process.kill()
+        self.process.wait()
+        for thread in (self._noticing, self._watching):
+            thread.join(5)
+        self.events.clear()
+        self.notified.clear()
+        self._start()
+
+    def _start(self) -> None:
         self.started = time.monotonic()
         self.process = subprocess.Popen(
             [*self._parley("run"), "--config", str(self.config_file)],
@@ -89,6 +103,8 @@ class Daemon:
             stdout=self._log,
             stderr=subprocess.STDOUT,
         )
+        self._noticing = threading.Thread(target=self._take_notices, daemon=True)
+        self._noticing.start()
         try:
             self._watch()
             if self._wait_ready:
@@ -96,7 +112,6 @@ class Daemon:
         except BaseException:
             self.__exit__(None, None, None)
             raise
-        return self
 
     def __exit__(
         self,
@@ -206,11 +221,9 @@ class Daemon:
         self._notices = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._notices.bind(str(self.path / "notify"))
         self._notices.settimeout(0.25)
-        self._noticing = threading.Thread(target=self._take_notices, daemon=True)
-        self._noticing.start()
 
     def _take_notices(self) -> None:
-        while not hasattr(self, "process") or self.process.poll() is None:
+        while self.process.poll() is None:
             try:
                 message = self._notices.recv(4096).decode()
             except TimeoutError:

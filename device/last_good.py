@@ -1,0 +1,126 @@
+"""Keeps the settings that were in force last, for a start at which the file has a mistake.
+
+One small file in the state directory: the settings that differ from the built-in ones, each on a
+line of its own. It is written from accepted settings, never copied from the owner's file, so what
+is refused there (an API key above all) is not in it, comments included. A speaker that is restarted
+by a crash, a power cut or an upgrade while the owner is in the middle of an edit goes on with it.
+
+The first line says whose settings they are and carries a checksum of the rest: a memory card may
+give back something else than was written, and a part of the settings is not what was in force.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from device.config import MAX_BYTES, Config, changes
+from device.errors import ConfigError, Mistake
+
+log = logging.getLogger(__name__)
+
+FILE: Final = "last_good.yaml"
+
+Parse = Callable[[str, str], Config]
+"""Checks the text of a configuration, named by its path; raises ConfigError."""
+
+
+class LastGood:
+    """One file; without a folder nothing is kept. Blocks on the card: call it in a thread."""
+
+    def __init__(self, folder: Path | None, of: Path, parse: Parse) -> None:
+        """`of` is the owner's file; settings of another one are not used."""
+        self.path = folder / FILE if folder is not None else None
+        self._of = of.absolute()
+        self._parse = parse
+
+    @property
+    def exists(self) -> bool:
+        """Whether there are settings of this file."""
+        return self._read() is not None
+
+    def recall(self) -> Config | None:
+        """Return the settings; None where there are none that can be used, with the reason logged.
+
+        A setting that this version does not take, such as a key that is gone, is left out, and the
+        journal says which.
+        """
+        text = self._read()
+        while text is not None:
+            try:
+                return self._parse(text, str(self.path))
+            except ConfigError as error:
+                fewer = _without(text, error.mistakes)
+                told = "is left out" if fewer is not None else "cannot be used"
+                for line in error.lines():
+                    log.warning("the last good configuration %s: %s", told, line)
+                text = fewer
+        return None
+
+    def keep(self, config: Config) -> None:
+        """Write the settings down, whole or not at all; a card that is full is only told."""
+        if self.path is None:
+            return
+        body = changes(config)
+        text = f"{self._heading(body)}\n{body}"
+        try:
+            # A card wears out by writing, and most starts change nothing.
+            if not self.path.exists() or self.path.read_bytes() != text.encode():
+                self._write(self.path, text)
+        except OSError as error:
+            log.warning("%s cannot be written (%s): a mistake in %s would keep the speaker from "
+                        "its next start", self.path, error.strerror or error, self._of)  # fmt: skip
+
+    def _heading(self, body: str) -> str:
+        return f"# {zlib.crc32(body.encode()):08x} was in force last, of {str(self._of)!r}"
+
+    def _read(self) -> str | None:
+        """Return the file as it was written, None (and why, in the journal) for anything else."""
+        if self.path is None:
+            return None
+        try:
+            with self.path.open("rb") as stream:
+                text = stream.read(MAX_BYTES + 1).decode()
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            log.warning("the last good configuration %s cannot be read: %s", self.path, error)
+            return None
+        heading, _, body = text.partition("\n")
+        if heading == self._heading(body):
+            return text
+        log.warning(
+            "the last good configuration %s is not used: it is damaged, or not of %s",
+            self.path,
+            self._of,
+        )
+        return None
+
+    def _write(self, path: Path, text: str) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new = path.with_suffix(".new")
+        # The group may read it: `parley config` is for whoever may use the speaker.
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640), "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+
+
+def _without(text: str, mistakes: list[Mistake]) -> str | None:
+    """Leave out the settings that are wrong; None where none of them can be found."""
+    lines = text.split("\n")
+    wrong = {mistake.line for mistake in mistakes}
+    kept, depth = [], None
+    for number, line in enumerate(lines, start=1):
+        indent = len(line) - len(line.lstrip())
+        if depth is not None and line.strip() and indent > depth:
+            continue  # below a section that is left out
+        depth = indent if number in wrong else None
+        if number not in wrong:
+            kept.append(line)
+    return "\n".join(kept) if len(kept) < len(lines) else None
