@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from device.audio.devices import (
+    CardFacts,
     Device,
     Facts,
     Layout,
@@ -66,7 +67,7 @@ class _Opening:
     device: Device
     layout: Layout
     channel: int
-    gates: bool
+    facts: CardFacts
 
     def __str__(self) -> str:
         layout = self.layout
@@ -84,6 +85,14 @@ class _Block:
     data: bytes
     at: float
     """CLOCK_MONOTONIC after the read."""
+
+
+def _cure(opening: _Opening) -> str:
+    """What an owner can do for a dead microphone."""
+    if not opening.device.is_hardware:
+        return "see that the source is not muted in the sound server, or plug it out and in again"
+    first = "press its mute button if its red light is on, or " if opening.facts.mutes else ""
+    return f"{first}plug it out and in again"
 
 
 class PortAudioMicrophone:
@@ -184,7 +193,7 @@ class PortAudioMicrophone:
                 block_samples / layout.rate_hz,
                 layout.channels * layout.sample_bytes,
                 is_card=block.opening.device.is_hardware,
-                gates=block.opening.gates,
+                gates=block.opening.facts.gates,
             )
             self._opening = block.opening
             self._description = str(block.opening)
@@ -200,8 +209,7 @@ class PortAudioMicrophone:
             self._suspect = True
             raise AudioDeviceError(
                 DeviceTrouble.DEAD,
-                f"input device {self._description} delivers {symptom}: plug it out and in again;"
-                " on a sound server, see that its source is not muted",
+                f"input device {self._description} delivers {symptom}: {_cure(block.opening)}",
             )
         frames = self._framer.take(block.data, block.at)
         self._suspect = self._suspect and not self._liveness.alive
@@ -270,7 +278,7 @@ class _Reader:
             audio.stream(device, "input", layouts, PERIOD_MS) as (stream, layout),
         ):
             begun()
-            self.opening = _Opening(device, layout, channel, facts.gates)
+            self.opening = _Opening(device, layout, channel, facts)
             self.delivered_at = time.monotonic()
             self.thread.opened()
             self._read(stream, self.opening, makeshift)

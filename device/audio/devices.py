@@ -81,6 +81,8 @@ class CardFacts:
     """It must record before it is played to, or its channels change places."""
     gates: bool = False
     """It takes noise out itself, so that a quiet room may be nothing but zeros for long."""
+    mutes: bool = False
+    """It has a mute button of its own, which makes zeros of everything."""
     respeaker: bool = False
     """It is a ReSpeaker, whatever it calls itself."""
 

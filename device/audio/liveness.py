@@ -77,11 +77,11 @@ class Liveness:
 
     @property
     def _patience_s(self) -> float:
+        if self._lived and self._gates:
+            return GATED_S
         if not self._is_card:
             return MUTED_SOURCE_S
-        if not self._lived:
-            return DEAD_S
-        return GATED_S if self._gates else FELL_SILENT_S
+        return FELL_SILENT_S if self._lived else DEAD_S
 
     def _is_constant(self, block: bytes) -> bool:
         """Whether every channel has one value all the time."""

@@ -39,11 +39,14 @@ class Revival:
         """
         if profile.led_driver is not LedDriver.XVF3800 or self._was_tried():
             return False
-        self._note()
         try:
             control = connect(XVF3800_ARRAY, self._usb)
             try:
-                Xvf3800(control).reboot()
+                array = Xvf3800(control)
+                if self._is_muted(array):
+                    return False
+                self._note()
+                array.reboot()
             finally:
                 control.close()
         except BoardError as error:
@@ -51,6 +54,13 @@ class Revival:
             return False
         log.warning("the %s is dead: it was told to restart itself", profile.label)
         return True
+
+    def _is_muted(self, array: Xvf3800) -> bool:
+        """Whether its own button makes it silent; one that does not answer is not known to be."""
+        try:
+            return array.muted()
+        except BoardError:
+            return False
 
     def _was_tried(self) -> bool:
         return self._tried or (bool(self._boot) and self._read(self._file) == self._boot)

@@ -31,6 +31,9 @@ class Role(StrEnum):
 BEST_ROLES = (Role.ASR, Role.CONFERENCE, Role.RAW)
 """What to listen to, best first; the others hold no voice of a person."""
 
+PROCESSED = frozenset({Role.ASR, Role.CONFERENCE})
+"""What a board's own chip has taken the noise out of."""
+
 ChannelMap = tuple[Role, ...]
 """The role of each input channel, from channel 0 on."""
 
@@ -157,6 +160,14 @@ class Profile:
         if known is not None:
             return _best(known)
         return self.channel if self.channel < channels else 0
+
+    def gates(self, channels: int) -> bool:
+        """Whether a quiet room may be exact zeros on each of a device's ``channels``.
+
+        One raw microphone among them never is: the last bit of its converter is noise.
+        """
+        known = self.channel_map(channels) or next(iter(self.channel_maps), ())
+        return Role.RAW not in known and not PROCESSED.isdisjoint(known)
 
 
 def _best(roles: ChannelMap) -> int:

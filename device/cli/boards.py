@@ -12,6 +12,7 @@ from device.board.detection import Finding, detect
 from device.board.evidence import read_evidence
 from device.board.leds import STRIP_LEDS
 from device.board.profiles import LedDriver, Profile
+from device.board.traits import MuteSwitch
 from device.config import Config
 
 log = logging.getLogger(__name__)
@@ -72,7 +73,8 @@ class Boards:
                 channel=board.channel_of(device.input_channels) if board.channel_maps else None,
                 rates_hz=board.rates_hz,
                 capture_first=board.capture_first,
-                gates=board.echo_cancellation,
+                gates=board.gates(device.input_channels),
+                mutes=board.mute_switch is not MuteSwitch.NONE,
             )
 
         return facts

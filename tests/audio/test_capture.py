@@ -225,7 +225,7 @@ async def test_a_microphone_that_delivers_no_sound_is_dead_until_it_does(
     for _ in range(2):
         error = await read_until_trouble(microphone)
         assert error.trouble is DeviceTrouble.DEAD
-        assert "delivers one and the same value: plug it out" in str(error)
+        assert "delivers one and the same value: see that the source is not muted" in str(error)
         given.append(microphone.counters["frames"])
         await microphone.close()
         await microphone.open()
@@ -244,18 +244,28 @@ async def test_a_microphone_that_delivers_no_sound_is_dead_until_it_does(
     await microphone.close()
 
 
+@pytest.mark.parametrize(
+    ("mutes", "cure"),
+    [
+        (False, "nothing but zeros: plug it out and in again"),
+        (True, "nothing but zeros: press its mute button if its red light is on, or plug it out"),
+    ],
+)
 async def test_a_card_that_delivers_nothing_but_zeros_is_dead(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, mutes: bool, cure: str
 ) -> None:
-    """As an array does whose microphones did not survive a restart of its host."""
+    """As an array does whose microphones did not survive a restart of its host.
+
+    Nobody but its owner can tell that from a mute button which no host can read.
+    """
     card = PeriodCard(Clock(0.0), 20, silent=True)
     card.install(monkeypatch, "device.audio.capture")
     card.go.set()
-    microphone = PortAudioMicrophone()
+    microphone = PortAudioMicrophone(facts=lambda _device: CardFacts(mutes=mutes))
     await microphone.open()
     error = await read_until_trouble(microphone)
     assert error.trouble is DeviceTrouble.DEAD
-    assert "nothing but zeros" in str(error)
+    assert cure in str(error)
     await microphone.close()
 
 

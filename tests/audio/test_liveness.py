@@ -56,10 +56,15 @@ def test_a_card_that_was_silent_from_the_start_is_dead_soon() -> None:
     assert not liveness.alive
 
 
-@pytest.mark.parametrize(("gates", "patience_s"), [(False, FELL_SILENT_S), (True, GATED_S)])
-def test_a_card_that_has_lived_may_be_silent_for_longer(gates: bool, patience_s: float) -> None:
+@pytest.mark.parametrize(
+    ("is_card", "gates", "patience_s"),
+    [(True, False, FELL_SILENT_S), (True, True, GATED_S), (False, True, GATED_S)],
+)
+def test_a_card_that_has_lived_may_be_silent_for_longer(
+    is_card: bool, gates: bool, patience_s: float
+) -> None:
     """Its noise gate may be shut while nobody speaks; a sound starts the time anew."""
-    liveness = Liveness(BLOCK_S, 2, is_card=True, gates=gates)
+    liveness = Liveness(BLOCK_S, 2, is_card=is_card, gates=gates)
     silent = [*blocks(1.0, noise()), *[ZEROS] * round((patience_s - 1) / BLOCK_S)]
     assert dies_after(liveness, silent * 3) is None
     assert dies_after(liveness, blocks(1.0, noise(2))) is None

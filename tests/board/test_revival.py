@@ -88,6 +88,22 @@ def test_other_boards_have_no_such_cure(host: Host, name: str) -> None:
     assert revival.attempt(XVF3800)
 
 
+def test_an_array_that_its_owner_has_muted_is_left_alone(host: Host) -> None:
+    """Its silence is what he wants; the only try is kept for a real death."""
+    host.array.pins[30] = 1
+    assert not host.process().attempt(XVF3800)
+    assert host.array.written() == []
+    host.array.pins[30] = 0
+    assert host.process().attempt(XVF3800)
+
+
+def test_one_that_does_not_tell_whether_it_is_muted_is_restarted(host: Host) -> None:
+    """What hangs so may need it all the more."""
+    host.array.troubles.extend(["timeout"])
+    assert host.process().attempt(XVF3800)
+    assert host.array.written() == [REBOOT]
+
+
 def test_an_array_that_is_gone_is_told(host: Host, caplog: pytest.LogCaptureFixture) -> None:
     """It was pulled out in that moment: the owner is at it already."""
     host.array.unplug()

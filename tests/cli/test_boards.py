@@ -24,14 +24,14 @@ WEBCAM = Device("HD Pro Webcam C920: USB Audio (hw:1,0)", 0, 2, 0, 48_000, "ALSA
 @pytest.mark.parametrize(
     ("state", "device", "facts"),
     [
-        ("usb-array", ARRAY, CardFacts(0, (16_000,), gates=True, respeaker=True)),
+        ("usb-array", ARRAY, CardFacts(0, (16_000,), respeaker=True)),
         ("usb-array-1-channel", ONE_CHANNEL, CardFacts(0, (16_000,), gates=True, respeaker=True)),
-        ("xvf3800-6-channels", XVF3800, CardFacts(1, (16_000, 48_000), gates=True, respeaker=True)),
+        ("xvf3800-6-channels", XVF3800, CardFacts(1, (16_000, 48_000), mutes=True, respeaker=True)),
         ("6mic-circular", KIT, CardFacts(0, (48_000,), capture_first=True, respeaker=True)),
         (
             "xvf3800-another-name",
             RENAMED,
-            CardFacts(1, (16_000, 48_000), gates=True, respeaker=True),
+            CardFacts(1, (16_000, 48_000), gates=True, mutes=True, respeaker=True),
         ),
         ("hat-and-webcam", WEBCAM, CardFacts()),
         ("hdmi-and-webcam", WEBCAM, CardFacts()),
@@ -40,7 +40,10 @@ WEBCAM = Device("HD Pro Webcam C920: USB Audio (hw:1,0)", 0, 2, 0, 48_000, "ALSA
 def test_a_microphone_is_opened_as_its_board_wants_it(
     tmp_path: Path, state: str, device: Device, facts: CardFacts
 ) -> None:
-    """Without a line of YAML; a webcam is no HAT because there is one as well."""
+    """Without a line of YAML; a webcam is no HAT because there is one as well.
+
+    Zeros are a quiet room only where no channel is a raw microphone.
+    """
     boards = Boards(machine(state, tmp_path))
     assert boards.input_facts(parse("", "x"))(device) == facts
 
