@@ -17,6 +17,7 @@ from device.config_file import ConfigFile
 from device.control import Command, Record, Records
 from device.errors import ConfigError, ControlError, MeasuringError, MutingError, ParleyError
 from device.events import PublicEvent, Subscription
+from device.metering import Meter
 from device.vocabulary import State
 
 ASK_TEXT_CHARACTERS = 4000
@@ -38,6 +39,7 @@ class Commands:
             "ask": self._ask,
             "config": self._config,
             "measure": self._measure,
+            "meter": self._meter,
             "mute": self._mute,
             "reload": self._reload_config,
             "status": self._status,
@@ -71,6 +73,10 @@ class Commands:
             "speaker": hub.mouth.speaker.description,
             "volume": hub.volume,
             "wake_words": list(hub.ears.detector.words),
+            "hop_ms": {
+                "p50": round(hub.ears.detector.scores.hop_ms_p50, 1),
+                "max": round(hub.ears.detector.scores.hop_ms_max, 1),
+            },
             "duplex": asdict(hub.overheard.duplex.figures),
             "echo": _rounded(asdict(hub.overheard.echo.figures)),
             "session": {
@@ -128,6 +134,14 @@ class Commands:
                 "echo": _rounded(asdict(hub.overheard.echo.figures)),
             }
         }
+
+    async def _meter(self, _: Record) -> Records:
+        """Tell ten times a second what the microphone hears, until the client goes away."""
+        ears = self._assistant.ears
+        meter = Meter(lambda: ears.microphone, lambda: ears.detector)
+        async with aclosing(meter.readings()) as readings:
+            async for reading in readings:
+                yield {**reading, "muted": not ears.open}
 
     async def _volume(self, request: Record) -> Records:
         percent = request.get("percent")

@@ -382,8 +382,28 @@ Post = Callable[[News], None]
 # --- what has a real and a simulated implementation ----------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Block:
+    """What a card handed over, before a channel was chosen and anything made of it."""
+
+    pcm: bytes
+    """Interleaved, little-endian."""
+    channels: int
+    sample_bytes: int
+    """2 or 4."""
+    channel: int
+    """The one that is listened to, counted from 0."""
+
+
+Tap = Callable[[Block], None]
+"""Told each block on the event loop's thread; must be quick, and not raise."""
+
+
 class Microphone(Protocol):
     """One microphone channel as 20 ms frames. Used from the event loop's thread only."""
+
+    taps: set[Tap]
+    """Who is told each block of the card too, on its way."""
 
     @property
     def description(self) -> str:
@@ -514,6 +534,17 @@ class Speaker(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class WakeScores:
+    """How the wake word networks are doing, for status."""
+
+    last: Mapping[str, float]
+    """The newest score of each word, 0..1."""
+    hop_ms_p50: float
+    hop_ms_max: float
+    """How long a hop's inference took, over the last 20 s; the budget is 80 ms."""
+
+
 class WakeDetector(Protocol):
     """Hears wake words and, while asked to, speech. Used from the event loop's thread only."""
 
@@ -525,6 +556,11 @@ class WakeDetector(Protocol):
     @property
     def counters(self) -> Mapping[str, int]:
         """``hops`` (inferences done), ``dropped`` (frames it could not keep up with), ``gaps``."""
+        ...
+
+    @property
+    def scores(self) -> WakeScores:
+        """The last score of each word, and how long the hops take."""
         ...
 
     async def run(self, post: Post) -> None:

@@ -104,6 +104,7 @@ async def test_the_status_is_whole(desk: Desk) -> None:
         "speaker": "loudspeaker A",
         "volume": 60,
         "wake_words": ["hey_test"],
+        "hop_ms": {"p50": 7.0, "max": 12.5},
         "session": {
             "number": 0,
             "model": None,
@@ -262,6 +263,23 @@ async def test_the_figures_are_no_longer_than_they_are_exact(desk: Desk) -> None
         "needed_db": 40.0,
         "learned": True,
     }
+
+
+async def test_the_meter_shows_what_the_microphone_hears_until_the_client_goes(desk: Desk) -> None:
+    """With the best score of each wake word, and whether it is muted."""
+    desk.hub.detector.score = 0.42
+    async with aclosing(desk.commands.table()["meter"]({"command": "meter"})) as readings:
+        hearing = asyncio.create_task(desk.hub.hear(2))
+        async for reading in readings:
+            if reading["levels"]:
+                break
+        await hearing
+        assert reading["microphone"] == "microphone A"
+        assert reading["scores"] == {"hey_test": 0.42}
+        assert reading["muted"] is False
+        await desk.give("mute")
+        assert (await anext(readings))["muted"] is True
+    assert desk.hub.microphone.taps == set()
 
 
 async def test_measure_is_refused_while_somebody_talks(desk: Desk) -> None:

@@ -39,6 +39,7 @@ from device.audio.order import ORDER
 from device.audio.portaudio import PortAudio
 from device.audio.worker import Makeshift, StreamThread
 from device.errors import AudioDeviceError, DeviceTrouble
+from device.ports import Block, Tap
 
 BLOCK_MS = 20
 PERIOD_MS = 40
@@ -112,6 +113,7 @@ class PortAudioMicrophone:
         self._channel = channel
         self._description = f"input device '{device}'"
         self._counters = {"frames": 0, "overruns": 0, "dropped": 0}
+        self.taps: set[Tap] = set()
         self._framer = Framer()
         self._frames: deque[Frame] = deque()
         self._taken_at: float | None = None
@@ -204,6 +206,8 @@ class PortAudioMicrophone:
         self._taken_at = block.at
         if self._losses.add(block_samples, block.at):
             self._counters["overruns"] += 1
+        for tap in self.taps:
+            tap(Block(block.data, layout.channels, layout.sample_bytes, block.opening.channel))
         symptom = self._liveness.add(block.data)
         if symptom is not None:
             self._suspect = True

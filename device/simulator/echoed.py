@@ -36,6 +36,7 @@ class EchoedMicrophone:
         self._room = room
         self._latency_ms = latency_ms
         self._heard_to = 0
+        self.taps = microphone.taps
 
     @property
     def description(self) -> str:

@@ -20,7 +20,7 @@ from device.audio.frames import (
     Frame,
 )
 from device.errors import AudioDeviceError, DeviceTrouble
-from device.ports import Played, Post, Speaker, SpeakerNews
+from device.ports import Block, Played, Post, Speaker, SpeakerNews, Tap
 from device.simulator.card import Card
 from device.simulator.playlist import Samples
 from device.simulator.voices import heard_pcm, write_wav
@@ -48,6 +48,7 @@ class WavMicrophone:
         self._is_open = False
         self._present = True
         self._frames = 0
+        self.taps: set[Tap] = set()
         for segment in segments:
             self.say(segment)
 
@@ -107,6 +108,8 @@ class WavMicrophone:
         frame = Frame(self._cut(), self._position, due)
         self._position += FRAME_SAMPLES
         self._frames += 1
+        for tap in self.taps:
+            tap(Block(frame.pcm, 1, SAMPLE_BYTES, 0))
         return frame
 
     async def close(self) -> None:

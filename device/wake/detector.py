@@ -13,8 +13,8 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
 from device.audio.frames import FRAME_MS, Frame
-from device.ports import Post, WakeNews
-from device.wake.hearing import Hearing, WakeScores, Word
+from device.ports import Post, WakeNews, WakeScores
+from device.wake.hearing import Hearing, Word
 
 INBOX_FRAMES = 2000 // FRAME_MS
 """Two seconds: longer than any hiccup that is worth catching up with."""

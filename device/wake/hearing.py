@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from device.audio.frames import MICROPHONE_RATE_HZ, Frame
 from device.errors import WakeModelError
-from device.ports import Detection, SpeechChanged, SpeechJudged, WakeNews
+from device.ports import Detection, SpeechChanged, SpeechJudged, WakeNews, WakeScores
 from device.wake.catalogue import word_name
 from device.wake.endpointing import Edge, Endpointing
 from device.wake.gate import WakeGate
@@ -47,17 +47,6 @@ class Word:
     def name(self) -> str:
         """What it is called in events."""
         return word_name(self.model)
-
-
-@dataclass(frozen=True, slots=True)
-class WakeScores:
-    """How the wake room is doing, for status."""
-
-    last: Mapping[str, float]
-    """The newest score of each word, 0..1."""
-    hop_ms_p50: float
-    hop_ms_max: float
-    """How long a hop's inference took, over the last 20 s; the budget is 80 ms."""
 
 
 class Hearing:

@@ -21,6 +21,7 @@ from device.live.session import LiveSession
 from device.mute_memory import MuteMemory
 from device.parts import Parts
 from device.ports import (
+    Block,
     Colour,
     Detection,
     Failure,
@@ -31,7 +32,9 @@ from device.ports import (
     SessionClosed,
     SessionOpened,
     SpeechChanged,
+    Tap,
     WakeDetector,
+    WakeScores,
 )
 
 PATIENCE_S = 5.0
@@ -63,6 +66,7 @@ class FakeMicrophone:
         self.counters: dict[str, int] = {"frames": 0, "overruns": 0, "dropped": 0}
         self.opening: list[AudioDeviceError] = []
         self.is_open = False
+        self.taps: set[Tap] = set()
         self.closing = asyncio.Event()
         self.closing.set()
         self.next_number = 0
@@ -81,6 +85,8 @@ class FakeMicrophone:
         if isinstance(item, Exception):
             raise item
         self.counters["frames"] += 1
+        for tap in self.taps:
+            tap(Block(item.pcm, 1, 2, 0))
         return item
 
     async def close(self) -> None:
@@ -188,6 +194,7 @@ class FakeDetector:
         self.tracking = False
         self.instantly = False
         self.running = False
+        self.score = 0.0
         self._broken = asyncio.Event()
         self._error: Exception | None = None
         self._post: Post | None = None
@@ -195,6 +202,10 @@ class FakeDetector:
     @property
     def counters(self) -> Mapping[str, int]:
         return {"hops": len(self.fed), "dropped": 0, "gaps": 0}
+
+    @property
+    def scores(self) -> WakeScores:
+        return WakeScores(dict.fromkeys(self.words, self.score), 7.04, 12.5)
 
     async def run(self, post: Post) -> None:
         self._post = post
