@@ -10,13 +10,20 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Protocol
 
 from device.audio.levels import Levels
-from device.ports import Block, Microphone, WakeDetector
+from device.ports import Block, Microphone, WakeScores
 
 EVERY_S = 0.1
 """Between two readings."""
+
+
+class Scoring(Protocol):
+    """Of a wake word detector, what is looked at here."""
+
+    @property
+    def scores(self) -> WakeScores: ...  # noqa: D102 - as in WakeDetector
 
 
 class Meter:
@@ -25,7 +32,7 @@ class Meter:
     def __init__(
         self,
         microphone: Callable[[], Microphone],
-        detector: Callable[[], WakeDetector],
+        detector: Callable[[], Scoring],
         every_s: float = EVERY_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

@@ -1,4 +1,8 @@
-"""`parley doctor`: measures what a running speaker hears of itself, and says what that means."""
+"""`parley doctor`: looks at everything a speaker needs, with figures, and mends what it can.
+
+`parley doctor mic` and `wake` are meters to look at while one speaks; `parley doctor bundle` packs
+what whoever helps needs to know, without a secret in it.
+"""
 
 from __future__ import annotations
 
@@ -6,124 +10,196 @@ import argparse
 import asyncio
 import json
 import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from device.control import call, socket_path
-from device.errors import ControlError
+from device import __version__
+from device.audio.portaudio import quiet_stderr
+from device.cli import meters
+from device.cli.blotting import Blotter
+from device.cli.bundle import pack, secrets_of
+from device.cli.checks.examination import Check, Found, cure, examine, is_broken
+from device.cli.checks.lists import CHECKS, scene_of
+from device.cli.checks.result import Verdict, worst
+from device.cli.checks.scene import Scene
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
-GOOD_ERLE_DB = 12.0
-LITTLE_LEFT_DB = 8.0
-"""As in `device.audio.duplex`: what of the two a speaker is content with."""
-LATE_MS = 400.0
-FAST_PPM = 200.0
-"""From which figures on the table advises something."""
+STYLES = {
+    Verdict.FINE: "green",
+    Verdict.HINT: "yellow",
+    Verdict.BROKEN: "bold red",
+    Verdict.SKIPPED: "dim",
+}
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    """Add the command."""
+    """Add the command, and those below it."""
     parser = subparsers.add_parser(
-        "doctor", help="say something, listen to it, and tell what the microphone hears"
+        "doctor", help="check everything a speaker needs, and mend what can be mended"
     )
     parser.add_argument("--json", action="store_true", help="the figures, for a script")
+    parser.add_argument("--fix", action="store_true", help="mend what can be mended")
+    _add_scene(parser)
     parser.set_defaults(run=doctor)
+    below = parser.add_subparsers(metavar="MORE")
+    for name, run, does in (
+        ("mic", meters.mic, "how loud the microphone is, as you speak"),
+        ("wake", meters.wake, "how sure the wake word networks are, as you speak"),
+    ):
+        meter = below.add_parser(name, help=does)
+        meter.add_argument("--seconds", type=_seconds, metavar="N", help="end after so long")
+        meter.add_argument(
+            "--json",
+            action="store_true",
+            default=argparse.SUPPRESS,
+            help="one line a second, for a script; so is what goes into a pipe",
+        )
+        _add_scene(meter, default=argparse.SUPPRESS)
+        meter.set_defaults(run=run)
+    bundle = below.add_parser("bundle", help="pack what whoever helps needs to know; no secrets")
+    bundle.add_argument("file", nargs="?", type=Path, metavar="FILE", help="a .tar.gz")
+    bundle.add_argument(
+        "--lines", type=int, default=500, metavar="N", help="of the journal (default: 500)"
+    )
+    _add_scene(bundle, default=argparse.SUPPRESS)
+    bundle.set_defaults(run=bundled)
+
+
+def _add_scene(parser: argparse.ArgumentParser, default: Any = None) -> None:
+    parser.add_argument(
+        "--config", type=Path, metavar="PATH", default=default, help="the configuration file"
+    )
+    for flag, does in (
+        ("--offline", "send nothing: leave the network and the model out"),
+        ("--press", "ask for a press of the button also where no terminal is"),
+    ):
+        parser.add_argument(flag, action="store_true", default=default or False, help=does)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= 86_400:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
+    return seconds
 
 
 def doctor(args: argparse.Namespace) -> int:
-    """Have the speaker measure its echo; 1 when that shows something broken."""
-    console = Console()
-    if not args.json:
-        console.print("The speaker says a few sentences and listens to them; please be quiet …")
-    answer = asyncio.run(_measured(args))
-    findings = _findings(answer)
-    broken = any(verdict == "broken" for _, _, verdict, _ in findings)
+    """Look at everything; 1 when something is broken."""
+    console = Console(highlight=False)
+    began = time.monotonic()
+    found, blotter = asyncio.run(_examined(args, console))
+    took_s = time.monotonic() - began
     if args.json:
-        print(json.dumps({**answer, "broken": broken}, ensure_ascii=False, indent=2))
+        print(json.dumps(blotter.value(record(found, took_s)), ensure_ascii=False, indent=2))
     else:
-        console.print(_table(findings))
-    return int(broken)
+        console.print(_table(found, blotter))
+        console.print(_summary(found, took_s))
+    return int(is_broken(found))
 
 
-async def _measured(args: argparse.Namespace) -> dict[str, Any]:
-    async for record in call(socket_path(args.socket, os.environ), {"command": "measure"}):
-        result: dict[str, Any] = record["result"]
-        return result
-    raise ControlError("the speaker ended before it had answered; see: journalctl -u parley")
+def bundled(args: argparse.Namespace) -> int:
+    """Look at everything and pack it, with what else helps."""
+    console = Console(highlight=False)
+    args.json, args.fix = False, False
+    began = time.monotonic()
+    scene = asyncio.run(_scene(args, console))
+    found = asyncio.run(_looked(scene, console, quiet=False, fix=False))
+    path = args.file or Path(f"parley-bundle-{datetime.now(UTC):%Y%m%d-%H%M%S}.tar.gz")
+    names = pack(path, scene, record(found, time.monotonic() - began), args.lines)
+    console.print(f"{path}: {', '.join(names)}")
+    console.print("no key and nothing that was said is in it; look through it before you send it")
+    return 0
 
 
-Finding = tuple[str, str, str, str]
-"""What, its figure, ok | note | broken, and what to do."""
+async def _examined(args: argparse.Namespace, console: Console) -> tuple[list[Found], Blotter]:
+    scene = await _scene(args, console)
+    found = await _looked(scene, console, quiet=args.json, fix=args.fix)
+    return found, Blotter(secrets_of(scene))
 
 
-def _findings(answer: dict[str, Any]) -> list[Finding]:
-    echo, duplex = answer["echo"], answer["duplex"]
-    hears = echo["return_loss_db"] is not None
-    rows: list[Finding] = [
-        (
-            "loudspeaker to microphone",
-            _return_loss(echo["return_loss_db"]),
-            "ok" if hears else "broken",
-            "" if hears else "have it quiet, turn the volume up; see: parley devices",
-        ),
-        ("noise of the room", _figure(echo["noise_dbfs"], "dBFS"), "ok", ""),
-    ]
-    if duplex["canceller"] == "software" and hears:
-        rows += _of_the_canceller(echo)
-    full = duplex["mode"] == "full"
-    advice = "" if full else "the wake word and the button still interrupt a reply"
-    rows.append(("over a reply", f"{duplex['mode']} duplex: {duplex['why']}", "ok", advice))
-    return rows
+async def _scene(args: argparse.Namespace, console: Console) -> Scene:
+    person = sys.stdin.isatty() and sys.stdout.isatty() and not args.json
+    return await scene_of(
+        args.config,
+        args.socket,
+        os.environ,
+        offline=args.offline,
+        present=args.press or person,
+        tell=lambda text: None if args.json else console.print(f"[bold]{escape(text)}[/]"),
+    )
 
 
-def _of_the_canceller(echo: dict[str, Any]) -> list[Finding]:
-    left_db = echo["residue_db"]
-    good = echo["erle_db"] >= GOOD_ERLE_DB or (left_db is not None and left_db <= LITTLE_LEFT_DB)
-    late = echo["delay_ms"] is not None and echo["delay_ms"] > LATE_MS
-    fast = echo["drift_ppm"] is not None and abs(echo["drift_ppm"]) > FAST_PPM
-    return [
-        (
-            "echo cancelled",
-            f"{echo['erle_db']:.1f} dB, {_figure(left_db, 'dB left over the noise')}",
-            "ok" if good else "note",
-            "" if good else "a lower volume, more distance or another loudspeaker distort less",
-        ),
-        (
-            "delay",
-            _figure(echo["delay_ms"], "ms"),
-            "note" if late else "ok",
-            "a sound server with a large buffer is in between" if late else "",
-        ),
-        (
-            "drift of the two clocks",
-            _figure(echo["drift_ppm"], "ppm"),
-            "note" if fast else "ok",
-            "use one card for both" if fast else "",
-        ),
-    ]
+async def _looked(scene: Scene, console: Console, *, quiet: bool, fix: bool) -> list[Found]:
+    def began(check: Check) -> None:
+        if check.doing and not quiet:
+            console.print(f"[dim]{escape(check.doing)}[/]")
+
+    # What ALSA has to say of a busy machine is no news for a person.
+    with quiet_stderr():
+        found = await examine(scene, CHECKS, began)
+        return await cure(scene, found) if fix else found
 
 
-def _return_loss(value: float | None) -> str:
-    if value is None:
-        return "not known"
-    return f"{abs(value):.1f} dB {'quieter' if value >= 0 else 'louder'} than what is played"
+def record(found: Sequence[Found], took_s: float) -> dict[str, Any]:
+    """Return what was found, for scripts: names stay as they are."""
+    return {
+        "version": __version__,
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "verdict": str(worst([each.result for each in found])),
+        "broken": is_broken(found),
+        "took_s": round(took_s, 1),
+        "checks": [
+            {"group": each.check.group, **each.result.as_record(), "cured": each.cured}
+            for each in found
+        ],
+    }
 
 
-def _figure(value: float | None, unit: str) -> str:
-    return "not known" if value is None else f"{value:.1f} {unit}"
-
-
-def _table(findings: list[Finding]) -> Table:
-    styles = {"ok": "green", "note": "yellow", "broken": "bold red"}
+def _table(found: Sequence[Found], blotter: Blotter) -> Table:
     table = Table.grid(padding=(0, 2))
-    for _ in range(4):
-        table.add_column(overflow="fold")
-    for what, figure, verdict, advice in findings:
-        style = styles[verdict]
-        table.add_row(what, escape(figure), f"[{style}]{verdict}[/]", escape(advice))
+    table.add_column()
+    table.add_column()
+    table.add_column(overflow="fold")
+    group = ""
+    for each in found:
+        result = each.result
+        if each.check.group != group:
+            group = each.check.group
+            table.add_row(f"[bold]{group}[/]")
+        style = STYLES[result.verdict]
+        told = escape(blotter.text(result.figure))
+        if result.advice:
+            fixable = " [dim](--fix can)[/]" if result.cure else ""
+            told += f"\n[{style}]→ {escape(blotter.text(result.advice))}[/]{fixable}"
+        if each.cured:
+            told += f"\n[green]→ done: {escape(each.cured)}[/]"
+        table.add_row(f"  {result.name}", f"[{style}]{result.verdict}[/]", told)
     return table
+
+
+def _summary(found: Sequence[Found], took_s: float) -> str:
+    counts: Mapping[Verdict, list[str]] = {
+        verdict: [each.result.name for each in found if each.result.verdict is verdict]
+        for verdict in Verdict
+    }
+    parts = []
+    for verdict in (Verdict.BROKEN, Verdict.HINT, Verdict.FINE, Verdict.SKIPPED):
+        names = counts[verdict]
+        told = names and verdict in {Verdict.BROKEN, Verdict.HINT}
+        which = f" ({', '.join(names)})" if told else ""
+        ending = "s" if verdict is Verdict.HINT and len(names) != 1 else ""
+        parts.append(f"[{STYLES[verdict]}]{len(names)} {verdict}{ending}{which}[/]")
+    return f"\n{', '.join(parts)}; {took_s:.0f} s"

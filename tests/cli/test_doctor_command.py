@@ -1,274 +1,227 @@
-"""`parley doctor`: what it asks of a running speaker, and what it makes of the answer."""
+"""`parley doctor`: its table, its JSON, its exit codes, and that it can be interrupted."""
 
 from __future__ import annotations
 
-import asyncio
 import json
+import re
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from device.__main__ import main
-from device.control import ControlServer, Record, Records
-from device.errors import ControlError
-from tests.rig.sound import wait_until
+from device.cli.checks.examination import Check
+from device.cli.checks.lists import CHECKS, scene_of
+from device.cli.checks.result import Cure, Result, broken, fine, hint, skipped
+from device.cli.checks.scene import Scene
+from tests.rig.answering import Answering
+from tests.rig.sound import ALSA_CONF, wait_until
 
-ECHO = {
-    "return_loss_db": 6.2,
-    "erle_db": 25.0,
-    "residue_db": 5.1,
-    "noise_dbfs": -61.3,
-    "delay_ms": 86.0,
-    "drift_ppm": -12.0,
-    "needed_db": 40.0,
-    "learned": True,
-}
-NOTHING = dict.fromkeys(("return_loss_db", "erle_db", "residue_db", "delay_ms", "drift_ppm"))
-GOOD = {"mode": "full", "why": "25 dB of the echo are cancelled", "canceller": "software"}
-HALF = {"mode": "half", "why": "only 4 dB of the echo are cancelled", "canceller": "software"}
-HARDWARE = {
-    "mode": "full",
-    "why": "the microphone cancels echo in its hardware",
-    "canceller": "hardware",
-}
-Answer = dict[str, Any]
 Capture = pytest.CaptureFixture[str]
+KEY = "planted-key-of-nobody-0815"
+STATUS: dict[str, Any] = {
+    "state": "idle", "uptime_s": 5.0, "version": "1", "muted": False, "faults": [],
+    "microphone": "some card", "board": "none", "lights": 0,
+}  # fmt: skip
 
 
-def answer(duplex: dict[str, str], **echo: float | None) -> Answer:
-    return {"duplex": duplex, "echo": {**ECHO, **echo}}
+@pytest.fixture(autouse=True)
+def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
+    monkeypatch.setenv("GEMINI_API_KEY", KEY)
 
 
-class Speaker:
-    """Answers `measure` as it was told; `busy` is why it refuses, `asked` what came."""
+def checks(monkeypatch: pytest.MonkeyPatch, *results: Result) -> None:
+    """The doctor only finds these."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.asked: list[Record] = []
-        self.answer: Answer | None = None
-        self.busy = ""
-        self.takes_long = False
+    def look(_scene: Scene) -> Iterator[Result]:
+        yield from results
 
-    async def _measure(self, request: Record) -> Records:
-        self.asked.append(dict(request))
-        if self.takes_long:
-            await asyncio.Event().wait()
-        if self.busy:
-            raise ControlError(self.busy)
-        if self.answer is not None:
-            yield {"result": self.answer}
-
-    @contextmanager
-    def serving(self) -> Iterator[None]:
-        ready, over = threading.Event(), asyncio.Event()
-        loop = asyncio.new_event_loop()
-
-        async def serve() -> None:
-            async with ControlServer(self.path, {"measure": self._measure}):
-                ready.set()
-                await over.wait()
-
-        thread = threading.Thread(target=loop.run_until_complete, args=[serve()])
-        thread.start()
-        try:
-            assert ready.wait(10)
-            yield
-        finally:
-            loop.call_soon_threadsafe(over.set)
-            thread.join(10)
-            loop.close()
-
-    def doctor(self, *words: str) -> int:
-        return main(["doctor", *words, "--socket", str(self.path)])
+    made = Check("sound", "it", look, doing="listening …")
+    monkeypatch.setattr("device.cli.doctor.CHECKS", (made,))
 
 
-@pytest.fixture
-def speaker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Speaker]:
-    monkeypatch.setenv("COLUMNS", "200")
-    speaker = Speaker(tmp_path / "control.sock")
-    with speaker.serving():
-        yield speaker
+def doctor(root: Path, *words: str) -> int:
+    return main(["doctor", *words, "--socket", str(root / "control.sock")])
 
 
-def table(speaker: Speaker, capsys: Capture, answer: Answer) -> tuple[int, list[str]]:
-    """The exit code and the lines of the table for this answer."""
-    speaker.answer = answer
-    code = speaker.doctor()
+def test_a_good_machine_has_a_table_with_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    """Exit code 0; what looks like a colour to the terminal library is text."""
+    checks(monkeypatch, fine("clock", "[bold]now[/bold]"), hint("disk", "40 MB", "make room"),
+           skipped("power", "no Pi"))  # fmt: skip
+    assert doctor(tmp_path) == 0
     printed = capsys.readouterr()
     assert printed.err == ""
-    announced, *lines = [" ".join(line.split()) for line in printed.out.splitlines()]
-    assert "please be quiet" in announced
-    return code, lines
-
-
-def test_where_all_is_well_it_shows_the_figures(speaker: Speaker, capsys: Capture) -> None:
-    """With their units; exit code 0."""
-    assert table(speaker, capsys, answer(GOOD)) == (
-        0,
-        [
-            "loudspeaker to microphone 6.2 dB quieter than what is played ok",
-            "noise of the room -61.3 dBFS ok",
-            "echo cancelled 25.0 dB, 5.1 dB left over the noise ok",
-            "delay 86.0 ms ok",
-            "drift of the two clocks -12.0 ppm ok",
-            "over a reply full duplex: 25 dB of the echo are cancelled ok",
-        ],
-    )
-    assert speaker.asked == [{"command": "measure"}]
-
-
-def test_what_could_be_better_is_noted_with_advice(speaker: Speaker, capsys: Capture) -> None:
-    """It works, in half duplex: exit code 0."""
-    poor = answer(
-        HALF, return_loss_db=-3.0, erle_db=4.0, residue_db=31.0, delay_ms=700.0, drift_ppm=-900.0
-    )
-    assert table(speaker, capsys, poor) == (
-        0,
-        [
-            "loudspeaker to microphone 3.0 dB louder than what is played ok",
-            "noise of the room -61.3 dBFS ok",
-            (
-                "echo cancelled 4.0 dB, 31.0 dB left over the noise note "
-                "a lower volume, more distance or another loudspeaker distort less"
-            ),
-            "delay 700.0 ms note a sound server with a large buffer is in between",
-            "drift of the two clocks -900.0 ppm note use one card for both",
-            (
-                "over a reply half duplex: only 4 dB of the echo are cancelled ok "
-                "the wake word and the button still interrupt a reply"
-            ),
-        ],
-    )
-
-
-def test_a_loudspeaker_that_is_not_heard_is_broken(speaker: Speaker, capsys: Capture) -> None:
-    """Exit code 1, and what to look at; nothing is said of an echo that was not measured."""
-    unheard = answer({**HALF, "why": "it is not known yet"}, **NOTHING, noise_dbfs=None)
-    assert table(speaker, capsys, unheard) == (
-        1,
-        [
-            (
-                "loudspeaker to microphone not known broken "
-                "have it quiet, turn the volume up; see: parley devices"
-            ),
-            "noise of the room not known ok",
-            (
-                "over a reply half duplex: it is not known yet ok "
-                "the wake word and the button still interrupt a reply"
-            ),
-        ],
-    )
-
-
-def test_of_a_board_that_cancels_only_the_outcome_is_shown(
-    speaker: Speaker, capsys: Capture
-) -> None:
-    """What its canceller does is not seen from here."""
-    code, lines = table(speaker, capsys, answer(HARDWARE, return_loss_db=48.0, erle_db=0.0))
-    assert code == 0
-    assert lines == [
-        "loudspeaker to microphone 48.0 dB quieter than what is played ok",
-        "noise of the room -61.3 dBFS ok",
-        "over a reply full duplex: the microphone cancels echo in its hardware ok",
+    assert [line.strip() for line in printed.out.splitlines()] == [
+        "listening …",
+        "sound",
+        "clock  fine     [bold]now[/bold]",
+        "disk   hint     40 MB",
+        "→ make room",
+        "power  skipped  no Pi",
+        "",
+        "0 broken, 1 hint (disk), 1 fine, 1 skipped; 0 s",
     ]
 
 
-@pytest.mark.parametrize(
-    ("echo", "verdict"),
-    [
-        ({"erle_db": 12.0, "residue_db": 20.0}, "ok"),
-        ({"erle_db": 11.9, "residue_db": 8.1}, "note"),
-        # A headset: there is no echo to cancel.
-        ({"erle_db": 0.4, "residue_db": 0.8}, "ok"),
-        # A canceller so new that it does not know the room's noise.
-        ({"erle_db": 20.0, "residue_db": None}, "ok"),
-        ({"erle_db": 2.0, "residue_db": None}, "note"),
-    ],
-)
-def test_much_cancelled_or_little_left_is_good(
-    speaker: Speaker, capsys: Capture, echo: dict[str, float | None], verdict: str
+def test_what_is_broken_decides_the_exit_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
-    """The same that makes full duplex."""
-    _, lines = table(speaker, capsys, answer(GOOD, **echo))
-    [line] = [line for line in lines if line.startswith("echo cancelled")]
-    assert f" {verdict}" in line
-
-
-def test_what_is_not_known_of_the_way_is_no_note(speaker: Speaker, capsys: Capture) -> None:
-    """A few sentences may be too short for the drift."""
-    _, lines = table(speaker, capsys, answer(GOOD, delay_ms=None, drift_ppm=None))
-    assert "delay not known ok" in lines
-    assert "drift of the two clocks not known ok" in lines
-
-
-def test_reasons_are_printed_as_they_are(speaker: Speaker, capsys: Capture) -> None:
-    """What looks like a colour to the terminal library is text."""
-    _, lines = table(speaker, capsys, answer({**GOOD, "why": "[bold]so[/bold]"}))
-    assert "over a reply full duplex: [bold]so[/bold] ok" in lines
-
-
-@pytest.mark.parametrize(
-    ("given", "broken"), [(answer(GOOD), False), (answer(HALF, **NOTHING), True)]
-)
-def test_scripts_get_the_figures_and_the_verdict(
-    speaker: Speaker, capsys: Capture, given: Answer, broken: bool
-) -> None:
-    """Nothing but JSON is printed."""
-    speaker.answer = given
-    assert speaker.doctor("--json") == int(broken)
+    """And the key is blotted out of whatever a check says."""
+    checks(monkeypatch, broken("key", f"refused: {KEY}", f"not {KEY}", Cure("", lambda: None)))
+    assert doctor(tmp_path) == 1
+    table = capsys.readouterr().out
+    assert "(--fix can)" in table
+    assert doctor(tmp_path, "--json") == 1
     printed = capsys.readouterr()
-    assert json.loads(printed.out) == {**given, "broken": broken}
-    assert printed.err == ""
+    assert KEY not in table + printed.out + printed.err
+    record = json.loads(printed.out)
+    assert (record["verdict"], record["broken"]) == ("broken", True)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:]{8}\+00:00", record["time"])
+    [check] = record["checks"]
+    assert check == {
+        "group": "sound",
+        "name": "key",
+        "verdict": "broken",
+        "figure": "refused: [left out]",
+        "advice": "not [left out]",
+        "figures": {},
+        "fixable": True,
+        "cured": "",
+    }
 
 
-@pytest.mark.parametrize("words", [(), ("--json",)])
-def test_a_speaker_that_is_busy_says_why(
-    speaker: Speaker, capsys: Capture, words: tuple[str, ...]
+def test_what_can_be_mended_is_mended_when_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
-    """In its own words, on standard error; exit code 1."""
-    speaker.busy = "it cannot be measured now: the speaker is listening"
-    assert speaker.doctor(*words) == 1
-    assert capsys.readouterr().err == f"parley: {speaker.busy}\n"
+    """And told; the exit code is that of what is left."""
+    mended: list[bool] = []
+
+    def look(_scene: Scene) -> Iterator[Result]:
+        remedy = Cure("it was mended", lambda: mended.append(True))
+        yield fine("it", "5") if mended else broken("it", "0", "mend it", remedy)
+
+    monkeypatch.setattr("device.cli.doctor.CHECKS", (Check("sound", "it", look),))
+    assert doctor(tmp_path) == 1
+    assert "→ done" not in capsys.readouterr().out
+    assert doctor(tmp_path, "--fix", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["checks"][0]["cured"] == "it was mended"
+    mended.clear()
+    assert doctor(tmp_path, "--fix") == 0
+    assert "→ done: it was mended" in capsys.readouterr().out
 
 
-def test_a_speaker_that_ends_before_it_answered_is_told(speaker: Speaker, capsys: Capture) -> None:
-    """Silence is no result."""
-    assert speaker.doctor() == 1
-    assert "ended before it had answered; see: journalctl" in capsys.readouterr().err
+def test_every_check_has_a_heading_and_its_own_name() -> None:
+    """And those that take long say so first."""
+    assert len({check.name for check in CHECKS}) == len(CHECKS)
+    groups = [check.group for check in CHECKS]
+    assert groups == sorted(groups, key=groups.index)
+    assert all(check.doing for check in CHECKS if check.name in {"echo", "microphone"})
 
 
-def test_where_no_speaker_runs_it_says_how_to_start_one(tmp_path: Path, capsys: Capture) -> None:
-    """Exit code 1."""
-    assert main(["doctor", "--json", "--socket", str(tmp_path / "none")]) == 1
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert printed.err.startswith("parley: nobody answers on ")
-    assert "systemctl status parley" in printed.err
+async def test_the_scene_is_what_a_running_speaker_says(tmp_path: Path) -> None:
+    """Or why it says nothing; a mistake in the file is for a check to tell."""
+    config = tmp_path / "config.yaml"
+    config.write_text("audio: {volume: 999}")
+    socket = tmp_path / "control.sock"
+    speaker = Answering(socket)
+    speaker.answers["status"] = [{"result": STATUS}]
+    with speaker.serving():
+        scene = await scene_of(config, str(socket), {}, offline=True)
+        assert (scene.status, scene.silence, scene.alive) == (STATUS, "", True)
+        assert not scene.owns_hardware
+        assert scene.config.audio.volume == 60
+        assert scene.offline
+        speaker.answers["status"] = "it is starting"
+        scene = await scene_of(None, str(socket), {})
+        assert (scene.silence, scene.alive) == ("it is starting", True)
+        speaker.answers["status"] = []
+        assert "ended before" in (await scene_of(None, str(socket), {})).silence
+    scene = await scene_of(None, str(socket), {})
+    assert scene.owns_hardware
+    assert "nobody answers" in scene.silence
 
 
-def test_it_can_be_interrupted(speaker: Speaker) -> None:
+async def test_a_speaker_that_hangs_or_may_not_be_asked_still_owns_its_devices(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of it is opened."""
+    monkeypatch.setattr("device.cli.checks.lists.STATUS_S", 0.05)
+    socket = tmp_path / "control.sock"
+    speaker = Answering(socket)
+    speaker.answers["status"] = []
+    speaker.endless.add("status")
+    with speaker.serving():
+        scene = await scene_of(None, str(socket), {})
+    assert (scene.alive, scene.hung, scene.owns_hardware) == (True, True, False)
+    assert "did not answer within" in scene.silence
+
+    async def closed(*_: object, **_options: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("device.control.asyncio.open_unix_connection", closed)
+    scene = await scene_of(None, str(socket), {})
+    assert (scene.alive, scene.hung, scene.owns_hardware) == (True, False, False)
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "x", "nan"])
+def test_a_meter_takes_a_number_of_seconds(seconds: str, capsys: Capture) -> None:
+    """Wrong usage is exit code 2."""
+    with pytest.raises(SystemExit) as left:
+        main(["doctor", "mic", "--seconds", seconds])
+    assert left.value.code == 2
+    assert "is no number of seconds" in capsys.readouterr().err
+
+
+def test_it_can_be_interrupted(tmp_path: Path) -> None:
     """From the keyboard, without a traceback; the exit code is a shell's."""
-    speaker.takes_long = True
-    command = [sys.executable, "-m", "device", "doctor", "--socket", str(speaker.path)]
-    root = Path(__file__).parents[2]
-    with subprocess.Popen(
-        command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as doctor:
-        assert doctor.stdout is not None
-        assert doctor.stderr is not None
-        assert b"please be quiet" in doctor.stdout.readline()
-        # Before that Python itself may still be busy with an import, and say so.
-        wait_until(lambda: bool(speaker.asked), "the request", 10)
-        doctor.send_signal(signal.SIGINT)
+    speaker = Answering(tmp_path / "control.sock")
+    speaker.answers = {"status": [{"result": STATUS}], "meter": []}
+    speaker.endless.add("meter")
+    command = [sys.executable, "-m", "device", "doctor", "--offline"]
+    with (
+        speaker.serving(),
+        subprocess.Popen(
+            [*command, "--socket", str(speaker.path)],
+            cwd=Path(__file__).parents[2],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as running,
+    ):
+        assert running.stderr is not None
+        wait_until(lambda: {"command": "meter"} in speaker.asked, "the request", 20)
+        running.send_signal(signal.SIGINT)
         try:
-            assert doctor.wait(timeout=10) == 130
-            assert doctor.stderr.read() == b""
+            assert running.wait(timeout=10) == 130
+            assert running.stderr.read() == b""
         finally:
-            doctor.kill()
+            running.kill()
+
+
+def test_the_whole_doctor_on_a_machine_with_next_to_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    """Every check says something, none fails by itself, and the key is nowhere."""
+    # No card of this machine is heard or played on.
+    (tmp_path / "alsa.conf").write_text(ALSA_CONF)
+    monkeypatch.setenv("ALSA_CONFIG_PATH", str(tmp_path / "alsa.conf"))
+    monkeypatch.setenv("PULSE_SERVER", f"unix:{tmp_path}/nobody")
+    assert doctor(tmp_path, "--json", "--offline", "--config", str(tmp_path / "c.yaml")) == 1
+    printed = capsys.readouterr()
+    assert KEY not in printed.out + printed.err
+    found = {each["name"]: each for each in json.loads(printed.out)["checks"]}
+    assert {"clock", "disk", "memory", "temperature", "power", "config", "key", "state", "unit",
+            "speaker", "faults", "kernel", "board", "devices", "lights", "button", "microphone",
+            "loudspeaker", "wake speed", "wake words", "wifi", "dns", "tcp", "tls", "websocket",
+            "model"} == set(found)  # fmt: skip
+    assert "failed by itself" not in printed.out
+    assert found["microphone"]["verdict"] == "broken"
+    assert found["loudspeaker"]["verdict"] == "skipped"
+    assert found["wake words"]["figures"]["heard"] == 2

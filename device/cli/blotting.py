@@ -1,0 +1,67 @@
+"""Takes secrets out of everything that leaves the machine by a person's hand. Pure.
+
+A secret that is known is blotted wherever it stands, also cut short. One that is not known is told
+by its look: Google's keys, what stands behind ``key=`` or ``Bearer``, and (where asked for) any
+long word of mixed letters and digits, such as a session's handle.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+BLOT = "[left out]"
+SHORTEST = 8
+"""Shorter words are no secrets, and would blot out half of the text."""
+TELLING = 12
+"""The shortest beginning of a known secret that is taken for a part of it."""
+
+_LOOKS = re.compile(
+    r"AIza[\w-]{20,}|AQ\.[\w.-]{16,}|ya29\.[\w.-]{16,}|sk-[\w-]{16,}"
+    r"|(?<=key=)[^\s&\"']+|(?<=bearer )\S{8,}",
+    re.IGNORECASE,
+)
+_LONG = re.compile(r"(?<![\w/.-])(?=[\w+=-]*[A-Z])(?=[\w+=-]*[a-z])(?=[\w+=-]*\d)[\w+=-]{24,}")
+_IN_YAML = re.compile(
+    r"(?im)^[^#\n]*?\b(?:\w*(?:api_?key|secret|password)|key|token)[\"']?\s*:\s*[\"']?([^\"'\s#,}]+)"
+)
+
+
+def secrets_in_yaml(text: str) -> list[str]:
+    """Return what stands at keys of a YAML file that are called as secrets are."""
+    return [match[1] for match in _IN_YAML.finditer(text)]
+
+
+class Blotter:
+    """Knows the secrets of this machine."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        known = {secret.strip() for secret in secrets}
+        self._known = sorted((s for s in known if len(s) >= SHORTEST), key=len, reverse=True)
+
+    def text(self, text: str, *, strict: bool = False) -> str:
+        """Return the text without secrets; ``strict``: without anything that looks random."""
+        for secret in self._known:
+            text = text.replace(secret, BLOT)
+            if len(secret) > TELLING:
+                beginning = re.escape(secret[:TELLING])
+                text = re.sub(rf"{beginning}[\w.+=/-]*", BLOT, text)
+        text = _LOOKS.sub(BLOT, text)
+        return _LONG.sub(BLOT, text) if strict else text
+
+    def value(self, value: Any) -> Any:
+        """Return the same for anything that becomes JSON."""
+        match value:
+            case str():
+                return self.text(value)
+            case Mapping():
+                return {self.text(str(name)): self.value(each) for name, each in value.items()}
+            case list() | tuple():
+                return [self.value(each) for each in value]
+            case _:
+                return value
+
+    def holds(self, content: bytes) -> bool:
+        """Whether a known secret is in what was made after all."""
+        return any(secret.encode() in content for secret in self._known)

@@ -1,0 +1,1 @@
+"""What `parley doctor` looks at: each check a small function from the scene to its results."""

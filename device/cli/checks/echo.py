@@ -1,0 +1,202 @@
+"""The way from the loudspeaker to the microphone: something is said, and listened to.
+
+A running speaker measures it itself (`parley doctor` has always asked it to); where none runs, both
+devices are opened here, and the same canceller hears the same sentence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Any
+
+from device.audio.clips import Clips
+from device.audio.duplex import Canceller, Duplex
+from device.audio.echo import EchoCanceller
+from device.cli import build
+from device.cli.checks.result import Result, Verdict, broken, fine, hint, judged, skipped
+from device.cli.checks.scene import Scene
+from device.cli.checks.sound import TROUBLES
+from device.config import Config
+from device.errors import (
+    AudioDeviceError,
+    AudioDeviceHungError,
+    ControlError,
+    EchoCancellerError,
+)
+from device.ports import Microphone, News, Speaker
+from device.simulator.voices import load
+
+GOOD_ERLE_DB = 12.0
+LITTLE_LEFT_DB = 8.0
+"""As in `device.audio.duplex`: what of the two a speaker is content with."""
+LATE_MS = 400.0
+FAST_PPM = 200.0
+"""From which figures on something is advised."""
+RINGS_S = 1.5
+"""After the sentence: the room and the buffers on the way."""
+CALM_S = 1.0
+"""Before it: the noise of the room is learned."""
+
+
+async def echo(scene: Scene) -> list[Result]:
+    """Say something, and tell what came back of it."""
+    if scene.owns_hardware:
+        return await _here(scene)
+    try:
+        async for record in scene.ask("measure"):
+            return of_the_answer(record["result"])
+    except ControlError as error:
+        return [hint("echo", "it was not measured", str(error))]
+    advice = "see: journalctl -u parley"
+    return [broken("echo", "the speaker ended before it had answered", advice)]
+
+
+async def _here(scene: Scene) -> list[Result]:
+    config = scene.config
+    ear, mouth = build.microphone(config), build.speaker(config)
+    canceller = _canceller(config, ear.description)
+    try:
+        echo = EchoCanceller(cancels=canceller == "software")
+    except EchoCancellerError as error:
+        return [broken("echo", "no echo can be cancelled", str(error))]
+    duplex = Duplex(config.audio.duplex, canceller)
+    try:
+        try:
+            await ear.open()
+        except AudioDeviceError:
+            return [skipped("loudspeaker", "not tried: the microphone does not open")]
+        await mouth.open(_ignore)
+        await _hold_talk(ear, mouth, echo, _sentences(scene))
+    except AudioDeviceError as error:
+        advice = TROUBLES[error.trouble].replace("input", "output")
+        return [broken("loudspeaker", str(error), advice)]
+    finally:
+        for part in (mouth, ear):
+            with suppress(AudioDeviceHungError):
+                await part.close()
+    duplex.judge(echo.figures)
+    answer = {"duplex": asdict(duplex.figures), "echo": asdict(echo.figures)}
+    return of_the_answer(answer, played_on=mouth.description)
+
+
+def _canceller(config: Config, microphone: str) -> Canceller:
+    setting = config.audio.echo_cancellation
+    if setting == "auto":
+        own = build.profile(config, microphone).echo_cancellation
+        return "hardware" if own else "software"
+    return "none" if setting == "off" else setting
+
+
+def _sentences(scene: Scene) -> list[bytes]:
+    """One to learn the room by and one to be measured: the speaker's own, or the demo's."""
+    if scene.state_folder is not None:
+        clips = Clips(scene.state_folder / "clips")
+        if pcm := clips.get("hello", scene.config.live.language):
+            return [pcm, pcm]
+    first, second = (load(name)[0] for name in ("answer_weather", "answer_tomorrow"))
+    return [first + second, first + second]
+
+
+def _ignore(_news: News) -> None:
+    """Nobody waits for the end of a turn here."""
+
+
+async def _hold_talk(
+    ear: Microphone, mouth: Speaker, echo: EchoCanceller, sentences: list[bytes]
+) -> None:
+    """Play them and let the canceller hear them. Raises AudioDeviceError."""
+
+    async def hear() -> None:
+        while True:
+            echo.hear(await ear.read(), mouth.take_played())
+
+    async def say() -> None:
+        await asyncio.sleep(CALM_S)
+        for pcm in sentences:
+            echo.measure_anew()
+            mouth.announce(pcm)
+            await asyncio.sleep(len(pcm) / 48_000 + RINGS_S)
+
+    tasks = [asyncio.create_task(work) for work in (hear(), mouth.wait_lost(), say())]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def of_the_answer(answer: dict[str, Any], played_on: str = "") -> list[Result]:
+    """Judge what was measured: ``echo`` and ``duplex`` as `measure` answers them."""
+    figures, duplex = answer["echo"], answer["duplex"]
+    hears = figures["return_loss_db"] is not None
+    advice = "have it quiet, turn the volume up; see: parley devices"
+    where = f"{played_on}: " if played_on else ""
+    rows = [
+        judged(
+            "loudspeaker",
+            Verdict.FINE if hears else Verdict.BROKEN,
+            where + _return_loss(figures["return_loss_db"]),
+            advice,
+            None,
+            return_loss_db=figures["return_loss_db"],
+        ),
+        fine(
+            "noise",
+            _figure(figures["noise_dbfs"], "dBFS while it is quiet"),
+            noise_dbfs=figures["noise_dbfs"],
+        ),
+    ]
+    if duplex["canceller"] == "software" and hears:
+        rows += _of_the_canceller(figures)
+    text = f"{duplex['mode']} duplex: {duplex['why']}"
+    rows.append(fine("duplex", text, mode=duplex["mode"], canceller=duplex["canceller"]))
+    return rows
+
+
+def _of_the_canceller(figures: dict[str, Any]) -> list[Result]:
+    left_db, erle_db = figures["residue_db"], figures["erle_db"] or 0.0
+    good = erle_db >= GOOD_ERLE_DB or (left_db is not None and left_db <= LITTLE_LEFT_DB)
+    late = figures["delay_ms"] is not None and figures["delay_ms"] > LATE_MS
+    fast = figures["drift_ppm"] is not None and abs(figures["drift_ppm"]) > FAST_PPM
+    return [
+        judged(
+            "echo",
+            Verdict.FINE if good else Verdict.HINT,
+            f"{erle_db:.1f} dB cancelled, {_figure(left_db, 'dB left over the noise')}",
+            "a lower volume, more distance or another loudspeaker distort less",
+            None,
+            erle_db=erle_db,
+            residue_db=left_db,
+        ),
+        judged(
+            "delay",
+            Verdict.HINT if late else Verdict.FINE,
+            _figure(figures["delay_ms"], "ms from loudspeaker to microphone"),
+            "a sound server with a large buffer is in between",
+            None,
+            delay_ms=figures["delay_ms"],
+        ),
+        judged(
+            "drift",
+            Verdict.HINT if fast else Verdict.FINE,
+            _figure(figures["drift_ppm"], "ppm between the two clocks"),
+            "use one card for both",
+            None,
+            drift_ppm=figures["drift_ppm"],
+        ),
+    ]
+
+
+def _return_loss(value: float | None) -> str:
+    if value is None:
+        return "the microphone does not hear it"
+    return f"{abs(value):.1f} dB {'quieter' if value >= 0 else 'louder'} than what is played"
+
+
+def _figure(value: float | None, unit: str) -> str:
+    return "not known" if value is None else f"{value:.1f} {unit}"
