@@ -93,6 +93,7 @@ PURE: dict[str, set[str]] = {
     "device.board.picture": set(),
     "device.board.profiles": set(),
     "device.board.traits": set(),
+    "device.cli.blotting": set(),
     "device.conversation": set(),
     "device.ladder": set(),
     "device.latency": set(),

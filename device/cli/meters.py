@@ -91,7 +91,7 @@ async def _draw(
 
 async def _own(scene: Scene, *, words: bool) -> AsyncGenerator[Reading, None]:
     """The readings of a microphone that is opened here. Raises AudioDeviceError."""
-    ear = build.microphone(scene.config)
+    ear = build.microphone(scene.boards, scene.config)
     detector = await build.detector(scene.config) if words else None
     listening = None
     await ear.open()

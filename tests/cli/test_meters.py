@@ -91,7 +91,7 @@ def test_without_a_speaker_the_microphone_is_opened_here(
     """And the real networks hear the wake word."""
     monkeypatch.setattr(meters, "LINE_S", 0.5)
     monkeypatch.setattr(
-        "device.cli.build.microphone", lambda _config: WavMicrophone([2000, "wake", 1000])
+        "device.cli.build.microphone", lambda _boards, _config: WavMicrophone([2000, "wake", 1000])
     )
     words = ["wake", "--seconds", "4.5", "--socket", str(tmp_path / "none")]
     assert main(["doctor", *words]) == 0

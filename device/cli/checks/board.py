@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from device.board.advice import SPI_ON
-from device.board.detection import Finding, detect
+from device.board.detection import Finding
 from device.board.evidence import read_evidence
 from device.board.profiles import NONE
 from device.board.traits import LedDriver, Profile
@@ -21,7 +21,7 @@ from device.errors import BoardError, ParleyError
 def finding(scene: Scene) -> Finding:
     """Which board is in force, and why. Raises BoardError."""
     microphone = scene.status["microphone"] if scene.status else None
-    return detect(read_evidence(scene.root), scene.config.board, microphone)
+    return scene.boards.finding(scene.config, microphone)
 
 
 def kernel(scene: Scene) -> Iterator[Result]:

@@ -18,7 +18,6 @@ from device.cli import build
 from device.cli.checks.result import Result, Verdict, broken, fine, hint, judged, skipped
 from device.cli.checks.scene import Scene
 from device.cli.checks.sound import TROUBLES
-from device.config import Config
 from device.errors import (
     AudioDeviceError,
     AudioDeviceHungError,
@@ -55,8 +54,8 @@ async def echo(scene: Scene) -> list[Result]:
 
 async def _here(scene: Scene) -> list[Result]:
     config = scene.config
-    ear, mouth = build.microphone(config), build.speaker(config)
-    canceller = _canceller(config, ear.description)
+    ear, mouth = build.microphone(scene.boards, config), build.speaker(scene.boards, config)
+    canceller = _canceller(scene, ear.description)
     try:
         echo = EchoCanceller(cancels=canceller == "software")
     except EchoCancellerError as error:
@@ -81,10 +80,10 @@ async def _here(scene: Scene) -> list[Result]:
     return of_the_answer(answer, played_on=mouth.description)
 
 
-def _canceller(config: Config, microphone: str) -> Canceller:
-    setting = config.audio.echo_cancellation
+def _canceller(scene: Scene, microphone: str) -> Canceller:
+    setting = scene.config.audio.echo_cancellation
     if setting == "auto":
-        own = build.profile(config, microphone).echo_cancellation
+        own = scene.boards.profile(scene.config, microphone).echo_cancellation
         return "hardware" if own else "software"
     return "none" if setting == "off" else setting
 

@@ -23,7 +23,7 @@ async def lights(scene: Scene) -> list[Result]:
         return [_told_of(scene, "lights")]
     if scene.config.lights.driver == "terminal":
         return [skipped("lights", "lights.driver: terminal draws where the speaker runs")]
-    profile = build.profile(scene.config, None)
+    profile = scene.boards.profile(scene.config, None)
     try:
         lamp = build.lights(scene.config, profile)
         if isinstance(lamp, NoLights):
@@ -66,7 +66,7 @@ async def button(scene: Scene) -> list[Result]:
     told = _told_of(scene, "button")
     if told.verdict != "fine":
         return [told]
-    pin = build.profile(scene.config, scene.status["microphone"]).button_pin
+    pin = scene.boards.profile(scene.config, scene.status["microphone"]).button_pin
     if pin is None and scene.config.button.pin in {"auto", "none"}:
         return [skipped("button", f"there is none ({scene.status['board']})")]
     if not scene.present:
@@ -75,7 +75,7 @@ async def button(scene: Scene) -> list[Result]:
 
 
 async def _pressed_here(scene: Scene) -> Result:
-    profile = build.profile(scene.config, None)
+    profile = scene.boards.profile(scene.config, None)
     pressed = asyncio.Event()
 
     def took(_news: News) -> None:

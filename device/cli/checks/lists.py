@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from device.cli import build, checked
-from device.cli.checks import board, echo, face, machine, network, service, sound, wake
+from device.cli.checks import board, echo, face, machine, mixer, network, service, sound, wake
 from device.cli.checks.examination import Check
 from device.cli.checks.scene import Account, Scene
 from device.config import DEFAULT_PATH, Config
@@ -38,6 +38,7 @@ CHECKS = (
     Check("board", "devices", board.nodes),
     Check("board", "lights", face.lights, 15.0, "the LEDs are lit red, green and blue …"),
     Check("board", "button", face.button, 20.0),
+    Check("sound", "mixer", mixer.mixer, 30.0),
     Check("sound", "microphone", sound.microphone, 15.0, "listening for three seconds …"),
     Check(
         "sound",

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from device.cli.boards import Boards
 from device.config import Config
 from device.control import call
 
@@ -118,6 +119,11 @@ class Scene:
     def owns_hardware(self) -> bool:
         """Whether microphone, loudspeaker and pins are ours to open."""
         return self.status is None and not self.alive
+
+    @property
+    def boards(self) -> Boards:
+        """Who knows the board of this machine."""
+        return Boards(self.root)
 
     def ask(self, command: str, **fields: Any) -> AsyncGenerator[dict[str, Any], None]:
         """Give the running speaker a command. Raises ControlError."""

@@ -15,7 +15,6 @@ from device.board.traits import Role
 from device.cli import build
 from device.cli.checks.result import Result, Verdict, broken, hint, judged
 from device.cli.checks.scene import Scene
-from device.config import Config
 from device.errors import AudioDeviceError, AudioDeviceHungError, ControlError, DeviceTrouble
 from device.metering import Meter
 from device.ports import Microphone, WakeDetector, WakeScores
@@ -32,6 +31,7 @@ TROUBLES = {
     DeviceTrouble.BUSY: "another program has it open: sudo fuser -v /dev/snd/*",
     DeviceTrouble.MISSING: "plug it in, or correct audio.input.device; see: parley devices",
     DeviceTrouble.STALLED: "plug it out and in again; on a HAT: reboot",
+    DeviceTrouble.DEAD: "plug it out and in again; on a sound server, see that nothing mutes it",
     DeviceTrouble.LOST: "check the cable and the power supply",
     DeviceTrouble.REFUSED: "correct audio.input.channel; see: parley devices",
 }
@@ -55,7 +55,7 @@ async def microphone(scene: Scene) -> list[Result]:
 
 
 async def _listened(scene: Scene) -> list[dict[str, Any]]:
-    source = opened(scene.config) if scene.owns_hardware else scene.ask("meter")
+    source = opened(scene) if scene.owns_hardware else scene.ask("meter")
     heard_so_far = []
     with suppress(TimeoutError):
         async with asyncio.timeout(SETTLE_S + LISTEN_S), aclosing(source) as readings:
@@ -64,9 +64,9 @@ async def _listened(scene: Scene) -> list[dict[str, Any]]:
     return heard_so_far
 
 
-async def opened(config: Config) -> AsyncGenerator[dict[str, Any], None]:
+async def opened(scene: Scene) -> AsyncGenerator[dict[str, Any], None]:
     """Yield the readings of the microphone, opened here. Raises AudioDeviceError."""
-    ear = build.microphone(config)
+    ear = build.microphone(scene.boards, scene.config)
     await ear.open()
     try:
         async with aclosing(heard(ear)) as readings:

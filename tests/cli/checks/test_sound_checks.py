@@ -128,7 +128,7 @@ async def test_a_microphone_that_does_not_open_is_told_with_what_helps(
     """Each trouble has its own advice; of the echo only that it was not tried."""
     ear = FakeMicrophone()
     ear.opening = [AudioDeviceError(trouble, "input device: no"), *([_lost()] * 2)]
-    monkeypatch.setattr("device.cli.build.microphone", lambda _config: ear)
+    monkeypatch.setattr("device.cli.build.microphone", lambda _boards, _config: ear)
     told = only(await checks.microphone(machine(tmp_path)))
     assert (told.verdict, told.figure) == (Verdict.BROKEN, "input device: no")
     assert told.advice == checks.TROUBLES[trouble]
@@ -146,7 +146,7 @@ async def test_a_microphone_that_is_lost_meanwhile_is_told(
     """And closed."""
     ear = FakeMicrophone()
     ear.fail(_lost())
-    monkeypatch.setattr("device.cli.build.microphone", lambda _config: ear)
+    monkeypatch.setattr("device.cli.build.microphone", lambda _boards, _config: ear)
     told = only(await checks.microphone(machine(tmp_path)))
     assert (told.verdict, told.figure) == (Verdict.BROKEN, "it was pulled out")
     assert not ear.is_open
@@ -158,8 +158,8 @@ async def test_a_loudspeaker_that_does_not_open_is_told(
     """The advice is about the output; one that is lost meanwhile is told too."""
     mouth, ear = FakeSpeaker(), FakeMicrophone()
     mouth.opening = [AudioDeviceError(DeviceTrouble.MISSING, "no output device")]
-    monkeypatch.setattr("device.cli.build.microphone", lambda _config: ear)
-    monkeypatch.setattr("device.cli.build.speaker", lambda _config: mouth)
+    monkeypatch.setattr("device.cli.build.microphone", lambda _boards, _config: ear)
+    monkeypatch.setattr("device.cli.build.speaker", lambda _boards, _config: mouth)
     told = only(await echo_checks.echo(machine(tmp_path)))
     assert (told.name, told.verdict) == ("loudspeaker", Verdict.BROKEN)
     assert "audio.output.device" in told.advice
@@ -281,7 +281,7 @@ def test_who_cancels_is_decided_as_the_speaker_does(
 ) -> None:
     """By the configuration, or by the board."""
     scene = machine(tmp_path, config=f"audio: {{echo_cancellation: {setting}}}")
-    assert echo_checks._canceller(scene.config, name) == canceller
+    assert echo_checks._canceller(scene, name) == canceller
 
 
 async def test_without_a_speaker_the_microphone_is_opened_here(
