@@ -635,15 +635,17 @@ roll_back() {
 # switch_to RELEASE: print nothing, set STATE; ends the script after it has gone back.
 STATE=
 switch_to() {
-    local release=$1 heard_before=''
-    if systemctl --quiet is-active parley.service; then heard_before=yes; fi
+    local release=$1 heard_before='' began
+    if systemctl --quiet is-active parley.service && ! waits_with_a_fault; then heard_before=yes; fi
     PREVIOUS=$(readlink -f "$PREFIX/current" || true)
     if [ ! -e "${PREVIOUS:-/nowhere}/.complete" ] || [ "$PREVIOUS" = "$release" ]; then PREVIOUS=; fi
     UNPROVEN=$release
-    begin "waiting for it to hear"
     put_in_force "$release"
+    began=$SECONDS
+    begin "${release##*/}"
     STATE=$(restart_service)
     begun
+    note "${release##*/}: $STATE after $((SECONDS - began)) s"
     # A release that cannot hear with a microphone that its predecessor heard with is no better.
     case $STATE$heard_before in
     ready* | waiting) UNPROVEN= ;;
