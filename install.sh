@@ -118,7 +118,7 @@ may_become_root() {
 }
 
 APT=(env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300
-    -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold)
+    -o Acquire::Retries=3 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold)
 APT_LOCKS=(/var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock
     /var/cache/apt/archives/lock)
 
@@ -185,7 +185,6 @@ ensure_packages() {
     may_become_root || fail "these packages are missing and you are neither root nor allowed" \
         "to use sudo; ask for: apt-get install --no-install-recommends ${missing[*]}"
     say "Installing ${#missing[@]} packages with apt: ${missing[*]}"
-    require_network
     wait_for_apt
     finish_interrupted_packages
     quietly "package lists" as_root "${APT[@]}" update
@@ -713,6 +712,7 @@ install_appliance() {
     trap take_back EXIT
     read_key "$key_file" "$unattended"
     [ -e "$PREFIX/current" ] || { require_space /var "$VAR_MB" && require_space /opt "$OPT_MB"; }
+    [ -z "$(missing_of "${APPLIANCE_PACKAGES[@]}")" ] || require_network
     ensure_packages "${APPLIANCE_PACKAGES[@]}"
     ensure_gpio
     # Only the system's Python: the unit's sandbox hides home directories.

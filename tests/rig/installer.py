@@ -6,6 +6,8 @@ import contextlib
 import os
 import pty
 import subprocess
+import termios
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -37,8 +39,11 @@ def _functions() -> str:
     return script.replace("${BASH_SOURCE[0]}", str(ROOT / "install.sh"))
 
 
-def on_a_terminal(commands: str, *, prompt: str, typed: str) -> str:
-    """Run commands as `sourced` does, type a line at the prompt; returns what the screen showed."""
+def on_a_terminal(commands: str, *, prompt: str, typed: str, unseen: bool = False) -> str:
+    """Run commands as `sourced` does, type a line at the prompt; returns what the screen showed.
+
+    ``unseen``: no key is touched before the terminal has stopped showing what is typed.
+    """
     ours, theirs = pty.openpty()
     with subprocess.Popen(
         ["bash", "-c", _functions() + commands],
@@ -55,6 +60,8 @@ def on_a_terminal(commands: str, *, prompt: str, typed: str) -> str:
             while block := os.read(ours, 4096):
                 shown += block
                 if typing and prompt.encode() in shown:
+                    while unseen and termios.tcgetattr(ours)[3] & termios.ECHO:
+                        time.sleep(0.01)
                     os.write(ours, typing)
                     typing = b""
     os.close(ours)
