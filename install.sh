@@ -117,6 +117,8 @@ may_become_root() {
     sudo -n true 2>/dev/null || { [ -t 0 ] && sudo -v; }
 }
 
+# --- packages, and the way to them ----------------------------------------------------------------
+
 APT=(env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300
     -o Acquire::Retries=3 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold)
 APT_LOCKS=(/var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock
@@ -207,6 +209,8 @@ ensure_gpio() {
     fi
 }
 
+# --- the Python environment and what runs in a checkout -------------------------------------------
+
 python_version() { "$1" -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null; }
 
 is_right_python() {
@@ -227,8 +231,6 @@ find_python() {
     done
     fail "Python 3.11 to 3.13 with the venv module is needed; found: ${found[*]:-none}"
 }
-
-# --- the Python environment -----------------------------------------------------------------------
 
 # Certificates of the machine count, as they do for apt and pip; SSL_CERT_FILE beats them.
 export UV_SYSTEM_CERTS=true UV_PYTHON_DOWNLOADS=never
@@ -299,7 +301,7 @@ run_tests() {
     exec .venv/bin/python -m pytest "$@"
 }
 
-# --- the appliance --------------------------------------------------------------------------------
+# --- the appliance: what it needs, and what it asks for -------------------------------------------
 
 require_root() {
     [ "$(id -u)" -eq 0 ] || fail "run it as root: sudo ./install.sh (or see ./install.sh --help)"
@@ -362,6 +364,8 @@ read_key() {
     fi
 }
 
+# --- the appliance: what belongs to it besides a release ------------------------------------------
+
 ensure_user() {
     getent group parley >/dev/null || groupadd --system parley
     getent passwd parley >/dev/null || useradd --system --gid parley --no-create-home \
@@ -375,41 +379,6 @@ ensure_user() {
     if [ -n "${SUDO_USER:-}" ] && [ "$SUDO_USER" != root ]; then
         usermod --append --groups parley "$SUDO_USER"
     fi
-}
-
-# What tells one release from another: the version, and a fingerprint of everything in it.
-release_name() {
-    local python=$1 version fingerprint
-    version=$(sed -n 's/^version = "\(.*\)"$/\1/p' "$HERE/pyproject.toml" | head -n 1)
-    fingerprint=$(cd "$HERE" &&
-        {
-            find device config systemd -type f ! -name '*.pyc' -print0 | LC_ALL=C sort -z |
-                xargs -0 sha256sum
-            sha256sum pyproject.toml uv.lock install.sh README.md LICENSE
-            python_version "$python"
-        } | sha256sum | cut -c 1-8)
-    printf '%s+%s\n' "$version" "$fingerprint"
-}
-
-# build_release DIR PYTHON: a release is whole when it has .complete, and is never changed then.
-build_release() {
-    local release=$1 python=$2 uv=$PREFIX/uv
-    export UV_CACHE_DIR=${UV_CACHE_DIR:-$CACHE/uv}
-    require_network
-    ensure_venv "$uv" "$python"
-    ensure_uv "$uv"
-    BUILDING=$release
-    rm -rf "$release"
-    mkdir -p "$release"
-    cp -R "$HERE"/{config,systemd,install.sh,README.md,LICENSE} "$release/"
-    "$python" -m venv --without-pip --system-site-packages "$release/.venv"
-    quietly "Python packages" install_locked "$uv/bin/uv" "$release/.venv" --no-dev --no-editable \
-        --compile-bytecode
-    chmod -R a+rX,go-w "$release"
-    # A power cut from here on finds all of it on the card, or no .complete.
-    sync -f "$release"
-    touch "$release/.complete"
-    BUILDING=
 }
 
 refuse_config() {
@@ -551,6 +520,43 @@ ensure_clips() {
     fi
 }
 
+# --- the appliance: releases ----------------------------------------------------------------------
+
+# What tells one release from another: the version, and a fingerprint of everything in it.
+release_name() {
+    local python=$1 version fingerprint
+    version=$(sed -n 's/^version = "\(.*\)"$/\1/p' "$HERE/pyproject.toml" | head -n 1)
+    fingerprint=$(cd "$HERE" &&
+        {
+            find device config systemd -type f ! -name '*.pyc' -print0 | LC_ALL=C sort -z |
+                xargs -0 sha256sum
+            sha256sum pyproject.toml uv.lock install.sh README.md LICENSE
+            python_version "$python"
+        } | sha256sum | cut -c 1-8)
+    printf '%s+%s\n' "$version" "$fingerprint"
+}
+
+# build_release DIR PYTHON: a release is whole when it has .complete, and is never changed then.
+build_release() {
+    local release=$1 python=$2 uv=$PREFIX/uv
+    export UV_CACHE_DIR=${UV_CACHE_DIR:-$CACHE/uv}
+    require_network
+    ensure_venv "$uv" "$python"
+    ensure_uv "$uv"
+    BUILDING=$release
+    rm -rf "$release"
+    mkdir -p "$release"
+    cp -R "$HERE"/{config,systemd,install.sh,README.md,LICENSE} "$release/"
+    "$python" -m venv --without-pip --system-site-packages "$release/.venv"
+    quietly "Python packages" install_locked "$uv/bin/uv" "$release/.venv" --no-dev --no-editable \
+        --compile-bytecode
+    chmod -R a+rX,go-w "$release"
+    # A power cut from here on finds all of it on the card, or no .complete.
+    sync -f "$release"
+    touch "$release/.complete"
+    BUILDING=
+}
+
 # replace_link TARGET LINK: at no moment is the link missing.
 replace_link() {
     ln -sfn "$1" "$2.new"
@@ -676,6 +682,8 @@ remove_old_releases() {
     done
 }
 
+# --- the appliance: all of it ---------------------------------------------------------------------
+
 summary() {
     local state=$1 release=$2 status
     status=$(systemctl show --property=StatusText --value parley.service)
@@ -768,6 +776,8 @@ uninstall() {
     fi
     note "Packages that came from apt stay."
 }
+
+# --- what was asked for ---------------------------------------------------------------------------
 
 main() {
     case ${1:-} in

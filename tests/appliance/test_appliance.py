@@ -63,6 +63,24 @@ def talks(speaker: Speaker) -> float:
     return float(heard["time"]) - said
 
 
+def test_where_it_cannot_be_installed_nothing_is_changed(speaker: Speaker) -> None:
+    """Without root, on a full disk, with no key in the file: one line says what is wrong."""
+    script = str(speaker.checkout / "install.sh")
+    unprivileged = speaker.machine.run("runuser", "-u", "owner", "--", script, check=False)
+    assert unprivileged.returncode == 1
+    assert unprivileged.stderr.startswith("install.sh: run it as root: sudo ./install.sh")
+    keyless = speaker.install("--yes", "--key-file", "/etc/hostname")
+    assert keyless.returncode == 1
+    assert "what is in the key file /etc/hostname cannot be a key" in keyless.stdout
+    speaker.machine.run("mount", "-t", "tmpfs", "-o", "size=100M", "tmpfs", "/opt")
+    full = speaker.install("--yes")
+    speaker.machine.run("umount", "/opt")
+    assert full.returncode == 1
+    assert "the disk is full: only 100 MB are free in /opt" in full.stdout
+    assert speaker.left_over() == []
+    assert speaker.machine.run("getent", "passwd", "parley", check=False).returncode == 2
+
+
 def test_one_command_makes_a_speaker(speaker: Speaker, record_property: Record) -> None:
     """On a bare system, with a key in a file; when it returns, the speaker hears."""
     done = speaker.install("--yes", "--key-file", "/home/owner/key.txt")
