@@ -228,6 +228,18 @@ def test_it_has_what_it_needs_and_nothing_else(speaker: Speaker) -> None:
     }
 
 
+def test_it_makes_what_it_says_itself(speaker: Speaker) -> None:
+    """espeak-ng runs in the sandbox as well: sentences that are gone are spoken anew."""
+    clips = speaker.path("/var/lib/parley/clips")
+    made = len(list(clips.iterdir()))
+    assert made
+    speaker.machine.run("rm", "-r", "/var/lib/parley/clips")
+    speaker.machine.run("systemctl", "restart", "parley")
+    speaker.machine.until(
+        lambda: clips.exists() and len(list(clips.iterdir())) == made, f"{made} sentences", 60
+    )
+
+
 def test_a_wrong_configuration_at_the_start_is_no_loop(speaker: Speaker) -> None:
     """Exit code 78, once; it stays off and says why, until the file is mended.
 
