@@ -165,6 +165,9 @@ class Finger:
             case Gesture.DOUBLE_TAP:
                 self._let_go()
                 self._do(mapped.double_tap)
+            case Gesture.HOLD if self._counts_already and self._state is v.State.FAULT:
+                # What the press began has failed, and has been told.
+                self._let_go()
             case Gesture.HOLD if mapped.hold == "push_to_talk":
                 self._happen(v.Hold())
                 self._unheard = self._state not in HOLDING

@@ -61,12 +61,17 @@ class SwitchWatch:
         """Look until it is over; runs in the thread."""
         control: UsbControl | None = None
         known: bool | None = None
+        told = ""
         while not self._over.is_set():
             try:
                 control = control or self._find()
                 on = Xvf3800(control).muted()
             except BoardError as error:
-                log.debug("the mute switch cannot be read: %s", error)
+                if known is None and str(error) != told:
+                    # Who relies on the switch must know; an array that comes and goes is told
+                    # elsewhere.
+                    told = str(error)
+                    log.warning("the microphone's own mute switch cannot be read: %s", told)
                 lost, control = control, None
                 if lost is not None:
                     lost.close()

@@ -94,6 +94,7 @@ class Holding:
         """Nobody is listened to any more, nor was, if `heard` was never called."""
         if self._held:
             self._held = self._moment.speaking = self.unsuited = False
+            self._unanswered.speaking(False)
             self._uplink.forget_undecided()
 
     def release(self) -> None:
@@ -110,11 +111,13 @@ class Holding:
 
     def next_is_manual(self) -> bool:
         """Whether the next connection should be told when the user speaks."""
-        again = self._turn is _Turn.ENDED and self._unanswered.pending
-        if again or self._turn is _Turn.BEGUN:
+        if self._turn is _Turn.BEGUN:
             return True
         wanted = self._wanted(self._uplink.head)
-        return (self.manual or self._held) if wanted is None else wanted
+        if wanted is not None:
+            return wanted
+        again = self._turn is _Turn.ENDED and self._unanswered.pending
+        return again or self._held or self.manual
 
     def opened(self, *, manual: bool) -> None:
         """A connection of this kind stands."""
@@ -140,11 +143,16 @@ class Holding:
         self._prepare()
 
     def again(self, said: Sequence[bytes | str]) -> list[Said]:
-        """Return what must be said again over a new connection, as the turn that it was."""
+        """Return what must be said again over a new connection, as the turn that it was.
+
+        Where that one finds by itself when somebody speaks, because they go on without the button,
+        it is speech like any other.
+        """
         turn, self._turn = self._turn, _Turn.NONE
         if turn is _Turn.BEGUN:
             return [ActivityStart(), *said]
-        if turn is _Turn.ENDED and any(isinstance(item, bytes) for item in said):
+        spoken = any(isinstance(item, bytes) for item in said)
+        if turn is _Turn.ENDED and spoken and self.manual:
             return [ActivityStart(), *said, ActivityEnd()]
         return list(said)
 

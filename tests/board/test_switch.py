@@ -113,6 +113,20 @@ async def test_an_array_that_was_pulled_out_is_found_when_it_is_back(desk: Desk)
         assert await desk.next() is False
 
 
+async def test_a_switch_that_never_could_be_read_is_told_once(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With what to do; whoever relies on it must know."""
+    desk.board.denied = True
+    async with desk.watched():
+        await until(lambda: len(caplog.records) == 1)
+        desk.board.denied = False
+        assert await desk.next() is False
+    assert "cannot be read: the reSpeaker XVF3800" in caplog.records[0].getMessage()
+    assert "plugdev" in caplog.text
+    assert len(caplog.records) == 1
+
+
 async def test_nothing_is_told_after_close(desk: Desk) -> None:
     """Not even what was on its way."""
     desk.board.may_pass.clear()
