@@ -117,8 +117,10 @@ may_become_root() {
     sudo -n true 2>/dev/null || { [ -t 0 ] && sudo -v; }
 }
 
+# --- packages, and the way to them ----------------------------------------------------------------
+
 APT=(env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300
-    -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold)
+    -o Acquire::Retries=3 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold)
 APT_LOCKS=(/var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock
     /var/cache/apt/archives/lock)
 
@@ -185,7 +187,6 @@ ensure_packages() {
     may_become_root || fail "these packages are missing and you are neither root nor allowed" \
         "to use sudo; ask for: apt-get install --no-install-recommends ${missing[*]}"
     say "Installing ${#missing[@]} packages with apt: ${missing[*]}"
-    require_network
     wait_for_apt
     finish_interrupted_packages
     quietly "package lists" as_root "${APT[@]}" update
@@ -208,6 +209,8 @@ ensure_gpio() {
     fi
 }
 
+# --- the Python environment and what runs in a checkout -------------------------------------------
+
 python_version() { "$1" -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null; }
 
 is_right_python() {
@@ -228,8 +231,6 @@ find_python() {
     done
     fail "Python 3.11 to 3.13 with the venv module is needed; found: ${found[*]:-none}"
 }
-
-# --- the Python environment -----------------------------------------------------------------------
 
 # Certificates of the machine count, as they do for apt and pip; SSL_CERT_FILE beats them.
 export UV_SYSTEM_CERTS=true UV_PYTHON_DOWNLOADS=never
@@ -300,7 +301,7 @@ run_tests() {
     exec .venv/bin/python -m pytest "$@"
 }
 
-# --- the appliance --------------------------------------------------------------------------------
+# --- the appliance: what it needs, and what it asks for -------------------------------------------
 
 require_root() {
     [ "$(id -u)" -eq 0 ] || fail "run it as root: sudo ./install.sh (or see ./install.sh --help)"
@@ -363,6 +364,8 @@ read_key() {
     fi
 }
 
+# --- the appliance: what belongs to it besides a release ------------------------------------------
+
 ensure_user() {
     getent group parley >/dev/null || groupadd --system parley
     getent passwd parley >/dev/null || useradd --system --gid parley --no-create-home \
@@ -376,41 +379,6 @@ ensure_user() {
     if [ -n "${SUDO_USER:-}" ] && [ "$SUDO_USER" != root ]; then
         usermod --append --groups parley "$SUDO_USER"
     fi
-}
-
-# What tells one release from another: the version, and a fingerprint of everything in it.
-release_name() {
-    local python=$1 version fingerprint
-    version=$(sed -n 's/^version = "\(.*\)"$/\1/p' "$HERE/pyproject.toml" | head -n 1)
-    fingerprint=$(cd "$HERE" &&
-        {
-            find device config systemd -type f ! -name '*.pyc' -print0 | LC_ALL=C sort -z |
-                xargs -0 sha256sum
-            sha256sum pyproject.toml uv.lock install.sh README.md LICENSE
-            python_version "$python"
-        } | sha256sum | cut -c 1-8)
-    printf '%s+%s\n' "$version" "$fingerprint"
-}
-
-# build_release DIR PYTHON: a release is whole when it has .complete, and is never changed then.
-build_release() {
-    local release=$1 python=$2 uv=$PREFIX/uv
-    export UV_CACHE_DIR=${UV_CACHE_DIR:-$CACHE/uv}
-    require_network
-    ensure_venv "$uv" "$python"
-    ensure_uv "$uv"
-    BUILDING=$release
-    rm -rf "$release"
-    mkdir -p "$release"
-    cp -R "$HERE"/{config,systemd,install.sh,README.md,LICENSE} "$release/"
-    "$python" -m venv --without-pip --system-site-packages "$release/.venv"
-    quietly "Python packages" install_locked "$uv/bin/uv" "$release/.venv" --no-dev --no-editable \
-        --compile-bytecode
-    chmod -R a+rX,go-w "$release"
-    # A power cut from here on finds all of it on the card, or no .complete.
-    sync -f "$release"
-    touch "$release/.complete"
-    BUILDING=
 }
 
 refuse_config() {
@@ -552,6 +520,43 @@ ensure_clips() {
     fi
 }
 
+# --- the appliance: releases ----------------------------------------------------------------------
+
+# What tells one release from another: the version, and a fingerprint of everything in it.
+release_name() {
+    local python=$1 version fingerprint
+    version=$(sed -n 's/^version = "\(.*\)"$/\1/p' "$HERE/pyproject.toml" | head -n 1)
+    fingerprint=$(cd "$HERE" &&
+        {
+            find device config systemd -type f ! -name '*.pyc' -print0 | LC_ALL=C sort -z |
+                xargs -0 sha256sum
+            sha256sum pyproject.toml uv.lock install.sh README.md LICENSE
+            python_version "$python"
+        } | sha256sum | cut -c 1-8)
+    printf '%s+%s\n' "$version" "$fingerprint"
+}
+
+# build_release DIR PYTHON: a release is whole when it has .complete, and is never changed then.
+build_release() {
+    local release=$1 python=$2 uv=$PREFIX/uv
+    export UV_CACHE_DIR=${UV_CACHE_DIR:-$CACHE/uv}
+    require_network
+    ensure_venv "$uv" "$python"
+    ensure_uv "$uv"
+    BUILDING=$release
+    rm -rf "$release"
+    mkdir -p "$release"
+    cp -R "$HERE"/{config,systemd,install.sh,README.md,LICENSE} "$release/"
+    "$python" -m venv --without-pip --system-site-packages "$release/.venv"
+    quietly "Python packages" install_locked "$uv/bin/uv" "$release/.venv" --no-dev --no-editable \
+        --compile-bytecode
+    chmod -R a+rX,go-w "$release"
+    # A power cut from here on finds all of it on the card, or no .complete.
+    sync -f "$release"
+    touch "$release/.complete"
+    BUILDING=
+}
+
 # replace_link TARGET LINK: at no moment is the link missing.
 replace_link() {
     ln -sfn "$1" "$2.new"
@@ -635,15 +640,17 @@ roll_back() {
 # switch_to RELEASE: print nothing, set STATE; ends the script after it has gone back.
 STATE=
 switch_to() {
-    local release=$1 heard_before=''
-    if systemctl --quiet is-active parley.service; then heard_before=yes; fi
+    local release=$1 heard_before='' began
+    if systemctl --quiet is-active parley.service && ! waits_with_a_fault; then heard_before=yes; fi
     PREVIOUS=$(readlink -f "$PREFIX/current" || true)
     if [ ! -e "${PREVIOUS:-/nowhere}/.complete" ] || [ "$PREVIOUS" = "$release" ]; then PREVIOUS=; fi
     UNPROVEN=$release
-    begin "waiting for it to hear"
     put_in_force "$release"
+    began=$SECONDS
+    begin "${release##*/}"
     STATE=$(restart_service)
     begun
+    note "${release##*/}: $STATE after $((SECONDS - began)) s"
     # A release that cannot hear with a microphone that its predecessor heard with is no better.
     case $STATE$heard_before in
     ready* | waiting) UNPROVEN= ;;
@@ -674,6 +681,8 @@ remove_old_releases() {
         fi
     done
 }
+
+# --- the appliance: all of it ---------------------------------------------------------------------
 
 summary() {
     local state=$1 release=$2 status
@@ -711,6 +720,7 @@ install_appliance() {
     trap take_back EXIT
     read_key "$key_file" "$unattended"
     [ -e "$PREFIX/current" ] || { require_space /var "$VAR_MB" && require_space /opt "$OPT_MB"; }
+    [ -z "$(missing_of "${APPLIANCE_PACKAGES[@]}")" ] || require_network
     ensure_packages "${APPLIANCE_PACKAGES[@]}"
     ensure_gpio
     # Only the system's Python: the unit's sandbox hides home directories.
@@ -766,6 +776,8 @@ uninstall() {
     fi
     note "Packages that came from apt stay."
 }
+
+# --- what was asked for ---------------------------------------------------------------------------
 
 main() {
     case ${1:-} in

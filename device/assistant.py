@@ -68,12 +68,15 @@ class Assistant:
         self.troubles = Troubles(self.faults, self.bus, lambda: parts.hindrance(self.config))
         self.talk = v.Conversation()
         self.calling = Calling(parts, self.post)
+        self.refitting = Refitting(parts, self.faults, lambda: self._board, self.choose_board)
         self.mouth = Mouth(parts.speaker(config), self._speaker_lost, self._speaker_back)
         self.telling = Telling(parts, self.faults, lambda: self.mouth.speaker)
         profile = parts.profile(config, parts.mute_memory.load().hidden)
         self.overheard = Overheard(self.faults, self.bus, self.mouth, self._talked_over)
         self.overheard.choose(config, profile)
-        listener = Listener(self._frame, self._microphone_lost, self._microphone_back)
+        listener = Listener(
+            self._frame, self._microphone_lost, self._microphone_back, self.refitting.opened
+        )
         self.ears = Ears(parts.microphone(config), detector, listener, self.overheard.hear)
         self.measuring = Measuring(
             parts,
@@ -117,7 +120,6 @@ class Assistant:
             self.latency,
             self.finger,
         )
-        self.refitting = Refitting(parts)
         self.volume = config.audio.volume
         self._answering = Answering(
             self.bus,
@@ -137,7 +139,7 @@ class Assistant:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
                 self.calling.start(tasks)
-                self.refitting.start(tasks)
+                self.refitting.start(tasks, self.ears)
                 if self.parts.missing_key:
                     self.faults.begin(p.FailureKind.KEY, self.parts.missing_key, fatal=True)
                 self.muting.start(tasks)
@@ -148,8 +150,8 @@ class Assistant:
                 first = self.measuring.at_first_start(lambda: self.config)
                 tasks.create_task(first, name="first measurement")
                 # Capture first: cards with shared clocks scramble their channels otherwise.
-                self.ears.start(tasks, self.post)
-                self.mouth.start(tasks, self.post)
+                self.ears.start(tasks, self.post, self.refitting.pause)
+                self.mouth.start(tasks, self.post, self.refitting.pause)
                 try:
                     await broken_callback(asyncio.get_running_loop())
                 finally:
@@ -273,8 +275,7 @@ class Assistant:
         self.overheard.new_stream()
         known, board = self.face.profile, self._board
         # What is on the same USB plug as the microphone came back with it.
-        replugged = self.refitting.back(board, self.ears.microphone.description)
-        if replugged or board != known or self.faults.in_force("lights", "button"):
+        if self.refitting.back(board) or board != known or self.faults.in_force("lights", "button"):
             self.choose_board()
         if board != known:
             self.overheard.choose(self.config, board)

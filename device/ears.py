@@ -14,7 +14,7 @@ from device.audio.echo import Heard
 from device.audio.frames import MICROPHONE_RATE_HZ, Frame
 from device.audio.preroll import PreRoll
 from device.errors import AudioDeviceError
-from device.keeping import keep_open
+from device.keeping import Pause, keep_open
 from device.ports import Microphone, Post, WakeDetector
 
 RING_S = 8.0
@@ -28,6 +28,7 @@ class Listener:
     frame: Callable[[Heard], None]
     lost: Callable[[AudioDeviceError], None]
     back: Callable[[], None]
+    opened: Callable[[], None]
 
 
 class Ears:
@@ -49,6 +50,7 @@ class Ears:
         self._end_sample = 0
         self._tasks: asyncio.TaskGroup | None = None
         self._hearing: asyncio.Task[None] | None = None
+        self._pause: Pause | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._detecting: asyncio.Task[None] | None = None
         self._muted = False
@@ -58,9 +60,13 @@ class Ears:
         """Whether the microphone is (being kept) open: not muted."""
         return self._hearing is not None
 
-    def start(self, tasks: asyncio.TaskGroup, post: Post) -> None:
-        """Open the microphone, unless muted, and start the detector as tasks of `tasks`."""
+    def start(self, tasks: asyncio.TaskGroup, post: Post, pause: Pause | None = None) -> None:
+        """Open the microphone, unless muted, and start the detector as tasks of `tasks`.
+
+        `pause` waits between two tries to open it.
+        """
         self._tasks = tasks
+        self._pause = pause
         self._post = post
         self._detecting = tasks.create_task(self.detector.run(post), name="wake word")
         if not self._muted:
@@ -117,10 +123,11 @@ class Ears:
     async def _keep_hearing(self) -> None:
         # The microphone that was muted or replaced just now may hold the same card.
         await self.closed()
-        await keep_open(self.microphone, self._hear, self._listener.lost)
+        await keep_open(self.microphone, self._hear, self._listener.lost, self._pause)
 
     async def _hear(self) -> None:
         await self.microphone.open()
+        self._listener.opened()
         delivers = False
         while True:
             frame = await self.microphone.read()

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from device.errors import AudioDeviceError
-from device.keeping import keep_open
+from device.keeping import Pause, keep_open
 from device.ports import Post, Speaker
 
 
@@ -25,11 +25,16 @@ class Mouth:
         self._back = back
         self._tasks: asyncio.TaskGroup | None = None
         self._task: asyncio.Task[None] | None = None
+        self._pause: Pause | None = None
         self._closing: set[asyncio.Task[None]] = set()
 
-    def start(self, tasks: asyncio.TaskGroup, post: Post) -> None:
-        """Open the loudspeaker and keep it open, as a task of `tasks`."""
+    def start(self, tasks: asyncio.TaskGroup, post: Post, pause: Pause | None = None) -> None:
+        """Open the loudspeaker and keep it open, as a task of `tasks`.
+
+        `pause` waits between two tries to open it.
+        """
         self._tasks = tasks
+        self._pause = pause
         self._post = post
         self._task = tasks.create_task(self._keep(), name="loudspeaker")
 
@@ -41,13 +46,13 @@ class Mouth:
             self._closing.add(self._task)
             self._task.add_done_callback(self._closing.discard)
         if self._tasks is not None:
-            self.start(self._tasks, self._post)
+            self.start(self._tasks, self._post, self._pause)
 
     async def _keep(self) -> None:
         # The one that was replaced just now may hold the same card.
         if self._closing:
             await asyncio.wait(self._closing)
-        await keep_open(self.speaker, self._use, self._lost)
+        await keep_open(self.speaker, self._use, self._lost, self._pause)
 
     async def _use(self) -> None:
         await self.speaker.open(self._post)

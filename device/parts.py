@@ -51,6 +51,8 @@ class Parts:
     """Sets the mixer of the microphone's card as its board needs it, by the microphone's
     description; blocks. Returns what could not be set.
     """
+    plugged: Callable[[], frozenset[str]] = frozenset
+    """Names the sound cards and arrays that are plugged in, in other words at each appearance."""
     revive: Callable[[Profile], bool] = lambda _board: False
     """Cures a board whose microphone is dead, where that can be done and was not yet; blocks."""
     make_sentences: Callable[[Config], None] = lambda _config: None

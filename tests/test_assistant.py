@@ -26,6 +26,7 @@ from device.ports import (
     HandleChanged,
     Interrupted,
     ModelReplaced,
+    PartLost,
     PlaybackDrained,
     PlaybackStarved,
     Pressed,
@@ -855,6 +856,76 @@ async def test_an_array_that_was_pulled_out_gets_its_lights_and_levels_back() ->
         await until(lambda: hub.state == "idle")
         await until(lambda: len(hub.refitted) == 2)
         assert hub.made.count("lights") == 3
+
+
+async def _seen(hub: Hub) -> None:
+    """Wait until what is plugged in now was looked at and would have been told."""
+    looks = hub.looks
+    await until(lambda: hub.looks > looks + 3)
+
+
+async def test_an_array_put_back_while_it_is_muted_shows_so_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No microphone is opened that would tell, and a still light does not notice either."""
+    monkeypatch.setattr("device.arrivals.LOOK_S", 0.01)
+    hub = Hub()
+    hub.boards = {"microphone A": profile_named("xvf3800")}
+    hub.plugged = frozenset({"1-1 001a 5"})
+    async with hub.running():
+        await until(lambda: hub.made.count("lights") == 2)
+        await hub.assistant.muting.mute()
+        hub.plugged = frozenset()
+        await _seen(hub)
+        assert hub.made.count("lights") == 2
+        hub.plugged = frozenset({"1-1 001a 6"})
+        await until(lambda: hub.made.count("lights") == 3)
+        assert hub.state == "muted"
+
+
+async def test_a_hat_keeps_its_lights_when_something_else_is_plugged_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Unless they are broken: then whatever came may be the cure."""
+    monkeypatch.setattr("device.arrivals.LOOK_S", 0.01)
+    hub = Hub()
+    hub.boards = {"microphone A": profile_named("2mic-hat")}
+    async with hub.running():
+        await until(lambda: hub.made.count("lights") == 2)
+        await _seen(hub)
+        hub.plugged = frozenset({"a loudspeaker"})
+        await _seen(hub)
+        assert hub.made.count("lights") == 2
+        hub.assistant.post(PartLost("lights", "broken", 1.0))
+        hub.plugged = frozenset({"a loudspeaker", "a cure"})
+        await until(lambda: hub.made.count("lights") == 3)
+
+
+async def test_a_microphone_that_is_plugged_in_is_opened_without_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However long its next try would have been away; so is the loudspeaker."""
+    monkeypatch.setattr("device.arrivals.LOOK_S", 0.01)
+    monkeypatch.setattr("device.keeping.FIRST_DELAY_S", 3600.0)
+    hub = Hub()
+    hub.microphone.opening = [lost()]
+    hub.speaker.opening = [lost()]
+    async with hub.running(hearing=False):
+        await until(lambda: hub.state == "fault" and hub.assistant.faults.in_force("speaker"))
+        await _seen(hub)
+        hub.plugged = frozenset({"card 1"})
+        hub.microphone.deliver(1)
+        await until(lambda: hub.state == "idle")
+        await until(lambda: hub.speaker.is_open)
+
+
+async def test_the_levels_are_set_before_anything_is_heard() -> None:
+    """A firmware may record nothing before: no frame of it would ever come."""
+    hub = Hub()
+    hub.boards = {"microphone A": profile_named("xvf3800")}
+    async with hub.running(hearing=False):
+        await until(lambda: hub.refitted == ["levels of xvf3800 by microphone A"])
+        assert hub.microphone.counters["frames"] == 0
 
 
 async def test_a_hat_that_was_busy_keeps_its_lights() -> None:

@@ -31,6 +31,7 @@ class Head:
             self._frame,
             lambda error: self.log.append(f"lost: {error}"),
             lambda: self.log.append("back"),
+            lambda: None,
         )
         self.ears = Ears(self.microphone, self.detector, listener, self._clean)
 

@@ -198,7 +198,7 @@ async def test_the_headline_never_claims_to_hear_when_it_does_not(
     talk: Conversation, expected: str
 ) -> None:
     """`systemctl status` says what it does, what it hears with and what is wrong."""
-    listener = Listener(lambda _frame: None, lambda _error: None, lambda: None)
+    listener = Listener(lambda _frame: None, lambda _error: None, lambda: None, lambda: None)
     detector = FakeDetector("hey_test", "computer")
     ears = Ears(FakeMicrophone(), detector, listener, lambda frame: Heard(frame, None, near=False))
     faults = Faults(EventBus(lambda _event: None))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.rig.installer import Completed, sourced
+from tests.rig.installer import Completed, on_a_terminal, sourced
 from tests.rig.machine import machine
 
 DEBIAN = 'ID=debian\nVERSION_ID="13"\n'
@@ -100,11 +100,6 @@ class TestNetwork:
         assert "the clock says 1970-01-01, which cannot be" in done.stderr
         assert "timedatectl" in done.stderr
 
-    def test_nothing_to_install_needs_no_network(self) -> None:
-        """A second run works without one."""
-        done = sourced("require_network() { fail called; }; ensure_packages bash; echo goes on")
-        assert (done.returncode, done.stdout) == (0, "goes on\n")
-
 
 class TestApt:
     """A machine that updates itself after its first boot holds apt for minutes."""
@@ -180,6 +175,27 @@ class TestKey:
         """By name."""
         assert f"the key file {tmp_path}/key is empty" in self.read(tmp_path, "\n").stderr
         assert "the key file /no/such cannot be read" in sourced("read_key /no/such ''").stderr
+
+    def test_it_is_typed_unseen(self) -> None:
+        """On a terminal the owner is asked, once, and what is typed does not show."""
+        shown = on_a_terminal(
+            "KEY=/no/such; read_key '' ''; printf 'taken: %d' ${#KEY_TEXT}",
+            prompt="Enter to do it later): ",
+            typed="AIzaSyA0123456789abcdef",
+            unseen=True,
+        )
+        assert shown.endswith("taken: 23")
+        assert "AIza" not in shown
+
+    def test_a_terminal_shows_what_is_being_done(self) -> None:
+        """Before it is done; the line is written over then."""
+        shown = on_a_terminal(
+            "quietly 'the step' sh -c 'echo unseen; read line'; echo end",
+            prompt="    the step ... ",
+            typed="go on",
+        )
+        assert "\r    the step: done in " in shown
+        assert "unseen" not in shown
 
     def test_who_mistypes_is_asked_again(self) -> None:
         """Enter alone means later."""

@@ -72,6 +72,28 @@ async def test_a_device_that_worked_for_long_is_tried_again_soon(
     assert clock.pauses_s == [0.5, 1.0, 0.5, 1.0]
 
 
+async def test_when_something_was_plugged_in_it_is_tried_at_once() -> None:
+    """And again soon, since what came may not be ready."""
+    pauses_s: list[float] = []
+
+    async def pause(seconds: float) -> bool:
+        pauses_s.append(seconds)
+        return len(pauses_s) == 3
+
+    device = Device(*[0.0] * 5, clock=None)
+    device.lasts_s = [0.0] * 5
+
+    async def use() -> None:
+        device.lasts_s.pop()
+        if not device.lasts_s:
+            raise asyncio.CancelledError
+        raise lost()
+
+    with pytest.raises(asyncio.CancelledError):
+        await keep_open(device, use, device.told.append, pause)
+    assert pauses_s == [0.5, 1.0, 2.0, 0.5]
+
+
 async def test_a_hung_device_ends_it() -> None:
     """Only the end of the process helps: it is not told and not tried again."""
 

@@ -21,7 +21,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from device.audio.devices import Device, Direction, Layout
 from device.errors import AudioDeviceError, AudioDeviceHungError, DeviceTrouble
@@ -74,6 +74,8 @@ class _Shared:
 
 _lock = threading.Lock()
 _shared = _Shared()
+_held: list[tuple[int, BinaryIO]] = []
+"""The real stderr, and what stands in its place, while it is held back."""
 
 
 @contextmanager
@@ -164,21 +166,32 @@ def _start() -> Any:
 def quiet_stderr() -> Iterator[None]:
     """Hold this process's stderr back, at its file descriptor, and drop the libraries' noise.
 
-    What anybody else wrote meanwhile comes out at the end.
+    What anybody else wrote meanwhile comes out at the end. One thread at a time.
     """
     # In memory: a disk that is full or read-only must not cost the sound.
     with os.fdopen(os.memfd_create("stderr"), "w+b") as held:
         original = os.dup(2)
         os.dup2(held.fileno(), 2)
+        _held.append((original, held))
         try:
             yield
         finally:
-            os.dup2(original, 2)
-            held.seek(0)
-            kept = [line for line in held if not line.startswith(NOISE)]
-            if kept:
-                os.write(original, b"".join(kept))
+            loud_stderr()
             os.close(original)
+
+
+def loud_stderr() -> None:
+    """Let out what is held back, from now on too, though a thread hangs in there. Any thread.
+
+    For the end of the process, which has to be explained. Harmless when nothing is held.
+    """
+    while _held:
+        original, held = _held.pop()
+        os.dup2(original, 2)
+        held.seek(0)
+        kept = [line for line in held if not line.startswith(NOISE)]
+        if kept:
+            os.write(original, b"".join(kept))
 
 
 def list_devices() -> list[Device]:

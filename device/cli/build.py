@@ -15,6 +15,7 @@ from device.board.bearing import Mounting
 from device.board.button import GpioButton, make_button
 from device.board.leds import make_lights
 from device.board.mixer import set_levels
+from device.board.plugged import plugged
 from device.board.profiles import Profile
 from device.board.revival import Revival
 from device.board.switch import make_switch
@@ -83,6 +84,7 @@ def real_parts(environ: MutableMapping[str, str]) -> Parts:
         echo_memory=EchoMemory(folder),
         mute_memory=MuteMemory(folder),
         sentence=sentence,
+        plugged=plugged,
         set_levels=set_levels,
         revive=Revival(folder).attempt,
         make_sentences=make_sentences,

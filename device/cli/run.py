@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from device import __version__, journal
 from device.assistant import Assistant
+from device.audio.portaudio import loud_stderr
 from device.cli import build, checked
 from device.commands import Commands
 from device.config import DEFAULT_PATH, Config
@@ -60,6 +61,7 @@ def run(args: argparse.Namespace) -> int:
     except WakeModelError as missing:
         raise ConfigError(str(args.config or DEFAULT_PATH), [_in_wake_words(missing)]) from missing
     except ExceptionGroup as group:
+        loud_stderr()
         incurable, unexpected = group.split((AudioDeviceHungError, OutgrownError))
         if incurable is not None:
             log.critical("%s", incurable.exceptions[0])

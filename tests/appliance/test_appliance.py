@@ -63,12 +63,32 @@ def talks(speaker: Speaker) -> float:
     return float(heard["time"]) - said
 
 
+def test_where_it_cannot_be_installed_nothing_is_changed(speaker: Speaker) -> None:
+    """Without root, on a full disk, with no key in the file: one line says what is wrong."""
+    script = str(speaker.checkout / "install.sh")
+    unprivileged = speaker.machine.run("runuser", "-u", "owner", "--", script, check=False)
+    assert unprivileged.returncode == 1
+    assert unprivileged.stderr.startswith("install.sh: run it as root: sudo ./install.sh")
+    keyless = speaker.install("--yes", "--key-file", "/etc/hostname")
+    assert keyless.returncode == 1
+    assert "what is in the key file /etc/hostname cannot be a key" in keyless.stdout
+    speaker.machine.run("mount", "-t", "tmpfs", "-o", "size=100M", "tmpfs", "/opt")
+    full = speaker.install("--yes")
+    speaker.machine.run("umount", "/opt")
+    assert full.returncode == 1
+    assert "the disk is full: only 100 MB are free in /opt" in full.stdout
+    assert speaker.left_over() == []
+    assert speaker.machine.run("getent", "passwd", "parley", check=False).returncode == 2
+
+
 def test_one_command_makes_a_speaker(speaker: Speaker, record_property: Record) -> None:
     """On a bare system, with a key in a file; when it returns, the speaker hears."""
     done = speaker.install("--yes", "--key-file", "/home/owner/key.txt")
     print(done.stdout)
     assert done.returncode == 0, done.stdout
     assert " is ready: idle; hears with " in done.stdout
+    taken = speaker.machine.shell("du -sm /opt/parley").split()[0]
+    record_property("MB in /opt", taken)
     assert KEY not in done.stdout
     assert speaker.unit("ActiveState") == "active"
     assert speaker.unit("UnitFileState") == "enabled"
@@ -88,6 +108,10 @@ def test_nobody_but_root_can_read_the_key(speaker: Speaker) -> None:
         speaker.machine.shell("cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ | tr '\\0' ' '"),
     ]
     assert not [text for text in seen if KEY in text]
+    guest = ("runuser", "-u", "nobody", "--")
+    refused = speaker.machine.run(*guest, "parley", "status", check=False)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("parley: ")
     stolen = speaker.machine.run("runuser", "-u", "owner", "--", "cat", str(key), check=False)
     assert stolen.returncode != 0
 
@@ -204,8 +228,24 @@ def test_it_has_what_it_needs_and_nothing_else(speaker: Speaker) -> None:
     }
 
 
+def test_it_makes_what_it_says_itself(speaker: Speaker) -> None:
+    """espeak-ng runs in the sandbox as well: sentences that are gone are spoken anew."""
+    clips = speaker.path("/var/lib/parley/clips")
+    made = len(list(clips.iterdir()))
+    assert made
+    speaker.machine.run("rm", "-r", "/var/lib/parley/clips")
+    speaker.machine.run("systemctl", "restart", "parley")
+    speaker.machine.until(
+        lambda: clips.exists() and len(list(clips.iterdir())) == made, f"{made} sentences", 60
+    )
+
+
 def test_a_wrong_configuration_at_the_start_is_no_loop(speaker: Speaker) -> None:
-    """Exit code 78, once; it stays off and says why, until the file is mended."""
+    """Exit code 78, once; it stays off and says why, until the file is mended.
+
+    There is nothing it could go on with: no configuration that ever worked.
+    """
+    speaker.machine.run("rm", "-f", "/var/lib/parley/last_good.yaml")
     speaker.write_config(audio={"volume": 500})
     assert speaker.machine.run("systemctl", "restart", "parley", check=False).returncode != 0
     shown = speaker.machine.show("parley.service")
@@ -300,6 +340,21 @@ def test_an_upgrade_that_refuses_the_configuration_is_none(speaker: Speaker) -> 
     speaker.write_config()
     assert speaker.install("--yes").returncode == 0
     assert speaker.releases == {"0.2.0", "0.5.0"}
+    talks(speaker)
+
+
+def test_an_upgrade_without_a_microphone_waits_for_one(speaker: Speaker) -> None:
+    """It is no fault of the release: the installer says what is missing, and it stays."""
+    speaker.machine.run("systemctl", "stop", "rig-sound.service")
+    speaker.machine.until(lambda: speaker.status()["state"] == "fault", "a fault", 30)
+    speaker.release("0.6.0")
+    done = speaker.install("--yes")
+    assert done.returncode == 0, done.stdout
+    assert " is waiting: fault; " in done.stdout
+    assert "it cannot hear yet" in done.stdout
+    speaker.machine.run("systemctl", "start", "rig-sound.service")
+    speaker.until_active()
+    assert speaker.current == "0.6.0"
     talks(speaker)
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from device.audio import portaudio
 from device.audio.devices import Device, Layout
-from device.audio.portaudio import PortAudio, quiet_stderr, trouble_of
+from device.audio.portaudio import PortAudio, loud_stderr, quiet_stderr, trouble_of
 from device.errors import AudioDeviceError, AudioDeviceHungError, DeviceTrouble
 from tests.rig.sound import SoundServer
 
@@ -95,6 +95,21 @@ def test_other_people_s_lines_on_stderr_are_kept(capfd: pytest.CaptureFixture[st
         os.write(2, b"ALSA lib conf.c:5178: something\nthe assistant says hello\njack server is\n")
     os.write(2, b"ALSA lib again\n")
     assert capfd.readouterr().err == "the assistant says hello\nALSA lib again\n"
+
+
+def test_what_is_held_back_is_let_out_for_a_process_that_ends(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """The thread that hangs never comes to it; should it come after all, nothing is said twice."""
+    loud_stderr()
+    with quiet_stderr():
+        os.write(2, b"ALSA lib pcm.c: it hangs\nwhat was said before\n")
+        assert capfd.readouterr().err == ""
+        loud_stderr()
+        os.write(2, b"why it ends\n")
+        assert capfd.readouterr().err == "what was said before\nwhy it ends\n"
+    os.write(2, b"as before\n")
+    assert capfd.readouterr().err == "as before\n"
 
 
 def test_the_first_layout_that_is_taken_is_used() -> None:

@@ -409,6 +409,9 @@ class Hub:
         self.refitted: list[str] = []
         """What was done to boards that appeared, or were dead."""
         self.no_levels: list[str] = []
+        self.plugged: frozenset[str] = frozenset()
+        self.looks = 0
+        """How often somebody has looked at what is plugged in."""
         self.events: list[PublicEvent] = []
         self.assistant = Assistant(
             parse(config, "test.yaml"), self.parts(), self.detector, self.notified.append
@@ -429,6 +432,7 @@ class Hub:
             mute_memory=MuteMemory(self._state),
             mute_switch=lambda _profile: self.mute_switch,
             sentence=lambda config, kind: f"{config.live.language}: {kind}".encode(),
+            plugged=self._plugged,
             set_levels=self._set_levels,
             revive=self._revive,
             make_sentences=lambda config: self.made.append(f"sentences {config.live.language}"),
@@ -437,6 +441,10 @@ class Hub:
     def _make(self, name: str, part: Any) -> Any:
         self.made.append(name)
         return part
+
+    def _plugged(self) -> frozenset[str]:
+        self.looks += 1
+        return self.plugged
 
     def _set_levels(self, profile: Profile, microphone: str) -> list[str]:
         self.refitted.append(f"levels of {profile.name} by {microphone}")

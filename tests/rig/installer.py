@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pty
 import subprocess
+import termios
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -27,6 +31,38 @@ def run(*command: str | Path, **environ: str) -> Completed:
 
 def sourced(commands: str, **environ: str) -> Completed:
     """Run commands with the installer's functions, without its main."""
+    return run("bash", "-c", _functions() + commands, **environ)
+
+
+def _functions() -> str:
     script = (ROOT / "install.sh").read_text().removesuffix('main "$@"\n')
-    script = script.replace("${BASH_SOURCE[0]}", str(ROOT / "install.sh"))
-    return run("bash", "-c", script + commands, **environ)
+    return script.replace("${BASH_SOURCE[0]}", str(ROOT / "install.sh"))
+
+
+def on_a_terminal(commands: str, *, prompt: str, typed: str, unseen: bool = False) -> str:
+    """Run commands as `sourced` does, type a line at the prompt; returns what the screen showed.
+
+    ``unseen``: no key is touched before the terminal has stopped showing what is typed.
+    """
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        ["bash", "-c", _functions() + commands],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        cwd=ROOT,
+    ):
+        os.close(theirs)
+        shown = b""
+        typing = typed.encode() + b"\n"
+        # A terminal whose last user has gone says EIO.
+        with contextlib.suppress(OSError):
+            while block := os.read(ours, 4096):
+                shown += block
+                if typing and prompt.encode() in shown:
+                    while unseen and termios.tcgetattr(ours)[3] & termios.ECHO:
+                        time.sleep(0.01)
+                    os.write(ours, typing)
+                    typing = b""
+    os.close(ours)
+    return shown.decode()
