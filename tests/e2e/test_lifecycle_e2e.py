@@ -53,6 +53,25 @@ class PiDaemon(Daemon):
         return bytes.fromhex((self.path / "leds").read_text())
 
 
+class ArrayDaemon(Daemon):
+    """The daemon beside a pretended XVF3800, whose mute switch can be moved."""
+
+    def _parley(self, *arguments: str) -> list[str]:
+        plain = super()._parley(*arguments)
+        if arguments[0] != "run":
+            return plain
+        return [sys.executable, "-m", "tests.rig.mock_array", str(self.path / "usb"), *plain[3:]]
+
+    def usb(self, order: str) -> None:
+        """Give an order to the array."""
+        with socket.socket(socket.AF_UNIX) as array:
+            array.connect(str(self.path / "usb"))
+            lines = array.makefile("rw")
+            lines.write(f"{order}\n")
+            lines.flush()
+            assert lines.readline() == "done\n"
+
+
 def lit(frame: bytes) -> bool:
     """Whether an APA102 frame of three LEDs shows any colour."""
     return any(any(frame[4 + 4 * led + 1 : 8 + 4 * led]) for led in range(3))
@@ -148,6 +167,29 @@ def test_mute_outlives_a_crash_and_the_button_ends_it() -> None:
         again.state("idle")
         again.button("high")
         assert json.loads((first.path / "mute.json").read_text())["muted"] is False
+
+
+def test_the_arrays_own_mute_switch_wins() -> None:
+    """No command undoes it, nor does pulling the plug; and what the owner said stays."""
+    with open_room(Script(turns=(SHORT,)), {"board": "xvf3800"}, daemon=ArrayDaemon) as room:
+        daemon = room.daemon
+        assert isinstance(daemon, ArrayDaemon)
+        here = daemon.here
+        daemon.usb("mute 1")
+        daemon.state("muted", after=here)
+        assert daemon.status()["muted_by"] == "switch"
+        refused = daemon.cli("unmute")
+        assert refused.returncode == 1
+        assert "the microphone's own mute switch is on" in refused.stderr
+        daemon.usb("unplug")
+        assert daemon.status()["muted"] is True
+        assert daemon.cli("mute").returncode == 0
+        daemon.usb("plug")
+        daemon.usb("mute 0")
+        daemon.wait(lambda: daemon.status()["muted_by"] == "owner", "the switch to be seen off")
+        assert daemon.status()["state"] == "muted"
+        assert daemon.cli("unmute").returncode == 0
+        daemon.state("idle", after=here)
 
 
 def test_the_lights_tell_and_are_dark_at_the_end() -> None:
