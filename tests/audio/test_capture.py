@@ -258,7 +258,7 @@ async def test_a_card_that_delivers_nothing_but_zeros_is_dead(
 
     Nobody but its owner can tell that from a mute button which no host can read.
     """
-    card = PeriodCard(Clock(0.0), 20, silent=True)
+    card = PeriodCard(Clock(0.0), 3_600, silent=True)
     card.install(monkeypatch, "device.audio.capture")
     card.go.set()
     microphone = PortAudioMicrophone(facts=lambda _device: CardFacts(mutes=mutes))
