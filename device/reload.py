@@ -107,7 +107,9 @@ class Reloader:
 
     def _echo(self) -> None:
         hub = self._assistant
-        hub.overheard.choose(hub.config, hub.face.profile)
+        # Not the face's: whether the board hears what is played depends on the loudspeaker, too.
+        board = hub.parts.profile(hub.config, hub.ears.microphone.description)
+        hub.overheard.choose(hub.config, board)
         hub.measuring.recall()
 
     def _volume(self) -> None:
