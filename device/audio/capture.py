@@ -196,6 +196,7 @@ class PortAudioMicrophone:
                 layout.channels * layout.sample_bytes,
                 is_card=block.opening.device.is_hardware,
                 gates=block.opening.facts.gates,
+                doubted=self._suspect,
             )
             self._opening = block.opening
             self._description = str(block.opening)

@@ -40,17 +40,24 @@ class Liveness:
     """Looks at the blocks of one opening, all channels as they came from the card."""
 
     def __init__(
-        self, block_s: float, frame_bytes: int, *, is_card: bool, gates: bool = False
+        self,
+        block_s: float,
+        frame_bytes: int,
+        *,
+        is_card: bool,
+        gates: bool = False,
+        doubted: bool = False,
     ) -> None:
         """``block_s``: how long a block lasts; ``frame_bytes``: one sample of each channel.
 
         ``is_card``: whether no sound server lies between; ``gates``: whether the card itself may
-        make zeros of a quiet room.
+        make zeros of a quiet room; ``doubted``: whether the opening before has ended dead.
         """
         self._block_s = block_s
         self._frame_bytes = frame_bytes
         self._is_card = is_card
         self._gates = gates
+        self._doubted = doubted
         self._recent: deque[int] = deque(maxlen=REMEMBERED_BLOCKS)
         self._living = 0
         self._lived = False
@@ -77,11 +84,11 @@ class Liveness:
 
     @property
     def _patience_s(self) -> float:
-        if self._lived and self._gates:
+        if not self._lived:
+            return DEAD_S if self._is_card or self._doubted else MUTED_SOURCE_S
+        if self._gates:
             return GATED_S
-        if not self._is_card:
-            return MUTED_SOURCE_S
-        return FELL_SILENT_S if self._lived else DEAD_S
+        return FELL_SILENT_S if self._is_card else MUTED_SOURCE_S
 
     def _is_constant(self, block: bytes) -> bool:
         """Whether every channel has one value all the time."""

@@ -80,6 +80,15 @@ def test_a_sound_server_may_be_silent_for_minutes(lived: bool) -> None:
     assert died == (Symptom.ZEROS, MUTED_SOURCE_S)
 
 
+def test_a_sound_server_that_was_found_dead_has_no_minutes_more() -> None:
+    """Nothing of it is given out before it lives, so nobody may take it for one that hears."""
+    liveness = Liveness(BLOCK_S, 2, is_card=False, doubted=True)
+    assert dies_after(liveness, itertools.repeat(ZEROS)) == (Symptom.ZEROS, DEAD_S)
+    assert dies_after(liveness, blocks(1.0, noise())) is None
+    died = dies_after(liveness, itertools.repeat(ZEROS))
+    assert died == (Symptom.ZEROS, MUTED_SOURCE_S)
+
+
 @pytest.mark.parametrize("is_card", [False, True])
 @pytest.mark.parametrize("values", [(7,), (-32768,), (0, 5), (1, 2, 3, 4, 5, 6)])
 def test_one_value_is_dead(is_card: bool, values: tuple[int, ...]) -> None:
