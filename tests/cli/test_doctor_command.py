@@ -221,8 +221,24 @@ def test_the_whole_doctor_on_a_machine_with_next_to_nothing(
         "clock disk memory temperature power config key state unit speaker faults kernel board "
         "devices lights button mixer microphone loudspeaker wifi dns tcp tls websocket model"
     )
-    assert {*names.split(), "wake speed", "wake words"} == set(found)
+    assert {*names.split(), "sound system", "wake speed", "wake words"} == set(found)
     assert "failed by itself" not in printed.out
     assert found["microphone"]["verdict"] == "broken"
     assert found["loudspeaker"]["verdict"] == "skipped"
     assert found["wake words"]["figures"]["heard"] == 2
+
+
+def test_a_sound_system_that_ends_the_process_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    """PortAudio asserts that ALSA has a default device: the doctor lives on."""
+    (tmp_path / "alsa.conf").write_text("# nothing\n")
+    monkeypatch.setenv("ALSA_CONFIG_PATH", str(tmp_path / "alsa.conf"))
+    some = [check for check in CHECKS if check.name in {"sound system", "microphone", "echo"}]
+    monkeypatch.setattr("device.cli.doctor.CHECKS", some)
+    assert doctor(tmp_path, "--json") == 1
+    system, microphone, loudspeaker = json.loads(capsys.readouterr().out)["checks"]
+    assert system["verdict"] == "broken"
+    assert "it dies by signal 6" in system["figure"]
+    assert microphone["verdict"] == loudspeaker["verdict"] == "skipped"
+    assert "does not start" in microphone["figure"]

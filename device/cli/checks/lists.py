@@ -38,6 +38,7 @@ CHECKS = (
     Check("board", "devices", board.nodes),
     Check("board", "lights", face.lights, 15.0, "the LEDs are lit red, green and blue …"),
     Check("board", "button", face.button, 20.0),
+    Check("sound", "sound system", sound.system, 15.0),
     Check("sound", "mixer", mixer.mixer, 30.0),
     Check("sound", "microphone", sound.microphone, 15.0, "listening for three seconds …"),
     Check(

@@ -112,6 +112,8 @@ class Scene:
     """Whether a person is there who can press a button."""
     tell: Callable[[str], None] = _nobody_reads
     """Says something to that person."""
+    notes: dict[str, str] = field(default_factory=dict)
+    """What a check found out for those after it."""
     run: Callable[[Sequence[str]], Outcome] = run_command
     space: Callable[[Path], Space] = space_at
 

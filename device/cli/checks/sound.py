@@ -6,14 +6,15 @@ Where a speaker runs, it is asked: two programs cannot have one sound card.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+import sys
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, suppress
 from typing import Any
 
 from device.board.profiles import profile_for
 from device.board.traits import Role
 from device.cli import build
-from device.cli.checks.result import Result, Verdict, broken, hint, judged
+from device.cli.checks.result import Result, Verdict, broken, fine, hint, judged, skipped
 from device.cli.checks.scene import Scene
 from device.errors import AudioDeviceError, AudioDeviceHungError, ControlError, DeviceTrouble
 from device.metering import Meter
@@ -26,6 +27,12 @@ NOISY_DBFS = -38.0
 """From this noise on a voice from across the room is not much louder."""
 CLIPPED_SAMPLES = 24
 """A few are the click of the opening."""
+
+TRIAL = """
+from device.audio.portaudio import list_devices
+found = list_devices()
+print(sum(d.input_channels > 0 for d in found), sum(d.output_channels > 0 for d in found))
+"""
 
 TROUBLES = {
     DeviceTrouble.BUSY: "another program has it open: sudo fuser -v /dev/snd/*",
@@ -43,8 +50,32 @@ class NoWords:
     scores = WakeScores({}, 0.0, 0.0)
 
 
+def system(scene: Scene) -> Iterator[Result]:
+    """Whether PortAudio starts, tried in a process of its own.
+
+    PortAudio 19.6 ends the process where ALSA's configuration has no default device.
+    """
+    outcome = scene.run([sys.executable, "-c", TRIAL])
+    if outcome.worked:
+        inputs, outputs = outcome.out.split()[-2:]
+        yield fine("sound system", f"{inputs} inputs, {outputs} outputs")
+        return
+    why = "it hangs" if outcome.code == -1 else f"it ends with {outcome.code}"
+    if outcome.code < -1:
+        why = f"it dies by signal {-outcome.code}"
+    scene.notes["sound"] = f"not tried: the sound system does not start ({why})"
+    advice = (
+        "look through /etc/asound.conf and ~/.asoundrc; without them: sudo systemctl restart "
+        "alsa-state, or reboot"
+    )
+    said = outcome.err.strip().splitlines()
+    yield broken("sound system", f"{why}: {said[-1]}" if said else why, advice)
+
+
 async def microphone(scene: Scene) -> list[Result]:
     """Listen for a few seconds."""
+    if scene.owns_hardware and "sound" in scene.notes:
+        return [skipped("microphone", scene.notes["sound"])]
     try:
         readings = await _listened(scene)
     except AudioDeviceError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,11 @@ from device.audio.portaudio import quiet_stderr
 from device.cli.checks import echo as echo_checks
 from device.cli.checks import sound as checks
 from device.cli.checks.result import Result, Verdict
-from device.cli.checks.scene import Scene
+from device.cli.checks.scene import Outcome, Scene
 from device.errors import AudioDeviceError, DeviceTrouble, EchoCancellerError
 from tests.rig.answering import Answering, level, reading
 from tests.rig.fakes import FakeMicrophone, FakeSpeaker
-from tests.rig.scene import by_name, machine, only
+from tests.rig.scene import Commands, by_name, machine, only
 from tests.rig.sound import Sink, SoundServer
 
 STATUS: dict[str, Any] = {"microphone": "ReSpeaker XVF3800", "faults": []}
@@ -311,3 +312,23 @@ def _noise(seconds: int) -> bytes:
 
     samples = np.random.default_rng(1).normal(0, 40, 16_000 * seconds)
     return samples.astype("<i2").tobytes()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "verdict", "figure"),
+    [
+        (Outcome(0, "some warning\n3 2\n"), Verdict.FINE, "3 inputs, 2 outputs"),
+        (Outcome(-1, err="python did not end within 10 s"), Verdict.BROKEN, "it hangs: python"),
+        (Outcome(-6), Verdict.BROKEN, "it dies by signal 6"),
+        (Outcome(1, err="Traceback\nImportError: no pyaudio"), Verdict.BROKEN, "ends with 1: Imp"),
+    ],
+)
+def test_the_sound_system_is_tried_where_it_can_do_no_harm(
+    tmp_path: Path, outcome: Outcome, verdict: Verdict, figure: str
+) -> None:
+    """Its death is not ours."""
+    scene = machine(tmp_path, run=Commands(**{sys.executable: outcome}))
+    told = only(checks.system(scene))
+    assert told.verdict is verdict
+    assert figure in told.figure
+    assert ("sound" in scene.notes) == (verdict is Verdict.BROKEN)
