@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import reprlib
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
@@ -147,7 +148,8 @@ class Commands:
         percent = request.get("percent")
         if percent is not None:
             if type(percent) is not int or not 0 <= percent <= 100:
-                raise ControlError(f"volume {percent!r} is not a whole number from 0 to 100")
+                given = reprlib.repr(percent)
+                raise ControlError(f"volume {given} is not a whole number from 0 to 100")
             self._assistant.set_volume(percent)
         yield {"result": {"volume": self._assistant.volume}}
 
@@ -170,6 +172,8 @@ class Commands:
         text = request.get("text")
         if not isinstance(text, str) or not text.strip():
             raise ControlError("there is nothing to ask: give a text")
+        if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+            raise ControlError("the text has half a character (a lone surrogate): send all of it")
         if len(text) > ASK_TEXT_CHARACTERS:
             raise ControlError(
                 f"the text has {len(text)} characters; at most {ASK_TEXT_CHARACTERS} can be asked"

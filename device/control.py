@@ -13,6 +13,8 @@ import contextlib
 import json
 import logging
 import os
+import reprlib
+import select
 import socket
 import stat
 import tempfile
@@ -34,7 +36,10 @@ WRITE_TIMEOUT_S = 10.0
 """How long a client may leave what we send unread before it is dropped."""
 
 CLIENTS = 32
-"""How many connections are served at once."""
+"""How many connections are served at once; as many more are heard, to be refused in words."""
+
+GONE_CHECK_S = 1.0
+"""How often a client that has said all it had to say is looked after: is it still there?"""
 
 Record = Mapping[str, Any]
 Records = AsyncGenerator[Record, None]
@@ -127,11 +132,15 @@ class ControlServer:
         task = asyncio.current_task()
         if task is None:
             return
+        if len(self._clients) >= 2 * CLIENTS:
+            # Descriptors are what sessions and sound devices need too.
+            writer.transport.abort()
+            return
         self._clients.add(task)
         try:
             await self._answer(reader, writer)
         except (ConnectionError, TimeoutError, asyncio.CancelledError):
-            log.debug("a control client went away")
+            log.debug("a control client went away, or does not read")
             # What it did not read is not waited for.
             writer.transport.abort()
         finally:
@@ -152,13 +161,16 @@ class ControlServer:
         command = self._commands.get(name) if isinstance(name, str) else None
         if command is None:
             known = ", ".join(sorted(self._commands))
-            raise ControlError(f"command {name!r} is not known; there are: {known}")
+            raise ControlError(f"command {reprlib.repr(name)} is not known; there are: {known}")
         return command
 
     async def _read(self, reader: asyncio.StreamReader) -> bytes:
         try:
             async with asyncio.timeout(REQUEST_TIMEOUT_S):
                 return await reader.readline()
+        except TimeoutError as error:
+            message = f"no request, ended by a line break, came within {REQUEST_TIMEOUT_S:g} s"
+            raise ControlError(message) from error
         except ValueError as error:
             raise ControlError(f"the request is longer than {LINE_BYTES} bytes") from error
 
@@ -170,7 +182,7 @@ class ControlServer:
     ) -> None:
         """Send what the command yields; stop working for a client that has hung up."""
         sending = asyncio.ensure_future(_send_each(records, writer))
-        gone = asyncio.ensure_future(_hung_up(reader))
+        gone = asyncio.ensure_future(_hung_up(reader, writer))
         try:
             await asyncio.wait({sending, gone}, return_when=asyncio.FIRST_COMPLETED)
             if sending.done():
@@ -187,19 +199,34 @@ async def _send_each(records: Records, writer: asyncio.StreamWriter) -> None:
             await _send(writer, record)
 
 
-async def _hung_up(reader: asyncio.StreamReader) -> None:
-    """Return when the client is gone; what else it says is not listened to."""
-    while await reader.read(LINE_BYTES):
-        pass
+async def _hung_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Return when the client is gone, or does not stop talking.
+
+    What it says is not listened to. One that only has no more to say (`... | nc -UN`) is answered.
+    """
+    heard = 0
+    while more := await reader.read(LINE_BYTES):
+        heard += len(more)
+        if heard > LINE_BYTES:
+            return
+    client = writer.get_extra_info("socket")
+    peer = select.poll()
+    # Asked for nothing, poll tells when both directions are shut: nobody is left to answer.
+    peer.register(client.fileno(), 0)
+    while not peer.poll(0):  # noqa: ASYNC110 - asyncio watches for what can be read only
+        await asyncio.sleep(GONE_CHECK_S)
 
 
 async def _send(writer: asyncio.StreamWriter, record: Record) -> None:
-    writer.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
+    # Half a surrogate pair, which JSON can escape and UTF-8 cannot write, becomes a question mark.
+    writer.write(json.dumps(record, ensure_ascii=False).encode(errors="replace") + b"\n")
     async with asyncio.timeout(WRITE_TIMEOUT_S):
         await writer.drain()
 
 
 def _parse(line: bytes) -> dict[str, Any]:
+    if not line.strip():
+        raise ControlError('there is no request: send one line such as {"command": "status"}')
     try:
         request = json.loads(line)
     except (ValueError, RecursionError) as error:

@@ -110,6 +110,11 @@ async def test_a_request_is_answered_and_the_connection_closed(house: House, pat
 @pytest.mark.parametrize(
     ("raw", "error"),
     [
+        (b"\n", 'there is no request: send one line such as {"command": "status"}'),
+        (b'{"command": "' + b"x" * 60_000 + b'"}\n', "command 'xxxxxxxxxxxx...xxxxxxxxxxxxx' is"),
+        (b'{"command": "\\ud800"}\n', "command '\\ud800' is not known"),
+        (b'{"command": ' + b"9" * 5_000 + b"}\n", "the request is not JSON"),
+        (b'{"a\x00": 1}\n', "the request is not JSON"),
         (b"nonsense\n", "the request is not JSON: b'nonsense\\n'"),
         (b"[" * 50_000 + b"\n", "the request is not JSON: b'[[["),
         (b"\xff\xfe\n", "the request is not JSON"),
@@ -166,6 +171,81 @@ async def test_a_client_that_hangs_up_ends_its_command(house: House, path: Path)
     await until(lambda: house.ended == ["cancelled"])
 
 
+async def half_closed(path: Path, raw: bytes) -> list[dict[str, Any]]:
+    """Send bytes, say that this was all, and read what comes."""
+    reader, writer = await asyncio.open_unix_connection(path)
+    writer.write(raw)
+    writer.write_eof()
+    async with asyncio.timeout(5):
+        lines = [json.loads(line) async for line in reader]
+    writer.close()
+    return lines
+
+
+async def test_a_client_that_has_no_more_to_say_is_answered(house: House, path: Path) -> None:
+    """As `echo '{"command": ...}' | nc -UN` does; also when the answer takes its time."""
+    waiting = asyncio.create_task(half_closed(path, b'{"command": "wait"}\n'))
+    await until(lambda: house.began)
+    house.gate.set()
+    assert await waiting == [{"result": {}}]
+    assert await half_closed(path, b'{"command": "echo"}') == [{"result": {"command": "echo"}}]
+    (refused,) = await half_closed(path, b"")
+    assert refused["error"].startswith("there is no request")
+
+
+async def test_a_client_that_had_no_more_to_say_and_goes_is_noticed(
+    house: House, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is written that would tell."""
+    monkeypatch.setattr(control, "GONE_CHECK_S", 0.01)
+    _, writer = await asyncio.open_unix_connection(path)
+    writer.write(b'{"command": "wait"}\n')
+    writer.write_eof()
+    await until(lambda: house.began)
+    writer.close()
+    await until(lambda: house.ended == ["cancelled"])
+
+
+async def test_a_client_that_does_not_stop_talking_is_dropped(house: House, path: Path) -> None:
+    """It would keep the loop busy that carries the sound."""
+    _, writer = await asyncio.open_unix_connection(path)
+    writer.write(b'{"command": "wait"}\n' + b"x" * (2 * LINE_BYTES))
+    await until(lambda: house.ended == ["cancelled"])
+    writer.close()
+
+
+async def test_half_a_character_does_not_break_an_answer(path: Path) -> None:
+    """The server may have sent it; JSON can escape what UTF-8 cannot write."""
+
+    async def tell(_: Record) -> Records:
+        yield {"result": {"text": "a\ud800b"}}
+
+    async with ControlServer(path, {"tell": tell}):
+        assert await called(path, command="tell") == [{"result": {"text": "a?b"}}]
+
+
+async def test_a_crowd_is_cut_off_and_leaves_room_for_others(
+    house: House, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Clients that connect and say nothing cost no more than so many descriptors."""
+    monkeypatch.setattr(control, "CLIENTS", 4)
+    crowd = [await asyncio.open_unix_connection(path) for _ in range(40)]
+    cut = [reader for reader, _ in crowd]
+    await until(lambda: sum(reader.at_eof() or reader.exception() is not None for reader in cut))
+    for _, writer in crowd:
+        writer.close()
+
+    async def there_is_room() -> bool:
+        try:
+            return bool(await called(path, command="echo"))
+        except ControlError:
+            return False
+
+    async with asyncio.timeout(5):
+        while not await there_is_room():  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0.001)
+
+
 def is_cut_off(client: socket.socket) -> bool:
     try:
         client.sendall(b"?")
@@ -191,9 +271,11 @@ async def test_a_client_that_does_not_read_is_dropped(
 async def test_a_client_that_does_not_say_what_it_wants_is_dropped(
     house: House, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Half a line is no request."""
+    """Half a line is no request; also when the rest comes a byte at a time."""
     monkeypatch.setattr(control, "REQUEST_TIMEOUT_S", 0.05)
-    assert await answers(path, b'{"command": "ec') == []
+    told = [{"error": "no request, ended by a line break, came within 0.05 s"}]
+    assert await answers(path, b'{"command": "ec') == told
+    assert await answers(path, b"") == told
 
 
 async def test_too_many_clients_are_refused_and_the_old_ones_served(
