@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import ssl
 from dataclasses import dataclass
@@ -71,6 +72,8 @@ _BEFORE_SETUP = frozenset(
     }
 )
 _TEXT_CHARACTERS = 200
+_CREDENTIALS = re.compile(r"://\S*@")
+"""User and password in a URL; greedy, since either may have a slash or an @ of its own."""
 _TELLING_CHARACTERS = 8
 """The shortest beginning of a secret that is taken for a part of it."""
 
@@ -102,7 +105,9 @@ def symptom_of(
 
 
 def _blotted(text: str, secret: str) -> str:
-    """Return the text without the secret, and without the part of it that a cut left at the end."""
+    """Return the text without passwords in URLs, and without the secret, or what a cut left of it."""
+    # websockets names a proxy's whole URL, user and password too, where it cannot be used.
+    text = _CREDENTIALS.sub("://[user]@", text)
     if secret:
         text = text.replace(secret, "[key]")
     # Live API: reasons are cut at 123 bytes, through the middle of whatever they echo.

@@ -168,3 +168,13 @@ def test_what_is_known_of_the_connection_is_kept() -> None:
     """Model, host and resuming come along for the message."""
     symptom = symptom_of(TimeoutError(), opened=False, resuming=True, model="m", host="h")
     assert (symptom.resuming, symptom.model, symptom.host) == (True, "m", "h")
+
+
+@pytest.mark.parametrize(
+    "url", ["http://owner:pass@proxy:3128/", "ftp://o:p/a@ss@proxy", "http://pass@:x/"]
+)
+def test_a_proxys_password_is_blotted_out(url: str) -> None:
+    """Where a proxy cannot be used, the library names the whole of its address."""
+    symptom = symptom_of(ValueError(f"{url} isn't a valid proxy"), opened=False)
+    assert "pass" not in symptom.text
+    assert "://[user]@" in symptom.text
