@@ -14,6 +14,7 @@ import json
 import os
 import platform
 import re
+import sys
 import tarfile
 import time
 from collections.abc import Mapping
@@ -75,7 +76,8 @@ def pack(path: Path, scene: Scene, findings: Mapping[str, Any], lines: int) -> l
         "doctor.json": _json(blotter.value(findings)),
         "config.yaml": blotter.text(config_text(scene.config), strict=True),
         "status.json": _json(blotter.value(scene.status or {"silence": scene.silence})),
-        "devices.json": _json(blotter.value(_evidence(scene))),
+        "board.json": _json(blotter.value(_evidence(scene))),
+        "devices.json": blotter.text(_devices(scene)),
         "journal.txt": _journal(scene, blotter, lines),
         **_system(scene, blotter),
     }
@@ -122,6 +124,14 @@ def _evidence(scene: Scene) -> dict[str, Any]:
     for device in told["usb"]:
         del device["serial"]
     return told
+
+
+def _devices(scene: Scene) -> str:
+    """What `parley devices` says, in a process of its own: sound systems may hang."""
+    words = [sys.executable, "-m", "device", "devices", "--json"]
+    path = ["--config", str(scene.config_path)] if scene.config_path.exists() else []
+    outcome = scene.run([*words, *path])
+    return outcome.out or _json({"failed": outcome.err.strip() or outcome.code})
 
 
 def _journal(scene: Scene, blotter: Blotter, lines: int) -> str:

@@ -8,8 +8,9 @@ import json
 import os
 import sys
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing, suppress
+from typing import Any
 
 from rich.console import Console
 from rich.live import Live
@@ -28,7 +29,7 @@ LINE_S = 1.0
 
 def mic(args: argparse.Namespace) -> int:
     """Show the levels until interrupted, or for so long."""
-    return asyncio.run(_shown(args, lambda _scene: Levels(), words=False))
+    return _until_interrupted(_shown(args, lambda _scene: Levels(), words=False))
 
 
 def wake(args: argparse.Namespace) -> int:
@@ -39,12 +40,19 @@ def wake(args: argparse.Namespace) -> int:
         thresholds = {word_name(word.model): word.threshold for word in settings.words}
         return Scores(thresholds, settings.refractory_s)
 
-    return asyncio.run(_shown(args, scores, words=True))
+    return _until_interrupted(_shown(args, scores, words=True))
+
+
+def _until_interrupted(showing: Coroutine[Any, Any, None]) -> int:
+    """Ctrl-C is how a meter ends."""
+    with suppress(KeyboardInterrupt):
+        asyncio.run(showing)
+    return 0
 
 
 async def _shown(
     args: argparse.Namespace, make: Callable[[Scene], Levels | Scores], *, words: bool
-) -> int:
+) -> None:
     scene = await scene_of(args.config, args.socket, os.environ)
     if scene.alive and scene.status is None:
         raise ControlError(scene.silence)
@@ -58,7 +66,6 @@ async def _shown(
                 await _print_lines(readings, meter)
             else:
                 await _draw(readings, meter, scene)
-    return 0
 
 
 def _on_the_loop(until: float | None) -> float | None:

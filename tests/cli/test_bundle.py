@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,13 @@ def scene(tmp_path: Path) -> Scene:
         },
         environ={"GEMINI_API_KEY": IN_ENVIRONMENT},
         status=status,
-        run=Commands(journalctl=JOURNAL, lsusb=f"Bus 001 Device 002: {IN_ENVIRONMENT}\n"),
+        run=Commands(
+            **{
+                "journalctl": JOURNAL,
+                "lsusb": f"Bus 001 Device 002: {IN_ENVIRONMENT}\n",
+                sys.executable: f'{{"devices": ["a card", "{IN_YAML}"]}}',
+            }
+        ),
     )
 
 
@@ -102,6 +109,8 @@ def test_what_helps_is_in_it(tmp_path: Path, scene: Scene) -> None:
     assert versions["system"] == "Debian GNU/Linux 13 (trixie)"
     assert versions["packages"]["google-genai"].startswith("3.")
     assert "volume: 37" in files["config.yaml"]
+    assert json.loads(files["devices.json"])["devices"][0] == "a card"
+    assert json.loads(files["board.json"])["cards"][0]["id"] == "ArrayUAC10"
     assert "ReSpeaker 4 Mic Array" in files["system/proc_asound_cards.txt"]
     assert files["system/boot_firmware_config.txt"] == "dtparam=spi=on\n"
     assert json.loads(files["status.json"])["state"] == "idle"
@@ -119,6 +128,7 @@ def test_without_a_journal_or_a_speaker_it_says_why(tmp_path: Path) -> None:
     pack(path, machine(tmp_path, silence="nobody answers"), {}, 10)
     files = unpacked(path)
     assert json.loads(files["status.json"]) == {"silence": "nobody answers"}
+    assert json.loads(files["devices.json"]) == {"failed": "No such file or directory"}
     assert files["journal.txt"] == b"journalctl: No such file or directory\n"
     assert json.loads(files["versions.json"])["system"] is None
 

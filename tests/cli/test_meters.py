@@ -74,6 +74,19 @@ def test_it_ends_after_so_many_seconds(speaker: Answering, capsys: Capture) -> N
     assert len(lines(speaker, capsys, "mic", "--seconds", "0.3")) == 1
 
 
+def test_it_ends_when_it_is_interrupted(
+    speaker: Answering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That is how one leaves a meter: exit code 0."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("device.cli.metered.Levels.take", interrupted)
+    speaker.answers["meter"] = [reading()]
+    assert main(["doctor", "mic", "--socket", str(speaker.path)]) == 0
+
+
 def test_a_speaker_that_may_not_be_asked_is_told(
     speaker: Answering, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -33,6 +33,12 @@ LITTLE_LEFT_DB = 8.0
 LATE_MS = 400.0
 FAST_PPM = 200.0
 """From which figures on something is advised."""
+UNHEARD_DB = 55.0
+"""From which loss on a loudspeaker in the same room would be a silent one."""
+UNHEARD_ADVICE = (
+    "the microphone hears next to nothing of it, as with a headset; if it is none: is it plugged "
+    "in and switched on? see: alsamixer"
+)
 RINGS_S = 1.5
 """After the sentence: the room and the buffers on the way."""
 CALM_S = 1.0
@@ -43,11 +49,16 @@ async def echo(scene: Scene) -> list[Result]:
     """Say something, and tell what came back of it."""
     if scene.owns_hardware:
         return await _here(scene)
-    try:
-        async for record in scene.ask("measure"):
-            return of_the_answer(record["result"])
-    except ControlError as error:
-        return [hint("echo", "it was not measured", str(error))]
+    for last in (False, True):
+        try:
+            answers = [record["result"] async for record in scene.ask("measure")]
+        except ControlError as error:
+            return [hint("echo", "it was not measured", str(error))]
+        if not answers:
+            break
+        # A machine that was busy just then may have lost what was said.
+        if last or answers[-1]["echo"]["return_loss_db"] is not None:
+            return of_the_answer(answers[-1])
     advice = "see: journalctl -u parley"
     return [broken("echo", "the speaker ended before it had answered", advice)]
 
@@ -134,29 +145,31 @@ async def _hold_talk(
 def of_the_answer(answer: dict[str, Any], played_on: str = "") -> list[Result]:
     """Judge what was measured: ``echo`` and ``duplex`` as `measure` answers them."""
     figures, duplex = answer["echo"], answer["duplex"]
-    hears = figures["return_loss_db"] is not None
-    advice = "have it quiet, turn the volume up; see: parley devices"
-    where = f"{played_on}: " if played_on else ""
     rows = [
-        judged(
-            "loudspeaker",
-            Verdict.FINE if hears else Verdict.BROKEN,
-            where + _return_loss(figures["return_loss_db"]),
-            advice,
-            None,
-            return_loss_db=figures["return_loss_db"],
-        ),
+        _loudspeaker(figures["return_loss_db"], played_on),
         fine(
             "noise",
             _figure(figures["noise_dbfs"], "dBFS while it is quiet"),
             noise_dbfs=figures["noise_dbfs"],
         ),
     ]
-    if duplex["canceller"] == "software" and hears:
+    if duplex["canceller"] == "software" and figures["return_loss_db"] is not None:
         rows += _of_the_canceller(figures)
     text = f"{duplex['mode']} duplex: {duplex['why']}"
     rows.append(fine("duplex", text, mode=duplex["mode"], canceller=duplex["canceller"]))
     return rows
+
+
+def _loudspeaker(return_loss_db: float | None, played_on: str) -> Result:
+    where = f"{played_on}: " if played_on else ""
+    if return_loss_db is None:
+        verdict, advice = Verdict.BROKEN, "have it quiet, turn the volume up; see: parley devices"
+    elif return_loss_db > UNHEARD_DB:
+        verdict, advice = Verdict.HINT, UNHEARD_ADVICE
+    else:
+        verdict, advice = Verdict.FINE, ""
+    figure = where + _return_loss(return_loss_db)
+    return judged("loudspeaker", verdict, figure, advice, None, return_loss_db=return_loss_db)
 
 
 def _of_the_canceller(figures: dict[str, Any]) -> list[Result]:

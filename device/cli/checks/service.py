@@ -30,6 +30,9 @@ EX_CONFIG = str(os.EX_CONFIG)
 def config(scene: Scene) -> Iterator[Result]:
     """Every mistake in the file, and what will not work for ever."""
     path = scene.config_path
+    if _hidden(path):
+        yield skipped("config", f"{path} may not be read by this user", "sudo parley doctor")
+        return
     try:
         settings = checked.load(path if path.exists() else None)
     except ConfigError as error:
@@ -41,10 +44,11 @@ def config(scene: Scene) -> Iterator[Result]:
         )
         return
     warnings = checked.warnings(settings)
+    figure = str(path) if path.exists() else f"{path} is not there: defaults"
     if warnings:
-        yield hint("config", "; ".join(warnings), "change it before it stops working")
+        yield hint("config", figure, "; ".join(warnings))
     else:
-        yield fine("config", str(path) if path.exists() else f"{path} is not there: defaults")
+        yield fine("config", figure)
 
 
 def key_in(scene: Scene) -> ApiKey:
@@ -179,6 +183,9 @@ def _inactive(
     scene: Scene, about: Mapping[str, str], figure: str, figures: Mapping[str, object]
 ) -> Result:
     code = about.get("ExecMainStatus", "")
+    if scene.alive:
+        advice = "the speaker that runs was started by hand: it ends with its terminal"
+        return hint("unit", figure, advice, None, **figures)
     if code == EX_CONFIG:
         advice = "correct the configuration (parley config check), then sudo systemctl start parley"
         return broken("unit", f"{figure}: the configuration is refused", advice, None, **figures)

@@ -40,12 +40,27 @@ def test_every_mistake_is_in_the_figures(tmp_path: Path) -> None:
     assert len(told.figures["mistakes"]) == 2
 
 
+def test_a_configuration_that_this_user_may_not_read_is_skipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With who may; also where not even its folder may be looked into."""
+    scene = machine(tmp_path, files={CONFIG: ""})
+    monkeypatch.setattr("device.cli.checks.service.os.access", lambda _path, _mode: False)
+    assert only(checks.config(scene)).advice == "sudo parley doctor"
+
+    def closed(_path: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("device.cli.checks.service.Path.exists", closed)
+    assert only(checks.config(scene)).verdict is Verdict.SKIPPED
+
+
 def test_a_model_that_is_going_is_a_hint(tmp_path: Path) -> None:
     """As `parley config check` says."""
     text = "live: {model: gemini-2.0-flash-live-001}\n"
     told = only(checks.config(machine(tmp_path, files={CONFIG: text})))
     assert told.verdict is Verdict.HINT
-    assert "gemini-2.0-flash-live-001 was switched off" in told.figure
+    assert "gemini-2.0-flash-live-001 was switched off" in told.advice
 
 
 def test_the_key_is_found_where_the_service_finds_it(tmp_path: Path) -> None:
@@ -185,6 +200,14 @@ def test_the_unit_as_systemd_sees_it(
     told = only(checks.unit(machine(tmp_path, run=Commands(systemctl=answer))))
     assert told.verdict is verdict
     assert words in told.figure
+
+
+def test_a_speaker_that_was_started_by_hand_needs_no_unit(tmp_path: Path) -> None:
+    """Until its terminal is closed."""
+    commands = Commands(systemctl=shown(ActiveState="inactive", SubState="dead"))
+    told = only(checks.unit(machine(tmp_path, run=commands, alive=True)))
+    assert (told.verdict, told.cure) == (Verdict.HINT, None)
+    assert "by hand" in told.advice
 
 
 def test_a_unit_that_failed_can_be_started_again(tmp_path: Path) -> None:

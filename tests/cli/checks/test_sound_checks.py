@@ -241,6 +241,16 @@ async def test_a_loudspeaker_that_is_not_heard_is_broken(
     assert list(told) == ["loudspeaker", "noise", "duplex"]
     assert told["loudspeaker"].verdict is Verdict.BROKEN
     assert told["noise"].figure == "not known"
+    assert len(speaker.asked) == 2, "a busy machine deserves another try"
+
+
+async def test_a_loudspeaker_that_is_hardly_heard_is_a_hint(
+    tmp_path: Path, speaker: Answering
+) -> None:
+    """It may be a headset, or not plugged in."""
+    told = await measured(tmp_path, speaker, HARDWARE, return_loss_db=68.3)
+    assert told["loudspeaker"].verdict is Verdict.HINT
+    assert "headset" in told["loudspeaker"].advice
 
 
 async def test_of_a_board_that_cancels_only_the_outcome_is_told(
@@ -317,7 +327,7 @@ def _noise(seconds: int) -> bytes:
 @pytest.mark.parametrize(
     ("outcome", "verdict", "figure"),
     [
-        (Outcome(0, "some warning\n3 2\n"), Verdict.FINE, "3 inputs, 2 outputs"),
+        (Outcome(0, "some warning\n3 2\n"), Verdict.FINE, "inputs 3, outputs 2"),
         (Outcome(-1, err="python did not end within 10 s"), Verdict.BROKEN, "it hangs: python"),
         (Outcome(-6), Verdict.BROKEN, "it dies by signal 6"),
         (Outcome(1, err="Traceback\nImportError: no pyaudio"), Verdict.BROKEN, "ends with 1: Imp"),
