@@ -24,6 +24,7 @@ GROUPS = {
     "device.cli.doctor": {"doctor"},
     "device.cli.config": {"config"},
     "device.cli.lights": {"lights"},
+    "device.cli.manual": {"man", "completion"},
 }
 """The commands of each module: `parley status` need not import all that a speaker is made of."""
 

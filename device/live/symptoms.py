@@ -105,7 +105,7 @@ def symptom_of(
 
 
 def _blotted(text: str, secret: str) -> str:
-    """Return the text without passwords in URLs, and without the secret, or what a cut left of it."""
+    """Return the text without passwords in URLs, and without the secret (or a cut piece of it)."""
     # websockets names a proxy's whole URL, user and password too, where it cannot be used.
     text = _CREDENTIALS.sub("://[user]@", text)
     if secret:

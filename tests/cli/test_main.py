@@ -107,7 +107,8 @@ def test_the_help_names_every_command(capsys: Capture) -> None:
         main(["--help"])
     assert caught.value.code == 0
     shown = capsys.readouterr().out
-    assert all(f"  {name} " in shown for names in GROUPS.values() for name in names)
+    told = shown.split()
+    assert all(name in told for names in GROUPS.values() for name in names)
 
 
 def test_the_version_is_printed(capsys: Capture) -> None:
