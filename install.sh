@@ -13,6 +13,8 @@ STATE_DIR=/var/lib/parley
 UDEV_RULES=/etc/udev/rules.d/60-parley-respeaker.rules
 UNIT=/etc/systemd/system/parley.service
 TMPFILES=/etc/tmpfiles.d/parley.conf
+MAN_PAGE=/usr/local/share/man/man1/parley.1
+COMPLETION=/usr/local/share/bash-completion/completions/parley
 BOOT_CONFIG=/boot/firmware/config.txt
 OS_RELEASE=/etc/os-release
 ROUTES=/proc/net/route
@@ -571,6 +573,20 @@ runs_already() {
         cmp --silent "$release/systemd/parley.service" "$UNIT"
 }
 
+# The release writes both from its own command line; an older one that cannot has none.
+ensure_manual() {
+    local parley=$1/.venv/bin/parley
+    mkdir -p "${MAN_PAGE%/*}" "${COMPLETION%/*}"
+    "$parley" man >"$MAN_PAGE" 2>/dev/null || rm -f "$MAN_PAGE"
+    "$parley" completion bash >"$COMPLETION" 2>/dev/null || rm -f "$COMPLETION"
+}
+
+remove_manual() {
+    rm -f "$MAN_PAGE" "$COMPLETION"
+    rmdir --ignore-fail-on-non-empty "${MAN_PAGE%/*}" "${COMPLETION%/*}" "${COMPLETION%/*/*}" \
+        2>/dev/null || true
+}
+
 # put_in_force RELEASE: link, unit and what belongs to them; nothing is started.
 put_in_force() {
     local release=$1
@@ -579,6 +595,7 @@ put_in_force() {
     install -m 0644 "$release/systemd/parley.service" "$UNIT.new"
     mv "$UNIT.new" "$UNIT"
     ensure_udev "$release"
+    ensure_manual "$release"
     sync -f "$PREFIX"
     systemctl daemon-reload
     systemctl --quiet enable parley.service
@@ -761,6 +778,7 @@ uninstall() {
     fi
     rm -f "$UNIT" "$TMPFILES" /etc/systemd/system/multi-user.target.wants/parley.service
     remove_udev
+    remove_manual
     [ -d /run/systemd/system ] && systemctl daemon-reload
     case $(readlink /usr/local/bin/parley 2>/dev/null || true) in
     "$PREFIX"/*) rm -f /usr/local/bin/parley ;;

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.rig.installer import Completed, on_a_terminal, sourced
+from tests.rig.installer import ROOT, Completed, on_a_terminal, sourced
 from tests.rig.machine import machine
 
 DEBIAN = 'ID=debian\nVERSION_ID="13"\n'
@@ -335,6 +335,30 @@ class TestTakingBack:
         )
         assert done.stdout == "rolled back from /opt/parley/releases/2\n"
         assert done.returncode != 0
+
+    def test_manual_and_completion_come_and_go_with_the_release(self, tmp_path: Path) -> None:
+        """Readable by all; an older release, which cannot write them, leaves none."""
+        page, completion = tmp_path / "man" / "man1" / "parley.1", tmp_path / "b" / "c" / "parley"
+        places = f"umask 022; MAN_PAGE={page}; COMPLETION={completion}; "
+        done = sourced(f"{places} ensure_manual {ROOT}")
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        assert page.read_text().startswith(".TH PARLEY 1")
+        assert "complete -o filenames" in completion.read_text()
+        assert page.stat().st_mode & 0o777 == 0o644
+        old = tmp_path / "old" / ".venv" / "bin" / "parley"
+        old.parent.mkdir(parents=True)
+        old.write_text("#!/bin/sh\nexit 2\n")
+        old.chmod(0o755)
+        assert sourced(f"{places} ensure_manual {tmp_path / 'old'}").returncode == 0
+        assert not page.exists()
+        assert not completion.exists()
+        both = f"{places} ensure_manual {ROOT}; remove_manual; remove_manual; echo on"
+        assert sourced(both).stdout == "on\n"
+        assert not page.parent.exists()
+        assert not completion.parent.parent.exists()
+        script = (ROOT / "install.sh").read_text()
+        assert '    ensure_manual "$release"\n' in script.split("put_in_force() {")[1]
+        assert "    remove_manual\n" in script.split("uninstall() {")[1]
 
     def test_a_refused_configuration_has_its_own_exit_code(self) -> None:
         """78, as everywhere in Parley; nothing was switched over."""
