@@ -1,8 +1,8 @@
 """Takes secrets out of everything that leaves the machine by a person's hand. Pure.
 
 A secret that is known is blotted wherever it stands, also cut short. One that is not known is told
-by its look: Google's keys, what stands behind ``key=`` or ``Bearer``, and (where asked for) any
-long word of mixed letters and digits, such as a session's handle.
+by its look: Google's keys, what stands behind ``key=`` or ``Bearer``, who signs in at a URL, and
+(where asked for) any long word of mixed letters and digits, such as a session's handle.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ TELLING = 12
 
 _LOOKS = re.compile(
     r"AIza[\w-]{20,}|AQ\.[\w.-]{16,}|ya29\.[\w.-]{16,}|sk-[\w-]{16,}"
-    r"|(?<=key=)[^\s&\"']+|(?<=bearer )\S{8,}",
+    r"|(?<=key=)[^\s&\"']+|(?<=bearer )\S{8,}|(?<=://)[^/\s@]+(?=@)",
     re.IGNORECASE,
 )
 _LONG = re.compile(r"(?<![\w/.-])(?=[\w+=-]*[A-Z])(?=[\w+=-]*[a-z])(?=[\w+=-]*\d)[\w+=-]{24,}")

@@ -51,7 +51,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("--fix", action="store_true", help="mend what can be mended")
     _add_scene(parser)
     parser.set_defaults(run=doctor)
-    below = parser.add_subparsers(metavar="MORE")
+    below = parser.add_subparsers(metavar="[mic | wake | bundle]")
     for name, run, does in (
         ("mic", meters.mic, "how loud the microphone is, as you speak"),
         ("wake", meters.wake, "how sure the wake word networks are, as you speak"),
@@ -64,7 +64,7 @@ def add_parser(subparsers: Subparsers) -> None:
             default=argparse.SUPPRESS,
             help="one line a second, for a script; so is what goes into a pipe",
         )
-        _add_scene(meter, default=argparse.SUPPRESS)
+        _add_config(meter, default=argparse.SUPPRESS)
         meter.set_defaults(run=run)
     bundle = below.add_parser("bundle", help="pack what whoever helps needs to know; no secrets")
     bundle.add_argument("file", nargs="?", type=Path, metavar="FILE", help="a .tar.gz")
@@ -75,10 +75,14 @@ def add_parser(subparsers: Subparsers) -> None:
     bundle.set_defaults(run=bundled)
 
 
-def _add_scene(parser: argparse.ArgumentParser, default: Any = None) -> None:
+def _add_config(parser: argparse.ArgumentParser, default: Any = None) -> None:
     parser.add_argument(
         "--config", type=Path, metavar="PATH", default=default, help="the configuration file"
     )
+
+
+def _add_scene(parser: argparse.ArgumentParser, default: Any = None) -> None:
+    _add_config(parser, default)
     for flag, does in (
         ("--offline", "send nothing: leave the network and the model out"),
         ("--press", "ask for a press of the button also where no terminal is"),

@@ -54,7 +54,7 @@ async def _shown(
     args: argparse.Namespace, make: Callable[[Scene], Levels | Scores], *, words: bool
 ) -> None:
     scene = await scene_of(args.config, args.socket, os.environ)
-    if scene.alive and scene.status is None:
+    if scene.unreachable:
         raise ControlError(scene.silence)
     meter = make(scene)
     source = _own(scene, words=words) if scene.owns_hardware else scene.ask("meter")

@@ -32,6 +32,8 @@ def test_keys_are_known_by_their_look(secret: str) -> None:
     blotter = Blotter([])
     assert secret not in blotter.text(f"x {secret} y")
     assert blotter.text("wss://host/ws?key=abc&alt=x") == f"wss://host/ws?key={BLOT}&alt=x"
+    proxy = "proxy http://aunt:hunter2@proxy.home:3128 failed"
+    assert blotter.text(proxy) == f"proxy http://{BLOT}@proxy.home:3128 failed"
     assert "hunter2hunter2" not in blotter.text("Authorization: Bearer hunter2hunter2")
 
 

@@ -47,6 +47,8 @@ CALM_S = 1.0
 
 async def echo(scene: Scene) -> list[Result]:
     """Say something, and tell what came back of it."""
+    if scene.unreachable:
+        return [skipped("loudspeaker", "the speaker that has it cannot be asked", scene.silence)]
     if scene.owns_hardware:
         return await _here(scene)
     for last in (False, True):

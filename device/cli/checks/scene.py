@@ -123,6 +123,11 @@ class Scene:
         return self.status is None and not self.alive
 
     @property
+    def unreachable(self) -> bool:
+        """Whether they are a speaker's that cannot be asked."""
+        return self.status is None and self.alive
+
+    @property
     def boards(self) -> Boards:
         """Who knows the board of this machine."""
         return Boards(self.root)

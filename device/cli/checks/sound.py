@@ -74,6 +74,8 @@ def system(scene: Scene) -> Iterator[Result]:
 
 async def microphone(scene: Scene) -> list[Result]:
     """Listen for a few seconds."""
+    if scene.unreachable:
+        return [skipped("microphone", "the speaker that has it cannot be asked", scene.silence)]
     if scene.owns_hardware and "sound" in scene.notes:
         return [skipped("microphone", scene.notes["sound"])]
     try:

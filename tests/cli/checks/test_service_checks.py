@@ -300,3 +300,6 @@ def test_a_quiet_day_is_fine_and_a_closed_journal_is_skipped(tmp_path: Path) -> 
     quiet = machine(tmp_path, run=Commands(journalctl=""))
     assert only(checks.faults(quiet)).verdict is Verdict.FINE
     assert only(checks.faults(machine(tmp_path))).advice == "sudo parley doctor"
+    warned = Outcome(0, err="Hint: You are currently not seeing messages from other users")
+    blind = machine(tmp_path, run=Commands(journalctl=warned))
+    assert only(checks.faults(blind)).verdict is Verdict.SKIPPED

@@ -115,6 +115,13 @@ async def test_a_speaker_that_refuses_is_told(tmp_path: Path, speaker: Answering
     assert (told.name, told.verdict, told.advice) == ("echo", Verdict.HINT, "it is busy")
 
 
+async def test_a_speaker_that_hangs_is_not_waited_for(tmp_path: Path) -> None:
+    """Nor are its devices opened: that it hangs is told elsewhere."""
+    scene = machine(tmp_path, alive=True, hung=True, silence="no answer within 5 s")
+    for told in (only(await checks.microphone(scene)), only(await echo_checks.echo(scene))):
+        assert (told.verdict, told.advice) == (Verdict.SKIPPED, "no answer within 5 s")
+
+
 async def test_a_speaker_that_ends_meanwhile_is_told(tmp_path: Path, speaker: Answering) -> None:
     """Silence is no result."""
     speaker.answers["measure"] = []
