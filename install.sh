@@ -12,6 +12,9 @@ CONFIG=/etc/parley/config.yaml
 STATE_DIR=/var/lib/parley
 UDEV_RULES=/etc/udev/rules.d/60-parley-respeaker.rules
 UNIT=/etc/systemd/system/parley.service
+RECOVERY=/etc/systemd/system/parley-recover.service
+# Names the release to go back to, while the one in force has not become ready yet.
+UNPROVEN_MARK=$PREFIX/unproven
 TMPFILES=/etc/tmpfiles.d/parley.conf
 MAN_PAGE=/usr/local/share/man/man1/parley.1
 COMPLETION=/usr/local/share/bash-completion/completions/parley
@@ -594,6 +597,10 @@ put_in_force() {
     replace_link "$PREFIX/current/.venv/bin/parley" /usr/local/bin/parley
     install -m 0644 "$release/systemd/parley.service" "$UNIT.new"
     mv "$UNIT.new" "$UNIT"
+    if [ -e "$release/systemd/${RECOVERY##*/}" ]; then
+        install -m 0644 "$release/systemd/${RECOVERY##*/}" "$RECOVERY"
+        systemctl --quiet enable "${RECOVERY##*/}"
+    fi
     ensure_udev "$release"
     ensure_manual "$release"
     sync -f "$PREFIX"
@@ -649,6 +656,7 @@ roll_back() {
         sed 's/^/    /' >&2
     say "Going back to release ${PREVIOUS##*/}"
     put_in_force "$PREVIOUS"
+    rm -f "$UNPROVEN_MARK"
     state=$(restart_service)
     [ "$broken" = "$PREVIOUS" ] || rm -rf "$broken"
     note "${PREVIOUS##*/}: $state"
@@ -662,6 +670,7 @@ switch_to() {
     PREVIOUS=$(readlink -f "$PREFIX/current" || true)
     if [ ! -e "${PREVIOUS:-/nowhere}/.complete" ] || [ "$PREVIOUS" = "$release" ]; then PREVIOUS=; fi
     UNPROVEN=$release
+    if [ -n "$PREVIOUS" ]; then printf '%s\n' "$PREVIOUS" >"$UNPROVEN_MARK"; fi
     put_in_force "$release"
     began=$SECONDS
     begin "${release##*/}"
@@ -679,6 +688,24 @@ switch_to() {
         UNPROVEN=
         ;;
     esac
+    rm -f "$UNPROVEN_MARK"
+}
+
+# What parley-recover.service does at the boot after a power cut that came between a release's
+# being put in force and its becoming ready: nobody saw whether it works.
+recover() {
+    local unproven
+    require_root
+    exec 9>/run/parley-install.lock
+    flock -n 9 || return 0
+    PREVIOUS=$(cat "$UNPROVEN_MARK" 2>/dev/null || true)
+    unproven=$(readlink -f "$PREFIX/current")
+    if [ -e "${PREVIOUS:-/nowhere}/.complete" ]; then
+        put_in_force "$PREVIOUS"
+        [ "$unproven" = "$PREVIOUS" ] || rm -rf "$unproven"
+        warn "the power was cut during an upgrade: release ${PREVIOUS##*/} is in force again"
+    fi
+    rm -f "$UNPROVEN_MARK"
 }
 
 # Two releases stay: the one in force and the one before it.
@@ -776,7 +803,8 @@ uninstall() {
         systemctl disable --now --quiet parley.service 2>/dev/null || true
         systemctl reset-failed parley.service 2>/dev/null || true
     fi
-    rm -f "$UNIT" "$TMPFILES" /etc/systemd/system/multi-user.target.wants/parley.service
+    rm -f "$UNIT" "$RECOVERY" "$TMPFILES"
+    rm -f /etc/systemd/system/multi-user.target.wants/{"${UNIT##*/}","${RECOVERY##*/}"}
     remove_udev
     remove_manual
     [ -d /run/systemd/system ] && systemctl daemon-reload
@@ -801,6 +829,10 @@ main() {
     case ${1:-} in
     --demo) shift && demo "$@" ;;
     --test) shift && run_tests "$@" ;;
+    --recover)
+        recover
+        exit
+        ;;
     esac
     local uninstall='' purge='' key_file='' unattended=''
     while [ $# -gt 0 ]; do

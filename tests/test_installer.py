@@ -360,6 +360,27 @@ class TestTakingBack:
         assert '    ensure_manual "$release"\n' in script.split("put_in_force() {")[1]
         assert "    remove_manual\n" in script.split("uninstall() {")[1]
 
+    @pytest.mark.parametrize("whole", [True, False])
+    def test_a_power_cut_before_the_proof_goes_back_at_the_next_boot(
+        self, tmp_path: Path, whole: bool
+    ) -> None:
+        """To the release before, if that is whole; the one nobody saw working is removed."""
+        for name in ("1", "2"):
+            (tmp_path / "releases" / name).mkdir(parents=True)
+        if whole:
+            (tmp_path / "releases" / "1" / ".complete").touch()
+        (tmp_path / "current").symlink_to("releases/2")
+        (tmp_path / "unproven").write_text(f"{tmp_path}/releases/1\n")
+        done = sourced(
+            f"PREFIX={tmp_path}; UNPROVEN_MARK={tmp_path}/unproven; require_root() {{ true; }}; "
+            f"exec() {{ :; }}; flock() {{ :; }}; put_in_force() {{ echo force $1; }}; recover"
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == (f"force {tmp_path}/releases/1\n" if whole else "")
+        left = {path.name for path in (tmp_path / "releases").iterdir()}
+        assert left == ({"1"} if whole else {"1", "2"})
+        assert not (tmp_path / "unproven").exists()
+
     def test_a_refused_configuration_has_its_own_exit_code(self) -> None:
         """78, as everywhere in Parley; nothing was switched over."""
         done = sourced("trap take_back EXIT; refuse_config; echo not reached")

@@ -19,6 +19,7 @@ from device.health import LARGEST_BYTES
 from tests.rig.installer import ROOT, run, sourced
 
 UNIT = ROOT / "systemd" / "parley.service"
+RECOVERY = ROOT / "systemd" / "parley-recover.service"
 UDEV_RULES = ROOT / "systemd" / "60-parley-respeaker.rules"
 
 
@@ -283,6 +284,18 @@ class TestUnit:
         start = "/opt/parley/current/.venv/bin/parley "
         assert UNIT.read_text().count(start) == 2
         copy.write_text(UNIT.read_text().replace(start, f"{shutil.which('true')} "))
+        done = run("systemd-analyze", "verify", copy)
+        assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+    def test_systemd_understands_the_recovery_too(self, tmp_path: Path) -> None:
+        """It runs before the speaker, only while an upgrade is not proven."""
+        copy = tmp_path / RECOVERY.name
+        start = "ExecStart=/opt/parley/current/install.sh --recover"
+        mark = sourced('echo "$UNPROVEN_MARK $RECOVERY"').stdout.split()
+        assert f"ConditionPathExists={mark[0]}\n" in RECOVERY.read_text()
+        assert mark[1].endswith(f"/{RECOVERY.name}")
+        assert RECOVERY.read_text().count(start) == 1
+        copy.write_text(RECOVERY.read_text().replace(start, f"ExecStart={shutil.which('true')}"))
         done = run("systemd-analyze", "verify", copy)
         assert (done.returncode, done.stdout + done.stderr) == (0, "")
 

@@ -10,6 +10,7 @@ import re
 import stat
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -312,6 +313,28 @@ def test_a_broken_upgrade_is_taken_back(
     assert speaker.current == "0.2.0"
     assert speaker.releases == {"0.1.0", "0.2.0"}
     assert speaker.unit("ActiveState") == "active"
+    talks(speaker)
+
+
+def test_a_power_cut_in_the_middle_of_an_upgrade_is_survived(
+    speaker: Speaker, record_property: Record
+) -> None:
+    """Cut after the switch and before the proof: the next boot goes back to what worked."""
+    speaker.release("0.3.0", IS_DEAF)
+    with ThreadPoolExecutor() as pool:
+        installing = pool.submit(speaker.install, "--yes")
+        unproven = speaker.path("/opt/parley/unproven")
+        speaker.machine.until(unproven.exists, "the switch", 120)
+        speaker.machine.until(lambda: speaker.unit("SubState") == "start", "its start", 30)
+        speaker.machine.cut_the_power()
+        booted = time.monotonic()
+        assert installing.result().returncode != 0
+    speaker.until_active()
+    record_property("hears after s", f"{time.monotonic() - booted:.1f}")
+    assert speaker.current == "0.2.0"
+    assert not speaker.path("/opt/parley/unproven").exists()
+    assert "release 0.2.0" in speaker.machine.journal("-u", "parley-recover")
+    assert speaker.releases == {"0.1.0", "0.2.0"}
     talks(speaker)
 
 
