@@ -13,7 +13,7 @@ STATE_DIR=/var/lib/parley
 UDEV_RULES=/etc/udev/rules.d/60-parley-respeaker.rules
 UNIT=/etc/systemd/system/parley.service
 RECOVERY=/etc/systemd/system/parley-recover.service
-# Names the release to go back to, while the one in force has not become ready yet.
+# Names the release to go back to, and the one that is put in force and not ready yet.
 UNPROVEN_MARK=$PREFIX/unproven
 TMPFILES=/etc/tmpfiles.d/parley.conf
 MAN_PAGE=/usr/local/share/man/man1/parley.1
@@ -670,7 +670,7 @@ switch_to() {
     PREVIOUS=$(readlink -f "$PREFIX/current" || true)
     if [ ! -e "${PREVIOUS:-/nowhere}/.complete" ] || [ "$PREVIOUS" = "$release" ]; then PREVIOUS=; fi
     UNPROVEN=$release
-    if [ -n "$PREVIOUS" ]; then printf '%s\n' "$PREVIOUS" >"$UNPROVEN_MARK"; fi
+    if [ -n "$PREVIOUS" ]; then printf '%s\n' "$PREVIOUS" "$release" >"$UNPROVEN_MARK"; fi
     put_in_force "$release"
     began=$SECONDS
     begin "${release##*/}"
@@ -694,15 +694,15 @@ switch_to() {
 # What parley-recover.service does at the boot after a power cut that came between a release's
 # being put in force and its becoming ready: nobody saw whether it works.
 recover() {
-    local unproven
+    local marked unproven
     require_root
     exec 9>/run/parley-install.lock
     flock -n 9 || return 0
-    PREVIOUS=$(cat "$UNPROVEN_MARK" 2>/dev/null || true)
-    unproven=$(readlink -f "$PREFIX/current")
+    mapfile -t marked <"$UNPROVEN_MARK"
+    PREVIOUS=${marked[0]:-} unproven=${marked[1]:-}
     if [ -e "${PREVIOUS:-/nowhere}/.complete" ]; then
         put_in_force "$PREVIOUS"
-        [ "$unproven" = "$PREVIOUS" ] || rm -rf "$unproven"
+        if [ -n "$unproven" ] && [ "$unproven" != "$PREVIOUS" ]; then rm -rf "$unproven"; fi
         warn "the power was cut during an upgrade: release ${PREVIOUS##*/} is in force again"
     fi
     rm -f "$UNPROVEN_MARK"

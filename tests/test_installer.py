@@ -370,7 +370,8 @@ class TestTakingBack:
         if whole:
             (tmp_path / "releases" / "1" / ".complete").touch()
         (tmp_path / "current").symlink_to("releases/2")
-        (tmp_path / "unproven").write_text(f"{tmp_path}/releases/1\n")
+        marked = [f"{tmp_path}/releases/1\n", f"{tmp_path}/releases/2\n"]
+        (tmp_path / "unproven").write_text("".join(marked))
         done = sourced(
             f"PREFIX={tmp_path}; UNPROVEN_MARK={tmp_path}/unproven; require_root() {{ true; }}; "
             f"exec() {{ :; }}; flock() {{ :; }}; put_in_force() {{ echo force $1; }}; recover"

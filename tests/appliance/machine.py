@@ -149,7 +149,7 @@ class Machine:
             "PIP_CACHE_DIR": f"{DOWNLOADS}/pip",
             **environment,
         }
-        enter = ["nsenter", f"--target={self._init}", "--all", "--wd=/", "env", "-i"]
+        enter = ["nsenter", f"--target={self._init}", "--all", "env", "-i", "-C", "/"]
         return [*enter, *(f"{k}={v}" for k, v in variables.items()), *map(str, words)]
 
     def run(
