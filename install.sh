@@ -698,6 +698,7 @@ recover() {
     require_root
     exec 9>/run/parley-install.lock
     flock -n 9 || return 0
+    [ -e "$UNPROVEN_MARK" ] || return 0
     mapfile -t marked <"$UNPROVEN_MARK"
     PREVIOUS=${marked[0]:-} unproven=${marked[1]:-}
     if [ -e "${PREVIOUS:-/nowhere}/.complete" ]; then
