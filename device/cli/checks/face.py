@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import aclosing
 
 from device.board.leds import NoLights
@@ -17,7 +18,7 @@ PRESS_S = 10.0
 COLOURS = ((255, 0, 0), (0, 255, 0), (0, 0, 255))
 
 
-async def lights(scene: Scene) -> list[Result]:
+def lights(scene: Scene) -> list[Result]:
     """Light all LEDs red, green and blue, and leave them dark."""
     if not scene.owns_hardware:
         return [_told_of(scene, "lights")]
@@ -28,18 +29,18 @@ async def lights(scene: Scene) -> list[Result]:
         lamp = build.lights(scene.config, profile)
         if isinstance(lamp, NoLights):
             return [skipped("lights", f"the {profile.label} has none")]
-        await _light(lamp)
+        _light(lamp)
     except BoardError as error:
         return [broken("lights", "they cannot be lit", str(error))]
     return [fine("lights", f"{lamp.count} lit red, green and blue", count=lamp.count)]
 
 
-async def _light(lamp: Lights) -> None:
+def _light(lamp: Lights) -> None:
     lamp.open()
     try:
         for colour in COLOURS:
             lamp.show([colour] * lamp.count)
-            await asyncio.sleep(LIT_S / len(COLOURS))
+            time.sleep(LIT_S / len(COLOURS))
     finally:
         lamp.close()
 

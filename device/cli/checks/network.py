@@ -49,6 +49,7 @@ async def way(scene: Scene) -> list[Result]:
     hindrance = obstacle(host_of(live))
     if hindrance is not None:
         told = diagnose(hindrance).failure.message
+        scene.notes["network"] = "not reached"
         return [broken("dns", "not tried", told), *_not_reached(STEPS[1:])]
     try:
         key: str | None = key_in(scene).secret
@@ -61,6 +62,9 @@ async def way(scene: Scene) -> list[Result]:
             if step.failure is not None:
                 advice = step.failure.message
                 results.append(broken(step.name, f"failed after {figure}", advice))
+                if step.name != "websocket":
+                    # What a server refuses, the session tells better.
+                    scene.notes["network"] = "not reached"
                 return [*results, *_not_reached(STEPS[len(results) :])]
             slow = step.took_ms > SLOW_MS[step.name]
             results.append(
@@ -120,6 +124,8 @@ async def talk(scene: Scene) -> list[Result]:
     """Say one sentence to the model in writing, and hear its answer; costs a fraction of a cent."""
     if scene.offline:
         return [skipped("model", OFFLINE)]
+    if "network" in scene.notes:
+        return [skipped("model", scene.notes["network"])]
     try:
         key = key_in(scene).secret
     except CredentialError as error:

@@ -34,28 +34,26 @@ def pins() -> Iterator[Any]:
     Device.pin_factory = before
 
 
-async def test_the_lights_are_lit_and_left_dark(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_lights_are_lit_and_left_dark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Red, green and blue."""
     monkeypatch.setattr(face, "LIT_S", 0.0)
     lamp = FakeLights()
     monkeypatch.setattr("device.cli.build.lights", lambda _config, _profile: lamp)
-    told = only(await face.lights(machine(tmp_path)))
+    told = only(face.lights(machine(tmp_path)))
     assert (told.verdict, told.figure) == (Verdict.FINE, "3 lit red, green and blue")
     assert [each[0] for each in lamp.shown] == list(face.COLOURS)
     assert lamp.dark
     lamp.broken = BoardError("the bus is gone")
-    told = only(await face.lights(machine(tmp_path)))
+    told = only(face.lights(machine(tmp_path)))
     assert (told.verdict, told.advice) == (Verdict.BROKEN, "the bus is gone")
     assert lamp.dark
 
 
-async def test_where_there_are_no_lights_it_says_so(tmp_path: Path) -> None:
+def test_where_there_are_no_lights_it_says_so(tmp_path: Path) -> None:
     """A plain card has none; those of a terminal are where the speaker runs."""
-    assert only(await face.lights(machine(tmp_path))).verdict is Verdict.SKIPPED
+    assert only(face.lights(machine(tmp_path))).verdict is Verdict.SKIPPED
     terminal = machine(tmp_path, config="lights: {driver: terminal}")
-    assert only(await face.lights(terminal)).verdict is Verdict.SKIPPED
+    assert only(face.lights(terminal)).verdict is Verdict.SKIPPED
 
 
 @pytest.mark.parametrize(
@@ -70,11 +68,11 @@ async def test_where_there_are_no_lights_it_says_so(tmp_path: Path) -> None:
         ({"alive": True}, Verdict.SKIPPED),
     ],
 )
-async def test_those_of_a_running_speaker_are_left_alone(
+def test_those_of_a_running_speaker_are_left_alone(
     tmp_path: Path, over: dict[str, Any], verdict: Verdict
 ) -> None:
     """It says itself how they are."""
-    assert only(await face.lights(machine(tmp_path, **over))).verdict is verdict
+    assert only(face.lights(machine(tmp_path, **over))).verdict is verdict
 
 
 async def test_the_button_is_pressed(tmp_path: Path, pins: Any) -> None:

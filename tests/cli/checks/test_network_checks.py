@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -124,6 +125,31 @@ async def test_the_step_that_fails_is_told_from_the_others(
     assert told[step].advice
     assert {told[name].figure for name in names[place + 1 :]} <= {"not reached"}
     assert KEY not in repr(told)
+
+
+async def test_where_the_server_is_not_reached_no_sentence_is_tried(tmp_path: Path) -> None:
+    """It could only say the same, later."""
+    scene = at(tmp_path, "https://no-such-host.invalid")
+    await checks.way(scene)
+    assert only(await checks.talk(scene)).figure == "not reached"
+
+
+async def test_a_resolver_that_hangs_keeps_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even at the end, when the event loop waits for its own threads."""
+    release = threading.Event()
+
+    def hangs(*_: object, **_options: object) -> list[object]:
+        release.wait(30)
+        raise OSError("nobody waits for it")
+
+    monkeypatch.setattr("device.live.probing.STEP_S", 0.1)
+    monkeypatch.setattr("device.live.probing.socket.getaddrinfo", hangs)
+    told = await way(at(tmp_path, "https://some.host"))
+    assert told["dns"].verdict is Verdict.BROKEN
+    assert "did not answer in time" in told["dns"].advice
+    release.set()
 
 
 async def _hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
