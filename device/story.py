@@ -35,8 +35,10 @@ def _line(event: PublicEvent, *, transcripts: bool) -> str:
         case "go_away", {"time_left_s": left}:
             return f"the server ends this connection in {left:g} s"
         case "reply", {"what": "drained" | "interrupted" as what, "played_ms": played_ms}:
-            told = "answered" if what == "drained" else "interrupted after"
+            told = "answered for" if what == "drained" else "interrupted after"
             return f"{told} {played_ms / 1000:.1f} s"
+        case "state", {"to": "listening", "reason": "session opened"}:
+            return ""  # the line before says it
         case "state", {"to": to, "reason": reason} if to in {"listening", "muted", "idle"}:
             return f"{to} ({reason})"
         case "transcript", {"who": who, "text": text, "final": True} if transcripts:

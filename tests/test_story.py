@@ -52,9 +52,8 @@ def test_a_conversation_is_about_eight_lines(caplog: pytest.LogCaptureFixture) -
     assert told(caplog, *CONVERSATION) == [
         "heard hey_jarvis (0.98)",
         "session opened in 812 ms (m)",
-        "listening (session opened)",
         "tool light_on called",
-        "answered 3.2 s",
+        "answered for 3.2 s",
         "listening (reply heard)",
         "idle (nothing more came)",
         "session closed: idle",

@@ -177,7 +177,7 @@ class Traffic:
         now = time.monotonic()
         if self.holding.unsuited or self._moment.due() <= now:
             self.counts["rotations"] += 1
-            _log.info("session %d goes on over a new connection", self._session)
+            _log.debug("session %d goes on over a new connection", self._session)
             return True
         stalled_at = self._stalls.due()
         return stalled_at is not None and stalled_at <= now and self._help(now)
