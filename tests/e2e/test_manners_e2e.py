@@ -61,12 +61,13 @@ def attack(path: Path, rounds: int) -> None:
 
 def test_bad_company_costs_it_nothing() -> None:
     """Thousands of broken requests, watchers who read nothing: nothing grows, and it answers."""
-    with open_room(Script(turns=(SHORT,))) as room:
+    with open_room(Script(turns=(SHORT, SHORT))) as room:
         daemon = room.daemon
         pid = daemon.process.pid
+        # What a conversation needs is loaded beside everything else, and takes memory too.
+        room.wake_and_ask()
+        daemon.event("reply", what="drained")
         attack(daemon.socket, 50)
-        # What is got ready beside everything else, at the start, takes memory too.
-        daemon.wait(lambda: "sentences" in daemon.log(), "the sentences", 60)
         before = resident_kb(pid), descriptors(pid)
         began = time.monotonic()
         attack(daemon.socket, 300)
@@ -76,5 +77,6 @@ def test_bad_company_costs_it_nothing() -> None:
         print(f"2,100 connections in {took_s:.1f} s; kB and descriptors: {before} -> {after}")
         assert after[0] - before[0] < 4_000
         assert "Traceback" not in daemon.log()
+        again = daemon.here
         room.wake_and_ask()
-        daemon.event("reply", what="drained")
+        daemon.event("reply", what="drained", after=again)
