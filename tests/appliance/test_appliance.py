@@ -5,6 +5,7 @@ The tests of one machine are one story, in this order: each begins where the one
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import stat
@@ -239,6 +240,17 @@ def test_it_makes_what_it_says_itself(speaker: Speaker) -> None:
     speaker.machine.until(
         lambda: clips.exists() and len(list(clips.iterdir())) == made, f"{made} sentences", 60
     )
+
+
+def test_a_mistake_at_a_restart_leaves_it_with_what_it_had(speaker: Speaker) -> None:
+    """The owner is in the middle of an edit, and it is restarted: it goes on as it was."""
+    speaker.write_config(audio={"volume": 500})
+    speaker.machine.run("systemctl", "restart", "parley")
+    assert "audio.volume" in json.dumps(speaker.status())
+    talks(speaker)
+    speaker.write_config()
+    speaker.parley("reload")
+    assert "audio.volume" not in json.dumps(speaker.status())
 
 
 def test_a_wrong_configuration_at_the_start_is_no_loop(speaker: Speaker) -> None:
