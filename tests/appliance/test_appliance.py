@@ -246,11 +246,11 @@ def test_a_mistake_at_a_restart_leaves_it_with_what_it_had(speaker: Speaker) -> 
     """The owner is in the middle of an edit, and it is restarted: it goes on as it was."""
     speaker.write_config(audio={"volume": 500})
     speaker.machine.run("systemctl", "restart", "parley")
-    assert "audio.volume" in json.dumps(speaker.status())
+    assert "audio.volume" in json.dumps(speaker.status()["faults"])
     talks(speaker)
     speaker.write_config()
     speaker.parley("reload")
-    assert "audio.volume" not in json.dumps(speaker.status())
+    assert "audio.volume" not in json.dumps(speaker.status()["faults"])
 
 
 def test_a_wrong_configuration_at_the_start_is_no_loop(speaker: Speaker) -> None:
