@@ -94,6 +94,7 @@ class Assistant:
             notify,
             lambda: (self.ears.microphone.counters["frames"], self.ears.detector.counters["hops"]),
             excused=lambda: self.talk.rest in {State.MUTED, State.FAULT},
+            resident=parts.resident,
             watchdog_usec=watchdog_usec,
         )
         self._spoken = Spoken()

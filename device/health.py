@@ -60,12 +60,12 @@ class Health:
         heard: Callable[[], tuple[int, int]],
         *,
         excused: Callable[[], bool],
+        resident: Callable[[], int],
         watchdog_usec: str | None = None,
-        resident: Callable[[], int] = resident_bytes,
     ) -> None:
         """`heard` counts microphone frames and wake word inferences; a new part begins anew.
 
-        `watchdog_usec` is what systemd set (WATCHDOG_USEC); `resident` tells our size in bytes.
+        `resident` tells our size in bytes; `watchdog_usec` is what systemd set (WATCHDOG_USEC).
         """
         self._resident = resident
         self._notify = notify

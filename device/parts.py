@@ -41,6 +41,8 @@ class Parts:
     """Looks at the microphone's own mute switch, where it can be read."""
     mute_memory: MuteMemory = field(default_factory=lambda: MuteMemory(None))
     """Whether the owner had muted the speaker."""
+    resident: Callable[[], int] = lambda: 0
+    """How much of the machine's memory the speaker's process takes, in bytes."""
     keepsake: Keepsake = field(default_factory=lambda: Keepsake(None))
     """Where the talk so far is kept."""
     echo_memory: EchoMemory = field(default_factory=lambda: EchoMemory(None))

@@ -40,6 +40,7 @@ class Body:
             self.told.append,
             lambda: (self.frames, self.hops),
             excused=lambda: self.excused,
+            resident=lambda: 0,
             watchdog_usec=watchdog_usec,
         )
 
@@ -148,7 +149,13 @@ async def test_a_start_that_hangs_is_given_no_more_time() -> None:
         checks += 1
         return 0, 0
 
-    body.health = Health(body.told.append, count, excused=lambda: False, watchdog_usec="2000")
+    body.health = Health(
+        body.told.append,
+        count,
+        excused=lambda: False,
+        resident=lambda: 0,
+        watchdog_usec="2000",
+    )
     await run_until(body, lambda: checks >= 3)
     assert body.told == []
 

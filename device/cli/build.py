@@ -24,6 +24,7 @@ from device.config import Config
 from device.credentials import ApiKey, find_api_key, forget_in
 from device.echo_memory import EchoMemory
 from device.errors import CredentialError
+from device.health import resident_bytes
 from device.keepsake import Keepsake
 from device.live.failures import diagnose
 from device.live.past import Past
@@ -80,6 +81,7 @@ def real_parts(environ: MutableMapping[str, str]) -> Parts:
         session=session,
         missing_key=missing,
         hindrance=hindrance,
+        resident=resident_bytes,
         keepsake=Keepsake(folder),
         echo_memory=EchoMemory(folder),
         mute_memory=MuteMemory(folder),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,12 @@ async def test_without_a_key_every_session_says_what_to_do() -> None:
     with pytest.raises(CredentialError) as caught:
         parts.session(Config(), 1, Past(), nobody)
     assert str(caught.value) == parts.missing_key
+
+
+def test_what_the_speaker_takes_of_the_memory_is_told() -> None:
+    """A size between an empty interpreter's and the machine's."""
+    parts = build.real_parts({})
+    assert 5 * 2**20 < parts.resident() < os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 async def test_a_session_is_made_of_the_settings_in_force() -> None:
