@@ -41,8 +41,12 @@ noise gives 10 and more.
 SAME_SAMPLES = 24
 """Two searches that differ by less have found the same path."""
 
-JUMP_SAMPLES = 15 * MICROPHONE_RATE_HZ // 1000
-"""By how much the time stamps must move against what was found to be believed: 15 ms."""
+JUMP_S = 0.015
+"""By how much the time stamps must move against what was found to be believed."""
+JUMP_SAMPLES = round(JUMP_S * MICROPHONE_RATE_HZ)
+
+AGREEING_STAMPS = 5
+"""So many in a row that tell of another time are no jitter: a thread is late once, not always."""
 
 STALE_S = 1.0
 """Of silence after which the loudspeaker's older stamps are forgotten."""
@@ -118,6 +122,11 @@ class Alignment:
         """The far end's place of the direct sound less the microphone's sample, at `_since`."""
         self._stamped = 0.0
         """What the time stamps said of it when it was found."""
+        self._off = 0.0
+        """By how much the last search has found it elsewhere: it crept while the drift was not known
+        yet, and a filter has learned with that."""
+        self.guessed = False
+        """Whether the place is known by time stamps only, since it jumped: to a millisecond."""
         self._seen: deque[tuple[float, float]] = deque(maxlen=40)
         self._since = 0
         self._now = 0
@@ -134,6 +143,11 @@ class Alignment:
             self._far.clear()
         self._heard_at = heard_at
         self._far.append(heard_at - place / MICROPHONE_RATE_HZ)
+        newest = list(self._far)[-AGREEING_STAMPS:]
+        agree = len(newest) == AGREEING_STAMPS and max(newest) - min(newest) < JUMP_S / 2
+        if agree and abs(median(newest) - median(self._far)) > JUMP_S:
+            # A card that ran dry plays everything later from then on.
+            self._far = deque(newest, maxlen=STAMPS)
 
     def stamp_microphone(self, end_sample: int, captured_at: float) -> None:
         """The microphone's sample before this one had come by this time."""
@@ -152,6 +166,7 @@ class Alignment:
 
     def _lose(self) -> None:
         self._path = self._candidate = None
+        self.guessed = False
         self._seen.clear()
 
     @property
@@ -190,30 +205,36 @@ class Alignment:
     def jumped(self) -> bool:
         """Whether one of the streams lost samples since; then the new place is guessed.
 
-        The guess is as good as the time stamps; the next searches make it exact.
+        The guess is as good as the time stamps; the next search makes it exact.
         """
         stamped = self.stamped
-        if self._path is None or stamped is None or len(self._far) < STAMPS // 2:
+        if self._path is None or stamped is None or len(self._far) < AGREEING_STAMPS:
             return False
         ran = (self._now - self._since) * self._applied_ppm / 1e6
         moved = stamped - self._stamped
         if abs(moved - ran) < JUMP_SAMPLES:
             return False
         self._settle(self._path + moved, stamped, self._now)
+        self.guessed = True
         return True
 
     def learn(self, found: Found, stamped: float, sample: int) -> bool:
         """Take a search made at a sample of the microphone; True when the place has changed.
 
         ``stamped`` is what the search took from the time stamps. One search is believed when the
-        next agrees.
+        next agrees, or where it makes a guess exact: that is no change.
         """
         if found.clearness < CLEAR:
             return False
         path = stamped - found.delay_samples
         if self._path is not None:
             ran = (sample - self._since) * self._applied_ppm / 1e6
-            if abs(path - self._path - ran) <= SAME_SAMPLES:
+            off = path - self._path - ran
+            if self.guessed and abs(off) <= JUMP_SAMPLES:
+                self._settle(path - self._off, stamped, sample)
+                return False
+            if abs(off) <= SAME_SAMPLES:
+                self._off = off
                 self._candidate = None
                 self._watch_drift(sample, path)
                 return False
@@ -221,6 +242,7 @@ class Alignment:
         self._candidate = path
         if agrees:
             seen = self._seen.copy() if self._crept(path, sample) else ()
+            self._off = 0.0
             self._settle(path, stamped, sample)
             self._seen.extend((*seen, (float(sample), path)))
         return agrees
@@ -236,6 +258,7 @@ class Alignment:
     def _settle(self, path: float, stamped: float, sample: int) -> None:
         self._path, self._stamped, self._since = path, stamped, sample
         self._candidate = None
+        self.guessed = False
         self._seen.clear()
 
     def _watch_drift(self, sample: int, path: float) -> None:

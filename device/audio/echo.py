@@ -38,6 +38,9 @@ Pcm = npt.NDArray[np.int16]
 FILTER_SAMPLES = 2048
 """128 ms: with the delay known, longer filters learn more slowly and take off no more."""
 
+BLIND_FRAMES = FILTER_SAMPLES // FRAME_SAMPLES + 2
+"""What the filter and the ear behind it look back on, when they begin to look."""
+
 RINGING_FRAMES = 600 // FRAME_MS
 """How long after its last sample our own sound may still be heard in a room."""
 
@@ -96,6 +99,8 @@ class EchoCanceller:
         self._powers = [0.0, 0.0]
         """Of what goes into the filter and of what comes out, over the last frames."""
         self._harm_frames = 0
+        self._blind_frames = 0
+        """How many more our own voice is not taken out of: it cannot be told from somebody's."""
         self._talking_frames = 0
         """How long what is heard is still taken for somebody else's."""
         self._until_search = SEARCH_FRAMES
@@ -110,11 +115,12 @@ class EchoCanceller:
     def figures(self) -> EchoFigures:
         """What is known of the echo."""
         alignment = self._alignment
+        learned = self._near_end.learned and not self._blind_frames
         return self._path.figures(
             delay_ms=alignment.delay_ms,
             drift_ppm=alignment.drift_ppm,
             needed_db=self._near_end.needed_db,
-            learned=self._near_end.learned,
+            learned=learned,
         )
 
     @property
@@ -168,6 +174,11 @@ class EchoCanceller:
                 self._alignment.forget_far_end()
                 self._reset()
             self._alignment.stamp_far_end(self._far.place_of(block), block.heard_at)
+        if played and self._alignment.jumped():
+            # What the filter has learned holds, as soon as the place is exact again.
+            self._until_search = SEARCH_FRAMES
+        if self._alignment.guessed:
+            self._blind_frames = BLIND_FRAMES
 
     def _begin_afresh(self) -> None:
         self._alignment.forget_microphone()
@@ -192,7 +203,7 @@ class EchoCanceller:
         if self._filter is None:
             return samples
         ringing = self._quiet_frames <= RINGING_FRAMES
-        wanted = self._alignment.found and ringing
+        wanted = self._alignment.found and not self._alignment.guessed and ringing
         if not wanted and not self._cancelling:
             return samples
         cleaned = self._filter.cancel(samples, np.rint(far_end).astype(np.int16))
@@ -219,6 +230,9 @@ class EchoCanceller:
         return harms
 
     def _judge(self, samples: Pcm, cleaned: Pcm, far_end: Samples) -> bool:
+        if self._blind_frames:
+            self._blind_frames -= 1
+            return False
         near = self._near_end.hear(cleaned.astype(np.float32), far_end)
         if near:
             self._unseen.clear()
@@ -235,15 +249,15 @@ class EchoCanceller:
         self._until_search -= 1
         if self._until_search > 0:
             return
-        sure = self._alignment.found and not self._alignment.doubtful
+        alignment = self._alignment
+        sure = alignment.found and not alignment.doubtful and not alignment.guessed
         self._until_search = CHECK_FRAMES if sure else SEARCH_FRAMES
-        stamped = self._alignment.stamped
+        stamped = alignment.stamped
         if stamped is None:
             return
-        changed = self._alignment.jumped()
         begin = frame.end_sample - WINDOW_SAMPLES + round(stamped) - LATEST_SAMPLES
         # It ends in what has not sounded yet, and may not have been told yet.
         far_end = self._far.glance(begin, WINDOW_SAMPLES + LATEST_SAMPLES - EARLIEST_SAMPLES)
         found = search(self._microphone, far_end)
-        if self._alignment.learn(found, round(stamped), frame.end_sample) or changed:
+        if alignment.learn(found, round(stamped), frame.end_sample):
             self._reset()

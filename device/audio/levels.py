@@ -72,7 +72,7 @@ class Levels:
             return ()
         rms = self._power / self._samples
         peak = np.square(np.maximum(np.abs(self._least), np.abs(self._most)))
-        floor = np.percentile(np.stack(self._powers), FLOOR_SHARE, axis=0)
+        floor = np.sort(self._powers, axis=0)[len(self._powers) * FLOOR_SHARE // 100]
         dead = self._least == self._most
         levels = tuple(
             Level(

@@ -233,9 +233,10 @@ class PortAudioSpeaker:
             self._let_news_come()
 
     def take_played(self) -> Sequence[Played]:
-        """What the card was given since the last call, oldest first; stretches of silence left out.
+        """What the card was given since the last call, oldest first; nothing when that is silence.
 
-        Bounded to about two seconds: of a caller who comes later the oldest blocks are lost.
+        About a second of silence before a sound comes with it, for its time stamps. Bounded to
+        about two seconds: of a caller who comes later the oldest blocks are lost.
         """
         return self._played.take()
 

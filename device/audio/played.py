@@ -15,6 +15,8 @@ from device.ports import Played
 
 KEPT_BLOCKS = 200
 """About two seconds: a block with sound in it has 10 ms."""
+KEPT_SILENT_BLOCKS = 50
+"""Of those before a sound: about a second."""
 
 
 class PlayedBlocks:
@@ -22,6 +24,8 @@ class PlayedBlocks:
 
     def __init__(self) -> None:
         self._blocks: deque[Played] = deque(maxlen=KEPT_BLOCKS)
+        self._silent: deque[Played] = deque(maxlen=KEPT_SILENT_BLOCKS)
+        """The playback thread's alone."""
         self._opening = 0
         self._position = 0
         self._rate_hz = 0
@@ -37,13 +41,21 @@ class PlayedBlocks:
 
         ``heard_at``: CLOCK_MONOTONIC when the first of them leaves the loudspeaker.
         """
-        if samples is not None:
-            pcm = samples.astype("<i2").tobytes()
-            self._blocks.append(Played(pcm, self._rate_hz, self._opening, self._position, heard_at))
+        pcm = b"" if samples is None else samples.astype("<i2").tobytes()
+        block = Played(pcm, self._rate_hz, self._opening, self._position, heard_at)
         self._position += count
+        if samples is None:
+            self._silent.append(block)
+            return
+        self._blocks.extend(self._silent)
+        self._silent.clear()
+        self._blocks.append(block)
 
     def take(self) -> Sequence[Played]:
-        """Give what was noted since the last call, oldest first, silence left out."""
+        """Give what was noted since the last call, oldest first; silence comes with a later sound.
+
+        Of that only the last: it tells where the next sound will be heard.
+        """
         taken = []
         while self._blocks:
             taken.append(self._blocks.popleft())

@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,7 +87,7 @@ class Hearing:
         took_ms = self._took_ms[: min(self.hops, _TIMED_HOPS)]
         if not took_ms.size:
             return WakeScores(self._last, 0.0, 0.0)
-        return WakeScores(self._last, float(np.median(took_ms)), float(took_ms.max()))
+        return WakeScores(self._last, median(took_ms.tolist()), float(took_ms.max()))
 
     @property
     def vetoed(self) -> int:

@@ -6,6 +6,7 @@ and jitter, and frames are stamped late by a few milliseconds. All of it is the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy.typing as npt
 
 from device.audio.echo import EchoCanceller, Heard
 from device.audio.frames import FRAME_SAMPLES, MICROPHONE_RATE_HZ, Frame
+from device.audio.played import PlayedBlocks
 from device.audio.resample import Resampler
 from device.ports import Played
 from device.simulator.acoustics import ROOMS, Acoustics, at_level
@@ -101,7 +103,7 @@ class Bench:
             sounds, blocks = self.card.give(sound[at : at + FRAME_SAMPLES])
             frame = self._frame(self.room.hear(sounds))
             self.frames.append(frame)
-            self.heard.append(self.echo.hear(frame, self._untaken + blocks, attentive=attentive))
+            self.heard.append(self.echo.hear(frame, [*self._untaken, *blocks], attentive=attentive))
             self._untaken = []
         return self.heard[began:]
 
@@ -122,7 +124,8 @@ class Card:
         self._rng = np.random.default_rng(8)
         self._resampler = Resampler(MICROPHONE_RATE_HZ, rate_hz)
         self._waiting = np.zeros(AHEAD_SAMPLES, np.int16)
-        self._opening = 1
+        self._played = PlayedBlocks()
+        self._played.opened(rate_hz)
         self._opened_at_s = AHEAD_SAMPLES / MICROPHONE_RATE_HZ
         """When its first sample sounds, by its own clock."""
         self._position = 0
@@ -131,11 +134,17 @@ class Card:
         """Count from 0 again; what was on its way is lost."""
         self._opened_at_s += self._position / self._rate_hz
         self._position = 0
-        self._opening += 1
+        self._played.opened(self._rate_hz)
         self._resampler.reset()
         self._waiting[:] = 0
 
-    def give(self, samples: Samples) -> tuple[Samples, list[Played]]:
+    def run_dry(self, seconds: float) -> None:
+        """Play so much silence that nobody gave it; all that it is given sounds later from now."""
+        missing = np.zeros(round(seconds * MICROPHONE_RATE_HZ), np.int16)
+        self._waiting = np.concatenate([missing, self._waiting])
+        self._opened_at_s += seconds
+
+    def give(self, samples: Samples) -> tuple[Samples, Sequence[Played]]:
         """Take the next samples; gives those that sound now, and what is told of the new ones."""
         waiting = np.concatenate([self._waiting, samples])
         self._waiting = waiting[len(samples) :]
@@ -143,9 +152,10 @@ class Card:
         sounds_s = (self._opened_at_s + self._position / self._rate_hz) / self._faster
         jitter_s = float(self._rng.uniform(-FAR_JITTER_S, FAR_JITTER_S))
         heard_at = BEGAN_S + sounds_s - self.early_ms / 1000 + jitter_s
-        block = Played(pcm, self._rate_hz, self._opening, self._position, heard_at)
-        self._position += len(pcm) // 2
-        return waiting[: len(samples)], [block] if any(pcm) else []
+        block = np.frombuffer(pcm, "<i2")
+        self._played.note(block if any(pcm) else None, len(block), heard_at)
+        self._position += len(block)
+        return waiting[: len(samples)], self._played.take()
 
 
 def microphone(frames: list[Frame]) -> Samples:

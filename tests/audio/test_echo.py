@@ -230,6 +230,38 @@ def test_samples_that_were_lost_unnoticed_are_noticed_by_the_stamps() -> None:
     assert taken_out_db(bench, -3 * SECOND_FRAMES) > 15
 
 
+@pytest.mark.parametrize("before_s", [0.02, 0.5, 3.0])
+def test_a_card_that_ran_dry_in_silence_costs_a_moment_of_the_next_reply(before_s: float) -> None:
+    """All is heard later from then on: nobody is taken for a person, and nothing learned anew."""
+    bench = Bench("medium")
+    bench.play(quiet(NOISE_S))
+    bench.play(ours(20))
+    bench.play(quiet(2))
+    bench.card.run_dry(0.042)
+    bench.play(quiet(before_s))
+    reply = len(bench.heard)
+    first = bench.play(ours(1))
+    assert not any(each.near for each in first)
+    assert bench.echo.figures.learned
+    bench.play(ours(9))
+    assert taken_out_db(bench, reply + SECOND_FRAMES) > 18
+    assert not any(each.near for each in bench.heard[reply:])
+
+
+def test_a_card_that_runs_dry_in_a_reply_is_noticed_before_it_is_heard() -> None:
+    """A person is known again within a second."""
+    bench = Bench("medium")
+    bench.play(quiet(NOISE_S))
+    bench.play(ours(20))
+    bench.card.run_dry(0.042)
+    after = bench.play(ours(1.2))
+    assert sum(each.near for each in after) < 0.2 * SECOND_FRAMES
+    assert bench.echo.figures.learned
+    said = espeak(ANSWER, "en-us+m3")[: 2 * MICROPHONE_RATE_HZ]
+    bench.room.say(said, bench.position, -20)
+    assert any(each.near for each in bench.play(ours(0.5)))
+
+
 def test_a_loudspeaker_that_was_opened_anew_is_found_again() -> None:
     """It counts from 0, and may be another one with another delay."""
     bench = Bench("small")

@@ -6,6 +6,7 @@ plays comes back to its microphone late, coloured and reverberant, over a clock 
 
 from __future__ import annotations
 
+import signal
 import time
 import wave
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,7 @@ import pytest
 
 from device.simulator.script import Script, Turn
 from tests.rig.acoustics import Echo
+from tests.rig.daemon import Daemon
 from tests.rig.room import Room, loud, merged, open_room, similarity, spoken
 from tests.rig.sound import Recorder, espeak
 
@@ -165,6 +167,43 @@ def _alike(uplink: bytes, voice: bytes) -> float:
     found = have[place : place + len(want)]
     want = want[: len(found)]
     return float(found @ want / (np.linalg.norm(found) * np.linalg.norm(want)))
+
+
+STALL_S = 0.15
+"""More than the sound server has of ours: it plays silence meanwhile, and the rest later."""
+
+
+def test_a_machine_that_stalls_costs_no_reply(story: str) -> None:
+    """Its own voice is taken for nobody's, whether it was silent or spoke, and soon taken out."""
+    turn = Turn(says="a story", audio=story, pace="burst", interruptible=False)
+    with open_kitchen("medium", Script(turns=(turn,), silence_ms=700)) as kitchen:
+        daemon = kitchen.daemon
+        kitchen.wake_and_hear_all()
+        dry = daemon.log().count(RAN_DRY)
+        stall(daemon)
+        after = daemon.here
+        kitchen.ask(after)
+        sounds = daemon.event("reply", after=after, what="first_sound")
+        daemon.wait(lambda: time.monotonic() > sounds["time"] + 8, "some of the story", 10)
+        stall(daemon)
+        drained = daemon.event("reply", after=after, what="drained", timeout=60)
+        assert daemon.log().count(RAN_DRY) >= dry + 2
+        status = daemon.status()
+        assert status["counters"]["talking_over"]["barge_ins"] == 0
+        assert status["echo"]["erle_db"] > 20
+        with wave.open(story) as file:
+            assert drained["played_ms"] == pytest.approx(file.getnframes() / 24, abs=60)
+
+
+RAN_DRY = "underrun occurred"
+"""What ALSA writes then."""
+
+
+def stall(daemon: Daemon) -> None:
+    """Hold all threads of the speaker up, as a machine that swaps does."""
+    daemon.process.send_signal(signal.SIGSTOP)
+    time.sleep(STALL_S)
+    daemon.process.send_signal(signal.SIGCONT)
 
 
 def test_a_cough_only_makes_it_pause(story: str) -> None:

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from device.simulator.script import Event, GoAway, Script, Turn
+from tests.rig.daemon import Daemon
 from tests.rig.hostile import answer
 from tests.rig.room import open_room
 
@@ -31,6 +32,33 @@ def test_a_conversation_is_about_eight_lines() -> None:
         print(*told, sep="\n")
         assert 6 <= len(told) <= 9
         assert "weather" not in room.daemon.log()
+
+
+class Telling(Daemon):
+    """Its log tells what it imports, and when."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**super().environment, "PYTHONPROFILEIMPORTTIME": "1"}
+
+
+def test_nothing_is_loaded_once_it_has_talked() -> None:
+    """An import holds all threads up, for longer than a sound card waits."""
+    script = Script(turns=(TURN, SHORT), events=(Event("reply", GoAway(5.0), connections=(1,)),))
+    with open_room(script, {"conversation": {"session_keep_s": 1}}, daemon=Telling) as room:
+        daemon = room.daemon
+        room.wake_and_ask()
+        daemon.event("session", what="closed", timeout=40)
+        assert "import time:" in daemon.log()
+        after, written = daemon.here, len(daemon.log())
+        for command in ("status", "config", "mute", "unmute", "reload"):
+            assert "error" not in daemon.request(command)[-1]
+        daemon.request("volume", percent=40)
+        daemon.state("idle", after=after)
+        room.wake_and_ask()
+        daemon.event("reply", what="drained", after=after)
+        daemon.status()
+        assert "import time:" not in daemon.log()[written:]
 
 
 def resident_kb(pid: int) -> int:
