@@ -123,10 +123,9 @@ class Alignment:
         self._stamped = 0.0
         """What the time stamps said of it when it was found."""
         self._off = 0.0
-        """By how much the last search has found it elsewhere: it crept while the drift was not known
-        yet, and a filter has learned with that."""
-        self.guessed = False
-        """Whether the place is known by time stamps only, since it jumped: to a millisecond."""
+        """By how much the last search has found it elsewhere: it crept before the drift was known,
+        and a filter has learned with that."""
+        self._guessed = False
         self._seen: deque[tuple[float, float]] = deque(maxlen=40)
         self._since = 0
         self._now = 0
@@ -166,7 +165,7 @@ class Alignment:
 
     def _lose(self) -> None:
         self._path = self._candidate = None
-        self.guessed = False
+        self._guessed = False
         self._seen.clear()
 
     @property
@@ -181,6 +180,11 @@ class Alignment:
     def found(self) -> bool:
         """Whether the echo's way is known to the sample."""
         return self._path is not None
+
+    @property
+    def guessed(self) -> bool:
+        """Whether the place is known by time stamps only, since it jumped: to a millisecond."""
+        return self._guessed
 
     @property
     def doubtful(self) -> bool:
@@ -215,7 +219,7 @@ class Alignment:
         if abs(moved - ran) < JUMP_SAMPLES:
             return False
         self._settle(self._path + moved, stamped, self._now)
-        self.guessed = True
+        self._guessed = True
         return True
 
     def learn(self, found: Found, stamped: float, sample: int) -> bool:
@@ -230,7 +234,7 @@ class Alignment:
         if self._path is not None:
             ran = (sample - self._since) * self._applied_ppm / 1e6
             off = path - self._path - ran
-            if self.guessed and abs(off) <= JUMP_SAMPLES:
+            if self._guessed and abs(off) <= JUMP_SAMPLES:
                 self._settle(path - self._off, stamped, sample)
                 return False
             if abs(off) <= SAME_SAMPLES:
@@ -258,7 +262,7 @@ class Alignment:
     def _settle(self, path: float, stamped: float, sample: int) -> None:
         self._path, self._stamped, self._since = path, stamped, sample
         self._candidate = None
-        self.guessed = False
+        self._guessed = False
         self._seen.clear()
 
     def _watch_drift(self, sample: int, path: float) -> None:
