@@ -73,11 +73,13 @@ class Overheard:
         """Another microphone counts its samples from 0."""
         self._decide_nothing()
 
-    def _decide_nothing(self) -> None:
-        """What paused the reply is not followed any more: it goes on."""
-        if self._barge_in.forget():
+    def _decide_nothing(self) -> bool:
+        """What paused the reply is not followed any more: it goes on. Whether anything did."""
+        undecided = self._barge_in.forget()
+        if undecided:
             self._publish("dismissed")
             self._happen(FellSilent())
+        return undecided
 
     def hears_nothing(self) -> None:
         """The microphone is closed: nothing of ours is heard from now on."""
@@ -106,6 +108,8 @@ class Overheard:
             self._reply_frames, self._cut = 0, False
         self._reply_frames += speaking
         self._note(sounding=heard.far_end is not None, playing=playing)
+        if self.echo.blind and self._decide_nothing():
+            self.counters["paused_for_nothing"] += 1
         armed = speaking and self.duplex.mode == "full" and self.echo.figures.learned
         verdict = self._barge_in.hear(
             heard.frame.end_sample, near=heard.near, armed=armed, bright=heard.bright

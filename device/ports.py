@@ -508,10 +508,10 @@ class Speaker(Protocol):
         ...
 
     def take_played(self) -> Sequence[Played]:
-        """What the card was given since the last call, oldest first; nothing when that is silence.
+        """What the card was given since the last call, oldest first.
 
-        What there was of silence before a sound may come with it, for its time stamps. Bounded
-        to about two seconds: of a caller who comes later the oldest blocks are lost.
+        Silence may be left out; around a sound it may be told, for its time stamps. Bounded to
+        about two seconds: of a caller who comes later the oldest blocks are lost.
         """
         ...
 

@@ -40,6 +40,7 @@ class FakeEcho:
     def __init__(self) -> None:
         self.figures = GOOD
         self.doubted = False
+        self.blind = False
         self.nobodies = 0
         self.heard: list[tuple[Frame, list[Played], bool]] = []
 
@@ -152,6 +153,17 @@ def test_a_word_lets_the_reply_go_on_too(room: Room) -> None:
     assert room.hear(30) == [FellSilent()]
     assert room.echo.nobodies == 0
     assert room.overheard.counters["paused_for_nothing"] == 1
+
+
+def test_what_was_our_own_late_voice_is_dismissed_at_once(room: Room) -> None:
+    """A card that ran dry shifts our echo: until it is found again nobody can be told from us."""
+    room.hear(10)
+    assert room.hear(2, near=True) == [TalkedOver()]
+    room.echo.blind = True
+    assert room.hear(20, speech=0.9) == [FellSilent()]
+    assert room.told == ["began", "dismissed"]
+    assert room.echo.nobodies == 0
+    assert room.overheard.counters == {"barge_ins": 0, "paused_for_nothing": 1}
 
 
 def test_in_half_duplex_nobody_is_asked() -> None:

@@ -45,8 +45,9 @@ JUMP_S = 0.015
 """By how much the time stamps must move against what was found to be believed."""
 JUMP_SAMPLES = round(JUMP_S * MICROPHONE_RATE_HZ)
 
-AGREEING_STAMPS = 5
-"""So many in a row that tell of another time are no jitter: a thread is late once, not always."""
+AGREEING_STAMPS = 3
+"""So many in a row that tell of another time are no jitter: a thread is interrupted once between
+the card's answer and the clock's. A card that ran dry takes four blocks at once."""
 
 STALE_S = 1.0
 """Of silence after which the loudspeaker's older stamps are forgotten."""

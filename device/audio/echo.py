@@ -38,8 +38,11 @@ Pcm = npt.NDArray[np.int16]
 FILTER_SAMPLES = 2048
 """128 ms: with the delay known, longer filters learn more slowly and take off no more."""
 
-BLIND_FRAMES = FILTER_SAMPLES // FRAME_SAMPLES + 2
+LOOK_BACK_FRAMES = FILTER_SAMPLES // FRAME_SAMPLES + 2
 """What the filter and the ear behind it look back on, when they begin to look."""
+BLIND_FRAMES = LOOK_BACK_FRAMES + 350 // FRAME_MS
+"""How long nobody is told from us after the place was found again: the filter may have learned
+something wrong before it was noticed, and then leaves more of us than it did."""
 
 RINGING_FRAMES = 600 // FRAME_MS
 """How long after its last sample our own sound may still be heard in a room."""
@@ -115,7 +118,7 @@ class EchoCanceller:
     def figures(self) -> EchoFigures:
         """What is known of the echo."""
         alignment = self._alignment
-        learned = self._near_end.learned and not self._blind_frames
+        learned = self._near_end.learned and not self.blind
         return self._path.figures(
             delay_ms=alignment.delay_ms,
             drift_ppm=alignment.drift_ppm,
@@ -127,6 +130,11 @@ class EchoCanceller:
     def doubted(self) -> bool:
         """Whether it has taken noises for people lately: what follows from that does not last."""
         return self._near_end.needed_db > FIRST_NEEDED_DB
+
+    @property
+    def blind(self) -> bool:
+        """Whether our own voice cannot be told from somebody's just now."""
+        return self._blind_frames > 0
 
     def measure_anew(self) -> None:
         """Begin the figures anew; what was learned of the echo stays."""
@@ -152,7 +160,7 @@ class EchoCanceller:
         sounding = bool(far_end.any())
         self._quiet_frames = 0 if sounding else self._quiet_frames + 1
         # Where the place is wrong the far end may seem silent: what was played tells better.
-        self._idle_frames = 0 if played else self._idle_frames + 1
+        self._idle_frames = 0 if any(each.pcm for each in played) else self._idle_frames + 1
         playing = self._idle_frames <= RINGING_FRAMES
         quiet = self._quiet_frames > RINGING_FRAMES and not playing
         if quiet and not self._cancelling and not attentive:
@@ -175,7 +183,9 @@ class EchoCanceller:
                 self._reset()
             self._alignment.stamp_far_end(self._far.place_of(block), block.heard_at)
         if played and self._alignment.jumped():
-            # What the filter has learned holds, as soon as the place is exact again.
+            # What the filter has learned holds, as soon as the place is exact again. It is not found
+            # in what was heard before.
+            self._microphone[:] = 0
             self._until_search = SEARCH_FRAMES
         if self._alignment.guessed:
             self._blind_frames = BLIND_FRAMES
@@ -232,6 +242,8 @@ class EchoCanceller:
     def _judge(self, samples: Pcm, cleaned: Pcm, far_end: Samples) -> bool:
         if self._blind_frames:
             self._blind_frames -= 1
+            if self._blind_frames < BLIND_FRAMES - LOOK_BACK_FRAMES:
+                self._near_end.hear(cleaned.astype(np.float32), far_end, alone=True)
             return False
         near = self._near_end.hear(cleaned.astype(np.float32), far_end)
         if near:

@@ -233,9 +233,9 @@ class PortAudioSpeaker:
             self._let_news_come()
 
     def take_played(self) -> Sequence[Played]:
-        """What the card was given since the last call, oldest first; nothing when that is silence.
+        """What the card was given since the last call, oldest first.
 
-        About a second of silence before a sound comes with it, for its time stamps. Bounded to
+        Of silence a second after a sound, and a second before one, which comes with it. Bounded to
         about two seconds: of a caller who comes later the oldest blocks are lost.
         """
         return self._played.take()

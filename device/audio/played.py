@@ -15,8 +15,8 @@ from device.ports import Played
 
 KEPT_BLOCKS = 200
 """About two seconds: a block with sound in it has 10 ms."""
-KEPT_SILENT_BLOCKS = 50
-"""Of those before a sound: about a second."""
+SILENT_BLOCKS = 50
+"""About a second: of silence, what is told after a sound, and before one."""
 
 
 class PlayedBlocks:
@@ -24,8 +24,9 @@ class PlayedBlocks:
 
     def __init__(self) -> None:
         self._blocks: deque[Played] = deque(maxlen=KEPT_BLOCKS)
-        self._silent: deque[Played] = deque(maxlen=KEPT_SILENT_BLOCKS)
-        """The playback thread's alone."""
+        self._waiting: deque[Played] = deque(maxlen=SILENT_BLOCKS)
+        """Silence that is told when a sound follows; the playback thread's alone."""
+        self._silent_blocks = SILENT_BLOCKS
         self._opening = 0
         self._position = 0
         self._rate_hz = 0
@@ -44,17 +45,19 @@ class PlayedBlocks:
         pcm = b"" if samples is None else samples.astype("<i2").tobytes()
         block = Played(pcm, self._rate_hz, self._opening, self._position, heard_at)
         self._position += count
-        if samples is None:
-            self._silent.append(block)
+        self._silent_blocks = self._silent_blocks + 1 if samples is None else 0
+        if self._silent_blocks > SILENT_BLOCKS:
+            self._waiting.append(block)
             return
-        self._blocks.extend(self._silent)
-        self._silent.clear()
+        self._blocks.extend(self._waiting)
+        self._waiting.clear()
         self._blocks.append(block)
 
     def take(self) -> Sequence[Played]:
-        """Give what was noted since the last call, oldest first; silence comes with a later sound.
+        """Give what was noted since the last call, oldest first; of silence what is near a sound.
 
-        Of that only the last: it tells where the next sound will be heard.
+        Its times tell at once when a card that ran dry plays everything later from now on. Before a
+        sound it comes with that.
         """
         taken = []
         while self._blocks:

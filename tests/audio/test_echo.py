@@ -262,6 +262,17 @@ def test_a_card_that_runs_dry_in_a_reply_is_noticed_before_it_is_heard() -> None
     assert any(each.near for each in bench.play(ours(0.5)))
 
 
+def test_what_is_on_its_way_when_a_card_runs_dry_is_nobody_for_long() -> None:
+    """Also where nothing follows it: the reply has paused for whom it took it for."""
+    bench = Bench("medium")
+    bench.play(quiet(NOISE_S))
+    bench.play(ours(20))
+    bench.card.run_dry(0.15)
+    bench.play(ours(0.06))
+    after = bench.play(quiet(1), attentive=True)
+    assert sum(each.near for each in after) < 0.1 * SECOND_FRAMES
+
+
 def test_a_loudspeaker_that_was_opened_anew_is_found_again() -> None:
     """It counts from 0, and may be another one with another delay."""
     bench = Bench("small")

@@ -180,6 +180,15 @@ def test_a_meter_takes_a_number_of_seconds(seconds: str, capsys: Capture) -> Non
     assert "is no number of seconds" in capsys.readouterr().err
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """A child's Ctrl-C counts, also where these tests run in a shell's background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_it_can_be_interrupted(tmp_path: Path) -> None:
     """From the keyboard, without a traceback; the exit code is a shell's."""
     speaker = Answering(tmp_path / "control.sock")

@@ -187,7 +187,7 @@ def test_a_machine_that_stalls_costs_no_reply(story: str) -> None:
         daemon.wait(lambda: time.monotonic() > sounds["time"] + 8, "some of the story", 10)
         stall(daemon)
         drained = daemon.event("reply", after=after, what="drained", timeout=60)
-        assert daemon.log().count(RAN_DRY) >= dry + 2
+        assert daemon.log().count(RAN_DRY) > dry
         status = daemon.status()
         assert status["counters"]["talking_over"]["barge_ins"] == 0
         assert status["echo"]["erle_db"] > 20
