@@ -7,11 +7,12 @@ From the top:
 3. the volume, for a moment after it was set
 4. the conversation: speaking, thinking, listening, connecting (its state is one of them)
 5. a fault that stands, in a calm voice: it keeps the speaker from what it is for, but nobody asks
-6. idle
+6. a configuration file with a mistake, in a calm voice too: the speaker does all it is for
+7. idle
 
 Nothing of ours rings yet; what does will stand between 2 and 3. Two things are on no rung. That
-bytes leave the device is drawn over whatever is shown (`device.board.lights`). And a fault without
-a signal of its own hinders nothing and is told in writing.
+bytes leave the device is drawn over whatever is shown (`device.board.lights`). And a fault that
+hinders nothing (a button that is missing) is told in writing.
 
 That a fault stands is rung 5 and not 1 because its being so is no news: somebody who speaks to the
 speaker is shown that it heard, and whether it works this time. Under mute it is not shown at all:
@@ -25,7 +26,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from device.board.patterns import Pattern
-from device.signals import DEVICE, SIGNALS, Signal, newest
+from device.signals import CONFIG, DEVICE, SIGNALS, Signal, newest
 from device.vocabulary import PATTERNS, RESTING, State
 
 
@@ -71,6 +72,10 @@ def _standing(now: Situation) -> str | None:
     return _signal(now).standing if hinders else None
 
 
+def _mistaken(now: Situation) -> str | None:
+    return Pattern.MISTAKE if CONFIG in now.faults else None
+
+
 def _idle(_now: Situation) -> str | None:
     return Pattern.IDLE
 
@@ -81,6 +86,7 @@ LADDER: tuple[Callable[[Situation], str | None], ...] = (
     _volume,
     _conversation,
     _standing,
+    _mistaken,
     _idle,
 )
 

@@ -1,8 +1,8 @@
 """What each family of faults looks and sounds like.
 
 Lights and chimes tell apart what there is to do: look at the device, at the network, at the account
-behind the key, or wait for the server. A kind that is not here keeps the speaker from nothing that
-it is for (a mistake in a file that was refused, a button that is missing) and is told in writing.
+behind the key, or wait for the server. A kind without a signal keeps the speaker from nothing that
+it is for (a mistake in a file that was refused, a button that is missing).
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ class Signal:
     """Of the lights, as long as it is so."""
     chime: str
 
+
+CONFIG = "config"
+"""The kind of a configuration that was refused."""
 
 DEVICE = Signal("fault", "standing", "error")
 NETWORK = Signal("fault_network", "standing_network", "error_network")
@@ -51,7 +54,7 @@ SIGNALS: dict[str, Signal] = {
 """Every kind that keeps the speaker from listening or answering."""
 
 
-WATCHED = frozenset({"microphone", "speaker", FailureKind.OFFLINE, FailureKind.CLOCK})
+WATCHED = frozenset({CONFIG, "microphone", "speaker", FailureKind.OFFLINE, FailureKind.CLOCK})
 """Whose end is seen by the device itself, whether or not anybody tries."""
 
 PRESUMED_S = 600.0

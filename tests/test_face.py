@@ -76,8 +76,23 @@ async def test_a_fault_shows_while_idle_until_it_is_over(speaker: Speaker) -> No
     """In its calm voice; nobody need ask to be told."""
     speaker.faults.begin("offline", "no network")
     await speaker.shows(Pattern.STANDING_NETWORK)
-    speaker.faults.begin("config", "line 3")
+    speaker.faults.begin("button", "GPIO17 is taken")
     speaker.faults.clear("offline")
+    await speaker.shows(Pattern.IDLE)
+
+
+async def test_a_mistake_in_the_file_shows_at_rest_until_it_is_mended(
+    speaker: Speaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long that takes: the file is not in force."""
+    monkeypatch.setattr(signals, "PRESUMED_S", 0.0)
+    speaker.faults.begin("config", "line 3")
+    await speaker.shows(Pattern.MISTAKE)
+    speaker.stands(State.LISTENING)
+    await speaker.shows(Pattern.LISTENING)
+    speaker.stands(State.IDLE)
+    await speaker.shows(Pattern.MISTAKE)
+    speaker.faults.clear("config")
     await speaker.shows(Pattern.IDLE)
 
 

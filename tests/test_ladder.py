@@ -22,7 +22,7 @@ from device.signals import (
 from device.vocabulary import PATTERNS, RESTING, State
 
 TALKING = [state for state in State if state not in RESTING]
-HINTS = ("config", "button", "lights", "model_replaced")
+HINTS = ("button", "lights", "model_replaced")
 RESTS = [State.STARTING, State.IDLE, State.MUTED, State.FAULT]
 
 
@@ -52,6 +52,11 @@ RESTS = [State.STARTING, State.IDLE, State.MUTED, State.FAULT]
         # An answer that nobody can hear is a fault at once.
         (Situation(State.LISTENING, State.IDLE, ("speaker",)), Pattern.FAULT),
         (Situation(State.IDLE, State.IDLE, ("speaker",)), Pattern.STANDING),
+        # What the owner wrote is not in force, which hinders nobody.
+        (Situation(State.IDLE, State.IDLE, ("config",)), Pattern.MISTAKE),
+        (Situation(State.IDLE, State.IDLE, ("dns", "config")), Pattern.STANDING_NETWORK),
+        (Situation(State.LISTENING, State.IDLE, ("config",)), Pattern.LISTENING),
+        (Situation(State.MUTED, State.MUTED, ("config",)), Pattern.MUTED),
         # The newest fault is told.
         (Situation(State.IDLE, State.IDLE, ("speaker", "server")), Pattern.STANDING_SERVICE),
         # The volume is over the conversation, and under mute and alarm.
@@ -70,7 +75,14 @@ def test_what_is_shown(now: Situation, pattern: Pattern) -> None:
 
 
 def situations() -> list[Situation]:
-    kinds: list[tuple[str, ...]] = [(), HINTS, ("dns",), ("speaker",), ("microphone", "key")]
+    kinds: list[tuple[str, ...]] = [
+        (),
+        HINTS,
+        ("config",),
+        ("dns",),
+        ("speaker",),
+        ("microphone", "key"),
+    ]
     flags = list(itertools.product((False, True), repeat=2))
     return [
         Situation(state, rest, faults, alarming=alarming, volume=volume)
@@ -92,7 +104,7 @@ def test_only_a_fault_outranks_muted() -> None:
 
 
 def test_hints_are_never_shown() -> None:
-    """A file that was refused, a button that is missing: the conversation is shown, or rest."""
+    """A button that is missing, a model that was replaced: the conversation is shown, or rest."""
     for now in situations():
         if now.faults == HINTS and now.state is not State.FAULT:
             without = Situation(now.state, now.rest, alarming=now.alarming, volume=now.volume)
@@ -119,7 +131,7 @@ def test_every_pattern_but_off_is_on_the_ladder() -> None:
     reached |= {shown(Situation(State.FAULT, State.IDLE, (k,), alarming=True)) for k in SIGNALS}
     reached |= {shown(Situation(State.IDLE, State.IDLE, (k,))) for k in SIGNALS}
     assert reached == set(Pattern) - {Pattern.OFF}
-    assert len(LADDER) == 6
+    assert len(LADDER) == 7
 
 
 def test_what_the_owner_wants_dark_is_dark_and_nothing_else() -> None:

@@ -26,6 +26,7 @@ class Pattern(StrEnum):
 
     A fault of the device itself is `FAULT`; others look like what there is to look after. The
     `STANDING` ones are the same codes in a calm voice: it is still so, and nobody has asked.
+    `MISTAKE` is as calm: the speaker works, but not as its owner has written.
     """
 
     OFF = "off"
@@ -44,6 +45,7 @@ class Pattern(StrEnum):
     STANDING_NETWORK = "standing_network"
     STANDING_ACCOUNT = "standing_account"
     STANDING_SERVICE = "standing_service"
+    MISTAKE = "mistake"
 
 
 Flashes = tuple[tuple[float, float], ...]
@@ -101,11 +103,13 @@ def _babble(phase: float) -> float:
     return 0.5 + 0.25 * math.cos(2 * math.tau * phase) + 0.25 * math.cos(5 * math.tau * phase)
 
 
-# Two short flashes, three, a long and a short one, a single long one: as the chimes sound.
+# Two short flashes, three, a long and a short one, a single long one: as the chimes sound. And
+# four short ones, of which nothing sounds.
 _DEVICE: Flashes = ((0.0, 0.15), (0.35, 0.5))
 _NETWORK: Flashes = ((0.0, 0.15), (0.3, 0.45), (0.6, 0.75))
 _ACCOUNT: Flashes = ((0.0, 0.65), (0.9, 1.05))
 _SERVICE: Flashes = ((0.0, 0.9),)
+_MISTAKE: Flashes = ((0.0, 0.15), (0.3, 0.45), (0.6, 0.75), (0.9, 1.05))
 
 _CALM = 0.45
 """Bright enough for an LED that can only be on or off, and no more than a reminder."""
@@ -120,6 +124,7 @@ _ORANGE: Colour = (255, 70, 0)
 _AMBER: Colour = (255, 190, 0)
 _PINK: Colour = (255, 0, 170)
 _LIME: Colour = (150, 255, 0)
+_SKY: Colour = (60, 150, 255)
 
 MOTIONS: dict[Pattern, Motion] = {
     Pattern.OFF: Motion("nothing: the lights are off", BLACK),
@@ -162,5 +167,11 @@ MOTIONS: dict[Pattern, Motion] = {
     ),
     Pattern.STANDING_SERVICE: Motion(
         "the server did not answer the last time", _calm(_LIME), 10.0, flashes=_SERVICE
+    ),
+    Pattern.MISTAKE: Motion(
+        "the configuration has a mistake, and the last good one is in force: parley config check",
+        _calm(_SKY),
+        11.0,
+        flashes=_MISTAKE,
     ),
 }

@@ -463,6 +463,7 @@ def test_a_mistake_does_not_outlive_a_power_cut() -> None:
         daemon.state("idle")
         daemon.wait(lambda: any("444 is not in" in n for n in daemon.notified), "the status line")
         assert "444 is not in" in daemon.cli("status").stdout
+        assert daemon.status()["lights_show"] == "mistake"
         shown = daemon.cli("config", "show").stdout
         assert "last good settings" in shown.splitlines()[0]
         assert "444 is not in" in shown.splitlines()[1]
@@ -472,6 +473,7 @@ def test_a_mistake_does_not_outlive_a_power_cut() -> None:
         assert daemon.cli("reload").returncode == 0
         daemon.event("fault", kind="config", cleared=True)
         assert daemon.status()["config"]["in_force"] == "file"
+        assert daemon.status()["lights_show"] != "mistake"
         assert "Traceback" not in daemon.log()
 
 
