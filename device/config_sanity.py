@@ -31,7 +31,7 @@ def _compression(data: object) -> Iterator[tuple[KeyPath, str]]:
     section: KeyPath = ("live", "compression")
     target = _setting(data, (*section, "target_tokens"))
     trigger = _setting(data, (*section, "trigger_tokens"))
-    if type(target) is type(trigger) is int and target >= trigger:
+    if type(target) is type(trigger) is int and target >= trigger > 1:
         written = _written(data, section)
         blamed = "target_tokens" if "target_tokens" in written else "trigger_tokens"
         message = f"target_tokens ({target}) must be less than trigger_tokens ({trigger})"

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import math
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -56,6 +62,73 @@ def checked(text: str) -> tuple[Config | None, list[Mistake]]:
         return parse(text, "edited.yaml"), []
     except ConfigError as error:
         return None, error.mistakes
+
+
+WRONG: list[Any] = [
+    None,
+    True,
+    False,
+    0,
+    -1,
+    7,
+    10**30,
+    -(2**63),
+    0.5,
+    -0.0,
+    1e308,
+    math.inf,
+    math.nan,
+    "",
+    " ",
+    "auto",
+    "off",
+    "17:00",
+    "../../etc/passwd",
+    "${HOME}",
+    "\u202egnp.exe",
+    "\x00\x07",
+    "x" * 20_000,
+    [],
+    [None],
+    [[["deep"]]],
+    list(range(2000)),
+    {},
+    {"unknown": 1},
+    {1: {2: 3}},
+    dt.date(2026, 11, 26),
+]
+"""What may stand where something else belongs; here and there it is right."""
+
+
+def places(tree: dict[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every section and every key of a file."""
+    for key, value in tree.items():
+        yield (*above, key)
+        if isinstance(value, dict):
+            yield from places(value, (*above, key))
+
+
+SETTINGS: dict[str, Any] = yaml.safe_load(SHIPPED.read_text())
+
+
+@pytest.mark.parametrize("place", list(places(SETTINGS)), ids=".".join)
+def test_a_wrong_value_is_told_by_the_name_of_its_key(place: tuple[str, ...]) -> None:
+    """Two thousand files, each with one value exchanged: fine, or the mistake is where it is."""
+    for value in WRONG:
+        tree = yaml.safe_load(SHIPPED.read_text())
+        section = tree
+        for key in place[:-1]:
+            section = section[key]
+        section[place[-1]] = value
+        config, found = checked(yaml.safe_dump(tree, allow_unicode=True))
+        if config is None:
+            assert found
+        for mistake in found:
+            # Of a list with a mistake in each entry the rest is only counted.
+            named = mistake.where.startswith(".".join(place)) or place[-1] in mistake.message
+            counted = mistake is found[-1] and "more mistakes" in mistake.message
+            assert named or counted, (value, mistake)
+            assert len(mistake.message) < 1000, (value, mistake)
 
 
 class TestMutations:
