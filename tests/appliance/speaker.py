@@ -238,6 +238,16 @@ class Speaker:
     def parley(self, *words: str, check: bool = True) -> Completed:
         return self.machine.run("parley", *words, check=check)
 
+    def doctor(self, *options: str) -> dict[str, Any]:
+        """What `sudo parley doctor --json` says; it trusts the server that the speaker does."""
+        certificate = self.machine.shared / "certificate.pem"
+        told = self.machine.run(
+            *("env", f"SSL_CERT_FILE={certificate}", "parley", "doctor", "--json", *options),
+            check=False,
+        )
+        found: dict[str, Any] = json.loads(told.stdout)
+        return found
+
     def status(self) -> dict[str, Any]:
         status: dict[str, Any] = json.loads(self.parley("status", "--json").stdout)
         return status

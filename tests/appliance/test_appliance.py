@@ -155,6 +155,16 @@ def test_it_answers_who_calls_it(speaker: Speaker, record_property: Record) -> N
     record_property("memory at most MB", int(resident_kb) // 1024)
 
 
+def test_the_doctor_looks_at_the_speaker_that_works(speaker: Speaker) -> None:
+    """Beside it, as root: with figures, and nothing is broken but what a container has not."""
+    told = speaker.doctor()
+    for each in told["checks"]:
+        print(each["verdict"], each["name"], each["figure"], sep="\t")
+    verdicts = {each["name"]: each["verdict"] for each in told["checks"]}
+    assert verdicts["unit"] == verdicts["speaker"] == verdicts["key"] == "fine"
+    assert speaker.status()["state"] == "idle"
+
+
 def test_a_mistake_in_the_configuration_leaves_it_as_it_is(speaker: Speaker) -> None:
     """It says what is wrong, and goes on with what was in force."""
     pid = speaker.pid
@@ -194,6 +204,34 @@ def test_hung_it_is_restarted(speaker: Speaker, record_property: Record) -> None
     speaker.until_active(other_than=pid)
     record_property("hears again after s", f"{time.monotonic() - hung:.1f}")
     assert "watchdog" in speaker.machine.journal("-u", "parley").lower()
+    talks(speaker)
+
+
+LOOP = """\
+[Unit]
+StartLimitBurst=3
+[Service]
+RestartSec=1
+ExecStart=
+ExecStart=/bin/false
+"""
+
+
+def test_a_crash_loop_ends_and_no_light_stays_on(speaker: Speaker) -> None:
+    """At the start limit, here a lower one; the doctor says so, and starts it when it is mended."""
+    override = "/run/systemd/system/parley.service.d/loop.conf"
+    speaker.machine.write(override, LOOP)
+    speaker.machine.run("systemctl", "daemon-reload")
+    speaker.machine.run("systemctl", "restart", "parley", check=False)
+    speaker.machine.until(lambda: speaker.unit("ActiveState") == "failed", "the end of it", 60)
+    assert int(speaker.unit("NRestarts")) >= 2
+    assert "status=0" in speaker.unit("ExecStopPost")
+    told = speaker.doctor("--offline")
+    assert [each["verdict"] for each in told["checks"] if each["name"] == "unit"] == ["broken"]
+    speaker.machine.run("rm", override)
+    speaker.machine.run("systemctl", "daemon-reload")
+    speaker.parley("doctor", "--offline", "--fix", check=False)
+    speaker.until_active()
     talks(speaker)
 
 
