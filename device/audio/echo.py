@@ -183,8 +183,8 @@ class EchoCanceller:
                 self._reset()
             self._alignment.stamp_far_end(self._far.place_of(block), block.heard_at)
         if played and self._alignment.jumped():
-            # What the filter has learned holds, as soon as the place is exact again. It is not found
-            # in what was heard before.
+            # What the filter has learned holds, as soon as the place is exact again; which is not
+            # found in what was heard before.
             self._microphone[:] = 0
             self._until_search = SEARCH_FRAMES
         if self._alignment.guessed:

@@ -312,8 +312,12 @@ def test_without_a_microphone_it_waits_for_one(speaker: Speaker) -> None:
     """It is no crash and no hang: it says what is missing, and hears when it is there."""
     speaker.machine.run("systemctl", "stop", "rig-sound.service")
     speaker.machine.run("systemctl", "restart", "--no-block", "parley")
-    speaker.machine.until(lambda: speaker.unit("StatusText").startswith("fault"), "a fault", 60)
-    assert speaker.unit("ActiveState") == "activating"
+
+    def waits() -> bool:
+        shown = speaker.machine.show("parley.service")
+        return shown["ActiveState"] == "activating" and shown["StatusText"].startswith("fault")
+
+    speaker.machine.until(waits, "a start that tells of a fault", 60)
     pid = speaker.pid
     speaker.machine.run("systemctl", "start", "rig-sound.service")
     assert speaker.until_active() == pid
