@@ -49,6 +49,9 @@ AGREEING_STAMPS = 3
 """So many in a row that tell of another time are no jitter: a thread is interrupted once between
 the card's answer and the clock's. A card that ran dry takes four blocks at once."""
 
+GUESSED_SEARCHES = 10
+"""So many that find nothing, three seconds of our own sound, and a guess is given up."""
+
 STALE_S = 1.0
 """Of silence after which the loudspeaker's older stamps are forgotten."""
 
@@ -126,7 +129,8 @@ class Alignment:
         self._off = 0.0
         """By how much the last search has found it elsewhere: it crept before the drift was known,
         and a filter has learned with that."""
-        self._guessed = False
+        self._good_for = 0
+        """How many searches more a guess is kept that none of them confirms; 0: it is no guess."""
         self._seen: deque[tuple[float, float]] = deque(maxlen=40)
         self._since = 0
         self._now = 0
@@ -166,7 +170,7 @@ class Alignment:
 
     def _lose(self) -> None:
         self._path = self._candidate = None
-        self._guessed = False
+        self._good_for = 0
         self._seen.clear()
 
     @property
@@ -185,7 +189,7 @@ class Alignment:
     @property
     def guessed(self) -> bool:
         """Whether the place is known by time stamps only, since it jumped: to a millisecond."""
-        return self._guessed
+        return self._good_for > 0
 
     @property
     def doubtful(self) -> bool:
@@ -220,7 +224,7 @@ class Alignment:
         if abs(moved - ran) < JUMP_SAMPLES:
             return False
         self._settle(self._path + moved, stamped, self._now)
-        self._guessed = True
+        self._good_for = GUESSED_SEARCHES
         return True
 
     def learn(self, found: Found, stamped: float, sample: int) -> bool:
@@ -230,12 +234,12 @@ class Alignment:
         next agrees, or where it makes a guess exact: that is no change.
         """
         if found.clearness < CLEAR:
-            return False
+            return self._doubt()
         path = stamped - found.delay_samples
         if self._path is not None:
             ran = (sample - self._since) * self._applied_ppm / 1e6
             off = path - self._path - ran
-            if self._guessed and abs(off) <= JUMP_SAMPLES:
+            if self.guessed and abs(off) <= JUMP_SAMPLES:
                 self._settle(path - self._off, stamped, sample)
                 return False
             if abs(off) <= SAME_SAMPLES:
@@ -250,7 +254,17 @@ class Alignment:
             self._off = 0.0
             self._settle(path, stamped, sample)
             self._seen.extend((*seen, (float(sample), path)))
-        return agrees
+        return agrees or self._doubt()
+
+    def _doubt(self) -> bool:
+        """Nothing was found where a guess says; whether it is given up."""
+        if not self.guessed:
+            return False
+        self._good_for -= 1
+        if self.guessed:
+            return False
+        self._lose()
+        return True
 
     def _crept(self, path: float, sample: int) -> bool:
         """Whether drift alone has moved what is found: short replies end before it is learned."""
@@ -263,7 +277,7 @@ class Alignment:
     def _settle(self, path: float, stamped: float, sample: int) -> None:
         self._path, self._stamped, self._since = path, stamped, sample
         self._candidate = None
-        self._guessed = False
+        self._good_for = 0
         self._seen.clear()
 
     def _watch_drift(self, sample: int, path: float) -> None:

@@ -14,6 +14,7 @@ from device.audio.alignment import (
     AGREEING_STAMPS,
     CLEAR,
     EARLIEST_SAMPLES,
+    GUESSED_SEARCHES,
     JUMP_SAMPLES,
     LATEST_SAMPLES,
     LEAD_SAMPLES,
@@ -410,6 +411,22 @@ def test_a_guess_that_is_wrong_is_given_up_for_what_is_found(clocks: Clocks) -> 
     assert clocks.guesses()
     assert clocks.look()
     assert not clocks.guesses()
+    assert clocks.error == pytest.approx(0, abs=1)
+
+
+def test_a_guess_that_nothing_confirms_is_given_up(clocks: Clocks) -> None:
+    """The volume was turned down, say, and no echo is heard any more: the place is not known."""
+    clocks.watch(6)
+    clocks.offset += 960
+    clocks.pass_by(0.2)
+    assert clocks.alignment.jumped()
+    changes = [clocks.look(clearness=CLEAR - 1) for _ in range(GUESSED_SEARCHES)]
+    assert changes == [False] * (GUESSED_SEARCHES - 1) + [True]
+    assert not clocks.guesses()
+    assert not clocks.alignment.found
+    assert not clocks.look(clearness=CLEAR - 1)
+    clocks.look()
+    assert clocks.look()
     assert clocks.error == pytest.approx(0, abs=1)
 
 

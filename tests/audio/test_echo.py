@@ -262,6 +262,20 @@ def test_a_card_that_runs_dry_in_a_reply_is_noticed_before_it_is_heard() -> None
     assert any(each.near for each in bench.play(ours(0.5)))
 
 
+def test_a_place_that_is_not_found_again_is_unknown_and_learned_anew() -> None:
+    """The loudspeaker was turned down when the card ran dry: nobody is told from us for seconds."""
+    bench = Bench("medium")
+    bench.play(quiet(NOISE_S))
+    bench.play(ours(20))
+    bench.card.run_dry(0.042)
+    bench.play(ours(5, -75.0))
+    assert bench.echo.figures.delay_ms is None
+    assert not bench.echo.blind
+    bench.play(ours(12))
+    assert bench.echo.figures.learned
+    assert taken_out_db(bench, -3 * SECOND_FRAMES) > 15
+
+
 def test_what_is_on_its_way_when_a_card_runs_dry_is_nobody_for_long() -> None:
     """Also where nothing follows it: the reply has paused for whom it took it for."""
     bench = Bench("medium")
