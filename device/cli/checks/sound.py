@@ -58,7 +58,8 @@ def system(scene: Scene) -> Iterator[Result]:
     outcome = scene.run([sys.executable, "-c", TRIAL])
     if outcome.worked:
         inputs, outputs = outcome.out.split()[-2:]
-        yield fine("sound system", f"inputs {inputs}, outputs {outputs}")
+        taken = "" if scene.owns_hardware else ", beside what the running speaker has open"
+        yield fine("sound system", f"inputs {inputs}, outputs {outputs}{taken}")
         return
     why = "it hangs" if outcome.code == -1 else f"it ends with {outcome.code}"
     if outcome.code < -1:

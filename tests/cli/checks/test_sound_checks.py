@@ -349,3 +349,12 @@ def test_the_sound_system_is_tried_where_it_can_do_no_harm(
     assert told.verdict is verdict
     assert figure in told.figure
     assert ("sound" in scene.notes) == (verdict is Verdict.BROKEN)
+
+
+def test_a_card_that_the_speaker_has_open_is_not_missed(tmp_path: Path) -> None:
+    """PortAudio leaves it out of its list."""
+    sees = Commands(**{sys.executable: Outcome(0, "0 0\n")})
+    alone = only(checks.system(machine(tmp_path, run=sees)))
+    beside = only(checks.system(machine(tmp_path, run=sees, status=STATUS, alive=True)))
+    assert alone.figure == "inputs 0, outputs 0"
+    assert beside.figure == "inputs 0, outputs 0, beside what the running speaker has open"
