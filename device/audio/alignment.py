@@ -258,13 +258,11 @@ class Alignment:
 
     def _doubt(self) -> bool:
         """Nothing was found where a guess says; whether it is given up."""
-        if not self.guessed:
-            return False
-        self._good_for -= 1
-        if self.guessed:
-            return False
-        self._lose()
-        return True
+        given_up = self._good_for == 1
+        self._good_for = max(0, self._good_for - 1)
+        if given_up:
+            self._lose()
+        return given_up
 
     def _crept(self, path: float, sample: int) -> bool:
         """Whether drift alone has moved what is found: short replies end before it is learned."""
