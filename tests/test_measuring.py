@@ -39,6 +39,7 @@ class FakeEcho:
 
     def __init__(self) -> None:
         self.doubted = False
+        self.blind = False
         self.figures = GOOD
         self.sounding = False
         self.begun = 0
