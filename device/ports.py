@@ -88,7 +88,7 @@ class Played:
     """A block that the card was given, as it sounds: everything mixed, after volume and limiter."""
 
     pcm: bytes
-    """s16le mono at ``rate_hz``; empty for silence."""
+    """s16le mono at ``rate_hz``."""
     rate_hz: int
     opening: int
     """Counts the loudspeaker's openings; ``position`` begins anew with each."""
@@ -508,10 +508,9 @@ class Speaker(Protocol):
         ...
 
     def take_played(self) -> Sequence[Played]:
-        """What the card was given since the last call, oldest first.
+        """What the card was given since the last call, oldest first; stretches of silence left out.
 
-        Silence may be left out; around a sound it may be told, for its time stamps. Bounded to
-        about two seconds: of a caller who comes later the oldest blocks are lost.
+        Bounded to about two seconds: of a caller who comes later the oldest blocks are lost.
         """
         ...
 

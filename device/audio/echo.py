@@ -160,7 +160,7 @@ class EchoCanceller:
         sounding = bool(far_end.any())
         self._quiet_frames = 0 if sounding else self._quiet_frames + 1
         # Where the place is wrong the far end may seem silent: what was played tells better.
-        self._idle_frames = 0 if any(each.pcm for each in played) else self._idle_frames + 1
+        self._idle_frames = 0 if played else self._idle_frames + 1
         playing = self._idle_frames <= RINGING_FRAMES
         quiet = self._quiet_frames > RINGING_FRAMES and not playing
         if quiet and not self._cancelling and not attentive:

@@ -39,18 +39,13 @@ class FarEnd:
         return self._end
 
     def add(self, block: Played) -> bool:
-        """Take the next block; True when it is the first of another opening: all places are new.
-
-        A silent one needs no taking, but for that.
-        """
+        """Take the next block; True when it is the first of another opening: all places are new."""
         anew = block.opening != self._opening or block.rate_hz != self._rate_hz
         if anew:
             self._ring[:] = 0
             self._opening, self._rate_hz = block.opening, block.rate_hz
             self._resampler = None
             self._end = self.place_of(block)
-        if not block.pcm:
-            return anew
         if self._resampler is None or block.position != self._next_position:
             self._finish()
             self._resampler = Resampler(block.rate_hz, MICROPHONE_RATE_HZ)

@@ -233,10 +233,9 @@ class PortAudioSpeaker:
             self._let_news_come()
 
     def take_played(self) -> Sequence[Played]:
-        """What the card was given since the last call, oldest first.
+        """What the card was given since the last call, oldest first; stretches of silence left out.
 
-        Of silence a second after a sound, and a second before one, which comes with it. Bounded to
-        about two seconds: of a caller who comes later the oldest blocks are lost.
+        Bounded to about two seconds: of a caller who comes later the oldest blocks are lost.
         """
         return self._played.take()
 

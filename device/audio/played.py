@@ -15,8 +15,6 @@ from device.ports import Played
 
 KEPT_BLOCKS = 200
 """About two seconds: a block with sound in it has 10 ms."""
-SILENT_BLOCKS = 50
-"""About a second: of silence, what is told after a sound, and before one."""
 
 
 class PlayedBlocks:
@@ -24,9 +22,6 @@ class PlayedBlocks:
 
     def __init__(self) -> None:
         self._blocks: deque[Played] = deque(maxlen=KEPT_BLOCKS)
-        self._waiting: deque[Played] = deque(maxlen=SILENT_BLOCKS)
-        """Silence that is told when a sound follows; the playback thread's alone."""
-        self._silent_blocks = SILENT_BLOCKS
         self._opening = 0
         self._position = 0
         self._rate_hz = 0
@@ -42,23 +37,13 @@ class PlayedBlocks:
 
         ``heard_at``: CLOCK_MONOTONIC when the first of them leaves the loudspeaker.
         """
-        pcm = b"" if samples is None else samples.astype("<i2").tobytes()
-        block = Played(pcm, self._rate_hz, self._opening, self._position, heard_at)
+        if samples is not None:
+            pcm = samples.astype("<i2").tobytes()
+            self._blocks.append(Played(pcm, self._rate_hz, self._opening, self._position, heard_at))
         self._position += count
-        self._silent_blocks = self._silent_blocks + 1 if samples is None else 0
-        if self._silent_blocks > SILENT_BLOCKS:
-            self._waiting.append(block)
-            return
-        self._blocks.extend(self._waiting)
-        self._waiting.clear()
-        self._blocks.append(block)
 
     def take(self) -> Sequence[Played]:
-        """Give what was noted since the last call, oldest first; of silence what is near a sound.
-
-        Its times tell at once when a card that ran dry plays everything later from now on. Before a
-        sound it comes with that.
-        """
+        """Give what was noted since the last call, oldest first, silence left out."""
         taken = []
         while self._blocks:
             taken.append(self._blocks.popleft())

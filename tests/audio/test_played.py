@@ -4,41 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 
-from device.audio.played import KEPT_BLOCKS, SILENT_BLOCKS, PlayedBlocks
+from device.audio.played import KEPT_BLOCKS, PlayedBlocks
 from device.ports import Played
 
 
-def test_silence_beside_a_sound_is_told() -> None:
-    """Before one it waits for it; after one it comes at once."""
+def test_silence_counts_and_is_left_out() -> None:
+    """The place of each block is known without it."""
     played = PlayedBlocks()
     played.opened(48_000)
     played.note(None, 960, 1.0)
     played.note(np.array([1, -2], np.int16), 2, 1.02)
-    assert played.take() == [
-        Played(b"", 48_000, 1, 0, 1.0),
-        Played(b"\x01\x00\xfe\xff", 48_000, 1, 960, 1.02),
-    ]
     played.note(None, 480, 1.1)
-    assert played.take() == [Played(b"", 48_000, 1, 962, 1.1)]
-    assert played.take() == []
     played.note(np.array([3], np.int16), 1, 1.2)
     assert played.take() == [
+        Played(b"\x01\x00\xfe\xff", 48_000, 1, 960, 1.02),
         Played(b"\x03\x00", 48_000, 1, 1442, 1.2),
     ]
-
-
-def test_of_a_long_silence_the_last_second_is_kept() -> None:
-    """And the first, if a sound was before it; what is between says nothing of now."""
-    played = PlayedBlocks()
-    played.opened(48_000)
-    for _ in range(2):
-        for number in range(1000):
-            played.note(None, 960, number / 50)
-        first = [block.heard_at for block in played.take()]
-        played.note(np.array([1], np.int16), 1, 20.0)
-        last = [block.heard_at for block in played.take()]
-        assert last == [*(number / 50 for number in range(950, 1000)), 20.0]
-    assert first == [number / 50 for number in range(SILENT_BLOCKS)]
+    assert played.take() == []
 
 
 def test_each_opening_has_its_number_and_begins_at_nothing() -> None:
