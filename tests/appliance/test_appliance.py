@@ -315,7 +315,9 @@ def test_without_a_microphone_it_waits_for_one(speaker: Speaker) -> None:
 
     def waits() -> bool:
         shown = speaker.machine.show("parley.service")
-        return shown["ActiveState"] == "activating" and shown["StatusText"].startswith("fault")
+        return shown["ActiveState"] == "activating" and shown.get("StatusText", "").startswith(
+            "fault"
+        )
 
     speaker.machine.until(waits, "a start that tells of a fault", 60)
     pid = speaker.pid
