@@ -118,7 +118,7 @@ class Clips:
                 # Speakers lose their power at any time: no name without its content.
                 os.fsync(new.fileno())
                 Path(new.name).replace(path)
-            except BaseException:
+            except BaseException:  # interrupted too: no half file is left behind
                 Path(new.name).unlink(missing_ok=True)
                 raise
         for old in self._folder.glob(f"{wanted.voice}-{wanted.kind}-*.wav"):

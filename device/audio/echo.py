@@ -38,11 +38,9 @@ Pcm = npt.NDArray[np.int16]
 FILTER_SAMPLES = 2048
 """128 ms: with the delay known, longer filters learn more slowly and take off no more."""
 
-LOOK_BACK_FRAMES = FILTER_SAMPLES // FRAME_SAMPLES + 2
-"""What the filter and the ear behind it look back on, when they begin to look."""
-BLIND_FRAMES = LOOK_BACK_FRAMES + 350 // FRAME_MS
-"""How long nobody is told from us after the place was found again: the filter may have learned
-something wrong before it was noticed, and then leaves more of us than it did."""
+BLIND_FRAMES = 500 // FRAME_MS
+"""How long nobody is told from us after the place was found again: the filter looks back on 128 ms,
+and may have learned something wrong before the jump was noticed."""
 
 RINGING_FRAMES = 600 // FRAME_MS
 """How long after its last sample our own sound may still be heard in a room."""
@@ -118,12 +116,11 @@ class EchoCanceller:
     def figures(self) -> EchoFigures:
         """What is known of the echo."""
         alignment = self._alignment
-        learned = self._near_end.learned and not self.blind
         return self._path.figures(
             delay_ms=alignment.delay_ms,
             drift_ppm=alignment.drift_ppm,
             needed_db=self._near_end.needed_db,
-            learned=learned,
+            learned=self._near_end.learned,
         )
 
     @property
@@ -242,8 +239,6 @@ class EchoCanceller:
     def _judge(self, samples: Pcm, cleaned: Pcm, far_end: Samples) -> bool:
         if self._blind_frames:
             self._blind_frames -= 1
-            if self._blind_frames < BLIND_FRAMES - LOOK_BACK_FRAMES:
-                self._near_end.hear(cleaned.astype(np.float32), far_end, alone=True)
             return False
         near = self._near_end.hear(cleaned.astype(np.float32), far_end)
         if near:

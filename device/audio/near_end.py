@@ -104,11 +104,10 @@ class NearEnd:
         """Whether it has heard enough of our own sound to tell a person from it."""
         return self._frames >= GEARS_DB[0][0] // 2
 
-    def hear(self, cleaned: Samples, far_end: Samples | None, *, alone: bool = False) -> bool:
+    def hear(self, cleaned: Samples, far_end: Samples | None) -> bool:
         """Take a frame; whether somebody else is heard in the last ones.
 
-        ``far_end``: None while nothing of ours is on its way. ``alone``: what is heard is taken for
-        our own, however loud it is.
+        ``far_end``: None while nothing of ours is on its way.
         """
         heard = self._levels(self._cleaned, cleaned)
         heard_db = _decibels(heard)
@@ -129,8 +128,6 @@ class NearEnd:
         stands_out_db = float(np.clip(heard_db - expected_db, 0.0, MOST_DB).sum()) - USUAL_DB
         most_db = self.needed_db + LINGERS_DB
         self._evidence_db = min(max(0.0, self._evidence_db + stands_out_db), most_db)
-        if alone:
-            self._evidence_db = 0.0
         near = self._evidence_db > self.needed_db
         if sounding.any():
             self._learn_leak(heard_db, played_db, sounding, doubt=near)

@@ -109,7 +109,7 @@ class StreamThread:
         self._thread.start()
         try:
             await asyncio.wait_for(self._opened.wait(), OPEN_TIMEOUT_S)
-        except BaseException as error:
+        except BaseException as error:  # cancelled too: no thread is left behind
             self._stopping.set()
             if isinstance(error, TimeoutError):
                 raise AudioDeviceHungError(

@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
         asyncio.Runner().run(speak(file, parts, path))
     except WakeModelError as missing:
         raise ConfigError(str(args.config or DEFAULT_PATH), [_in_wake_words(missing)]) from missing
-    except ExceptionGroup as group:
+    except ExceptionGroup as group:  # of the hub's tasks; whatever it is ends the process
         loud_stderr()
         incurable, unexpected = group.split((AudioDeviceHungError, OutgrownError))
         if incurable is not None:

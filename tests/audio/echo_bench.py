@@ -96,15 +96,21 @@ class Bench:
             self._untaken += blocks
             self._lost += 0 if counted else FRAME_SAMPLES
 
-    def play(self, sound: Samples, *, attentive: bool = False) -> list[Heard]:
-        """Play whole frames of sound; gives what was heard meanwhile."""
+    def play(self, sound: Samples, *, attentive: bool = False, told: bool = True) -> list[Heard]:
+        """Play whole frames of sound; gives what was heard meanwhile.
+
+        Not ``told``, what was played is told of later, as when all threads were held up.
+        """
         began = len(self.heard)
         for at in range(0, len(sound) // FRAME_SAMPLES * FRAME_SAMPLES, FRAME_SAMPLES):
             sounds, blocks = self.card.give(sound[at : at + FRAME_SAMPLES])
             frame = self._frame(self.room.hear(sounds))
             self.frames.append(frame)
-            self.heard.append(self.echo.hear(frame, [*self._untaken, *blocks], attentive=attentive))
-            self._untaken = []
+            self._untaken += blocks
+            played = self._untaken if told else []
+            self.heard.append(self.echo.hear(frame, played, attentive=attentive))
+            if told:
+                self._untaken = []
         return self.heard[began:]
 
     def _frame(self, samples: Samples) -> Frame:

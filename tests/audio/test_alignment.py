@@ -431,7 +431,7 @@ def test_a_guess_that_nothing_confirms_is_given_up(clocks: Clocks) -> None:
 
 
 def test_threads_that_are_late_now_and_then_are_no_jump(clocks: Clocks) -> None:
-    """Up to four stamps in a row."""
+    """Up to two stamps in a row."""
     clocks.watch(6)
     for _ in range(10):
         clocks.pass_by(0.2)

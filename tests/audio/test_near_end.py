@@ -73,14 +73,7 @@ class Room:
         self._voice = ours(60)
         self._at = 0
 
-    def hear(
-        self,
-        seconds: float,
-        person: Samples | None = None,
-        *,
-        sounding: bool = True,
-        alone: bool = False,
-    ) -> int:
+    def hear(self, seconds: float, person: Samples | None = None, *, sounding: bool = True) -> int:
         """So much passes; gives in how many frames somebody was heard."""
         count = 0
         for number in range(round(seconds * 50)):
@@ -93,7 +86,7 @@ class Room:
             if person is not None:
                 said = person[number * FRAME_SAMPLES : (number + 1) * FRAME_SAMPLES]
                 heard[: len(said)] += said
-            count += self.near_end.hear(heard, far, alone=alone)
+            count += self.near_end.hear(heard, far)
         return count
 
 
@@ -147,16 +140,6 @@ def test_an_echo_that_grows_is_learned_in_the_end(room: Room) -> None:
     room.left_db = -20
     room.hear(30)
     assert room.hear(10) < 25
-
-
-@pytest.mark.parametrize("alone", [False, True])
-def test_who_is_said_to_be_alone_is_learned_at_once(room: Room, alone: bool) -> None:
-    """The canceller takes less off than it did, for a reason that is known."""
-    room.hear(1, sounding=False)
-    room.hear(30)
-    room.left_db = -24
-    assert bool(room.hear(0.5, alone=alone)) is not alone
-    assert bool(room.hear(2)) is not alone
 
 
 def test_a_false_alarm_raises_what_is_needed(room: Room) -> None:

@@ -119,7 +119,8 @@ def test_over_our_own_voice() -> None:
         f"{'hits':>9}{'own':>9}" + 2 * f"{'hits':>9}{'own':>8}{'vetoed':>9}"
     )
     reached = {}
-    for name, louder_db in itertools.product(("enclosure", "small", "medium", "large"), (0, 10)):
+    rooms = ("enclosure", "small", "medium", "large", "rattling")
+    for name, louder_db in itertools.product(rooms, (0, 10)):
         level_dbfs = -20.0 + ROOMS[name].echo_gain_db - louder_db
         # What is promised is measured twice as often.
         times = 2 if name == "medium" else 1
