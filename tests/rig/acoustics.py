@@ -29,15 +29,13 @@ from numpy.typing import NDArray
 
 from device.simulator.acoustics import ROOMS, Acoustics
 from device.simulator.room import FULL_SCALE, RATE_HZ, Room
-from tests.rig.sound import SoundServer, wait_until
+from tests.rig.sound import SoundServer, run_in_real_time, wait_until
 
 ROOT = Path(__file__).parents[2]
 START_S = 15.0
 BLOCK_BYTES = 320
 LATENCY_MS = 10
 AHEAD_MS = 90
-NICENESS = -11
-"""That of the sound server itself; where it may not be had, a busy machine is heard sooner."""
 SETTLE_S = 0.3
 """Thrown away at first: what the sound server had ready when recording began comes in a lump."""
 FORMAT = ("--format=s16le", "--raw", f"--rate={RATE_HZ}", "--channels=1")
@@ -150,11 +148,10 @@ def tell_underruns(messages: IO[str]) -> None:
 
 def run(acoustics: Acoustics) -> None:
     """Be the room until the process is ended."""
-    with contextlib.suppress(PermissionError):
-        os.nice(NICENESS)
     room = Room(acoustics)
     # The first blocks of a stream find everything warm.
     Room(acoustics).hear(np.zeros(RATE_HZ, np.int16))
+    run_in_real_time(0)
     with contextlib.ExitStack() as stack:
         out = start_recorder(stack)
         let_settle(out)

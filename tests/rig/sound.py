@@ -7,6 +7,7 @@ for ``espeak()``, ``espeak-ng``; runs as root too and wants neither D-Bus nor a 
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import shutil
@@ -28,6 +29,8 @@ import pytest
 import soxr
 
 Samples = npt.NDArray[np.int16]
+
+REAL_TIME_PRIORITY = 10
 
 READY_S = 10.0
 POLL_S = 0.02
@@ -150,6 +153,8 @@ class SoundServer:
             stderr=subprocess.DEVNULL,
         )
         wait_until(self._has_started, "the sound server to answer", READY_S)
+        # Not before: it sets its own at its start. The sinks' threads have one of their own.
+        run_in_real_time(self._process.pid)
 
     def _has_started(self) -> bool:
         assert self._process is not None
@@ -253,6 +258,15 @@ class SoundServer:
         """Record what a sink takes, from entering the context to leaving it."""
         sink = self.speaker if name == "speaker" else self.microphone
         return Recorder(self._client_environment(), name, sink)
+
+
+def run_in_real_time(pid: int) -> None:
+    """Let a process and what it starts be held up by nobody, as a card and a room are not.
+
+    ``pid`` 0: the calling thread. Nothing where real time may not be had.
+    """
+    with contextlib.suppress(PermissionError):
+        os.sched_setscheduler(pid, os.SCHED_FIFO, os.sched_param(REAL_TIME_PRIORITY))
 
 
 class Recorder:
