@@ -206,14 +206,14 @@ def test_a_machine_that_stalls_costs_no_reply(story: str) -> None:
 def stall(daemon: Daemon) -> tuple[float, float]:
     """Hold all threads of the speaker up, as a machine that swaps does.
 
-    Returns from when to when its card must have been dry (CLOCK_MONOTONIC).
+    Returns from when to when its card must have been dry (CLOCK_MONOTONIC), away from both ends:
+    what it had sounds first, and a recording tells its times to a block.
     """
     daemon.process.send_signal(signal.SIGSTOP)
     held_up = time.monotonic()
     time.sleep(STALL_S)
-    going_on = time.monotonic()
     daemon.process.send_signal(signal.SIGCONT)
-    return (held_up + going_on) / 2, going_on
+    return held_up + STALL_S / 2, held_up + STALL_S * 3 / 4
 
 
 def test_a_cough_only_makes_it_pause(story: str) -> None:
