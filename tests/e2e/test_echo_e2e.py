@@ -105,7 +105,8 @@ class Kitchen:
     def was_silent(self, span: tuple[float, float]) -> bool:
         """Whether the loudspeaker was given nothing from one time to another (CLOCK_MONOTONIC)."""
         begin, end = ((at - self.heard.start_time) * self.heard.rate_hz for at in span)
-        return not self.heard.samples()[round(begin) : round(end)].any()
+        given = self.heard.samples()[round(begin) : round(end)]
+        return len(given) > 0 and not given.any()
 
 
 def _place(heard: npt.NDArray[np.float64], said: npt.NDArray[np.float64]) -> int:
