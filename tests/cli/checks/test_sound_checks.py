@@ -24,11 +24,8 @@ STATUS: dict[str, Any] = {"microphone": "ReSpeaker XVF3800", "faults": []}
 
 
 @pytest.fixture
-def speaker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Answering]:
-    monkeypatch.setattr(checks, "LISTEN_S", 0.2)
-    monkeypatch.setattr(checks, "SETTLE_S", 0.0)
+def speaker(tmp_path: Path) -> Iterator[Answering]:
     speaker = Answering(tmp_path / "control.sock")
-    speaker.endless.add("meter")
     with speaker.serving():
         yield speaker
 
@@ -56,6 +53,16 @@ async def test_a_quiet_room_is_fine(tmp_path: Path, speaker: Answering) -> None:
         "ReSpeaker XVF3800: USB Audio (hw:1,0): noise floor -66 dBFS, peak -20 dBFS"
     )
     assert told["microphone"].figures["channels"][0]["peak_dbfs"] == -20.0
+
+
+async def test_listening_ends_though_the_meter_goes_on(
+    tmp_path: Path, speaker: Answering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A speaker tells its levels until nobody asks any more; what came until then counts."""
+    monkeypatch.setattr(checks, "LISTEN_S", 1.0)
+    speaker.endless.add("meter")
+    told = await heard(tmp_path, speaker, reading(level(peak_dbfs=-20.0)))
+    assert told["microphone"].verdict is Verdict.FINE
 
 
 @pytest.mark.parametrize(
