@@ -41,6 +41,18 @@ noise gives 10 and more.
 SAME_SAMPLES = 24
 """Two searches that differ by less have found the same path."""
 
+NEARBY_SAMPLES = 1600
+LOOK_SAMPLES = 4096
+LOOK_CLEAR = 9.0
+"""Within how much of where it was (100 ms) the echo is looked for at once when somebody seems to be
+heard, in how much of the microphone (256 ms), and how clear it must be in two looks that agree.
+
+Measured in synthetic rooms with a look each 80 ms: of 94 jumps of 5 to 14 ms, 87 were found within
+the first four looks at what was taken for somebody, none at a wrong place; of 192 people over a
+reply none was taken for our own voice from elsewhere (4 at 8.0, and 3 of 48 where one look at 11.0
+was enough).
+"""
+
 JUMP_S = 0.015
 """By how much the time stamps must move against what was found to be believed."""
 JUMP_SAMPLES = round(JUMP_S * MICROPHONE_RATE_HZ)
@@ -82,13 +94,13 @@ class Found:
     """How far the peak stands out; see `CLEAR`."""
 
 
-def search(microphone: Samples, far_end: Samples) -> Found:
+def search(microphone: Samples, far_end: Samples, latest_samples: int = LATEST_SAMPLES) -> Found:
     """Look for ``far_end`` in ``microphone``.
 
-    ``microphone`` has ``WINDOW_SAMPLES``; ``far_end`` begins ``LATEST_SAMPLES`` before it (by the
-    time stamps) and ends ``-EARLIEST_SAMPLES`` after it.
+    ``far_end`` begins ``latest_samples`` before ``microphone`` (by what is known) and is longer by
+    that and by how much earlier an echo may come.
     """
-    size = 32_768
+    size = 1 << (len(far_end) - 1).bit_length()
     there = np.fft.rfft(far_end, size)
     here = np.fft.rfft(microphone, size)
     cross = there * np.conj(here)
@@ -98,12 +110,12 @@ def search(microphone: Samples, far_end: Samples) -> Found:
         (hz > 150) & (hz < 6500), cross / np.maximum(weight, 1e-3 * weight.max() + 1e-9), 0
     )
     lags = np.fft.irfft(cross, size)
-    # Lag 0 is a far end that is LATEST_SAMPLES late; it runs to EARLIEST_SAMPLES.
-    within = lags[: LATEST_SAMPLES - EARLIEST_SAMPLES]
+    # Lag 0 is an echo that is latest_samples late; the last is the earliest.
+    within = lags[: len(far_end) - len(microphone)]
     peak = int(np.argmax(within))
     spread = float(np.sqrt(np.mean(within**2)))
     clearness = float(within[peak]) / spread if spread > 0 else 0.0
-    return Found(LATEST_SAMPLES - _between(within, peak), clearness)
+    return Found(latest_samples - _between(within, peak), clearness)
 
 
 def _between(curve: npt.NDArray[np.float64], peak: int) -> float:
@@ -129,6 +141,8 @@ class Alignment:
         self._off = 0.0
         """By how much the last search has found it elsewhere: it crept before the drift was known,
         and a filter has learned with that."""
+        self._glimpsed: float | None = None
+        """By how much later than it was the last look has found it."""
         self._good_for = 0
         """How many searches more a guess is kept that none of them confirms; 0: it is no guess."""
         self._seen: deque[tuple[float, float]] = deque(maxlen=40)
@@ -169,7 +183,7 @@ class Alignment:
         self._lose()
 
     def _lose(self) -> None:
-        self._path = self._candidate = None
+        self._path = self._candidate = self._glimpsed = None
         self._good_for = 0
         self._seen.clear()
 
@@ -225,6 +239,26 @@ class Alignment:
             return False
         self._settle(self._path + moved, stamped, self._now)
         self._good_for = GUESSED_SEARCHES
+        return True
+
+    def moved(self, found: Found, sample: int) -> bool:
+        """Take a look around the place, made up to a sample; True when the echo has moved.
+
+        ``found`` tells how much later it comes than it did; two looks in a row must agree. No time
+        stamp tells of a jump that is shorter than their jitter, or of one behind what they are
+        made for.
+        """
+        clear = found.clearness > LOOK_CLEAR and abs(found.delay_samples) > SAME_SAMPLES
+        before, self._glimpsed = self._glimpsed, found.delay_samples if clear else None
+        agrees = before is not None and abs(found.delay_samples - before) <= SAME_SAMPLES
+        if self._path is None or not self._far or not (clear and agrees):
+            return False
+        self._glimpsed = None
+        # Older stamps may tell of the time before, and would make the jump a second time.
+        self._far = deque(list(self._far)[-AGREEING_STAMPS:], maxlen=STAMPS)
+        stamped = self.stamped or self._stamped
+        ran = (sample - self._since) * self._applied_ppm / 1e6
+        self._settle(self._path + ran - found.delay_samples, stamped, sample)
         return True
 
     def learn(self, found: Found, stamped: float, sample: int) -> bool:

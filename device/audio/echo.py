@@ -21,6 +21,9 @@ import numpy.typing as npt
 from device.audio.alignment import (
     EARLIEST_SAMPLES,
     LATEST_SAMPLES,
+    LEAD_SAMPLES,
+    LOOK_SAMPLES,
+    NEARBY_SAMPLES,
     WINDOW_SAMPLES,
     Alignment,
     search,
@@ -62,6 +65,11 @@ NOTICED_FRAMES = 300 // FRAME_MS
 TALKING_FRAMES = 1000 // FRAME_MS
 """People pause between their words: so long nothing is measured after one."""
 
+LOOK_EVERY_FRAMES = 80 // FRAME_MS
+LAST_LOOK_FRAMES = 320 // FRAME_MS
+"""While somebody is heard it is looked whether it is us, from another place: until they are known
+to speak, or as long as what was on its way is heard when the reply has paused for them."""
+
 FADE = np.linspace(0, 1, FRAME_SAMPLES, endpoint=False, dtype=np.float32)
 
 
@@ -102,6 +110,8 @@ class EchoCanceller:
         self._harm_frames = 0
         self._blind_frames = 0
         """How many more our own voice is not taken out of: it cannot be told from somebody's."""
+        self._near_frames = 0
+        """For how long somebody has been heard."""
         self._talking_frames = 0
         """How long what is heard is still taken for somebody else's."""
         self._until_search = SEARCH_FRAMES
@@ -166,7 +176,7 @@ class EchoCanceller:
                 self._path.see(samples, samples, None)
             return Heard(frame, None, near=False)
         cleaned = self._cancel(samples, far_end)
-        near = self._judge(samples, cleaned, far_end)
+        near = self._judge(samples, cleaned, far_end) and not self._are_we_elsewhere(frame)
         if sounding or playing:
             self._look_for_the_way(frame)
         whole = frame if cleaned is samples else replace(frame, pcm=cleaned.tobytes())
@@ -180,12 +190,19 @@ class EchoCanceller:
                 self._reset()
             self._alignment.stamp_far_end(self._far.place_of(block), block.heard_at)
         if played and self._alignment.jumped():
-            # What the filter has learned holds, as soon as the place is exact again; which is not
-            # found in what was heard before.
-            self._microphone[:] = 0
-            self._until_search = SEARCH_FRAMES
+            self._look_anew()
+            self._near_end.doubt()
         if self._alignment.guessed:
             self._blind_frames = BLIND_FRAMES
+
+    def _look_anew(self) -> None:
+        """The echo comes from elsewhere: the place is made exact by what is heard from now on.
+
+        What the filter has learned holds, but it went astray until that was noticed, and comes back
+        by itself.
+        """
+        self._microphone[:] = 0
+        self._until_search = SEARCH_FRAMES
 
     def _begin_afresh(self) -> None:
         self._alignment.forget_microphone()
@@ -239,8 +256,11 @@ class EchoCanceller:
     def _judge(self, samples: Pcm, cleaned: Pcm, far_end: Samples) -> bool:
         if self._blind_frames:
             self._blind_frames -= 1
+            self._near_frames = 0
             return False
         near = self._near_end.hear(cleaned.astype(np.float32), far_end)
+        if not near:
+            self._near_frames = 0
         if near:
             self._unseen.clear()
             self._talking_frames = TALKING_FRAMES
@@ -251,6 +271,24 @@ class EchoCanceller:
             if len(self._unseen) > NOTICED_FRAMES:
                 self._path.see(*self._unseen.popleft())
         return near
+
+    def _are_we_elsewhere(self, frame: Frame) -> bool:
+        """Whether who is heard is ourselves, at another place than it was, which is taken then."""
+        self._near_frames += 1
+        if self._near_frames % LOOK_EVERY_FRAMES or self._near_frames > LAST_LOOK_FRAMES:
+            return False
+        place = self._alignment.place(frame.end_sample - LOOK_SAMPLES)
+        if place is None:
+            return False
+        begin = round(place) - LEAD_SAMPLES - NEARBY_SAMPLES
+        far_end = self._far.glance(begin, LOOK_SAMPLES + 2 * NEARBY_SAMPLES)
+        found = search(self._microphone[-LOOK_SAMPLES:], far_end, NEARBY_SAMPLES)
+        if not self._alignment.moved(found, frame.end_sample):
+            return False
+        self._look_anew()
+        self._near_end.relearn()
+        self._blind_frames = BLIND_FRAMES
+        return True
 
     def _look_for_the_way(self, frame: Frame) -> None:
         self._until_search -= 1

@@ -277,6 +277,24 @@ def test_a_machine_that_was_held_up_hears_nobody(room: str) -> None:
     assert taken_out_db(bench, -2 * SECOND_FRAMES) > 12
 
 
+@pytest.mark.parametrize("room", ["enclosure", "small", "medium", "large"])
+@pytest.mark.parametrize("dry_s", [0.005, 0.01])
+def test_a_jump_that_no_time_stamp_tells_of_is_heard(room: str, dry_s: float) -> None:
+    """A few milliseconds are their jitter: nobody is heard for as long as an interruption takes."""
+    bench = Bench(room)
+    bench.play(quiet(NOISE_S))
+    bench.play(ours(20))
+    delay_ms = bench.echo.figures.delay_ms
+    assert delay_ms is not None
+    bench.card.run_dry(dry_s)
+    interrupted = 0
+    for frame in np.split(ours(28)[20 * MICROPHONE_RATE_HZ :], 8 * SECOND_FRAMES):
+        heard = bench.play(frame)[0]
+        interrupted += heard.near and bench.echo.figures.learned
+    assert interrupted < 0.3 * SECOND_FRAMES
+    assert taken_out_db(bench, -2 * SECOND_FRAMES) > 12
+
+
 def test_a_place_that_is_not_found_again_is_unknown_and_learned_anew() -> None:
     """The loudspeaker was turned down when the card ran dry: nobody is told from us for seconds."""
     bench = Bench("medium")
