@@ -6,6 +6,8 @@ is how long sound is really on its way, buffers that nobody tells of included. T
 cross-correlation of the two (`search`, with the phase transform: C. Knapp, G. Carter, "The
 Generalized Correlation Method for Estimation of Time Delay", 1976), and looked at again and again:
 its change over minutes is the drift of the two clocks, a jump means that one stream lost samples.
+A jump that shows in the stamps is followed at once and made exact by the next search; a shorter one
+when somebody seems to be heard and two short searches near the place find that it is ourselves.
 """
 
 from __future__ import annotations
@@ -97,8 +99,8 @@ class Found:
 def search(microphone: Samples, far_end: Samples, latest_samples: int = LATEST_SAMPLES) -> Found:
     """Look for ``far_end`` in ``microphone``.
 
-    ``far_end`` begins ``latest_samples`` before ``microphone`` (by what is known) and is longer by
-    that and by how much earlier an echo may come.
+    ``far_end`` begins ``latest_samples`` before ``microphone``, by what is known of their places,
+    and is longer than it by that and by how much earlier an echo may come.
     """
     size = 1 << (len(far_end) - 1).bit_length()
     there = np.fft.rfft(far_end, size)
@@ -242,23 +244,23 @@ class Alignment:
         return True
 
     def moved(self, found: Found, sample: int) -> bool:
-        """Take a look around the place, made up to a sample; True when the echo has moved.
+        """Take a look around the place that reaches up to a sample; True when the echo has moved.
 
         ``found`` tells how much later it comes than it did; two looks in a row must agree. No time
-        stamp tells of a jump that is shorter than their jitter, or of one behind what they are
-        made for.
+        stamp tells of a jump that is shorter than their jitter.
         """
         clear = found.clearness > LOOK_CLEAR and abs(found.delay_samples) > SAME_SAMPLES
         before, self._glimpsed = self._glimpsed, found.delay_samples if clear else None
-        agrees = before is not None and abs(found.delay_samples - before) <= SAME_SAMPLES
-        if self._path is None or not self._far or not (clear and agrees):
+        if self._path is None or self._glimpsed is None or before is None:
+            return False
+        if abs(self._glimpsed - before) > SAME_SAMPLES:
             return False
         self._glimpsed = None
-        # Older stamps may tell of the time before, and would make the jump a second time.
+        # Older stamps tell of the time before, and would make the jump a second time.
         self._far = deque(list(self._far)[-AGREEING_STAMPS:], maxlen=STAMPS)
-        stamped = self.stamped or self._stamped
         ran = (sample - self._since) * self._applied_ppm / 1e6
-        self._settle(self._path + ran - found.delay_samples, stamped, sample)
+        path = self._path + ran - found.delay_samples - self._off
+        self._settle(path, self.stamped or self._stamped, sample)
         return True
 
     def learn(self, found: Found, stamped: float, sample: int) -> bool:

@@ -18,6 +18,7 @@ from device.audio.alignment import (
     JUMP_SAMPLES,
     LATEST_SAMPLES,
     LEAD_SAMPLES,
+    LOOK_CLEAR,
     SAME_SAMPLES,
     STAMPS,
     WINDOW_SAMPLES,
@@ -153,6 +154,10 @@ class Clocks:
         path = self.arriving() - self.sample
         found = Found(round(stamped) - path + off, clearness)
         return self.alignment.learn(found, round(stamped), self.sample)
+
+    def glance(self, *, clearness: float = LOOK_CLEAR + 1, off: float = 0.0) -> bool:
+        """Look near the place only; `off`: by how many samples what is found is wrong."""
+        return self.alignment.moved(Found(self.error + off, clearness), self.sample)
 
     def watch(self, seconds: float, jitter: float = 0.2) -> None:
         """Search every two seconds, as well as searches are."""
@@ -459,6 +464,59 @@ def test_a_few_stamps_are_no_reason_to_jump(clocks: Clocks) -> None:
         assert not clocks.alignment.jumped()
         clocks.alignment.stamp_far_end(0, 1000.0)
     assert clocks.alignment.jumped()
+
+
+@pytest.mark.parametrize("drift_ppm", [0.0, 40.0])
+@pytest.mark.parametrize("later", [-200, -40, 40, 80, 160, 230])
+def test_two_looks_that_agree_move_the_place(later: int, drift_ppm: float) -> None:
+    """The filter's place in it is kept; the stamps, which tell of it later, move it no more."""
+    clocks = Clocks(drift_ppm=drift_ppm)
+    clocks.watch(60)
+    learned_with = clocks.error
+    clocks.offset += later
+    clocks.pass_by(0.06)
+    assert not clocks.glance(off=3)
+    assert clocks.error == pytest.approx(learned_with + later, abs=0.5)
+    clocks.pass_by(0.08)
+    assert clocks.glance()
+    assert clocks.error == pytest.approx(learned_with, abs=0.5)
+    for _ in range(100):
+        clocks.pass_by(0.02)
+        assert not clocks.alignment.jumped()
+    assert clocks.error == pytest.approx(learned_with, abs=0.5)
+    assert not clocks.look()
+    assert not clocks.alignment.doubtful
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({}, {"off": SAME_SAMPLES + 1}),
+        ({}, {"clearness": LOOK_CLEAR}),
+        ({"clearness": LOOK_CLEAR}, {}),
+        ({"off": -160}, {"off": -160}),
+    ],
+    ids=["elsewhere", "unclear", "unclear at first", "at our own place"],
+)
+def test_two_looks_that_do_not_agree_move_nothing(
+    clocks: Clocks, first: dict[str, float], second: dict[str, float]
+) -> None:
+    """Somebody else is heard, or nothing that is clear, or our voice where it always was."""
+    clocks.watch(6)
+    clocks.offset += 160
+    clocks.pass_by(0.06)
+    before = clocks.error
+    assert not clocks.glance(**first)
+    assert not clocks.glance(**second)
+    assert clocks.error == before
+
+
+def test_without_a_place_a_look_says_nothing(clocks: Clocks) -> None:
+    """It was made around another one."""
+    clocks.watch(6)
+    clocks.alignment.forget_microphone()
+    found = Found(160.0, LOOK_CLEAR + 1)
+    assert [clocks.alignment.moved(found, clocks.sample) for _ in range(3)] == [False] * 3
 
 
 @pytest.mark.parametrize("what", ["far end", "microphone"])

@@ -133,6 +133,23 @@ def test_after_the_way_has_changed_it_learns_anew(room: Room) -> None:
     assert room.hear(20) == 0
 
 
+def test_in_doubt_more_of_ours_is_nobody(room: Room) -> None:
+    """The filter went astray, and comes back; a person is known all the while."""
+    room.hear(1, sounding=False)
+    room.hear(30)
+    astray_db, back_db = room.left_db + 10, room.left_db
+    room.left_db = astray_db
+    assert room.hear(0.5) > 5, "a test that shows nothing"
+    room.left_db = back_db
+    room.hear(30)
+    room.near_end.doubt()
+    assert room.near_end.learned
+    room.left_db = astray_db
+    assert room.hear(0.5) == 0
+    room.left_db = back_db
+    assert room.hear(0.5, PERSON) > 10
+
+
 def test_an_echo_that_grows_is_learned_in_the_end(room: Room) -> None:
     """Who moved the speaker is not taken for a person for ever."""
     room.hear(1, sounding=False)
