@@ -3,8 +3,9 @@
 Theory of operation. Each frame of the microphone meets the stretch of what was played that belongs
 to it: `FarEnd` holds what was played, `Alignment` knows where to look. The adaptive filter
 (`device.audio.speex`) takes off the echo it predicts, `NearEnd` tells from what is left whether
-somebody else is speaking. While nothing of ours is on its way the frames pass as they are, bit for
-bit; where the filter comes and goes it is faded over a frame.
+somebody else is speaking; as soon as it says so it is looked whether that is our own voice, come
+from another place than it did. While nothing of ours is on its way the frames pass as they are,
+bit for bit; where the filter comes and goes it is faded over a frame.
 
 Everything happens on the event loop's thread, a frame at a time; there is no waiting in it.
 """
@@ -67,8 +68,8 @@ TALKING_FRAMES = 1000 // FRAME_MS
 
 LOOK_EVERY_FRAMES = 80 // FRAME_MS
 LAST_LOOK_FRAMES = 320 // FRAME_MS
-"""While somebody is heard it is looked whether it is us, from another place: until they are known
-to speak, or as long as what was on its way is heard when the reply has paused for them."""
+"""How often, and for how long, it is looked whether somebody who is heard is us, from elsewhere:
+until they are known to speak, by which time the reply has paused for them and is not heard."""
 
 FADE = np.linspace(0, 1, FRAME_SAMPLES, endpoint=False, dtype=np.float32)
 
@@ -259,8 +260,7 @@ class EchoCanceller:
             self._near_frames = 0
             return False
         near = self._near_end.hear(cleaned.astype(np.float32), far_end)
-        if not near:
-            self._near_frames = 0
+        self._near_frames = self._near_frames + 1 if near else 0
         if near:
             self._unseen.clear()
             self._talking_frames = TALKING_FRAMES
@@ -274,7 +274,6 @@ class EchoCanceller:
 
     def _are_we_elsewhere(self, frame: Frame) -> bool:
         """Whether who is heard is ourselves, at another place than it was, which is taken then."""
-        self._near_frames += 1
         if self._near_frames % LOOK_EVERY_FRAMES or self._near_frames > LAST_LOOK_FRAMES:
             return False
         place = self._alignment.place(frame.end_sample - LOOK_SAMPLES)
