@@ -82,7 +82,7 @@ class Room:
         """Let so many frames pass; gives what happened meanwhile."""
         known = len(self.happened)
         for _ in range(frames):
-            heard = Heard(frame(self._number), far_end, near=near)
+            heard = Heard(frame(self._number), far_end, near=near, bright=near)
             first = self._number * FRAME_SAMPLES
             self._number += 1
             self.overheard.frame(heard, speaking=self.speaking, playing=self.speaking)
@@ -104,11 +104,11 @@ def room() -> Room:
 
 
 def test_who_speaks_on_interrupts_the_reply(room: Room) -> None:
-    """It pauses at once, is decided after 400 ms of speech, and is told from where they began."""
+    """It pauses at once, is decided after 200 ms of words, and is told from where they began."""
     room.hear(10)
     assert room.hear(1, near=True) == [TalkedOver()]
     assert room.overheard.undecided
-    assert room.hear(20, near=True, speech=0.9) == [BargedIn(11 * FRAME_SAMPLES)]
+    assert room.hear(10, near=True, speech=0.9) == [BargedIn(11 * FRAME_SAMPLES)]
     assert room.told == ["began", "confirmed"]
     assert room.overheard.counters == {"barge_ins": 1, "paused_for_nothing": 0}
 
@@ -118,7 +118,7 @@ def replied(room: Room, frames: int, *, cut: bool) -> None:
     room.speaking = True
     room.hear(frames)
     if cut:
-        assert BargedIn in map(type, room.hear(25, near=True, speech=0.9))
+        assert BargedIn in map(type, room.hear(15, near=True, speech=0.9))
     room.speaking = False
     room.hear(5, far_end=None)
 
@@ -149,7 +149,7 @@ def test_a_cough_lets_the_reply_go_on_and_makes_more_careful(room: Room) -> None
 
 def test_a_word_lets_the_reply_go_on_too(room: Room) -> None:
     """But it was a person: nothing is to be learned from it."""
-    assert room.hear(10, near=True, speech=0.9) == [TalkedOver()]
+    assert room.hear(8, near=True, speech=0.9) == [TalkedOver()]
     assert room.hear(30) == [FellSilent()]
     assert room.echo.nobodies == 0
     assert room.overheard.counters["paused_for_nothing"] == 1
