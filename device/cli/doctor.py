@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,10 +26,11 @@ from device.audio.portaudio import quiet_stderr
 from device.cli import meters
 from device.cli.blotting import Blotter
 from device.cli.bundle import pack, secrets_of
-from device.cli.checks.examination import Check, Found, cure, examine, is_broken
+from device.cli.checks.examination import Check, Found, cure, examine, is_broken, left_behind
 from device.cli.checks.lists import CHECKS, scene_of
 from device.cli.checks.result import Verdict, worst
 from device.cli.checks.scene import Scene
+from device.cli.leaving import leave
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -102,6 +103,27 @@ def _seconds(text: str) -> float:
 
 def doctor(args: argparse.Namespace) -> int:
     """Look at everything; 1 when something is broken."""
+    return _to_the_end(_doctor, args)
+
+
+def bundled(args: argparse.Namespace) -> int:
+    """Look at everything and pack it, with what else helps."""
+    return _to_the_end(_bundled, args)
+
+
+def _to_the_end(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
+    """Run a command; the exit code is its own also where a check hangs for ever."""
+    before = left_behind()
+    try:
+        code = command(args)
+    except KeyboardInterrupt:
+        code = 130
+    if left_behind() - before:
+        leave(code)
+    return code
+
+
+def _doctor(args: argparse.Namespace) -> int:
     console = Console(highlight=False)
     began = time.monotonic()
     found, blotter = asyncio.run(_examined(args, console))
@@ -114,8 +136,7 @@ def doctor(args: argparse.Namespace) -> int:
     return int(is_broken(found))
 
 
-def bundled(args: argparse.Namespace) -> int:
-    """Look at everything and pack it, with what else helps."""
+def _bundled(args: argparse.Namespace) -> int:
     console = Console(highlight=False)
     args.json, args.fix = False, False
     began = time.monotonic()

@@ -8,16 +8,16 @@ import gc
 import logging
 import os
 import signal
-import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from device import __version__, journal
 from device.assistant import Assistant
 from device.audio.portaudio import loud_stderr
 from device.cli import build, checked
+from device.cli.leaving import leave
 from device.commands import Commands
 from device.config import DEFAULT_PATH, Config
 from device.config_file import ConfigFile
@@ -67,26 +67,14 @@ def run(args: argparse.Namespace) -> int:
             log.critical("%s", incurable.exceptions[0])
         if unexpected is not None:
             log.critical("an unexpected failure ends the speaker", exc_info=unexpected)
-        _leave(1)
-    _leave(0)
+        leave(1)
+    leave(0)
 
 
 def _config_file(given: Path | None) -> ConfigFile:
     path = given or DEFAULT_PATH
     last_good = LastGood(build.state_folder(os.environ), path, checked.parse)
     return ConfigFile(path, partial(warned, partial(checked.load, given)), last_good)
-
-
-def _leave(code: int) -> NoReturn:
-    """End the process at once: all of ours is closed by now.
-
-    What may be left are threads of libraries: one that imports, waits for a name server, or sits in
-    PortAudio for ever. Neither asyncio nor the interpreter would end before they do.
-    """
-    logging.shutdown()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
 
 
 def _in_wake_words(missing: WakeModelError) -> Mistake:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -212,6 +213,46 @@ def test_it_can_be_interrupted(tmp_path: Path) -> None:
             assert running.stderr.read() == b""
         finally:
             running.kill()
+
+
+HANGING = """
+import itertools, sys
+from device.cli import doctor
+from device.cli.checks import wake
+from device.cli.checks.examination import Check
+
+def for_ever(scene):
+    for _ in itertools.count():
+        list(wake.wake(scene))
+
+doctor.CHECKS = [Check("wake word", "wake words", for_ever, 1.0)]
+from device.__main__ import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("words", [["doctor", "--json"], ["doctor", "bundle", "all.tar.gz"]])
+def test_a_check_that_never_ends_is_left_behind(tmp_path: Path, words: list[str]) -> None:
+    """The exit code is ours, though its thread computes when the interpreter ends."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    config = tmp_path / "config.yaml"
+    config.write_text("{}")
+    done = subprocess.run(
+        [sys.executable, "-c", HANGING, *words, "--config", config, "--socket", tmp_path / "none"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "terminate" not in done.stderr
+    if "bundle" in words:
+        assert done.returncode == 0
+        assert (tmp_path / "all.tar.gz").stat().st_size > 0
+    else:
+        assert done.returncode == 1
+        [found] = json.loads(done.stdout)["checks"]
+        assert found["figure"] == "no answer within 1 s"
 
 
 def test_the_whole_doctor_on_a_machine_with_next_to_nothing(

@@ -24,6 +24,8 @@ Look = Callable[[Scene], object]
 
 CURE_S = 60.0
 
+_abandoned: set[threading.Thread] = set()
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -135,8 +137,18 @@ async def in_thread(work: Callable[[], _T]) -> _T:
         except RuntimeError:
             return  # nobody waits any more
 
-    threading.Thread(target=run, name="check", daemon=True).start()
-    return await done
+    thread = threading.Thread(target=run, name="check", daemon=True)
+    thread.start()
+    try:
+        return await done
+    except asyncio.CancelledError:
+        _abandoned.add(thread)
+        raise
+
+
+def left_behind() -> set[threading.Thread]:
+    """The threads that nobody waits for any more, and which have not ended since."""
+    return {thread for thread in _abandoned if thread.is_alive()}
 
 
 def is_broken(found: Sequence[Found]) -> bool:
