@@ -38,8 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if "run" in words:
         # A reload may be asked for while it still imports; the file is read after that anyway.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    args = parser(words).parse_args(words)
     try:
+        args = parser(words).parse_args(words)
         code: int = args.run(args)
         sys.stdout.flush()
     except ConfigError as error:

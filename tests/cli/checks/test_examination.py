@@ -9,7 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from device.cli.checks.examination import Check, Found, Look, cure, examine, is_broken
+from device.cli.checks.examination import (
+    Check,
+    Found,
+    Look,
+    cure,
+    examine,
+    is_broken,
+    left_behind,
+)
 from device.cli.checks.result import (
     Cure,
     Result,
@@ -81,7 +89,10 @@ async def test_a_check_that_hangs_is_told_and_left_behind(tmp_path: Path) -> Non
     assert first.figure == second.figure == "no answer within 0.05 s"
     assert closed.is_set()
     assert third.name == "c"
+    [thread] = left_behind()
     release.set()
+    thread.join(10)
+    assert not left_behind()
 
 
 @pytest.mark.parametrize(
