@@ -62,6 +62,7 @@ PURE: dict[str, set[str]] = {
     "device.audio.alignment": {"numpy"},
     "device.audio.buffer": {"numpy"},
     "device.audio.chimes": {"numpy"},
+    "device.audio.correlation": {"numpy"},
     "device.audio.cushion": set(),
     "device.audio.devices": set(),
     "device.audio.duplex": set(),

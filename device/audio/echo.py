@@ -19,14 +19,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from device.audio.alignment import (
+from device.audio.alignment import LEAD_SAMPLES, Alignment
+from device.audio.correlation import (
     EARLIEST_SAMPLES,
     LATEST_SAMPLES,
-    LEAD_SAMPLES,
     LOOK_SAMPLES,
     NEARBY_SAMPLES,
     WINDOW_SAMPLES,
-    Alignment,
     search,
 )
 from device.audio.echo_path import EchoFigures, EchoPath
