@@ -284,8 +284,7 @@ def test_a_jump_that_no_time_stamp_tells_of_is_heard(room: str, dry_s: float) ->
     bench = Bench(room)
     bench.play(quiet(NOISE_S))
     bench.play(ours(20))
-    delay_ms = bench.echo.figures.delay_ms
-    assert delay_ms is not None
+    assert bench.echo.figures.delay_ms is not None
     bench.card.run_dry(dry_s)
     interrupted = 0
     for frame in np.split(ours(28)[20 * MICROPHONE_RATE_HZ :], 8 * SECOND_FRAMES):
