@@ -90,8 +90,12 @@ def _arrived(wanted_bytes: int, server: LiveServer) -> bool:
 
 
 def _stands(server: LiveServer) -> bool:
-    """Whether the newest connection has carried audio for as long as makes it a stable one."""
-    return len(server.connections[-1].audio) > (STABLE_S + 1) * 32_000
+    """Whether the newest connection has been there for as long as makes it a stable one.
+
+    By the clock, not by its audio: what was held while there was none comes at once.
+    """
+    ready_at = server.connections[-1].ready_at
+    return ready_at is not None and time.monotonic() - ready_at > STABLE_S + 1
 
 
 @needs_root
