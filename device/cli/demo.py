@@ -22,6 +22,7 @@ from device.audio.playback import PortAudioSpeaker
 from device.audio.portaudio import list_devices
 from device.board.terminal import TerminalLights
 from device.cli import build
+from device.cli.pace import hop_ms, slowness
 from device.cli.timeline import LEDS, Timeline
 from device.config import Config, parse
 from device.errors import AudioDeviceError, ParleyError
@@ -33,8 +34,10 @@ from device.simulator.acoustics import ROOMS
 from device.simulator.echoed import EchoedMicrophone
 from device.simulator.room import Room
 from device.simulator.script import Event, GoAway, Script, Turn
+from device.simulator.slow_motion import slow_motion
 from device.simulator.sound import WavMicrophone, WavSpeaker
 from device.simulator.voices import RECORDINGS
+from device.wake.networks import HOP_MS
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -80,6 +83,11 @@ Simulated: the microphone (spoken WAVs), the lights (drawn here) and
 [bold]the answering side: a stand-in on this machine, its answers are canned.[/]
 """
 
+SLOW_MOTION = """\
+[yellow]To hear {hop} ms of sound takes this machine {took:.0f} ms: too little is left for the rest.
+What follows is in slow motion, {times} times slower than its clock says; no sound card plays.[/]
+"""
+
 CONFIG = """
 live: {{endpoint: "{url}"}}
 audio: {{echo_cancellation: {canceller}, duplex: {duplex}}}
@@ -112,13 +120,19 @@ def demo(args: argparse.Namespace) -> int:
         args.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ParleyError(f"{args.out} cannot be made: {error.strerror}; choose --out") from error
-    return asyncio.run(_perform(args.out, args.room, console))
+    console.print(INTRODUCTION)
+    took_ms = hop_ms()
+    times = slowness(took_ms, room=args.room is not None)
+    if times > 1:
+        console.print(SLOW_MOTION.format(took=took_ms, hop=HOP_MS, times=times), soft_wrap=True)
+    card = _sound_card() if times == 1 else None
+    with slow_motion(times) as make_loop, asyncio.Runner(loop_factory=make_loop) as runner:
+        return runner.run(_perform(args.out, args.room, card, console))
 
 
-async def _perform(out: Path, room: str | None, console: Console) -> int:
+async def _perform(out: Path, room: str | None, card: Speaker | None, console: Console) -> int:
     from device.simulator.live_server import LiveServer  # noqa: PLC0415 - heavy: cryptography
 
-    console.print(INTRODUCTION)
     with tempfile.TemporaryDirectory(prefix="parley-demo-") as private:
         async with LiveServer(SCRIPT, directory=Path(private)) as server:
             os.environ["SSL_CERT_FILE"] = str(server.certificate)
@@ -126,7 +140,7 @@ async def _perform(out: Path, room: str | None, console: Console) -> int:
             text = CONFIG.format(url=server.url, canceller=canceller, duplex=duplex)
             config = parse(text, "demo")
             microphone = WavMicrophone()
-            speaker = WavSpeaker(chime, volume=config.audio.volume, tee=_sound_card())
+            speaker = WavSpeaker(chime, volume=config.audio.volume, tee=card)
             lights = TerminalLights(sys.stdout, LEDS)
             ear = EchoedMicrophone(microphone, speaker, Room(ROOMS[room])) if room else microphone
             parts = _parts(ear, speaker, lights)

@@ -1,16 +1,17 @@
-"""The processor of every Pi, emulated: what is compiled for it, and what runs on it.
+"""The processor of every Pi, emulated: what is compiled for it, and a whole conversation on it.
 
-systemd does not boot under user-mode emulation, so this is what `./install.sh --demo` sets up, as
-root, in a bare Debian 13 for arm64: packages, environment, compiled libraries. The demo itself is
-held in real time, with which an emulated processor does not keep up (measured: its wake networks
-take 1.6 s for 80 ms of sound, and the demo gives up after 20 s). So only its help is asked for, and
-the networks are heard without a time limit.
+systemd does not boot under user-mode emulation, so this is what `./install.sh --demo` does, as
+root, in a bare Debian 13 for arm64: packages, environment, compiled libraries, demonstration. How
+fast an emulated processor is depends on the real one (measured: the wake networks take 49 ms for 80
+ms of sound on one, 1.6 s on another, which has no fused multiply-add); the demonstration is in slow
+motion where it must be.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -28,7 +29,7 @@ pytestmark = [
     pytest.mark.timeout(7200),
     pytest.mark.skipif(
         "arm64" not in os.environ.get("PARLEY_APPLIANCE", ""),
-        reason="takes half an hour: PARLEY_APPLIANCE=arm64",
+        reason="takes ten minutes: PARLEY_APPLIANCE=arm64",
     ),
 ]
 
@@ -134,18 +135,28 @@ def test_doctor_examines_it(emulated: Emulated) -> None:
     assert json.loads(done.stdout)["verdict"] == "broken"
 
 
-HEARS = """
-from types import SimpleNamespace
-from device.cli.checks import wake
-from device.config import parse
-
-for result in wake.wake(SimpleNamespace(config=parse("{}", "none"))):
-    print(result.name, result.figure)
-"""
-
-
-def test_the_wake_networks_hear_on_it(emulated: Emulated) -> None:
-    """What is compiled for a Pi computes what it does elsewhere."""
-    done = emulated.run(".venv/bin/python", "-c", HEARS, timeout_s=3600)
+def test_it_holds_the_conversation_of_the_demonstration(emulated: Emulated) -> None:
+    """It hears its wake word, talks over TLS, resumes, is interrupted, and loses no sample."""
+    done = emulated.run(".venv/bin/parley", "demo", "--out", "/tmp/out", timeout_s=3600)
     print(done.stdout, done.stderr)
-    assert "hey_jarvis heard in 2 of 2 recordings, 0 times where it was not" in done.stdout
+    assert done.returncode == 0
+    for happened in (
+        "wake word hey_jarvis",
+        "session resumed",
+        "interrupted after",
+        "the same, none lost or doubled",
+    ):
+        assert happened in done.stdout
+
+
+def test_it_hears_a_person_through_its_own_voice(emulated: Emulated) -> None:
+    """What cancels the echo computes there what it does elsewhere."""
+    done = emulated.run(
+        ".venv/bin/parley", "demo", "--room", "small", "--out", "/tmp/out", timeout_s=7000
+    )
+    print(done.stdout, done.stderr)
+    assert done.returncode == 0
+    assert "they talk on: the answer is over" in done.stdout
+    cancelled = re.search(r"echo cancelled +([0-9.]+) dB", done.stdout)
+    assert cancelled is not None
+    assert float(cancelled[1]) > 10

@@ -7,24 +7,44 @@ import re
 import subprocess
 import sys
 import wave
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.rig.daemon import ROOT
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 
 
-def demo(folder: Path, *options: str) -> str:
+PARLEY = ("-m", "device")
+
+A_SLOW_MACHINE = """
+import sys, time
+from device.__main__ import main
+from device.wake.scoring import WakeScorer
+
+hop = WakeScorer._hop
+
+def slow(scorer):
+    time.sleep(0.1)
+    return hop(scorer)
+
+WakeScorer._hop = slow
+sys.exit(main(sys.argv[1:]))
+"""
+"""What it hears takes it longer than it lasts."""
+
+
+def demo(folder: Path, *options: str, parley: Sequence[str] = PARLEY) -> str:
     """What it prints, without colours; it must end well."""
     done = subprocess.run(
-        [sys.executable, "-m", "device", "demo", "--out", str(folder / "out"), *options],
+        [sys.executable, *parley, "demo", "--out", str(folder / "out"), *options],
         env={**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(folder), "COLUMNS": "120"},
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=200,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -32,16 +52,28 @@ def demo(folder: Path, *options: str) -> str:
     return re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", done.stdout)
 
 
-def test_the_demo_holds_a_conversation(tmp_path: Path) -> None:
-    """Three answers, one of them interrupted, over two connections, and not a sample lost."""
-    told = demo(tmp_path)
+def everything_happened(told: str) -> None:
     assert "wake word hey_jarvis" in told
     assert "goAway" in told
     assert "session resumed" in told
     assert "interrupted after" in told
     assert "the same, none lost or doubled" in told
+
+
+def test_the_demo_holds_a_conversation(tmp_path: Path) -> None:
+    """Three answers, one of them interrupted, over two connections, and not a sample lost."""
+    told = demo(tmp_path)
+    assert "in slow motion" not in told
+    everything_happened(told)
     with wave.open(str(tmp_path / "out" / "heard.wav")) as heard:
         assert heard.getnframes() > 15 * 24_000
+
+
+def test_a_machine_too_slow_for_it_shows_it_in_slow_motion(tmp_path: Path) -> None:
+    told = demo(tmp_path, parley=("-c", A_SLOW_MACHINE))
+    assert re.search(r"takes this machine 1[0-9]{2} ms", told)
+    assert "in slow motion, 3 times slower" in told
+    everything_happened(told)
 
 
 def test_the_demo_in_a_room_is_talked_over(tmp_path: Path) -> None:

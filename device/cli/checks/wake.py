@@ -13,9 +13,8 @@ from device.errors import WakeModelError
 from device.ports import Detection
 from device.simulator.voices import load
 from device.wake.hearing import Hearing, Word
+from device.wake.networks import HOP_MS
 
-HOP_MS = 80
-"""What the networks have for a hop before they fall behind."""
 BUSY_MS = 40.0
 KNOWN_WORD = "hey_jarvis"
 SAID = ("wake", "ask_weather")

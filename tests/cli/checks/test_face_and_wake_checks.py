@@ -13,6 +13,7 @@ from device.cli.checks import face, wake
 from device.cli.checks.result import Verdict
 from device.cli.checks.scene import Scene
 from device.errors import BoardError
+from device.wake.networks import HOP_MS
 from tests.rig.answering import Answering
 from tests.rig.fakes import FakeLights
 from tests.rig.scene import by_name, machine, only
@@ -146,7 +147,7 @@ def test_the_networks_hear_the_recordings_and_nothing_else(tmp_path: Path) -> No
         "said": 2,
         "false": 0,
     }
-    assert 0 < told["wake speed"].figures["hop_ms_p50"] < wake.HOP_MS
+    assert 0 < told["wake speed"].figures["hop_ms_p50"] < HOP_MS
 
 
 def test_the_networks_are_tried_by_a_known_word_whatever_is_listened_for(tmp_path: Path) -> None:

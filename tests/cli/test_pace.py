@@ -1,0 +1,36 @@
+"""How long this machine takes to listen, and how slow a demonstration is then."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from device.cli.pace import hop_ms, slowness
+from device.wake.scoring import WakeScorer
+
+
+@pytest.mark.parametrize(
+    ("took_ms", "times", "in_a_room"),
+    [(3.0, 1, 1), (24.0, 1, 1), (40.0, 1, 2), (41.0, 2, 2), (148.0, 4, 7), (1600.0, 40, 67)],
+)
+def test_the_networks_get_their_share_of_the_time(
+    took_ms: float, times: int, in_a_room: int
+) -> None:
+    assert slowness(took_ms, room=False) == times
+    assert slowness(took_ms, room=True) == in_a_room
+
+
+def test_a_slower_machine_is_found_slower(monkeypatch: pytest.MonkeyPatch) -> None:
+    took_ms = hop_ms()
+    hop: Callable[[WakeScorer], Any] = WakeScorer._hop
+
+    def slower(scorer: WakeScorer) -> Any:
+        time.sleep(0.02)
+        return hop(scorer)
+
+    monkeypatch.setattr(WakeScorer, "_hop", slower)
+    assert took_ms > 0
+    assert hop_ms() > 20
