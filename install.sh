@@ -11,6 +11,7 @@ KEY=$KEY_DIR/gemini_api_key
 CONFIG=/etc/parley/config.yaml
 STATE_DIR=/var/lib/parley
 UDEV_RULES=/etc/udev/rules.d/60-parley-respeaker.rules
+WIFI_AWAKE=/etc/NetworkManager/conf.d/parley-wifi.conf
 UNIT=/etc/systemd/system/parley.service
 RECOVERY=/etc/systemd/system/parley-recover.service
 # Names the release to go back to, and the one that is put in force and not ready yet.
@@ -804,7 +805,7 @@ uninstall() {
         systemctl disable --now --quiet parley.service 2>/dev/null || true
         systemctl reset-failed parley.service 2>/dev/null || true
     fi
-    rm -f "$UNIT" "$RECOVERY" "$TMPFILES"
+    rm -f "$UNIT" "$RECOVERY" "$TMPFILES" "$WIFI_AWAKE"
     rm -f /etc/systemd/system/multi-user.target.wants/{"${UNIT##*/}","${RECOVERY##*/}"}
     remove_udev
     remove_manual

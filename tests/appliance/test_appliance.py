@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from device.cli.checks.wireless import AWAKE, NETWORK_MANAGER, STAY_AWAKE
 from device.simulator.script import Script, Turn
 from device.simulator.voices import load
 from tests.appliance.machine import Machine
@@ -439,6 +440,9 @@ def test_an_upgrade_without_a_microphone_waits_for_one(speaker: Speaker) -> None
 
 def test_nothing_is_left_of_it(speaker: Speaker) -> None:
     """After --uninstall the owner's files stay, after --purge no file, user, group or unit."""
+    awake = speaker.path(f"/{NETWORK_MANAGER}") / AWAKE
+    awake.parent.mkdir(parents=True, exist_ok=True)
+    awake.write_text(STAY_AWAKE)  # as `parley doctor --fix` does on a speaker with Wi-Fi
     uninstall = ("env", "-C", "/", "/opt/parley/current/install.sh", "--uninstall")
     speaker.machine.run(*uninstall)
     assert speaker.machine.run("systemctl", "cat", "parley", check=False).returncode != 0

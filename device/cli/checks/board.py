@@ -13,9 +13,9 @@ from device.board.detection import Finding
 from device.board.evidence import read_evidence
 from device.board.profiles import NONE
 from device.board.traits import LedDriver, Profile
-from device.cli.checks.result import Cure, Result, Verdict, broken, fine, hint, judged, skipped
+from device.cli.checks.result import Cure, Result, Verdict, broken, fine, judged
 from device.cli.checks.scene import Scene
-from device.errors import BoardError, ParleyError
+from device.errors import BoardError
 
 
 def finding(scene: Scene) -> Finding:
@@ -64,13 +64,7 @@ def _spi(scene: Scene, found: Finding) -> Cure | None:
     if not any(SPI_ON in advice for advice in found.advice):
         return None
     words = SPI_ON.split()[1:]
-
-    def switch_on() -> None:
-        outcome = scene.run(words)
-        if not outcome.worked:
-            raise ParleyError(f"{' '.join(words)}: {outcome.err.strip() or outcome.code}")
-
-    return Cure("SPI is switched on; it takes a reboot: sudo reboot", switch_on)
+    return Cure("SPI is switched on; it takes a reboot: sudo reboot", lambda: scene.must(words))
 
 
 def nodes(scene: Scene) -> Iterator[Result]:
@@ -101,19 +95,13 @@ def nodes(scene: Scene) -> Iterator[Result]:
     advice = f"sudo {' '.join(words)}, then sudo systemctl restart parley"
     if not groups:
         advice = "the installer's udev rules are missing: sudo ./install.sh"
-    cure = Cure(f"{scene.account.name} is in {groups} now", lambda: _must(scene, words))
+    cure = Cure(f"{scene.account.name} is in {groups} now", lambda: scene.must(words))
     what = f"{scene.account.name} may not use {shown}{more}"
     wanted = [path for path in closed if path not in kinds["gpio"] + kinds["spi"]]
     verdict = Verdict.BROKEN if wanted or _needs_pins(scene) else Verdict.HINT
     yield judged(
         "devices", verdict, what, advice, cure if groups else None, missing_groups=missing, **counts
     )
-
-
-def _must(scene: Scene, words: list[str]) -> None:
-    outcome = scene.run(words)
-    if not outcome.worked:
-        raise ParleyError(f"{' '.join(words)}: {outcome.err.strip() or outcome.code}")
 
 
 def _needs_pins(scene: Scene) -> bool:
@@ -159,21 +147,3 @@ def _group_of(path: Path) -> str:
         return grp.getgrgid(about.st_gid).gr_name if about.st_mode & stat.S_IWGRP else ""
     except (OSError, KeyError):
         return ""
-
-
-def wifi(scene: Scene) -> Iterator[Result]:
-    """How well the wireless network is received, where there is one."""
-    lines = (scene.text("proc/net/wireless") or "").splitlines()[2:]
-    if not lines:
-        yield skipped("wifi", "no wireless network in use")
-        return
-    interface, _, quality, level, *_ = lines[0].split()
-    dbm = float(level.rstrip("."))
-    figure = f"{interface.rstrip(':')}: {dbm:.0f} dBm"
-    if dbm > 0 or dbm <= -200:
-        yield skipped("wifi", f"{interface.rstrip(':')}: quality {quality}, no signal level")
-    elif dbm < -75:
-        advice = "a weak signal makes answers late: move the speaker or the router, or use a cable"
-        yield hint("wifi", figure, advice, signal_dbm=dbm)
-    else:
-        yield fine("wifi", figure, signal_dbm=dbm)

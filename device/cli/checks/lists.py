@@ -10,7 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from device.cli import build, checked
-from device.cli.checks import board, echo, face, machine, mixer, network, service, sound, wake
+from device.cli.checks import (
+    board,
+    echo,
+    face,
+    machine,
+    mixer,
+    network,
+    service,
+    sound,
+    wake,
+    wireless,
+)
 from device.cli.checks.examination import Check
 from device.cli.checks.scene import Account, Scene
 from device.config import DEFAULT_PATH, Config
@@ -49,7 +60,8 @@ CHECKS = (
         "The speaker says a few sentences and listens to them; please be quiet …",
     ),
     Check("wake word", "wake words", wake.wake, 60.0, "the wake word networks hear recordings …"),
-    Check("network", "wifi", board.wifi),
+    Check("network", "wifi", wireless.wifi),
+    Check("network", "wifi power", wireless.power, 15.0),
     Check("network", "dns", network.way, 40.0),
     Check("network", "model", network.talk, 45.0, "one sentence for the model …"),
 )

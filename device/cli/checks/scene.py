@@ -13,6 +13,7 @@ from typing import Any
 from device.cli.boards import Boards
 from device.config import Config
 from device.control import call
+from device.errors import ParleyError
 
 UNIT = "parley.service"
 COMMAND_S = 10.0
@@ -135,6 +136,12 @@ class Scene:
     def ask(self, command: str, **fields: Any) -> AsyncGenerator[dict[str, Any], None]:
         """Give the running speaker a command. Raises ControlError."""
         return call(self.socket, {"command": command, **fields})
+
+    def must(self, words: Sequence[str]) -> None:
+        """Run a command of the system. Raises ParleyError when it does not work."""
+        outcome = self.run(words)
+        if not outcome.worked:
+            raise ParleyError(f"{' '.join(words)}: {outcome.err.strip() or outcome.code}")
 
     def text(self, name: str) -> str | None:
         """Return a file below the root; None when it cannot be read."""

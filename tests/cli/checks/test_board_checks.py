@@ -1,4 +1,4 @@
-"""Kernel, board, device files and Wi-Fi, on machines made of files."""
+"""Kernel, board and device files, on machines made of files."""
 
 from __future__ import annotations
 
@@ -160,34 +160,6 @@ def test_the_lights_of_an_array_need_its_usb_device(tmp_path: Path) -> None:
     assert told.verdict is Verdict.BROKEN
     root = Account("root", 0, frozenset())
     assert only(checks.nodes(machine(tmp_path, account=root))).verdict is Verdict.FINE
-
-
-WIRELESS = """\
-Inter-| sta-|   Quality        |   Discarded packets               | Missed | WE
- face | tus | link level noise |  nwid  crypt   frag  retry   misc | beacon | 22
-"""
-
-
-@pytest.mark.parametrize(
-    ("line", "verdict", "figure"),
-    [
-        ("wlan0: 0000   52.  -58.  -256        0", Verdict.FINE, "wlan0: -58 dBm"),
-        ("wlan0: 0000   22.  -81.  -256        0", Verdict.HINT, "wlan0: -81 dBm"),
-        ("wlan0: 0000   52.  0.  -256        0", Verdict.FINE, "wlan0: 0 dBm"),
-        (
-            "wlan0: 0000   52.  60.  0        0",
-            Verdict.SKIPPED,
-            "wlan0: quality 52., no signal level",
-        ),
-        ("", Verdict.SKIPPED, "no wireless network in use"),
-    ],
-)
-def test_the_signal_of_the_wireless_network(
-    tmp_path: Path, line: str, verdict: Verdict, figure: str
-) -> None:
-    """Below -75 dBm answers come late."""
-    told = only(checks.wifi(machine(tmp_path, files={"proc/net/wireless": WIRELESS + line})))
-    assert (told.verdict, told.figure) == (verdict, figure)
 
 
 XVF3800 = {
