@@ -448,6 +448,9 @@ def test_nothing_is_left_of_it(speaker: Speaker) -> None:
     assert speaker.machine.run("systemctl", "cat", "parley", check=False).returncode != 0
     assert speaker.path(CONFIG).exists()
     assert not speaker.path("/opt/parley").exists()
+    assert not awake.exists()
+    folder = f"/{NETWORK_MANAGER}"
+    speaker.machine.run("rmdir", "-p", "--ignore-fail-on-non-empty", folder)
     speaker.machine.run("rm", "-f", "/run/systemd/system/parley-probe.service")
     speaker.machine.run(str(speaker.checkout / "install.sh"), "--uninstall", "--purge")
     for database in ("passwd", "group"):
