@@ -216,7 +216,7 @@ class Assistant:
                 self._happen(v.Wake(end_sample))
                 if self._spoken.speaking:
                     # What seemed to be our own echo: whoever says the wake word is a person.
-                    self._a_person_speaks()
+                    self._tell_session(speaking=True)
             case p.SpeechChanged(speaking=speaking, end_sample=end_sample):
                 self._user_speaks(speaking, end_sample)
                 self._happen(v.SpeechBegan() if speaking else v.SpeechEnded())
@@ -242,11 +242,10 @@ class Assistant:
         self._answering.timed_out(clock, addressed=self._spoken.addressed)
 
     def _frame(self, heard: Heard) -> None:
-        state = self.talk.state
-        speaking, replying = state is State.SPEAKING, state in PLAYING
-        if speaking and heard.near and not self.overheard.undecided:
+        replying = self.talk.state in PLAYING
+        if replying and heard.near and not self.overheard.undecided:
             self.latency.decided(heard.frame.captured_at)
-        self.overheard.frame(heard, speaking=speaking, playing=replying)
+        self.overheard.frame(heard, replying=replying)
         self.sending.frame(
             heard,
             self.mouth.speaker,
@@ -257,13 +256,9 @@ class Assistant:
 
     def _talked_over(self, event: v.Event) -> None:
         self._happen(event)
-        if isinstance(event, v.BargedIn):
+        if isinstance(event, v.BargedIn) and self.talk.state in UPLINK_OPEN:
             self._spoken.addressed = True
-            self._a_person_speaks()
-
-    def _a_person_speaks(self) -> None:
-        if self.session is not None:
-            self.session.user_speaks(True)
+            self._tell_session(speaking=True)
 
     def _microphone_lost(self, error: AudioDeviceError) -> None:
         self.faults.begin("microphone", str(error))
@@ -319,12 +314,12 @@ class Assistant:
         self._end_session_in_time()
 
     def _changed(self, before: State, reason: str) -> None:
-        tracked = self.talk.state in TRACK_SPEECH
-        if tracked is not (before in TRACK_SPEECH):
-            self.ears.detector.track_speech(tracked)
+        state = self.talk.state
+        if (state in TRACK_SPEECH) is not (before in TRACK_SPEECH):
+            self.ears.detector.track_speech(state in TRACK_SPEECH)
             self._spoken.forget()
-            if self.session is not None and before not in HOLDING:
-                self.session.user_speaks(False)
+        if (state in UPLINK_OPEN) is not (before in UPLINK_OPEN) and before not in HOLDING:
+            self._tell_session(speaking=self._spoken.speaking)
         if self.session is not None and self.talk.state in RESTING and before not in RESTING:
             self.session.dismiss()
         if self.talk.state.label != before.label:
@@ -337,9 +332,15 @@ class Assistant:
     def _user_speaks(self, speaking: bool, edge_sample: int) -> None:
         lasted_s = self._spoken.changed(speaking, edge_sample)
         self.finger.speech(speaking=speaking)
-        if self.session is not None and self.talk.state not in HOLDING:
+        if self.talk.state in UPLINK_OPEN:
             # What is said into our own reply may be its echo, and does not go up in half duplex.
-            self.session.user_speaks(speaking and not self.sending.silenced, lasted_s)
+            self._tell_session(speaking=speaking and not self.sending.silenced, lasted_s=lasted_s)
+
+    def _tell_session(self, *, speaking: bool, lasted_s: float = 0.0) -> None:
+        """Whether the user speaks to it, or did so long; while the button is held, that says so."""
+        state = self.talk.state
+        if self.session is not None and state not in HOLDING:
+            self.session.user_speaks(speaking and state in UPLINK_OPEN, lasted_s)
 
     def _look(self) -> None:
         self.face.show(self.talk)

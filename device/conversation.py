@@ -153,12 +153,15 @@ def step(c: Conversation, event: Event) -> Step:  # noqa: C901, PLR0911, PLR0912
         case State.LISTENING, SpeechEnded():
             return to(c, State.THINKING)
 
-        case State.SPEAKING, TalkedOver():
+        case state, TalkedOver() if state in PLAYING:
             return c, (PauseReply(),)
+        case state, FellSilent() if state in PLAYING:
+            return c, (GoOn(),)
         case State.SPEAKING, BargedIn(first_sample):
             return hush_to(c, State.LISTENING, CatchUp(first_sample), timer=Timer.MAX_LISTEN)
-        case state, FellSilent() | BargedIn() if state in PLAYING:
-            return c, (GoOn(),)
+        case state, BargedIn() if state in PLAYING:
+            # It stops when told; but nobody has asked us to listen.
+            return hush_to(c, c.rest)
 
         # The session.
         case State.CONNECTING, Opened():

@@ -96,31 +96,28 @@ class Overheard:
         played = self._mouth.speaker.take_played()
         return self.echo.hear(frame, played, attentive=self.undecided)
 
-    def frame(self, heard: Heard, *, speaking: bool, playing: bool) -> None:
-        """Take what was heard.
-
-        ``speaking``: there is a reply that can be interrupted; ``playing``: there is one at all.
-        """
-        if not playing:
+    def frame(self, heard: Heard, *, replying: bool) -> None:
+        """Take what was heard; ``replying``: there is a reply that can be interrupted."""
+        if not replying:
             self._barge_in.forget()
             if self._reply_frames and not self._cut:
                 self._cut_early = 0
             self._reply_frames, self._cut = 0, False
-        self._reply_frames += speaking
-        self._note(sounding=heard.far_end is not None, playing=playing)
+        self._reply_frames += replying
+        self._note(sounding=heard.far_end is not None, replying=replying)
         if self.echo.blind and self._decide_nothing():
             self.counters["paused_for_nothing"] += 1
-        armed = speaking and self.duplex.mode == "full" and self.echo.figures.learned
+        armed = replying and self.duplex.mode == "full" and self.echo.figures.learned
         verdict = self._barge_in.hear(
             heard.frame.end_sample, near=heard.near, armed=armed, bright=heard.bright
         )
         self._tell(verdict)
 
-    def _note(self, *, sounding: bool, playing: bool) -> None:
+    def _note(self, *, sounding: bool, replying: bool) -> None:
         if sounding:
             self.quiet.clear()
             self.sounding.set()
-        elif not playing and not self.quiet.is_set():
+        elif not replying and not self.quiet.is_set():
             self.sounding.clear()
             self.quiet.set()
             self.duplex.judge(self.echo.figures)

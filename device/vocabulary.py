@@ -65,14 +65,14 @@ UPLINK_OPEN = HOLDING | {
 }
 """Where microphone audio goes to the session (which holds it until it is open)."""
 
-TRACK_SPEECH = UPLINK_OPEN
-"""Where it matters whether the user is speaking."""
-
 RESTING = frozenset({State.STARTING, State.IDLE, State.MUTED, State.FAULT})
 """No conversation is going on; a session may still be kept open."""
 
 PLAYING = frozenset({State.SPEAKING, State.ASKED_SPEAKING, State.CUT_OFF})
 """A reply is in the loudspeaker's buffer or on its way there."""
+
+TRACK_SPEECH = UPLINK_OPEN | PLAYING
+"""Where it matters whether the user is speaking: to the server, or to interrupt a reply."""
 
 AT_THE_PRESS = PLAYING | {State.IDLE, State.FAULT}
 """Where a tap counts when the finger comes, not when it leaves: what it does there is right for

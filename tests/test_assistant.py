@@ -190,9 +190,12 @@ async def test_a_typed_question_sends_words_and_no_sound() -> None:
         hub.assistant.command(v.Ask("why?"))
         hub.session.opened()
         await hub.hear(10)
+        tracked = [hub.detector.tracking]
         hub.session.say(1)
         await hub.hear(10)
+        tracked.append(hub.detector.tracking)
         heard(hub, 1)
+        assert tracked == [False, True]
         assert hub.session.sent == [">why?"]
         assert hub.path == ["idle", "connecting", "thinking", "speaking", "idle"]
         assert hub.detector.tracking is False
@@ -669,6 +672,23 @@ async def test_who_says_the_wake_word_over_a_reply_is_no_echo() -> None:
         before = session.user_speaking
         hub.detector.hear(hub.detector.fed[-1].end_sample)
         assert [before, session.user_speaking] == [False, True]
+
+
+async def test_what_is_said_into_the_answer_to_a_typed_question_is_not_the_servers() -> None:
+    """It may silence it, but nothing of it goes up, so that nothing can be owed for it."""
+    hub = Hub()
+    async with hub.running():
+        await hub.hear(10)
+        hub.assistant.command(v.Ask("why?"))
+        hub.session.opened()
+        hub.session.say(1)
+        hub.detector.speech(speaking=True)
+        hub.detector.speech(speaking=False)
+        hub.detector.speech(speaking=True)
+        assert (hub.session.user_speaking, hub.session.spoke_s) == (False, 0.0)
+        tap(hub)
+        assert hub.state == "listening"
+        assert hub.session.user_speaking, "they are listened to from here on"
 
 
 @pytest.mark.parametrize("understood", [False, True])

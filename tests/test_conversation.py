@@ -183,7 +183,8 @@ CUT_OFF          Ask            ASKED_CONNECTING ClearPlayback OpenSession SendT
 CUT_OFF          Stop           IDLE       ClearPlayback
 CUT_OFF          Mute           MUTED      rest:MUTED ClearPlayback CloseMicrophone
 CUT_OFF          MicrophoneLost CUT_OFF    rest:FAULT GoOn
-CUT_OFF          BargedIn       CUT_OFF    GoOn
+CUT_OFF          TalkedOver     CUT_OFF    PauseReply
+CUT_OFF          BargedIn       IDLE       ClearPlayback
 CUT_OFF          FellSilent     CUT_OFF    GoOn
 CUT_OFF          Drained        FAULT      Alarm timer:fault_shown
 CUT_OFF          Timeout        IDLE       ClearPlayback
@@ -223,7 +224,8 @@ ASKED_SPEAKING   MicrophoneLost ASKED_SPEAKING rest:FAULT GoOn
 ASKED_SPEAKING   Closed         ASKED_SPEAKING EndTurn
 ASKED_SPEAKING   Failed         CUT_OFF    EndTurn
 ASKED_SPEAKING   ReplyStarted   ASKED_SPEAKING
-ASKED_SPEAKING   BargedIn       ASKED_SPEAKING GoOn
+ASKED_SPEAKING   TalkedOver     ASKED_SPEAKING PauseReply
+ASKED_SPEAKING   BargedIn       IDLE       ClearPlayback timer:keep
 ASKED_SPEAKING   FellSilent     ASKED_SPEAKING GoOn
 ASKED_SPEAKING   Interrupted    ASKED_THINKING ClearPlayback timer:reply
 ASKED_SPEAKING   TurnEnded      ASKED_SPEAKING EndTurn

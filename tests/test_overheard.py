@@ -85,7 +85,7 @@ class Room:
             heard = Heard(frame(self._number), far_end, near=near, bright=near)
             first = self._number * FRAME_SAMPLES
             self._number += 1
-            self.overheard.frame(heard, speaking=self.speaking, playing=self.speaking)
+            self.overheard.frame(heard, replying=self.speaking)
             self.overheard.judged(SpeechJudged(speech, first, first + FRAME_SAMPLES, 0.0))
         return self.happened[known:]
 

@@ -10,6 +10,7 @@ import signal
 import time
 import wave
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -167,6 +168,28 @@ def test_who_talks_over_the_reply_is_heard_and_it_falls_silent(story: str) -> No
         kitchen.server.wait_for(lambda server: len(server.audio) > sent_before + len(voice))
         uplink = kitchen.server.audio[sent_before - sent_before % 2 :]
     assert _alike(uplink, voice) > 0.9
+
+
+def test_who_talks_over_the_answer_to_a_typed_question_silences_it(story: str) -> None:
+    """It stops when told; and nothing of what was said goes up, as nobody asked it to listen."""
+    turn = Turn(says="a story", audio=story, pace="burst", interruptible=False)
+    config = {"conversation": {"follow_up_s": 1}}
+    with open_kitchen("medium", Script(turns=(turn,), silence_ms=700), config) as kitchen:
+        daemon = kitchen.daemon
+        kitchen.wake_and_hear_all()
+        daemon.event("uplink", after=daemon.here, what="stopped")
+        sent, after = len(kitchen.server.audio), daemon.here
+        with ThreadPoolExecutor(1) as shell:
+            asked = shell.submit(daemon.cli, "ask", "and what happened then")
+            sounds = daemon.event("reply", after=after, what="first_sound")
+            daemon.wait(lambda: time.monotonic() > sounds["time"] + 4, "some of the story", 10)
+            after, said_at = daemon.here, time.monotonic()
+            voice = kitchen.say("stop it please, that is enough now")
+            cut = daemon.event("reply", after=after, what="interrupted")
+            daemon.state("idle", after=after)
+            assert cut["time"] - kitchen.onset(voice, said_at) < 1.0
+            assert asked.result().stdout == "a story\n"
+        assert len(kitchen.server.audio) == sent
 
 
 def _alike(uplink: bytes, voice: bytes) -> float:

@@ -224,7 +224,9 @@ class Speaker:
         mouth = Mouth(self._card, lambda _error: None, lambda: None)
         self._overheard = Overheard(Faults(bus), bus, mouth, self._talked_over)
         cancellation = "software" if cancels else "off"
-        config = parse(f"audio: {{echo_cancellation: {cancellation}}}", "overhearing.yaml")
+        duplex = "auto" if interruptible else "half"
+        audio = f"{{echo_cancellation: {cancellation}, duplex: {duplex}}}"
+        config = parse(f"audio: {audio}", "overhearing.yaml")
         self._overheard.choose(config, NONE)
         words = [word or Word("hey_jarvis")]
         self.hearing = Hearing(words, 1, 2.0, SILENCE_MS) if hears else None
@@ -238,7 +240,6 @@ class Speaker:
         self.cpu_s = 0.0
         """What the echo canceller has taken."""
         self.scores: list[float] = []
-        self._interruptible = interruptible
         self._replies = replies
         self._loudspeaker = Loudspeaker(acoustics.drift_ppm)
         self._rng = np.random.default_rng(7)
@@ -346,8 +347,7 @@ class Speaker:
 
     def _decide_on(self, heard: Heard) -> None:
         """As the assistant and the conversation do."""
-        speaking = self._replying and self._interruptible
-        self._overheard.frame(heard, speaking=speaking, playing=self._replying)
+        self._overheard.frame(heard, replying=self._replying)
         while self._news and self._news[0][0] <= self.position:
             match self._news.popleft()[1]:
                 case Detection():
