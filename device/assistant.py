@@ -67,7 +67,7 @@ class Assistant:
         self.faults = Faults(self.bus)
         self.troubles = Troubles(self.faults, self.bus, lambda: parts.hindrance(self.config))
         self.talk = v.Conversation()
-        self.calling = Calling(parts, self.post)
+        self.calling = Calling(parts, self.post, self._end_session_in_time)
         self.refitting = Refitting(parts, self.faults, lambda: self._board, self.choose_board)
         self.mouth = Mouth(parts.speaker(config), self._speaker_lost, self._speaker_back)
         self.telling = Telling(parts, self.faults, lambda: self.mouth.speaker)
@@ -97,7 +97,7 @@ class Assistant:
             resident=parts.resident,
             watchdog_usec=watchdog_usec,
         )
-        self._spoken = Spoken()
+        self._spoken = Spoken(self.bus)
         self.muting = Muting(
             parts.mute_memory, self.ears, self.overheard, self.health, self._happen
         )
@@ -206,6 +206,8 @@ class Assistant:
 
     def post(self, news: p.News) -> None:
         """Take news from a part: tell the owner, and let the conversation take its step."""
+        if isinstance(news, p.SpeechChanged) and self.talk.state not in TRACK_SPEECH:
+            return  # It was on its way while we ceased to follow it.
         self.latency.note(news)
         event = public(news)
         if event is not None:

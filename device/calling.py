@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 
 from device.config import Config
 from device.errors import CredentialError
@@ -19,13 +20,16 @@ GOODBYE_S = 1.5
 class Calling:
     """At most one session at a time. Used from the event loop's thread only."""
 
-    def __init__(self, parts: Parts, post: Post) -> None:
+    def __init__(self, parts: Parts, post: Post, aged: Callable[[], None]) -> None:
+        """`aged` is called when a session has lasted for ``max_session_s``."""
         self.session: LiveSession | None = None
         self.outdated = 0
         """Number of the session whose settings are no longer those in force; 0: none."""
         self._parts = parts
         self._post = post
         self._past = parts.keepsake.load()
+        self._aged = aged
+        self._age: asyncio.TimerHandle | None = None
         self._began = time.monotonic()
 
     def start(self, tasks: asyncio.TaskGroup) -> None:
@@ -41,7 +45,7 @@ class Calling:
         """Why the conversation's session should not go on where the user notices it least."""
         if not talk.session or talk.state in PLAYING | HOLDING:
             return None
-        if self.age_s > config.conversation.max_session_s:
+        if self.age_s >= config.conversation.max_session_s:
             return "max_session_s reached"
         if talk.session == self.outdated and talk.state in RESTING:
             return "settings changed"
@@ -60,14 +64,20 @@ class Calling:
         Returns the model that is asked for first.
         """
         self._began = time.monotonic()
+        loop = asyncio.get_running_loop()
+        if self._age is not None:
+            self._age.cancel()
+        self._age = loop.call_later(config.conversation.max_session_s, self._aged)
         self._past.expire(time.time(), config.conversation.resume_within_s)
         try:
             self.session = self._parts.session(config, number, self._past, self._post)
         except CredentialError as error:
             failure = Failure(FailureKind.KEY, str(error), retryable=False)
-            news = SessionFailed(number, failure, config.live.model, time.monotonic())
-            asyncio.get_running_loop().call_soon(self._post, news)
-            return config.live.model
+            model = config.live.model
+            loop.call_soon(
+                lambda: self._post(SessionFailed(number, failure, model, time.monotonic()))
+            )
+            return model
         self._tasks.create_task(self.session.run(), name=f"session {number}")
         return self.session.model
 

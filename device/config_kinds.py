@@ -147,7 +147,7 @@ EchoCancellation = Annotated[
 ApiVersion = Annotated[str, shape(r"v[0-9]+[a-z0-9]*", "is not a version: write e.g. v1beta")]
 Language = Annotated[
     str,
-    shape(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", "is not a language tag: write e.g. de-DE or en"),
+    shape(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*", "is not a language tag: write e.g. de-DE or en"),
 ]
 NightHours = Annotated[str, AfterValidator(_night_hours)]
 

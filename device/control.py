@@ -55,12 +55,12 @@ def socket_path(given: str | None, environment: Mapping[str, str], user: int | N
     user = os.getuid() if user is None else user
     if given:
         return Path(given)
-    if "RUNTIME_DIRECTORY" in environment:
+    if environment.get("RUNTIME_DIRECTORY"):
         return Path(environment["RUNTIME_DIRECTORY"].split(":")[0], "control.sock")
     service = Path("/run/parley/control.sock")
     if user == 0 or service.parent.is_dir():
         return service
-    if "XDG_RUNTIME_DIR" in environment:
+    if environment.get("XDG_RUNTIME_DIR"):
         return Path(environment["XDG_RUNTIME_DIR"], "parley", "control.sock")
     folder = Path(tempfile.gettempdir(), f"parley-{user}")
     _only_for(user, folder)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
+
 from device.audio.frames import MICROPHONE_RATE_HZ
+from device.events import EventBus, PublicEvent
 
 
 class Spoken:
     """Used from the event loop's thread only."""
 
-    def __init__(self) -> None:
+    def __init__(self, bus: EventBus) -> None:
+        self._bus = bus
         self.speaking = False
         self.addressed = False
         """Whether the user has woken, pressed or typed since the last reply was heard."""
@@ -22,5 +26,10 @@ class Spoken:
         return lasted_s
 
     def forget(self) -> None:
-        """Nobody listens for speech any more, or somebody just began to."""
+        """Nobody listens for speech any more, or somebody just began to.
+
+        Whoever was told that speech began is told that it ended, as far as anybody follows it.
+        """
+        if self.speaking:
+            self._bus.publish(PublicEvent("activity", time.monotonic(), {"what": "ended"}))
         self.speaking = False

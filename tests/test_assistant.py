@@ -202,7 +202,7 @@ async def test_a_typed_question_sends_words_and_no_sound() -> None:
 
 
 async def test_speech_is_followed_only_during_a_talk() -> None:
-    """And the session knows whether someone is in mid-sentence, until the talk is over."""
+    """And session and owner know whether someone is in mid-sentence, until the talk is over."""
     hub = Hub()
     async with hub.running():
         assert hub.detector.tracking is False
@@ -212,8 +212,10 @@ async def test_speech_is_followed_only_during_a_talk() -> None:
         assert session.user_speaking
         hub.assistant.command(v.Stop())
         tracked.append(hub.detector.tracking)
-        assert tracked == [True, False]
-        assert not session.user_speaking
+        assert [*tracked, session.user_speaking] == [True, False, False]
+        # The detector's own news of the end, which was on its way, tells nothing more.
+        hub.detector.speech(speaking=False)
+        assert [event.fields["what"] for event in hub.told("activity")] == ["started", "ended"]
 
 
 async def test_the_follow_up_window_does_not_run_while_someone_speaks() -> None:
@@ -374,6 +376,8 @@ async def test_a_missing_key_is_told_at_once_and_at_every_try() -> None:
         assert fault.fields == {**about, "cleared": False}
         (told,) = hub.told("session", what="failed")
         assert told.fields["reason"] == str(hub.no_session)
+        (opening,) = hub.told("session", what="opening")
+        assert opening.time <= told.time
         assert hub.speaker.chimes == ["wake", "error_account"]
         assert hub.assistant.session is None
         hub.no_session = None
@@ -1012,6 +1016,16 @@ async def test_a_session_that_is_too_old_is_ended_but_not_in_a_reply(
         monkeypatch.undo()
         await hub.wake()
         assert len(hub.sessions) == 2
+
+
+async def test_a_session_that_is_too_old_gives_way_although_nothing_happens() -> None:
+    """At rest nobody speaks and nothing comes."""
+    hub = Hub("conversation: {max_session_s: 1}")
+    async with hub.running():
+        session = await hub.wake()
+        hub.assistant.command(v.Stop())
+        assert (hub.state, session.closed_with) == ("idle", None)
+        await until(lambda: session.closed_with == "max_session_s reached")
 
 
 async def test_a_kept_session_that_is_too_old_gives_way_at_the_next_news(

@@ -246,6 +246,11 @@ class TestValues:
                 "live.model",
                 "'two words' is not a model's name: write e.g. gemini-3.8-live",
             ),
+            (
+                "live: {language: german}",
+                "live.language",
+                "'german' is not a language tag: write e.g. de-DE or en",
+            ),
             ("live: {voice: ''}", "live.voice", "is empty: write a text"),
             (
                 "live: {language: Deutsch!}",

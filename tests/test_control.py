@@ -386,11 +386,16 @@ async def test_a_speaker_that_dies_in_the_middle_of_a_line_is_told(path: Path) -
     [
         ("/a/b.sock", {"RUNTIME_DIRECTORY": "/run/other"}, "/a/b.sock"),
         (None, {"RUNTIME_DIRECTORY": "/run/one:/run/two"}, "/run/one/control.sock"),
+        (
+            None,
+            {"RUNTIME_DIRECTORY": "", "XDG_RUNTIME_DIR": "/run/user/7"},
+            "/run/user/7/parley/control.sock",
+        ),
     ],
 )
 def test_where_the_socket_is(given: str | None, environment: dict[str, str], expected: str) -> None:
-    """As given, else where systemd says."""
-    assert socket_path(given, environment) == Path(expected)
+    """As given, else where systemd says, else where the user's own are."""
+    assert socket_path(given, environment, user=7) == Path(expected)
 
 
 NOBODY = 65_534

@@ -18,9 +18,10 @@ from device.audio.devices import Device, Verdict, explain
 from device.audio.portaudio import list_devices
 from device.board.detection import Finding
 from device.board.profiles import profile_for
+from device.cli import checked
 from device.cli.board_report import board_report, board_table
 from device.cli.boards import Boards
-from device.config import Config, load
+from device.config import Config
 from device.errors import AudioDeviceError
 
 if TYPE_CHECKING:
@@ -40,9 +41,9 @@ def add_parser(subparsers: Subparsers) -> None:
 def devices(args: argparse.Namespace) -> int:
     """Print every sound device and the board.
 
-    Returns 1 when there is no microphone or no loudspeaker to take. Raises BoardError.
+    Returns 1 when there is no microphone or no loudspeaker to take. Raises ConfigError.
     """
-    config = load(args.config)
+    config = checked.load(args.config)
     trouble = ""
     try:
         found = list_devices()

@@ -54,6 +54,9 @@ _log = logging.getLogger(__name__)
 _LAST_MESSAGE_S = 0.5
 """How long a connection that gives way may take for the message it is at."""
 
+UNNOTICED_S = 1.0
+"""How long nothing may go up between two connections before it is told that nothing does."""
+
 _COUNTED = (
     "frames_sent",
     "bytes_sent",
@@ -100,6 +103,8 @@ class Traffic:
         self._unanswered = Unanswered(care.repeat_s)
         self._downlink = Downlink(session, turns, post, self._stalls, self._unanswered)
         self._flowing = False
+        self._gap: asyncio.TimerHandle | None = None
+        """Between two connections: when it is long enough to be told."""
         self._writing = asyncio.Lock()
         self.uplink = Uplink()
         self._moment = Moment(
@@ -154,6 +159,7 @@ class Traffic:
         ``choosy``: its model may decide not to answer. ``manual``: it is told when the user speaks.
         """
         now = time.monotonic()
+        self._end_gap()
         self.holding.opened(manual=manual)
         self.uplink.carried(True)
         self._moment.opened(rotation)
@@ -217,10 +223,17 @@ class Traffic:
         self.uplink.carried(False)
         self._calls.cancel_all()
         self._downlink.give_up()
+        self._gap = asyncio.get_running_loop().call_later(UNNOTICED_S, self.dry)
 
     def dry(self) -> None:
         """No audio goes up any more, for good or until the link is back."""
+        self._end_gap()
         self._flow(flowing=False)
+
+    def _end_gap(self) -> None:
+        if self._gap is not None:
+            self._gap.cancel()
+            self._gap = None
 
     # --- up --------------------------------------------------------------------------------------
 

@@ -309,3 +309,12 @@ def test_the_command_reads_the_machine_it_runs_on(
     told = json.loads(capsys.readouterr().out)
     assert told["board"]["name"] == "lite"
     assert told["board"]["advice"][0] == "portaudio does not start: no library"
+
+
+def test_a_board_that_there_is_not_is_a_mistake_of_the_file(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """As `parley config check` says."""
+    (tmp_path / "config.yaml").write_text("board: nonsense\n")
+    assert main(["devices", "--config", str(tmp_path / "config.yaml")]) == 78
+    assert "nonsense" in capsys.readouterr().err

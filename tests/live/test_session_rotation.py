@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from device.live.traffic import UNNOTICED_S
 from device.ports import GoAway as GoAwayNews
 from device.ports import (
     ReplyAudio,
@@ -60,6 +61,24 @@ async def test_go_away_in_a_quiet_moment_loses_no_sample(tmp_path: Path) -> None
         assert (counters["connections"], counters["rotations"]) == (4, 3)
         assert (counters["recoveries"], counters["repeated"]) == (0, 0)
         assert counters["bytes_sent"] == len(talk.said)
+
+
+async def test_gap_that_lasts_is_told(tmp_path: Path) -> None:
+    """Nothing goes up until the new connection stands: not told at once, but after a second."""
+    async with talking(tmp_path, Script(setup_delay_s=UNNOTICED_S + 0.3)) as talk:
+        await talk.handle()
+        speaking = asyncio.create_task(keep_talking(talk))
+        await talk.heard()
+        await talk.server.go_away(20.0)
+        dry = await talk.ear.until(UplinkChanged, 2)
+        assert not dry.flowing
+        assert len(talk.ear.all(SessionOpened)) == 1
+        await talk.ear.until(UplinkChanged, 3)
+        speaking.cancel()
+        await talk.heard()
+        assert talk.server.audio == bytes(talk.said)
+        assert [change.flowing for change in talk.ear.all(UplinkChanged)] == [True, False, True]
+        assert dry.bytes < len(talk.said)
 
 
 async def test_go_away_waits_for_the_end_of_a_reply_and_for_its_handle(tmp_path: Path) -> None:

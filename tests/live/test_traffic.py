@@ -13,7 +13,7 @@ from device.live.traffic import Care, Traffic
 from device.ports import News, ToolNews, TurnComplete
 
 
-def test_call_that_the_connection_did_not_outlive_is_cancelled() -> None:
+async def test_call_that_the_connection_did_not_outlive_is_cancelled() -> None:
     """A new connection knows nothing of the old one's calls: the answer must not go there."""
     news: list[News] = []
     recovery = Recovery(["m"], chance=lambda: 0.5)
