@@ -139,6 +139,11 @@ class TestValues:
         assert config.live.endpoint == "https://[::1]:8443"
         assert config.live.fallback_models == ()
 
+    @pytest.mark.parametrize("tag", ["en", "de-DE", "zh-Hans-CN", "en-u-ca-gregory", "de-x-a"])
+    def test_a_language_is_a_tag_with_any_subtags(self, tag: str) -> None:
+        """As BCP 47 has them."""
+        assert parse(f"live: {{language: {tag}}}", "test").live.language == tag
+
     @pytest.mark.parametrize(
         ("text", "where", "said"),
         [
