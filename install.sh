@@ -445,9 +445,9 @@ board_facts() {
 import sys
 from pathlib import Path
 
-from device.board.evidence import read_evidence
+from device.board.kernel import read_evidence
 from device.board.profiles import LedDriver
-from device.cli.boards import Boards
+from device.build.boards import Boards
 from device.config import load
 
 SDA, SCL = 2, 3
@@ -512,7 +512,7 @@ make_clips() {
     # -P: nothing but the release's own modules.
     install -d -o parley -g parley -m 0750 "$STATE_DIR" &&
         runuser -u parley -- env -C "$STATE_DIR" "$release/.venv/bin/python" -P \
-            -m device.audio.clips "$STATE_DIR/clips" ${language:+"$language"}
+            -m device.announcements.clips "$STATE_DIR/clips" ${language:+"$language"}
 }
 
 # What the speaker says when something is wrong. It makes itself what is missing, but the first

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from device.audio.frames import FRAME_BYTES
+from device.frames import FRAME_BYTES
 from device.ports import (
     AudioDropped,
     AudioRepeated,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, Protocol, runtime_checkable
 
-from device.audio.frames import Frame
+from device.frames import Frame
 
 # --- what the parts report -----------------------------------------------------------------------
 

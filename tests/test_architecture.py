@@ -21,111 +21,111 @@ FILES = sorted((ROOT / "device").rglob("*.py"))
 ROOMS = {"audio", "wake", "live", "board", "simulator", "cli"}
 """They never import each other; `cli`, where the parts are chosen, imports them all."""
 
-FOR_ANYONE = {"device.errors", "device.ports", "device.config", "device.audio.frames"}
+FOR_ANYONE = {"device.errors", "device.ports", "device.config", "device.frames"}
 
 HUB: dict[str, set[str]] = {
-    "device.assistant": {
-        "device.audio.echo",
+    "device.assistant.hub": {
+        "device.echo.canceller",
         "device.board.profiles",
         "device.live.session",
     },
-    "device.calling": {"device.live.session"},
-    "device.face": {"device.board.patterns", "device.board.profiles"},
-    "device.finger": {"device.board.gestures", "device.board.switch"},
-    "device.muting": {"device.board.switch"},
-    "device.keepsake": {"device.live.past"},
-    "device.sending": {"device.audio.echo", "device.live.session"},
-    "device.ears": {"device.audio.echo", "device.audio.preroll"},
-    "device.ladder": {"device.board.patterns"},
-    "device.lamp": {"device.board.lights", "device.board.patterns"},
-    "device.measuring": {"device.audio.duplex"},
-    "device.metering": {"device.audio.levels"},
-    "device.overheard": {
-        "device.audio.duplex",
-        "device.audio.echo",
+    "device.assistant.sessions": {"device.live.session"},
+    "device.assistant.panel": {"device.lights.patterns", "device.board.profiles"},
+    "device.assistant.button": {"device.board.gestures", "device.board.mute_switch"},
+    "device.assistant.mute": {"device.board.mute_switch"},
+    "device.state.talk": {"device.live.resumption"},
+    "device.assistant.uplink": {"device.echo.canceller", "device.live.session"},
+    "device.assistant.input": {"device.echo.canceller", "device.audio.pre_roll"},
+    "device.lights.choice": {"device.lights.patterns"},
+    "device.lights.animation": {"device.lights.render", "device.lights.patterns"},
+    "device.assistant.echo_measurement": {"device.echo.duplex"},
+    "device.control.meter": {"device.audio.levels"},
+    "device.assistant.echo": {
+        "device.echo.duplex",
+        "device.echo.canceller",
         "device.board.profiles",
     },
-    "device.panel": {"device.board.button", "device.board.patterns"},
-    "device.refitting": {"device.board.profiles"},
+    "device.assistant.panel_parts": {"device.board.button", "device.lights.patterns"},
+    "device.assistant.hot_plug": {"device.board.profiles"},
     # The types of what it makes; `cli` gives it the recipe.
-    "device.parts": {
+    "device.assistant.parts": {
         "device.board.button",
         "device.board.profiles",
-        "device.board.switch",
-        "device.live.past",
+        "device.board.mute_switch",
+        "device.live.resumption",
         "device.live.session",
     },
 }
 """What the modules outside the rooms know of them; whoever is not here knows nothing."""
 
 PURE: dict[str, set[str]] = {
-    "device.audio.alignment": {"numpy"},
+    "device.echo.alignment": {"numpy"},
     "device.audio.buffer": {"numpy"},
     "device.audio.chimes": {"numpy"},
-    "device.audio.correlation": {"numpy"},
+    "device.echo.correlation": {"numpy"},
     "device.audio.cushion": set(),
     "device.audio.devices": set(),
-    "device.audio.duplex": set(),
-    "device.audio.echo_path": {"numpy"},
-    "device.audio.far_end": {"numpy"},
-    "device.audio.frames": set(),
-    "device.audio.framing": {"numpy"},
+    "device.echo.duplex": set(),
+    "device.echo.path": {"numpy"},
+    "device.echo.far_end": {"numpy"},
+    "device.frames": set(),
+    "device.audio.frame_cutter": {"numpy"},
     "device.audio.levels": {"numpy"},
     "device.audio.limiter": {"numpy"},
     "device.audio.liveness": set(),
-    "device.audio.loudness": {"numpy"},
-    "device.audio.near_end": {"numpy"},
-    "device.audio.noise": {"numpy"},
+    "device.announcements.loudness": {"numpy"},
+    "device.echo.near_end": {"numpy"},
+    "device.echo.noise": {"numpy"},
     "device.audio.overlay": {"numpy"},
-    "device.audio.played": {"numpy"},
-    "device.audio.preroll": set(),
+    "device.audio.reference": {"numpy"},
+    "device.audio.pre_roll": set(),
     "device.audio.resample": {"numpy", "soxr"},
-    "device.audio.sentences": set(),
+    "device.announcements.sentences": set(),
     "device.audio.turns": {"numpy"},
-    "device.barge_in": set(),
+    "device.echo.barge_in": set(),
     "device.board.advice": set(),
     "device.board.bearing": set(),
     "device.board.clues": set(),
     "device.board.detection": set(),
-    "device.board.dimming": set(),
+    "device.board.colour": set(),
     "device.board.gestures": set(),
-    "device.board.lights": set(),
-    "device.board.patterns": set(),
-    "device.board.picture": set(),
+    "device.lights.render": set(),
+    "device.lights.patterns": set(),
+    "device.lights.picture": set(),
     "device.board.profiles": set(),
     "device.board.traits": set(),
-    "device.cli.blotting": set(),
-    "device.conversation": set(),
-    "device.ladder": set(),
-    "device.latency": set(),
+    "device.doctor.redaction": set(),
+    "device.conversation.machine": set(),
+    "device.lights.choice": set(),
+    "device.service.latency": set(),
     "device.live.failures": set(),
     "device.live.models": set(),
-    "device.live.past": set(),
-    "device.live.recovery": set(),
+    "device.live.resumption": set(),
+    "device.live.reconnect": set(),
     "device.live.remedies": set(),
     "device.live.rotation": set(),
     "device.live.stalls": set(),
     "device.live.symptoms": set(),
     "device.live.tools": set(),
-    "device.live.unanswered": set(),
+    "device.live.repeat": set(),
     "device.simulator.acoustics": {"numpy"},
     "device.simulator.cues": set(),
     "device.simulator.filters": {"numpy"},
-    "device.simulator.hearing": {"numpy"},
+    "device.simulator.activity": {"numpy"},
     "device.simulator.impulse": {"numpy"},
     "device.simulator.messages": set(),
     "device.simulator.overlay": {"numpy"},
-    "device.simulator.parsing": set(),
+    "device.simulator.script_fields": set(),
     "device.simulator.playlist": {"numpy"},
     "device.simulator.protocol": set(),
     "device.simulator.room": {"numpy"},
     "device.simulator.schema": set(),
     "device.simulator.script": set(),
     "device.simulator.setup_rules": set(),
-    "device.night": set(),
+    "device.lights.night": set(),
     "device.signals": set(),
-    "device.stepping": set(),
-    "device.vocabulary": set(),
+    "device.conversation.moves": set(),
+    "device.conversation.states": set(),
     "device.wake.endpointing": set(),
     "device.wake.gate": set(),
     "device.wake.onnx_file": set(),
@@ -145,23 +145,23 @@ HOMES: dict[str, set[str]] = {
     "cryptography": {"device.simulator.certificate"},
     "google": {"device.live"},
     "gpiozero": {
-        *("device.board.pins", "device.board.leds", "device.board.apa102", "device.board.spi"),
+        *("device.board.pins", "device.lights.drivers", "device.lights.apa102", "device.board.spi"),
         "device.board.button",
     },
     "numpy": {"device.audio", "device.simulator", "device.wake"},
     "onnxruntime": {"device.wake.networks"},
     "pyaudio": {"device.audio.portaudio"},
     "pydantic": {
-        *("device.config", "device.config_keys", "device.config_kinds", "device.config_mistakes"),
-        "device.config_view",
+        *("device.config", "device.config.keys", "device.config.kinds", "device.config.mistakes"),
+        "device.config.view",
     },
-    "pydantic_core": {"device.config_mistakes"},
+    "pydantic_core": {"device.config.mistakes"},
     "rich": {"device.cli"},
     "soxr": {"device.audio.resample", "device.simulator.voices"},
-    "systemd": {"device.health", "device.journal"},
+    "systemd": {"device.service.health", "device.service.journal"},
     "usb": {"device.board.usb_control"},
     "websockets": {"device.live", "device.simulator"},
-    "yaml": {"device.yaml_marks", "device.config_view"},
+    "yaml": {"device.config.yaml", "device.config.view"},
 }
 """Each library and the modules (or rooms) that may know it."""
 
@@ -169,7 +169,7 @@ HEAVY = {"google", "gpiozero", "onnxruntime", "pyaudio", "systemd", "usb"}
 """Imported inside the function that needs them: slow, or only there on a Raspberry Pi."""
 
 LONGEST_LINES = 350
-DECLARATIONS = {"device.ports", "device.vocabulary"}
+DECLARATIONS = {"device.ports", "device.conversation.states"}
 """Nothing but types, each with its docstring, to be read on one page."""
 
 NAMES_THAT_SAY_NOTHING = {"utils", "util", "common", "helpers", "core", "manager", "base", "misc"}
@@ -287,7 +287,7 @@ def test_pure_is_what_calls_itself_so() -> None:
         for module in MODULES
         if "pure" in (ast.get_docstring(tree_of(module)) or "").lower().replace(".", " ").split()
     }
-    assert promised - {"device.assistant"} <= set(PURE)
+    assert promised - {"device.assistant.hub"} <= set(PURE)
 
 
 def is_home(module: str, library: str) -> bool:
@@ -338,8 +338,8 @@ print(*sorted(sys.modules))
     status, everything = (set(line.split()) for line in done.stdout.splitlines())
     heavy = {"google.genai", "onnxruntime", "pyaudio", "cryptography", "gpiozero", "systemd", "usb"}
     assert heavy & everything == set()
-    assert {"numpy", "pydantic", "websockets", "device.assistant"} & status == set()
-    assert "device.assistant" in everything
+    assert {"numpy", "pydantic", "websockets", "device.assistant.hub"} & status == set()
+    assert "device.assistant.hub" in everything
 
 
 def test_modules_are_short_and_well_named() -> None:

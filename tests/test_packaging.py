@@ -15,7 +15,7 @@ import pytest
 
 from device.board.usb_control import XVF3000_ARRAY, XVF3800_ARRAY
 from device.config import Config, load
-from device.health import LARGEST_BYTES
+from device.service.health import LARGEST_BYTES
 from tests.rig.installer import ROOT, run, sourced
 
 UNIT = ROOT / "systemd" / "parley.service"

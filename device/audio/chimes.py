@@ -2,7 +2,7 @@
 
 They are told apart by which way they move: up, listening; down, over; one note and no other, it did
 not work. What did not work is told by how often that note sounds and how long, as the lights flash
-for it (`device.board.lights`), and by its pitch: two short ones, the device itself; three quick
+for it (`device.lights.render`), and by its pitch: two short ones, the device itself; three quick
 ones, the network; a long and a short one, the account; a single long one, the server.
 
 They are quiet, and begin and end softly. All notes lie above 850 Hz: lower ones pass for a voice

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from device.audio.frames import MICROPHONE_RATE_HZ
 from device.errors import AudioDeviceError, DeviceTrouble
+from device.frames import MICROPHONE_RATE_HZ
 
 Direction = Literal["input", "output"]
 

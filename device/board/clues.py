@@ -1,6 +1,6 @@
 """What a machine tells of its sound cards and boards, and how the kernel's texts are read. Pure.
 
-`device.board.evidence` fetches the texts, `device.board.detection` draws the conclusions.
+`device.board.kernel` fetches the texts, `device.board.detection` draws the conclusions.
 """
 
 from __future__ import annotations

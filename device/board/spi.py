@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from device.board.advice import SPI_ON
-from device.board.evidence import read_evidence
+from device.board.kernel import read_evidence
 from device.errors import BoardError
 
 SPI_RATE_HZ = 1_000_000

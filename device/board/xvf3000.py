@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from device.board.bearing import Direction
-from device.board.dimming import split_brightness
-from device.board.lights import scale
+from device.board.colour import split_brightness
 from device.board.usb_control import UsbControl
 from device.errors import BoardError
+from device.lights.render import scale
 from device.ports import Colour
 
 LEDS = 12
@@ -127,7 +127,7 @@ class Xvf3000:
 
 
 class Xvf3000Ring:
-    """The ring as `device.board.ring` draws on it; sends nothing that is shown already."""
+    """The ring as `device.lights.ring` draws on it; sends nothing that is shown already."""
 
     count = LEDS
 

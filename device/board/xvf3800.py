@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from device.board.bearing import Direction
-from device.board.lights import BLACK, scale
 from device.board.usb_control import UsbControl
 from device.errors import BoardError
+from device.lights.render import BLACK, scale
 from device.ports import Colour
 
 LEDS = 12
@@ -158,7 +158,7 @@ class Xvf3800:
 
 
 class Xvf3800Ring:
-    """The ring as `device.board.ring` draws on it; sends nothing that is shown already.
+    """The ring as `device.lights.ring` draws on it; sends nothing that is shown already.
 
     On firmware that cannot set each LED it has a `count` of one, which all of them show: so every
     pattern keeps its own rhythm.

@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from device.cli.checked import load, warnings
+from device.build.checked_config import load, warnings
 from device.config import DEFAULT_PATH, Config, describe, schema
-from device.control import call, socket_path
+from device.control.socket import call, socket_path
 from device.errors import ConfigError, ControlError
 
 if TYPE_CHECKING:

@@ -15,23 +15,23 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from device.assistant import Assistant
+from device.assistant.hub import Assistant
+from device.assistant.parts import Parts
 from device.audio.chimes import render as chime
 from device.audio.devices import choose
-from device.audio.playback import PortAudioSpeaker
+from device.audio.loudspeaker import PortAudioSpeaker
 from device.audio.portaudio import list_devices
-from device.board.terminal import TerminalLights
-from device.cli import build
+from device.build import real as build
 from device.cli.pace import hop_ms, slowness
 from device.cli.timeline import LEDS, Timeline
 from device.config import Config, parse
 from device.errors import AudioDeviceError, ParleyError
-from device.health import notifier
+from device.lights.terminal import TerminalLights
 from device.live.session import warm_up
-from device.parts import Parts
 from device.ports import Microphone, Speaker
+from device.service.health import notifier
 from device.simulator.acoustics import ROOMS
-from device.simulator.echoed import EchoedMicrophone
+from device.simulator.echo import EchoedMicrophone
 from device.simulator.room import Room
 from device.simulator.script import Event, GoAway, Script, Turn
 from device.simulator.slow_motion import slow_motion

@@ -18,9 +18,9 @@ from device.audio.devices import Device, Verdict, explain
 from device.audio.portaudio import list_devices
 from device.board.detection import Finding
 from device.board.profiles import profile_for
-from device.cli import checked
+from device.build import checked_config as checked
+from device.build.boards import Boards
 from device.cli.board_report import board_report, board_table
-from device.cli.boards import Boards
 from device.config import Config
 from device.errors import AudioDeviceError
 

@@ -23,14 +23,14 @@ from rich.table import Table
 
 from device import __version__
 from device.audio.portaudio import quiet_stderr
-from device.cli import meters
-from device.cli.blotting import Blotter
-from device.cli.bundle import pack, secrets_of
-from device.cli.checks.examination import Check, Found, cure, examine, is_broken, left_behind
-from device.cli.checks.lists import CHECKS, scene_of
-from device.cli.checks.result import Verdict, worst
-from device.cli.checks.scene import Scene
-from device.cli.leaving import leave
+from device.cli.exit import leave
+from device.doctor import meters
+from device.doctor.bundle import pack, secrets_of
+from device.doctor.checklist import CHECKS, scene_of
+from device.doctor.examination import Check, Found, cure, examine, is_broken, left_behind
+from device.doctor.redaction import Blotter
+from device.doctor.result import Verdict, worst
+from device.doctor.scene import Scene
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]

@@ -10,15 +10,15 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from device.board.leds import TerminalLights, switch_off
-from device.board.lights import FRAME_S, render
-from device.board.patterns import MOTIONS, Pattern
-from device.board.picture import Exhibit, exhibits, picture
 from device.board.profiles import Profile
 from device.board.usb_control import Load, libusb
-from device.cli.boards import Boards, corrected
+from device.build.boards import Boards, corrected
 from device.config import Config, load
 from device.errors import BoardError, ConfigError
+from device.lights.drivers import TerminalLights, switch_off
+from device.lights.patterns import MOTIONS, Pattern
+from device.lights.picture import Exhibit, exhibits, picture
+from device.lights.render import FRAME_S, render
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from device.audio.frames import FRAME_BYTES, FRAME_SAMPLES, Frame
+from device.frames import FRAME_BYTES, FRAME_SAMPLES, Frame
 from device.simulator.voices import load
-from device.wake.hearing import Hearing, Word
 from device.wake.networks import HOP_MS
+from device.wake.worker import Hearing, Word
 
 SHARE = 0.5
 """Of the time, for the wake networks: the rest is for everything else."""

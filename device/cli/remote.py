@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from device.cli import shown
-from device.control import call, socket_path
+from device.cli import presentation as shown
+from device.control.socket import call, socket_path
 from device.errors import ControlError
 
 if TYPE_CHECKING:

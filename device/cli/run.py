@@ -13,15 +13,19 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from device import __version__, journal
-from device.assistant import Assistant
+from device import __version__
+from device.assistant.hub import Assistant
+from device.assistant.parts import Parts
+from device.assistant.reload import Reloader
 from device.audio.portaudio import loud_stderr
-from device.cli import build, checked
-from device.cli.leaving import leave
-from device.commands import Commands
+from device.build import checked_config as checked
+from device.build import real as build
+from device.cli.exit import leave
 from device.config import DEFAULT_PATH, Config
-from device.config_file import ConfigFile
-from device.control import ControlServer, socket_path
+from device.config.file import ConfigFile
+from device.config.last_good import LastGood
+from device.control.commands import Commands
+from device.control.socket import ControlServer, socket_path
 from device.errors import (
     AudioDeviceHungError,
     ConfigError,
@@ -30,11 +34,9 @@ from device.errors import (
     ParleyError,
     WakeModelError,
 )
-from device.health import notifier
-from device.last_good import LastGood
 from device.live.session import warm_up
-from device.parts import Parts
-from device.reload import Reloader
+from device.service import journal
+from device.service.health import notifier
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]

@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from device.audio.echo_path import EchoFigures
-from device.audio.frames import MICROPHONE_RATE_HZ, SAMPLE_BYTES
-from device.board.lights import Pattern, render
+from device.echo.path import EchoFigures
 from device.events import PublicEvent
+from device.frames import MICROPHONE_RATE_HZ, SAMPLE_BYTES
+from device.lights.render import Pattern, render
 from device.ports import Colour
 from device.simulator.voices import load
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from device.live.carrying import news_until
-from device.live.readiness import obstacle
+from device.live.network import obstacle
 from device.live.traffic import Traffic
 from device.ports import Failure, FailureKind, Post, Reconnecting
 

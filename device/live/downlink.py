@@ -16,8 +16,8 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
+from device.live.repeat import Unanswered
 from device.live.stalls import Stalls
-from device.live.unanswered import Unanswered
 from device.live.usage import tokens
 from device.ports import (
     GenerationComplete,

@@ -12,9 +12,9 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from device.audio.frames import MICROPHONE_RATE_HZ
 from device.errors import ParleyError
-from device.live.outgoing import (
+from device.frames import MICROPHONE_RATE_HZ
+from device.live.messages import (
     ActivityEnd,
     ActivityStart,
     Audio,

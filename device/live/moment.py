@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from device.live.downlink import Downlink
-from device.live.recovery import Recovery
+from device.live.reconnect import Recovery
+from device.live.repeat import Unanswered
 from device.live.rotation import Rotation
-from device.live.unanswered import Unanswered
 from device.live.uplink import (
     Uplink,
 )

@@ -26,10 +26,10 @@ from device.live.carrying import carry
 from device.live.failures import diagnose
 from device.live.link import LinkError, open_link
 from device.live.models import profile
-from device.live.past import Past
-from device.live.readiness import obstacle
-from device.live.recovery import TALK_PATIENCE_S, Recovery
+from device.live.network import obstacle
+from device.live.reconnect import TALK_PATIENCE_S, Recovery
 from device.live.remedies import Remedy
+from device.live.resumption import Past
 from device.live.rotation import ROTATE_AFTER_S, Rotation
 from device.live.setup import (
     LiveSettings,

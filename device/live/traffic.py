@@ -18,21 +18,21 @@ from typing import TYPE_CHECKING, Literal
 
 from device.live.calls import Calls
 from device.live.downlink import NUDGE, Downlink
-from device.live.holding import Holding
 from device.live.link import Link
-from device.live.moment import Moment
-from device.live.outgoing import (
+from device.live.messages import (
     ActivityEnd,
     Audio,
     AudioEnd,
     Message,
     Text,
 )
-from device.live.recovery import Recovery
+from device.live.moment import Moment
+from device.live.push_to_talk import Holding
+from device.live.reconnect import Recovery
+from device.live.repeat import Unanswered
 from device.live.rotation import Rotation, seconds
 from device.live.stalls import Stalls, Step
 from device.live.tools import Answer
-from device.live.unanswered import Unanswered
 from device.live.uplink import (
     Uplink,
 )

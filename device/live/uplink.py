@@ -12,8 +12,8 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 
-from device.audio.frames import FRAME_MS, MICROPHONE_RATE_HZ, SAMPLE_BYTES
-from device.live.outgoing import (
+from device.frames import FRAME_MS, MICROPHONE_RATE_HZ, SAMPLE_BYTES
+from device.live.messages import (
     ActivityEnd,
     ActivityStart,
     Audio,

@@ -2,7 +2,7 @@
 
 Theory of operation: one task reads and never waits for a send, so a client that does not read
 cannot keep the server from hearing. Whatever is said in return is said by
-:class:`~device.simulator.speaking.Model` in tasks of its own.
+:class:`~device.simulator.replies.Model` in tasks of its own.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import time
 from websockets.asyncio.server import ServerConnection
 
 from device.simulator import messages, protocol, script
+from device.simulator.activity import Edge, Hearing
 from device.simulator.cues import Cues
-from device.simulator.hearing import Edge, Hearing
 from device.simulator.record import ConnectionRecord
+from device.simulator.replies import Model, Stage
 from device.simulator.schema import RefusedError
 from device.simulator.setup_rules import Taken
-from device.simulator.speaking import Model, Stage
-from device.simulator.wire import Wire
+from device.simulator.websocket import Wire
 
 GO_AWAY_IGNORED = (
     "Connection aborted because the client failed to close the connection after receiving a GoAway "

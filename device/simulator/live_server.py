@@ -23,9 +23,9 @@ from websockets.protocol import State
 from device.simulator import script as scripts
 from device.simulator.certificate import Certificate, make_certificate
 from device.simulator.connection import Connection
+from device.simulator.handshake import api_version, judge
 from device.simulator.record import ConnectionRecord
-from device.simulator.speaking import Stage
-from device.simulator.upgrade import api_version, judge
+from device.simulator.replies import Stage
 from device.simulator.voices import reply_pcm
 
 CLOSE_TIMEOUT_S = 1.0

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from device.audio.frames import REPLY_RATE_HZ
+from device.frames import REPLY_RATE_HZ
 from device.simulator.script import Turn
 
 TOKENS_PER_S = 25

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from device.audio.frames import REPLY_RATE_HZ
+from device.frames import REPLY_RATE_HZ
 
 Floats = NDArray[np.float64]
 

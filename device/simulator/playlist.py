@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from device.audio.frames import REPLY_RATE_HZ, SAMPLE_BYTES
+from device.frames import REPLY_RATE_HZ, SAMPLE_BYTES
 
 RAMP_SAMPLES = REPLY_RATE_HZ * 5 // 1000
 """A cleared or paused turn fades out over 5 ms, and one that goes on fades in: no click."""

@@ -31,7 +31,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from device.errors import ScriptError
-from device.simulator.parsing import build
+from device.simulator.script_fields import build
 
 Trigger = Literal["speech", "text", "audio", "open"]
 Point = Literal["upgrade", "opened", "setup", "ready", "audio", "reply", "turn", "go_away"]

@@ -10,7 +10,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from device.audio.frames import (
+from device.errors import AudioDeviceError, DeviceTrouble
+from device.frames import (
     FRAME_BYTES,
     FRAME_MS,
     FRAME_SAMPLES,
@@ -19,10 +20,9 @@ from device.audio.frames import (
     SAMPLE_BYTES,
     Frame,
 )
-from device.errors import AudioDeviceError, DeviceTrouble
 from device.ports import Block, Played, Post, Speaker, SpeakerNews, Tap
-from device.simulator.card import Card
 from device.simulator.playlist import Samples
+from device.simulator.sound_card import Card
 from device.simulator.voices import heard_pcm, write_wav
 
 Segment = int | str | bytes

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from device.audio.frames import MICROPHONE_RATE_HZ, REPLY_RATE_HZ, SAMPLE_BYTES
 from device.errors import ScriptError
+from device.frames import MICROPHONE_RATE_HZ, REPLY_RATE_HZ, SAMPLE_BYTES
 
 SPEECH = Path(__file__).with_name("speech")
 TONE_HZ = 440.0

@@ -12,9 +12,9 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
-from device.audio.frames import FRAME_MS, Frame
+from device.frames import FRAME_MS, Frame
 from device.ports import Post, WakeNews, WakeScores
-from device.wake.hearing import Hearing, Word
+from device.wake.worker import Hearing, Word
 
 INBOX_FRAMES = 2000 // FRAME_MS
 """Two seconds: longer than any hiccup that is worth catching up with."""

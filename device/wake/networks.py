@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from device.audio.frames import MICROPHONE_RATE_HZ
 from device.errors import WakeModelError
+from device.frames import MICROPHONE_RATE_HZ
 from device.wake.catalogue import bundled_network, choices, locate, word_name
-from device.wake.streaming import MEL_INPUT, stream_embedding
+from device.wake.embedding import MEL_INPUT, stream_embedding
 
 Floats = NDArray[np.float32]
 

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from device.audio.frames import MICROPHONE_RATE_HZ, Frame
-from device.wake.scoring import Scores, WakeScorer
+from device.frames import MICROPHONE_RATE_HZ, Frame
+from device.wake.scores import Scores, WakeScorer
 
 _AFTERGLOW_SAMPLES = 1_200 * MICROPHONE_RATE_HZ // 1000
 """So long after somebody was heard over our own sound a word still counts as said over it: the

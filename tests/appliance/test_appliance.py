@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from device.cli.checks.wireless import AWAKE, NETWORK_MANAGER, STAY_AWAKE
+from device.doctor.wireless import AWAKE, NETWORK_MANAGER, STAY_AWAKE
 from device.simulator.script import Script, Turn
 from device.simulator.voices import load
 from tests.appliance.machine import Machine

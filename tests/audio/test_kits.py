@@ -16,9 +16,9 @@ import pytest
 import soxr
 
 from device.audio import portaudio
-from device.audio.capture import PortAudioMicrophone
 from device.audio.devices import CardFacts, Device, Direction, Layout
-from device.audio.playback import PortAudioSpeaker
+from device.audio.loudspeaker import PortAudioSpeaker
+from device.audio.microphone import PortAudioMicrophone
 from device.errors import AudioDeviceError, DeviceTrouble
 
 Recording = npt.NDArray[np.int32]

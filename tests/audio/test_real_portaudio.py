@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from device.audio import portaudio
-from device.audio.capture import PortAudioMicrophone
 from device.audio.devices import CardFacts, Device, Layout
+from device.audio.microphone import PortAudioMicrophone
 from device.errors import AudioDeviceError, DeviceTrouble
 
 SOURCE = Path(__file__).parents[1] / "rig" / "card.c"

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from device.audio.echo import EchoCanceller
-from device.audio.frames import FRAME_SAMPLES, MICROPHONE_RATE_HZ, Frame
+from device.echo.canceller import EchoCanceller
+from device.frames import FRAME_SAMPLES, MICROPHONE_RATE_HZ, Frame
 from device.simulator.acoustics import ROOMS
 from tests.rig.overhearing import (
     EARLY_MS,

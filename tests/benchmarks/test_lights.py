@@ -18,12 +18,12 @@ import pytest
 from gpiozero import Device
 from gpiozero.pins.mock import MockFactory
 
-from device import lamp as lamp_module
-from device.board.leds import make_lights
-from device.board.lights import render
-from device.board.patterns import Pattern
 from device.board.profiles import profile_named
-from device.lamp import Lamp
+from device.lights import animation as lamp_module
+from device.lights.animation import Lamp
+from device.lights.drivers import make_lights
+from device.lights.patterns import Pattern
+from device.lights.render import render
 from device.ports import Colour, Lights
 from tests.rig.usb_device import Bus, MicArrayV2, UsbArray, Xvf3800Board
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from device.live.recovery import STABLE_S
+from device.live.reconnect import STABLE_S
 from device.ports import ReplyAudio, SessionOpened
 from device.simulator.live_server import LiveServer
 from device.simulator.script import Event, GoAway, Script, Silence, Turn

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pytest
 
-from device.audio.frames import MICROPHONE_RATE_HZ
+from device.frames import MICROPHONE_RATE_HZ
 from device.simulator.acoustics import ROOMS, at_level
 from device.simulator.room import FULL_SCALE
 from tests.rig.overhearing import Samples, Speaker, music, replies, spoken, whole

@@ -26,7 +26,7 @@ Engine = Callable[[NDArray[np.int16]], Mapping[str, float]]
 
 
 def parley(words: list[str]) -> Engine:
-    from device.wake.scoring import WakeScorer
+    from device.wake.scores import WakeScorer
 
     scorer = WakeScorer(words)
     return lambda hop: next(scorer.feed(hop))

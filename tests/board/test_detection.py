@@ -10,7 +10,7 @@ import pytest
 
 from device.board.clues import BootConfig, Card, Evidence
 from device.board.detection import Finding, detect
-from device.board.evidence import read_evidence
+from device.board.kernel import read_evidence
 from device.board.profiles import NONE, PROFILES
 from device.errors import BoardError
 from tests.rig.machine import STATES, machine

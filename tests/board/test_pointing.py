@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from device.board import ring
 from device.board.bearing import Mounting
-from device.board.leds import RingLights, make_lights
-from device.board.patterns import Pattern
 from device.board.profiles import profile_named
 from device.board.usb_control import XVF3800_ARRAY, connect
 from device.board.xvf3800 import Xvf3800Ring
-from device.lamp import Lamp
+from device.lights import ring
+from device.lights.animation import Lamp
+from device.lights.drivers import RingLights, make_lights
+from device.lights.patterns import Pattern
 from device.ports import Colour, Lights, Pointing
 from tests.rig.usb_device import Bus, MicArrayV2, Transfer, Xvf3800Board, read
 

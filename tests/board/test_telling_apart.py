@@ -8,9 +8,9 @@ import itertools
 import numpy as np
 import pytest
 
-from device.board.leds import GpioLights
-from device.board.lights import FRAME_S, WHITE, render
-from device.board.patterns import MOTIONS, Pattern
+from device.lights.drivers import GpioLights
+from device.lights.patterns import MOTIONS, Pattern
+from device.lights.render import FRAME_S, WHITE, render
 from device.ports import Colour
 from tests.rig.eyes import EYES, Signal, likeness, luminance
 

@@ -232,7 +232,7 @@ def test_the_real_libusb_or_none() -> None:
 
 def test_usb_is_not_touched_before_it_is_needed() -> None:
     """A speaker with a HAT never loads pyusb."""
-    code = "import sys, device.board.leds; print('usb' in sys.modules)"
+    code = "import sys, device.lights.drivers; print('usb' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )

@@ -9,7 +9,7 @@ import pytest
 
 from device.__main__ import main
 from device.audio.devices import Device
-from device.cli.boards import Boards
+from device.build.boards import Boards
 from device.cli.devices import report
 from device.config import Config, parse
 from device.errors import AudioDeviceError, DeviceTrouble

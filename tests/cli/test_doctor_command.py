@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from device.__main__ import main
-from device.cli.checks.examination import Check
-from device.cli.checks.lists import CHECKS, scene_of
-from device.cli.checks.result import Cure, Result, broken, fine, hint, skipped
-from device.cli.checks.scene import Scene
+from device.doctor.checklist import CHECKS, scene_of
+from device.doctor.examination import Check
+from device.doctor.result import Cure, Result, broken, fine, hint, skipped
+from device.doctor.scene import Scene
 from tests.rig.answering import Answering
 from tests.rig.sound import ALSA_CONF, wait_until
 
@@ -154,7 +154,7 @@ async def test_a_speaker_that_hangs_or_may_not_be_asked_still_owns_its_devices(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing of it is opened."""
-    monkeypatch.setattr("device.cli.checks.lists.STATUS_S", 0.05)
+    monkeypatch.setattr("device.doctor.checklist.STATUS_S", 0.05)
     socket = tmp_path / "control.sock"
     speaker = Answering(socket)
     speaker.answers["status"] = []
@@ -167,7 +167,7 @@ async def test_a_speaker_that_hangs_or_may_not_be_asked_still_owns_its_devices(
     async def closed(*_: object, **_options: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("device.control.asyncio.open_unix_connection", closed)
+    monkeypatch.setattr("device.control.socket.asyncio.open_unix_connection", closed)
     scene = await scene_of(None, str(socket), {})
     assert (scene.alive, scene.hung, scene.owns_hardware) == (True, False, False)
 
@@ -219,7 +219,7 @@ HANGING = """
 import itertools, sys
 from device.cli import doctor
 from device.cli.checks import wake
-from device.cli.checks.examination import Check
+from device.doctor.examination import Check
 
 def for_ever(scene):
     for _ in itertools.count():

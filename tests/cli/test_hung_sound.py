@@ -78,8 +78,8 @@ sys.modules["pyaudio"] = types.SimpleNamespace(PyAudio=PyAudio)
 
 from device.__main__ import main
 from device.audio import capture, player, worker
-from device.audio.capture import PortAudioMicrophone
-from device.audio.playback import PortAudioSpeaker
+from device.audio.microphone import PortAudioMicrophone
+from device.audio.loudspeaker import PortAudioSpeaker
 from device.cli import build
 from tests.rig.fakes import FakeLights, Hub
 

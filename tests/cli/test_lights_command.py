@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from device.board.lights import FRAME_S
-from device.board.patterns import MOTIONS, Pattern
-from device.board.picture import Exhibit, exhibits
+from device.build.boards import Boards
 from device.cli import lights as module
-from device.cli.boards import Boards
 from device.cli.lights import darken, lights, play
+from device.lights.patterns import MOTIONS, Pattern
+from device.lights.picture import Exhibit, exhibits
+from device.lights.render import FRAME_S
 from tests.rig.machine import machine
 from tests.rig.usb_device import Bus, MicArrayV2, Xvf3800Board
 
@@ -193,7 +193,7 @@ def test_lights_without_hardware_end_at_once(tmp_path: Path) -> None:
 import sys
 from device.__main__ import main
 code = main(["lights", "--off", "--config", sys.argv[1]])
-heavy = {"google.genai", "numpy", "onnxruntime", "pyaudio", "rich", "soxr", "device.assistant"}
+heavy = {"google.genai", "numpy", "onnxruntime", "pyaudio", "rich", "soxr", "device.assistant.hub"}
 print(*sorted(heavy & set(sys.modules)))
 sys.exit(code)
 """

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from device.cli.pace import hop_ms, slowness
-from device.wake.scoring import WakeScorer
+from device.wake.scores import WakeScorer
 
 
 @pytest.mark.parametrize(

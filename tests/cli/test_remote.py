@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from device.__main__ import main
-from device.control import ControlServer, Record, Records
+from device.control.socket import ControlServer, Record, Records
 from device.errors import ControlError
 
 STATUS: dict[str, Any] = {

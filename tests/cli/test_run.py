@@ -18,10 +18,10 @@ import pytest
 
 from device.cli.run import speak, warned
 from device.config import Config, parse
-from device.config_file import ConfigFile
-from device.control import call
+from device.config.file import ConfigFile
+from device.config.last_good import LastGood
+from device.control.socket import call
 from device.errors import ConfigError, ControlError, WakeModelError
-from device.last_good import LastGood
 from device.ports import WakeDetector
 from tests.rig.fakes import Hub, until
 

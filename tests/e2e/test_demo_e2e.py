@@ -22,7 +22,7 @@ PARLEY = ("-m", "device")
 A_SLOW_MACHINE = """
 import sys, time
 from device.__main__ import main
-from device.wake.scoring import WakeScorer
+from device.wake.scores import WakeScorer
 
 hop = WakeScorer._hop
 

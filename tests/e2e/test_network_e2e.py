@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from device.audio.clips import Clips
+from device.announcements.clips import Clips
 from device.simulator.certificate import make_certificate
 from device.simulator.script import Script, Turn
 from tests.rig.network import NAME, HomeNetwork, needs_root, open_home

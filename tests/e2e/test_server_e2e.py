@@ -7,7 +7,7 @@ import signal
 from contextlib import ExitStack
 from pathlib import Path
 
-from device.live.unanswered import LEAD_S
+from device.live.repeat import LEAD_S
 from device.simulator.script import (
     Close,
     Drop,

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from device.audio.clips import Clips
+from device.announcements.clips import Clips
 from device.simulator.script import Close, Event, Reject, Script, Turn
 from tests.rig.daemon import Daemon
 from tests.rig.room import Room, loud, open_room, similarity

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import pytest
 
-from device.live.past import Past
+from device.live.resumption import Past
 from device.live.session import LiveSession
 from device.live.setup import LiveSettings, host_of
 from device.ports import News, SessionClosed, SessionFailed, SessionOpened, Transcript

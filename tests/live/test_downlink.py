@@ -9,8 +9,8 @@ import pytest
 from google.genai import types
 
 from device.live.downlink import Downlink
+from device.live.repeat import Unanswered
 from device.live.stalls import Stalls
-from device.live.unanswered import Unanswered
 from device.ports import (
     GenerationComplete,
     Interrupted,

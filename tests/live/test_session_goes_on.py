@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from device.live.past import Past
-from device.live.unanswered import LEAD_S
+from device.live.repeat import LEAD_S
+from device.live.resumption import Past
 from device.live.uplink import (
     HELD_FRAMES,
 )

@@ -7,7 +7,7 @@ import time
 
 from google.genai import types
 
-from device.live.recovery import Recovery
+from device.live.reconnect import Recovery
 from device.live.rotation import Rotation
 from device.live.traffic import Care, Traffic
 from device.ports import News, ToolNews, TurnComplete

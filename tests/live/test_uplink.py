@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from device.live.outgoing import (
+from device.live.messages import (
     ActivityEnd,
     ActivityStart,
     Audio,

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from device.control import Command, ControlServer, Record, Records
+from device.control.socket import Command, ControlServer, Record, Records
 from device.errors import ControlError
 
 Answer = Mapping[str, Any]

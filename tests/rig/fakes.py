@@ -9,17 +9,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 
-from device.assistant import Assistant
-from device.audio.frames import FRAME_BYTES, FRAME_SAMPLES, Frame
+from device.assistant.hub import Assistant
+from device.assistant.parts import Parts
 from device.board.profiles import NONE, Profile
 from device.config import Config, parse
 from device.errors import AudioDeviceError, DeviceTrouble
 from device.events import PublicEvent
-from device.keepsake import Keepsake
-from device.live.past import Past
+from device.frames import FRAME_BYTES, FRAME_SAMPLES, Frame
+from device.live.resumption import Past
 from device.live.session import LiveSession
-from device.mute_memory import MuteMemory
-from device.parts import Parts
 from device.ports import (
     Block,
     Colour,
@@ -36,6 +34,8 @@ from device.ports import (
     WakeDetector,
     WakeScores,
 )
+from device.state.mute import MuteMemory
+from device.state.talk import Keepsake
 
 PATIENCE_S = 5.0
 MODEL = "some-model"

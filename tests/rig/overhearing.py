@@ -21,22 +21,22 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from device.audio.duplex import Duplex
-from device.audio.echo import EchoCanceller, Heard
-from device.audio.frames import FRAME_MS, FRAME_SAMPLES, MICROPHONE_RATE_HZ, Frame
+from device.assistant.echo import Overheard
+from device.assistant.output import Mouth
 from device.audio.overlay import FADE_MS
 from device.board.profiles import NONE
 from device.config import parse
+from device.conversation.states import BargedIn, FellSilent, TalkedOver
+from device.conversation.states import Event as Happening
+from device.echo.canceller import EchoCanceller, Heard
+from device.echo.duplex import Duplex
 from device.events import EventBus
 from device.faults import Faults
-from device.mouth import Mouth
-from device.overheard import Overheard
+from device.frames import FRAME_MS, FRAME_SAMPLES, MICROPHONE_RATE_HZ, Frame
 from device.ports import Detection, Played, SpeechJudged, WakeNews
 from device.simulator.acoustics import ROOMS, Acoustics, at_level
 from device.simulator.room import FULL_SCALE, Room
-from device.vocabulary import BargedIn, FellSilent, TalkedOver
-from device.vocabulary import Event as Happening
-from device.wake.hearing import Hearing, Word
+from device.wake.worker import Hearing, Word
 from tests.rig.fakes import FakeSpeaker
 from tests.rig.speech import espeak
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from device.cli.checks.result import Result
-from device.cli.checks.scene import NOT_THERE, Account, Outcome, Scene, Space
 from device.config import parse
+from device.doctor.result import Result
+from device.doctor.scene import NOT_THERE, Account, Outcome, Scene, Space
 
 GB = 1_000_000_000
 

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from device.audio.frames import Frame
+from device.frames import Frame
 from device.simulator.acoustics import ROOMS, Acoustics, at_level, distorted, speech_level
-from device.simulator.echoed import EchoedMicrophone, to_microphone_rate
+from device.simulator.echo import EchoedMicrophone, to_microphone_rate
 from device.simulator.filters import DelayLine
 from device.simulator.impulse import echo_response, voice_response
 from device.simulator.room import FULL_SCALE, RATE_HZ, Room

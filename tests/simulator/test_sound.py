@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from device.audio.frames import FRAME_SAMPLES, Frame
 from device.errors import AudioDeviceError, DeviceTrouble
+from device.frames import FRAME_SAMPLES, Frame
 from device.ports import FirstSound, Microphone, News, PlaybackDrained, PlaybackStarved, Speaker
 from device.simulator.sound import WavMicrophone, WavSpeaker
 from device.simulator.voices import load, tone

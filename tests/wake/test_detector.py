@@ -11,11 +11,11 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from device.audio.frames import FRAME_SAMPLES, Frame
 from device.errors import WakeModelError
+from device.frames import FRAME_SAMPLES, Frame
 from device.ports import Detection, SpeechChanged, SpeechJudged, WakeDetector, WakeNews
 from device.wake.detector import INBOX_FRAMES, OnnxWakeDetector
-from device.wake.hearing import Hearing, Word
+from device.wake.worker import Hearing, Word
 from tests.rig.speech import espeak, noise
 from tests.wake.conftest import Clip
 from tests.wake.worker import Listener, feed, frames, running, until, until_hops, wake_threads

@@ -34,7 +34,7 @@ class Watch:
 sys.meta_path.insert(0, Watch())
 import device.wake.detector
 print(json.dumps({"by_import": "onnxruntime" in sys.modules}))
-from device.wake.hearing import Hearing, Word
+from device.wake.worker import Hearing, Word
 Hearing([Word("hey_jarvis")], 1, 2.0, 700)
 heavy = {"openwakeword", "scipy", "sklearn", "torch", "tqdm"}
 print(json.dumps({"heavy": sorted(heavy & {name.partition(".")[0] for name in sys.modules})}))

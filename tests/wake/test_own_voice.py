@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from device.audio.frames import FRAME_SAMPLES, Frame
+from device.frames import FRAME_SAMPLES, Frame
 from device.wake.own_voice import OwnVoice
-from device.wake.scoring import WakeScorer
+from device.wake.scores import WakeScorer
 from tests.rig.speech import espeak, noise, silence
 from tests.wake.conftest import Clip
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from device.audio.frames import FRAME_SAMPLES, Frame
+from device.frames import FRAME_SAMPLES, Frame
 from device.ports import Detection
-from device.wake.hearing import Hearing, Word
+from device.wake.worker import Hearing, Word
 from tests.rig.speech import chatter, espeak, noise, silence
 from tests.wake.conftest import Clip
 

@@ -1,0 +1,166 @@
+"""Our own voice in the microphone, and the person who talks over it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from device.assistant.output import Mouth
+from device.board.profiles import Profile
+from device.config import Config
+from device.conversation.states import BargedIn, Event, FellSilent, TalkedOver
+from device.echo.barge_in import BargeIn, Began, Confirmed, Dismissed, Verdict
+from device.echo.canceller import EchoCanceller, Heard
+from device.echo.duplex import Canceller, Duplex, DuplexFigures
+from device.errors import EchoCancellerError
+from device.events import EventBus, PublicEvent
+from device.faults import Faults
+from device.frames import FRAME_MS, Frame
+from device.ports import SpeechJudged
+
+EARLY_FRAMES = 3000 // FRAME_MS
+EARLY_IN_A_ROW = 3
+"""Who interrupts so many replies in a row, each so soon, does not talk to us."""
+
+
+class Overheard:
+    """Decides who is heard while a reply plays. Used from the event loop's thread only."""
+
+    def __init__(
+        self,
+        faults: Faults,
+        bus: EventBus,
+        mouth: Mouth,
+        happen: Callable[[Event], None],
+    ) -> None:
+        """`happen` gives the conversation an event."""
+        self._faults = faults
+        self._mouth = mouth
+        self._bus = bus
+        self._happen = happen
+        self._barge_in = BargeIn()
+        self.quiet = asyncio.Event()
+        """Set while nothing of ours is on its way to the microphone."""
+        self.quiet.set()
+        self.sounding = asyncio.Event()
+        """Set while something is."""
+        self.remember: Callable[[DuplexFigures], None] = lambda _figures: None
+        """Told of what was decided by measurement, after each stretch of our own sound."""
+        self._reply_frames = 0
+        """How long the reply has lasted."""
+        self._cut = False
+        """Whether it was interrupted."""
+        self._cut_early = 0
+        """How many replies in a row were interrupted soon after they began."""
+        self.counters = {"barge_ins": 0, "paused_for_nothing": 0}
+
+    def choose(self, config: Config, profile: Profile) -> None:
+        """Begin anew with these settings: who cancels the echo, and what was learned of it."""
+        canceller = _canceller(config, profile)
+        self._decide_nothing()
+        self._faults.clear("echo")
+        try:
+            self.echo = EchoCanceller(cancels=canceller == "software")
+        except EchoCancellerError as error:
+            canceller = "none"
+            self.echo = EchoCanceller(cancels=False)
+            self._faults.begin("echo", str(error))
+        self.canceller = canceller
+        self.duplex = Duplex(config.audio.duplex, canceller)
+
+    def new_stream(self) -> None:
+        """Another microphone counts its samples from 0."""
+        self._decide_nothing()
+
+    def _decide_nothing(self) -> bool:
+        """What paused the reply is not followed any more: it goes on. Whether anything did."""
+        undecided = self._barge_in.forget()
+        if undecided:
+            self._publish("dismissed")
+            self._happen(FellSilent())
+        return undecided
+
+    def hears_nothing(self) -> None:
+        """The microphone is closed: nothing of ours is heard from now on."""
+        self.sounding.clear()
+        self.quiet.set()
+
+    @property
+    def undecided(self) -> bool:
+        """Whether somebody talks over the reply and it is not clear yet whether they mean it."""
+        return self._barge_in.tentative
+
+    def hear(self, frame: Frame) -> Heard:
+        """Take our own voice out of the next frame of the microphone."""
+        played = self._mouth.speaker.take_played()
+        return self.echo.hear(frame, played, attentive=self.undecided)
+
+    def frame(self, heard: Heard, *, replying: bool) -> None:
+        """Take what was heard; ``replying``: there is a reply that can be interrupted."""
+        if not replying:
+            self._barge_in.forget()
+            if self._reply_frames and not self._cut:
+                self._cut_early = 0
+            self._reply_frames, self._cut = 0, False
+        self._reply_frames += replying
+        self._note(sounding=heard.far_end is not None, replying=replying)
+        if self.echo.blind and self._decide_nothing():
+            self.counters["paused_for_nothing"] += 1
+        armed = replying and self.duplex.mode == "full" and self.echo.figures.learned
+        verdict = self._barge_in.hear(
+            heard.frame.end_sample, near=heard.near, armed=armed, bright=heard.bright
+        )
+        self._tell(verdict)
+
+    def _note(self, *, sounding: bool, replying: bool) -> None:
+        if sounding:
+            self.quiet.clear()
+            self.sounding.set()
+        elif not replying and not self.quiet.is_set():
+            self.sounding.clear()
+            self.quiet.set()
+            self.duplex.judge(self.echo.figures)
+            if self.duplex.measured and self.duplex.trusted and not self.echo.doubted:
+                self.remember(self.duplex.figures)
+
+    def judged(self, news: SpeechJudged) -> None:
+        """Take how likely a stretch of the microphone holds speech."""
+        verdict = self._barge_in.speech(news.probability, news.first_sample, news.end_sample)
+        self._tell(verdict)
+
+    def _tell(self, verdict: Verdict | None) -> None:
+        match verdict:
+            case Began():
+                self._publish("began")
+                self._happen(TalkedOver())
+            case Confirmed(first_sample):
+                self.counters["barge_ins"] += 1
+                self._cut = True
+                self._cut_early = self._cut_early + 1 if self._reply_frames < EARLY_FRAMES else 0
+                if self._cut_early == EARLY_IN_A_ROW:
+                    self._cut_early = 0
+                    self.duplex.distrust()
+                self._publish("confirmed")
+                self._happen(BargedIn(first_sample))
+            case Dismissed(spoke):
+                self.counters["paused_for_nothing"] += 1
+                if not spoke:
+                    self.echo.was_nobody()
+                self._publish("dismissed")
+                self._happen(FellSilent())
+
+    def _publish(self, what: str) -> None:
+        self._bus.publish(PublicEvent("barge_in", time.monotonic(), {"what": what}))
+
+
+def _canceller(config: Config, profile: Profile) -> Canceller:
+    """Who takes our voice out of the microphone: as configured, or as the board can."""
+    match config.audio.echo_cancellation:
+        case "off":
+            return "none"
+        case "hardware":
+            return "hardware"
+        case "software":
+            return "software"
+    return "hardware" if profile.echo_cancellation else "software"

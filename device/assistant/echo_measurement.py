@@ -1,0 +1,135 @@
+"""Measures the way from the loudspeaker to the microphone by saying something and listening.
+
+Done by itself at the first start with a new pair of devices, and when the owner asks for it. What
+is said is a sentence of our own: speech is what the canceller must learn to take out, and it tells
+the person what is going on. The wake word or the button breaks it off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+from device.assistant.echo import Overheard
+from device.assistant.output import Mouth
+from device.assistant.parts import Parts
+from device.config import Config
+from device.conversation.states import Conversation, State
+from device.echo.duplex import DuplexFigures
+from device.errors import MeasuringError
+from device.state.echo import Way
+
+CALM_S = 5.0
+"""At rest for this long before it speaks up by itself: the owner may want to talk first."""
+BEGINS_WITHIN_S = 3.0
+LASTS_AT_MOST_S = 30.0
+TRIES = 10
+SENTENCE = "hello"
+
+HINDRANCES = {
+    State.STARTING: "the microphone does not deliver yet; see: parley status",
+    State.MUTED: "the microphone is muted; see: parley unmute",
+    State.FAULT: "something is wrong; see: parley status",
+}
+"""Why it cannot be measured in a state, where its name does not say it."""
+
+
+class Measuring:
+    """Used from the event loop's thread only."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        mouth: Mouth,
+        overheard: Overheard,
+        talk: Callable[[], Conversation],
+        microphone: Callable[[], str],
+    ) -> None:
+        """`talk` is how the conversation stands, `microphone` describes the one in use."""
+        self._parts = parts
+        self._mouth = mouth
+        self._overheard = overheard
+        self._talk = talk
+        self._microphone = microphone
+        self._one_at_a_time = asyncio.Lock()
+        overheard.remember = self._remember
+
+    @property
+    def _way(self) -> Way:
+        return Way(self._mouth.speaker.description, self._microphone(), self._overheard.canceller)
+
+    def recall(self) -> None:
+        """The devices are (perhaps other ones and) open: begin with what is known of them."""
+        known = self._parts.echo_memory.recall(self._way)
+        if known is not None:
+            self._overheard.duplex.recall(known.mode, known.why)
+
+    def _remember(self, figures: DuplexFigures) -> None:
+        self._parts.echo_memory.keep(self._way, figures.mode, figures.why)
+
+    async def measure(self, config: Config) -> None:
+        """Say the sentence, and return when it has been heard; the figures are `Overheard`'s then.
+
+        Raises MeasuringError when that is not possible now, or was broken off.
+        """
+        self._only_at_rest()
+        sentence = self._parts.sentence(config, SENTENCE)
+        if sentence is None:
+            raise MeasuringError(_speechless(config))
+        try:
+            async with self._one_at_a_time:
+                await self._say(sentence)
+        except TimeoutError:
+            self._only_at_rest("it was broken off")
+            raise MeasuringError(
+                "nothing was played; see: parley status, and parley volume"
+            ) from None
+        self._only_at_rest("it was broken off")
+
+    def _only_at_rest(self, otherwise: str = "it cannot be measured now") -> None:
+        state = self._talk().state
+        if state is not State.IDLE:
+            why = HINDRANCES.get(state, f"the speaker is {state.label}")
+            raise MeasuringError(f"{otherwise}: {why}")
+
+    async def _say(self, sentence: bytes) -> None:
+        """Raises TimeoutError when it is not heard to begin, or not to end."""
+        async with asyncio.timeout(LASTS_AT_MOST_S):
+            # What still rings is not our sentence.
+            await self._overheard.quiet.wait()
+        self._only_at_rest()
+        self._overheard.echo.measure_anew()
+        self._mouth.speaker.announce(sentence)
+        try:
+            async with asyncio.timeout(BEGINS_WITHIN_S):
+                await self._overheard.sounding.wait()
+            async with asyncio.timeout(LASTS_AT_MOST_S):
+                await self._overheard.quiet.wait()
+        finally:
+            # Nobody waits for it any more. In another state something else may be said by now.
+            if self._talk().state is State.IDLE:
+                self._mouth.speaker.hush()
+
+    async def at_first_start(self, config: Callable[[], Config]) -> None:
+        """Measure once, when nothing is known of these devices and nobody wants anything else."""
+        for _ in range(TRIES):
+            await self._overheard.quiet.wait()
+            await asyncio.sleep(CALM_S)
+            settings = config()
+            if settings.audio.duplex != "auto" or not settings.audio.announcements:
+                return
+            if self._overheard.canceller == "hardware" or self._overheard.duplex.measured:
+                return
+            if self._parts.echo_memory.recall(self._way) is not None:
+                return
+            if self._talk().state is State.IDLE and self._overheard.quiet.is_set():
+                with contextlib.suppress(MeasuringError):
+                    await self.measure(settings)
+                    return
+
+
+def _speechless(config: Config) -> str:
+    if not config.audio.announcements:
+        return "there is nothing to say: audio.announcements is off"
+    return "there is nothing to say yet: try again in a minute; it takes espeak-ng"

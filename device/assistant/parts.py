@@ -1,0 +1,61 @@
+"""How each part of a speaker is made: the recipe that the command line gives to the hub."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from device.board.button import GpioButton
+from device.board.mute_switch import SwitchWatch
+from device.board.profiles import Profile
+from device.config import Config
+from device.live.resumption import Past
+from device.live.session import LiveSession
+from device.ports import Failure, Lights, Microphone, Post, Speaker, WakeDetector
+from device.state.echo import EchoMemory
+from device.state.mute import MuteMemory
+from device.state.talk import Keepsake
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Every function may be called again: after a reload, or for the next conversation."""
+
+    microphone: Callable[[Config], Microphone]
+    speaker: Callable[[Config], Speaker]
+    detector: Callable[[Config], Awaitable[WakeDetector]]
+    """With its networks loaded; raises WakeModelError."""
+    profile: Callable[[Config, str | None], Profile]
+    """The board, from the configuration and the name of the microphone that is open (if any)."""
+    lights: Callable[[Config, Profile], Lights]
+    """Raises BoardError."""
+    button: Callable[[Config, Profile], GpioButton | None]
+    """Raises BoardError."""
+    session: Callable[[Config, int, Past, Post], LiveSession]
+    """By its number and the talk so far; raises CredentialError."""
+    missing_key: str = ""
+    """Why no session can be opened, known from the start: told before anybody asks in vain."""
+    hindrance: Callable[[Config], Failure | None] = lambda _config: None
+    """What on this device keeps any connection from being tried now, None when nothing does."""
+    mute_switch: Callable[[Profile], SwitchWatch | None] = lambda _profile: None
+    """Looks at the microphone's own mute switch, where it can be read."""
+    mute_memory: MuteMemory = field(default_factory=lambda: MuteMemory(None))
+    """Whether the owner had muted the speaker."""
+    resident: Callable[[], int] = lambda: 0
+    """How much of the machine's memory the speaker's process takes, in bytes."""
+    keepsake: Keepsake = field(default_factory=lambda: Keepsake(None))
+    """Where the talk so far is kept."""
+    echo_memory: EchoMemory = field(default_factory=lambda: EchoMemory(None))
+    """What was measured of the echo in earlier processes."""
+    sentence: Callable[[Config, str], bytes | None] = lambda _config, _kind: None
+    """What is said of a kind of fault, s16le mono 24 kHz; None where there are no words for it."""
+    set_levels: Callable[[Profile, str], list[str]] = lambda _board, _microphone: []
+    """Sets the mixer of the microphone's card as its board needs it, by the microphone's
+    description; blocks. Returns what could not be set.
+    """
+    plugged: Callable[[], frozenset[str]] = frozenset
+    """Names the sound cards and arrays that are plugged in, in other words at each appearance."""
+    revive: Callable[[Profile], bool] = lambda _board: False
+    """Cures a board whose microphone is dead, where that can be done and was not yet; blocks."""
+    make_sentences: Callable[[Config], None] = lambda _config: None
+    """Makes the sentences that are missing; takes seconds."""

@@ -1,0 +1,120 @@
+"""A changed configuration, taken section by section while the speaker runs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from device.assistant.hub import Assistant
+from device.config import Config, differences
+from device.config.file import ConfigFile
+from device.conversation import states as v
+from device.errors import ConfigError, WakeModelError
+from device.ports import WakeDetector
+
+log = logging.getLogger(__name__)
+
+
+_CLAIMED = (
+    *("lights.driver", "lights.pins", "lights.count", "lights.spi", "lights.power_pin"),
+    *("lights.rotation_deg", "lights.mirrored"),
+    *("button.pin", "board"),
+)
+"""What only takes effect when lights and button are claimed anew."""
+
+_HEARD = ("wake.words", "wake.patience", "wake.refractory_s")
+"""What the networks are loaded with; for a second after that no wake word is heard."""
+
+
+class Reloader:
+    """Reads the file again and replaces only the parts whose settings changed."""
+
+    def __init__(self, assistant: Assistant, file: ConfigFile) -> None:
+        self._assistant = assistant
+        self._file = file
+        self._one_at_a_time = asyncio.Lock()
+
+    async def reload(self) -> set[str]:
+        """Put the changed file into force; returns the dotted keys that changed.
+
+        Raises ConfigError, with every mistake, or WakeModelError; then nothing has changed and the
+        mistake is a fault until a file is accepted.
+        """
+        hub = self._assistant
+        async with self._one_at_a_time:
+            try:
+                config = await asyncio.to_thread(self._file.read)
+                changed = differences(hub.config, config)
+                detector = await hub.parts.detector(config) if _any(changed, *_HEARD) else None
+            except (ConfigError, WakeModelError) as error:
+                wrong = error.lines() if isinstance(error, ConfigError) else [str(error)]
+                self._file.refused(wrong)
+                hub.faults.begin("config", "; ".join(wrong))
+                raise
+            hub.faults.clear("config")
+            # Nothing is awaited from here on: half a configuration is never in force.
+            self._apply(config, changed, detector)
+            await self._file.accepted(config)
+        log.info("configuration reloaded: %s", ", ".join(sorted(changed)) or "nothing changed")
+        return changed
+
+    def _apply(self, config: Config, changed: set[str], detector: WakeDetector | None) -> None:
+        hub = self._assistant
+        hub.config = config
+        if detector is not None:
+            detector.track_speech(hub.talk.state in v.TRACK_SPEECH)
+            hub.ears.replace_detector(detector)
+        for prefixes, replace in self._sections():
+            if _any(changed, *prefixes):
+                replace()
+
+    def _sections(self) -> list[tuple[tuple[str, ...], Callable[[], None]]]:
+        """Which keys need which part replaced; all others are read where they are used."""
+        return [
+            (("audio.input.", "board"), self._microphone),
+            (("audio.output.",), self._speaker),
+            (("audio.volume",), self._volume),
+            (_CLAIMED, self._assistant.choose_board),
+            (("lights.",), self._lights),
+            # After the board, which may cancel echo, and with each device, between which it is.
+            (
+                (
+                    "audio.duplex",
+                    "audio.echo_cancellation",
+                    "audio.input.",
+                    "audio.output.",
+                    "board",
+                ),
+                self._echo,
+            ),
+            (("live.",), self._assistant.settings_changed),
+            (("live.language", "audio.announcements"), self._assistant.prepare_sentences),
+        ]
+
+    def _lights(self) -> None:
+        self._assistant.face.adjust(self._assistant.config)
+
+    def _microphone(self) -> None:
+        hub = self._assistant
+        hub.ears.replace_microphone(hub.parts.microphone(hub.config))
+
+    def _speaker(self) -> None:
+        hub = self._assistant
+        hub.mouth.replace(hub.parts.speaker(hub.config))
+        # Nobody has turned it: nothing is shown.
+        hub.mouth.speaker.set_volume(hub.volume)
+
+    def _echo(self) -> None:
+        hub = self._assistant
+        # Not the face's: whether the board hears what is played depends on the loudspeaker, too.
+        board = hub.parts.profile(hub.config, hub.ears.microphone.description)
+        hub.overheard.choose(hub.config, board)
+        hub.measuring.recall()
+
+    def _volume(self) -> None:
+        self._assistant.set_volume(self._assistant.config.audio.volume)
+
+
+def _any(changed: set[str], *prefixes: str) -> bool:
+    return any(key.startswith(prefixes) for key in changed)

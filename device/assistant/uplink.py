@@ -1,0 +1,107 @@
+"""What of the microphone goes up: each frame once, in order, silence while our own voice plays."""
+
+from __future__ import annotations
+
+from device.assistant.echo import Overheard
+from device.assistant.input import Ears
+from device.echo.canceller import Heard
+from device.frames import FRAME_MS, FRAME_SAMPLES, SILENT_FRAME, Frame
+from device.live.session import LiveSession
+from device.ports import Speaker
+
+BUTTON_PRE_ROLL_S = 0.5
+"""Sent from before a press: people begin to speak while their finger is still on its way."""
+
+SAME_BREATH_S = 0.3
+"""Sent from before a wake word's detection over a reply, or before somebody was first heard over
+it: both lie a little after the beginning, and what is before is mostly our own echo."""
+
+RINGING_FRAMES = 240 // FRAME_MS
+"""How long our own sound is heard after the card was given it: what is on its way to the card, and
+the room's reverberation."""
+
+NOTICED_FRAMES = 200 // FRAME_MS
+"""How long after their first sound somebody is heard at the latest."""
+
+SOUNDING_LEVEL = 0.003
+"""RMS of full scale, -50 dBFS: replies end in silence, which nobody need wait for."""
+
+
+class Sending:
+    """Remembers which samples have really gone up. Used from the event loop's thread only."""
+
+    def __init__(self, ears: Ears, overheard: Overheard) -> None:
+        self.silenced = False
+        """Whether silence takes the microphone's place now."""
+        self._ears = ears
+        self._overheard = overheard
+        self._sent_until = 0
+        self._shut = False
+        self._quiet_frames = RINGING_FRAMES
+        """Frames since our own sound was last loud enough to matter."""
+        self._over_frames = 0
+        """Frames since the last of it was heard."""
+
+    def new_stream(self) -> None:
+        """Another microphone counts its samples from 0."""
+        self._sent_until = 0
+
+    def open_now(self) -> None:
+        """Let the microphone up from the next frame on: the reply was cut short."""
+        self._shut = False
+
+    def frame(
+        self,
+        heard: Heard,
+        speaker: Speaker,
+        session: LiveSession | None,
+        *,
+        replying: bool,
+    ) -> None:
+        """Take the next frame; it goes up if there is an open uplink, which is `session`.
+
+        While a reply can be heard silence goes up in its place where our voice would come back; so
+        it does while it is not decided whether somebody interrupts. ``replying``: what is audible
+        is a reply; over a mere chime people speak on. A frame that was held back counts as not
+        sent: `since` can still send it.
+
+        Who speaks while the last of the reply still rings in the room is heard at once.
+        """
+        frame = heard.frame
+        undecided = self._overheard.undecided
+        # A reply that pauses may go on: it is not over, although nothing of it sounds.
+        sounding = undecided or (speaker.audible and speaker.level >= SOUNDING_LEVEL)
+        self._quiet_frames = 0 if sounding else self._quiet_frames + 1
+        ringing = speaker.audible or self._quiet_frames < RINGING_FRAMES
+        self._over_frames = 0 if speaker.audible or undecided else self._over_frames + 1
+        if speaker.audible:
+            self._shut = replying
+        elif heard.near and not undecided and not replying:
+            self._shut = False
+        ours = ringing and self._shut
+        silenced = self._overheard.duplex.gates and (ours or undecided)
+        if self.silenced and not silenced and session is not None:
+            self._catch_up(session, frame)
+        self.silenced = silenced
+        if session is not None and frame.end_sample > self._sent_until:
+            session.send_frame(SILENT_FRAME if silenced else frame.pcm, frame.captured_at)
+            if not silenced:
+                self._sent_until = frame.end_sample
+
+    def _catch_up(self, session: LiveSession, frame: Frame) -> None:
+        """Send what was held back although our sound was over: somebody may have begun there."""
+        waited = self._quiet_frames - RINGING_FRAMES
+        if waited < 0:
+            # Somebody is heard already; they were heard a little after they began.
+            waited = min(self._over_frames - 1, NOTICED_FRAMES)
+        after = max(frame.first_sample - waited * FRAME_SAMPLES, self._sent_until)
+        for held in self._ears.since(after, 0.0, after=after):
+            if held.end_sample <= frame.first_sample:
+                session.send_frame(held.pcm)
+                self._sent_until = held.end_sample
+
+    def since(self, session: LiveSession, end_sample: int | None, seconds: float) -> None:
+        """Send what was recorded from `seconds` before `end_sample` on (None: before now)."""
+        for frame in self._ears.since(end_sample, seconds, after=self._sent_until):
+            session.send_frame(frame.pcm)
+            self._sent_until = frame.end_sample

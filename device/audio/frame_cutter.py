@@ -1,0 +1,98 @@
+"""Cuts what the sound card hands over into 20 ms frames of one channel at 16 kHz. Pure."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from device.audio.devices import Layout
+from device.audio.resample import Resampler
+from device.frames import FRAME_BYTES, FRAME_SAMPLES, MICROPHONE_RATE_HZ, SAMPLE_BYTES, Frame
+
+
+class Framer:
+    """Knows the place of every sample in the microphone's stream, over all its openings.
+
+    Where the device delivers 16 kHz mono s16le, its bytes are only cut, never computed with.
+    """
+
+    def __init__(self) -> None:
+        self._next_sample = 0
+        self._pending = bytearray()
+        self._layout = Layout(MICROPHONE_RATE_HZ, 1, SAMPLE_BYTES)
+        self._channel = 0
+        self._resampler = Resampler(MICROPHONE_RATE_HZ, MICROPHONE_RATE_HZ)
+
+    def begin(self, layout: Layout, channel: int, lost_s: float) -> None:
+        """Another opening of the device begins, ``lost_s`` after the last sample that was taken."""
+        self._layout = layout
+        self._channel = channel
+        self._resampler = Resampler(layout.rate_hz, MICROPHONE_RATE_HZ)
+        self._jump(lost_s)
+
+    def skip(self, device_samples: int) -> None:
+        """So many samples of the device, per channel, were thrown away before the next block."""
+        self._resampler.reset()
+        self._jump(device_samples / self._layout.rate_hz)
+
+    def _jump(self, lost_s: float) -> None:
+        self._next_sample += len(self._pending) // SAMPLE_BYTES + round(lost_s * MICROPHONE_RATE_HZ)
+        self._pending.clear()
+
+    def take(self, block: bytes, captured_at: float) -> list[Frame]:
+        """Add a block in the device's layout, of the time ``captured_at``; gives whole frames."""
+        self._pending += self._resampler.process(self._pick(block))
+        frames = []
+        while len(self._pending) >= FRAME_BYTES:
+            frames.append(Frame(bytes(self._pending[:FRAME_BYTES]), self._next_sample, captured_at))
+            del self._pending[:FRAME_BYTES]
+            self._next_sample += FRAME_SAMPLES
+        return frames
+
+    def _pick(self, block: bytes) -> bytes:
+        layout = self._layout
+        if layout.channels == 1 and layout.sample_bytes == SAMPLE_BYTES:
+            return block
+        samples = np.frombuffer(block, f"<i{layout.sample_bytes}")
+        one = samples.reshape(-1, layout.channels)[:, self._channel]
+        if layout.sample_bytes > SAMPLE_BYTES:
+            one = one >> 16
+        return one.astype("<i2").tobytes()
+
+
+class LossMeter:
+    """Tells from the clock when the card threw samples away, which a blocking read never says.
+
+    A block that is merely late is made up for by the next ones; samples that were lost leave the
+    stream behind the clock for good. So the least lag behind the clock over a second of sound is
+    compared with that of the second before: more than 20 ms of difference cannot be the drift of a
+    crystal (at most 0.2 ms a second) and is one overrun. A second that ends amid blocks that come
+    faster than real time goes on until they have caught up. Two losses within a second count once,
+    and one shorter than 20 ms is missed.
+    """
+
+    def __init__(self, rate_hz: int) -> None:
+        self._rate_hz = rate_hz
+        self._began: float | None = None
+        self._last_at = 0.0
+        self._samples = 0
+        self._window_samples = 0
+        self._least_lag_s = float("inf")
+        self._reference_s: float | None = None
+
+    def add(self, samples: int, at: float) -> bool:
+        """A block of ``samples`` per channel came ``at`` this time; True when an overrun shows."""
+        if self._began is None:
+            self._began = at - samples / self._rate_hz
+        catching_up = at - self._last_at < samples / self._rate_hz / 2
+        self._last_at = at
+        self._samples += samples
+        self._window_samples += samples
+        lag_s = at - self._began - self._samples / self._rate_hz
+        self._least_lag_s = min(self._least_lag_s, lag_s)
+        if self._window_samples < self._rate_hz or catching_up:
+            return False
+        lost = self._reference_s is not None and self._least_lag_s - self._reference_s > 0.02
+        self._reference_s = self._least_lag_s
+        self._window_samples = 0
+        self._least_lag_s = float("inf")
+        return lost

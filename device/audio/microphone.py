@@ -1,0 +1,315 @@
+"""The microphone: one channel of a sound card as 20 ms frames at 16 kHz.
+
+Theory of operation. A thread (`_Reader`) opens the device, reads 20 ms blocks and closes it. It
+computes nothing: a block goes into a bounded queue, whose oldest are dropped when nobody takes
+them, and the event loop is woken. Channel, format, rate and frames are the business of `Framer`, on
+the loop's thread.
+
+The thread asks how much there is before it reads, so it never waits inside PortAudio. That keeps it
+stoppable when a device delivers nothing (a blocking read waits for ever on a suspended PulseAudio
+source or a PipeWire that died), and a card that was pulled out shows as an error instead of
+PortAudio 19.6's endless loop. Whether the device delivers is judged by the time of the last block
+alone, never by what PortAudio says of the stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from device.audio.devices import (
+    CardFacts,
+    Device,
+    Facts,
+    Layout,
+    Wanted,
+    choose,
+    choose_channel,
+    input_layouts,
+    no_facts,
+)
+from device.audio.frame_cutter import Framer, LossMeter
+from device.audio.liveness import Liveness
+from device.audio.opening_order import ORDER
+from device.audio.portaudio import PortAudio
+from device.audio.stream_thread import Makeshift, StreamThread
+from device.errors import AudioDeviceError, DeviceTrouble
+from device.frames import Frame
+from device.ports import Block, Tap
+
+BLOCK_MS = 20
+PERIOD_MS = 40
+"""Twice that is what a card buffers for us. It tells of it once in a period, so Python may be late
+by somewhat less than one without losing a sample."""
+
+QUEUE_BLOCKS = 5_000 // BLOCK_MS
+STALL_S = 3.0
+SHORTEST_WAIT_S = 0.004
+LONGEST_WAIT_S = 0.005
+"""Between two looks at what there is. PortAudio knows of a card's progress only what the card told
+at the end of its last period: who waits for as long as the figures say comes ever later after it.
+"""
+
+SERVER_WAIT_S = 0.008
+"""The same for plugins and servers, which buffer more."""
+
+INPUT_OVERFLOWED = -9981
+"""paInputOverflowed: the card overran just now; the stream goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """What was opened."""
+
+    device: Device
+    layout: Layout
+    channel: int
+    facts: CardFacts
+
+    def __str__(self) -> str:
+        layout = self.layout
+        which = f"channel {self.channel} of {layout.channels}" if layout.channels > 1 else "mono"
+        return f"'{self.device.name}' ({layout.rate_hz} hz, {which})"
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """What one read gave."""
+
+    opening: _Opening
+    number: int
+    """Counts the blocks of all openings of one reader."""
+    data: bytes
+    at: float
+    """CLOCK_MONOTONIC after the read."""
+
+
+def _cure(opening: _Opening) -> str:
+    """What an owner can do for a dead microphone."""
+    if not opening.device.is_hardware:
+        return "see that the source is not muted in the sound server, or plug it out and in again"
+    first = "press its mute button if its red light is on, or " if opening.facts.mutes else ""
+    return f"{first}plug it out and in again"
+
+
+class PortAudioMicrophone:
+    """A Microphone on PortAudio.
+
+    ``device`` is ``auto`` or a part of the device's name; ``channel`` counts from 0, and ``auto``
+    is the one that ``facts`` tells, or 0 where they tell none.
+    """
+
+    def __init__(
+        self,
+        device: str = "auto",
+        channel: int | Literal["auto"] = "auto",
+        facts: Facts = no_facts,
+    ) -> None:
+        self._wanted = Wanted(device, facts)
+        self._channel = channel
+        self._description = f"input device '{device}'"
+        self._counters = {"frames": 0, "overruns": 0, "dropped": 0}
+        self.taps: set[Tap] = set()
+        self._framer = Framer()
+        self._frames: deque[Frame] = deque()
+        self._taken_at: float | None = None
+        self._arrived = asyncio.Event()
+        self._stall_timer: asyncio.TimerHandle | None = None
+        self._reader: _Reader | None = None
+        self._losses = LossMeter(1)
+        self._liveness = Liveness(1.0, 1, is_card=False)
+        self._suspect = False
+        self._opening: _Opening | None = None
+        self._next_number = 0
+
+    @property
+    def description(self) -> str:
+        """The device that is open (or was last, or is asked for), for status and messages."""
+        return self._description
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """``frames``, ``overruns``, ``dropped``: since the process began.
+
+        ``frames`` were given out. ``dropped`` are frames thrown away because nobody read them for
+        5 s. ``overruns`` are the times the card lost samples before we read them: PortAudio hides
+        that from a reader who wants the stream to survive it, so it is judged by the clock, with
+        the limits that `LossMeter` names.
+        """
+        return self._counters
+
+    async def open(self) -> None:
+        """Find the device by name and open it.
+
+        Raises AudioDeviceError, its message naming what was asked for and what there is instead.
+        """
+        if self._reader is not None:
+            return
+        reader = _Reader(self._wanted, self._channel, self._arrived.set)
+        await reader.thread.start(f"input device '{self._wanted.name}'")
+        self._reader = reader
+        self._description = str(reader.opening)
+        self._opening = None
+        self._next_number = 0
+        self._watch(reader)
+
+    def _watch(self, reader: _Reader) -> None:
+        """Wake a waiting ``read()`` when the last block will be too old."""
+        self._arrived.set()
+        due_s = max(0.2, reader.delivered_at + STALL_S - time.monotonic())
+        self._stall_timer = asyncio.get_running_loop().call_later(due_s, self._watch, reader)
+
+    async def read(self) -> Frame:
+        """Wait for the next frame. Cancelling loses no frame.
+
+        Raises AudioDeviceError: LOST when the device is gone (or closed), STALLED when it has
+        delivered nothing for 3 s, DEAD when what it delivers cannot be sound; after that there is
+        no frame, of this opening or the next, before it is sound again.
+        """
+        while not self._frames:
+            self._arrived.clear()
+            reader = self._reader
+            if reader is None:
+                raise AudioDeviceError(DeviceTrouble.LOST, f"{self._description} is not open")
+            if reader.blocks:
+                self._take(reader.blocks.popleft())
+                continue
+            self._check(reader)
+            await self._arrived.wait()
+        self._counters["frames"] += 1
+        return self._frames.popleft()
+
+    def _take(self, block: _Block) -> None:
+        layout = block.opening.layout
+        block_samples = len(block.data) // layout.channels // layout.sample_bytes
+        if block.opening is not self._opening:
+            began_at = block.at - block_samples / layout.rate_hz
+            lost_s = 0.0 if self._taken_at is None else max(0.0, began_at - self._taken_at)
+            self._framer.begin(layout, block.opening.channel, lost_s)
+            self._losses = LossMeter(layout.rate_hz)
+            self._liveness = Liveness(
+                block_samples / layout.rate_hz,
+                layout.channels * layout.sample_bytes,
+                is_card=block.opening.device.is_hardware,
+                gates=block.opening.facts.gates,
+                doubted=self._suspect,
+            )
+            self._opening = block.opening
+            self._description = str(block.opening)
+        elif block.number != self._next_number:
+            self._counters["dropped"] += block.number - self._next_number
+            self._framer.skip((block.number - self._next_number) * block_samples)
+        self._next_number = block.number + 1
+        self._taken_at = block.at
+        if self._losses.add(block_samples, block.at):
+            self._counters["overruns"] += 1
+        for tap in self.taps:
+            tap(Block(block.data, layout.channels, layout.sample_bytes, block.opening.channel))
+        symptom = self._liveness.add(block.data)
+        if symptom is not None:
+            self._suspect = True
+            raise AudioDeviceError(
+                DeviceTrouble.DEAD,
+                f"input device {self._description} delivers {symptom}: {_cure(block.opening)}",
+            )
+        frames = self._framer.take(block.data, block.at)
+        self._suspect = self._suspect and not self._liveness.alive
+        if not self._suspect:
+            self._frames.extend(frames)
+
+    def _check(self, reader: _Reader) -> None:
+        """Raise when there is no use in waiting for the next block."""
+        if reader.thread.failure is not None:
+            raise reader.thread.failure
+        silent_s = time.monotonic() - reader.delivered_at
+        if silent_s >= STALL_S and not reader.thread.reopening:
+            raise AudioDeviceError(
+                DeviceTrouble.STALLED,
+                f"input device {self._description} has delivered nothing for {STALL_S:g} s",
+            )
+
+    async def close(self) -> None:
+        """Close the device; open() works again afterwards. Harmless when closed.
+
+        Raises AudioDeviceHungError when the thread does not come back within 2 s.
+        """
+        reader, self._reader = self._reader, None
+        if reader is None:
+            return
+        if self._stall_timer is not None:
+            self._stall_timer.cancel()
+        self._frames.clear()
+        self._arrived.set()
+        await reader.thread.stop(f"input device {self._description}")
+
+
+class _Reader:
+    """The thread's side of one opening of the microphone.
+
+    ``blocks`` is all that both sides touch: appending to a bounded deque and taking from its other
+    end are atomic. ``delivered_at`` is CLOCK_MONOTONIC of the last block, or of the beginning.
+    ``opening`` is there once it is open.
+    """
+
+    opening: _Opening
+
+    def __init__(
+        self,
+        wanted: Wanted,
+        channel: int | Literal["auto"],
+        arrived: Callable[[], None],
+    ) -> None:
+        self.blocks: deque[_Block] = deque(maxlen=QUEUE_BLOCKS)
+        self.delivered_at = time.monotonic()
+        self.thread = StreamThread("microphone", self._serve, arrived)
+        self._wanted = wanted
+        self._channel = channel
+        self._arrived = arrived
+        self._number = 0
+
+    def _serve(self, audio: PortAudio) -> None:
+        choice = choose(audio.devices(), self._wanted.name, "input", self._wanted.facts)
+        device = choice.device
+        makeshift = Makeshift(fallback=choice.fallback)
+        facts = self._wanted.facts(device)
+        channel = choose_channel(self._channel, facts.channel, device.input_channels)
+        layouts = input_layouts(device, channel, facts.rates_hz)
+        with (
+            ORDER.recording(facts.capture_first, self._leaves) as begun,
+            audio.stream(device, "input", layouts, PERIOD_MS) as (stream, layout),
+        ):
+            begun()
+            self.opening = _Opening(device, layout, channel, facts)
+            self.delivered_at = time.monotonic()
+            self.thread.opened()
+            self._read(stream, self.opening, makeshift)
+
+    def _leaves(self) -> bool:
+        return self.thread.stopping
+
+    def _read(self, stream: Any, opening: _Opening, makeshift: Makeshift) -> None:
+        rate_hz = opening.layout.rate_hz
+        longest_wait_s = LONGEST_WAIT_S if opening.device.is_hardware else SERVER_WAIT_S
+        block_samples = rate_hz * BLOCK_MS // 1000
+        while not self.thread.must_leave:
+            makeshift.check()
+            available = stream.get_read_available()
+            if available < block_samples:
+                if available < 0 and available != INPUT_OVERFLOWED:
+                    raise OSError(available, "it stopped delivering")
+                missing_s = (block_samples - max(0, available)) / rate_hz
+                time.sleep(min(longest_wait_s, max(SHORTEST_WAIT_S, missing_s)))
+                continue
+            self._hand_over(opening, stream.read(block_samples, exception_on_overflow=False))
+
+    def _hand_over(self, opening: _Opening, data: bytes) -> None:
+        self.delivered_at = time.monotonic()
+        self.blocks.append(_Block(opening, self._number, data, self.delivered_at))
+        self._number += 1
+        # Where more are waiting the loop has been woken and will take them all.
+        if len(self.blocks) == 1:
+            self.thread.call(self._arrived)

@@ -1,0 +1,153 @@
+"""Chooses the real parts: sound through PortAudio, GPIO through gpiozero, Google's Live API."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping, MutableMapping
+from functools import partial
+from pathlib import Path
+
+from device.announcements.clips import Clips
+from device.assistant.parts import Parts
+from device.audio.loudspeaker import PortAudioSpeaker
+from device.audio.microphone import PortAudioMicrophone
+from device.board.array_restart import Revival
+from device.board.bearing import Mounting
+from device.board.button import GpioButton, make_button
+from device.board.mixer import set_levels
+from device.board.mute_switch import make_switch
+from device.board.plugged import plugged
+from device.board.profiles import Profile
+from device.build.boards import Boards
+from device.config import Config
+from device.config.credentials import ApiKey, find_api_key, forget_in
+from device.errors import CredentialError
+from device.lights.drivers import make_lights
+from device.live.failures import diagnose
+from device.live.network import obstacle
+from device.live.resumption import Past
+from device.live.session import LiveSession
+from device.live.setup import host_of
+from device.ports import Failure, Lights, Microphone, Post, Speaker, WakeDetector
+from device.service.health import resident_bytes
+from device.state.echo import EchoMemory
+from device.state.mute import MuteMemory
+from device.state.talk import Keepsake
+from device.wake.detector import OnnxWakeDetector
+from device.wake.worker import Word
+
+log = logging.getLogger(__name__)
+
+
+def real_parts(environ: MutableMapping[str, str]) -> Parts:
+    """The parts of a speaker on real hardware. Takes the API key out of `environ`."""
+    key: ApiKey | None = None
+    missing = ""
+    try:
+        key = find_api_key(environ)
+    except CredentialError as error:
+        missing = str(error)
+    forget_in(environ)
+
+    def session(config: Config, number: int, past: Past, post: Post) -> LiveSession:
+        if key is None:
+            raise CredentialError(missing)
+        patience_s = config.conversation.reply_timeout_s
+        return LiveSession(
+            config.live, key.secret, number=number, post=post, past=past, patience_s=patience_s
+        )
+
+    folder = state_folder(environ)
+    clips = Clips(folder / "clips") if folder is not None else None
+
+    def sentence(config: Config, kind: str) -> bytes | None:
+        return clips.get(kind, config.live.language) if clips is not None else None
+
+    def make_sentences(config: Config) -> None:
+        if clips is not None and (made := clips.make(config.live.language)):
+            log.info("%d sentences for what may go wrong were made", made)
+
+    boards = Boards()
+
+    return Parts(
+        microphone=partial(microphone, boards),
+        speaker=partial(speaker, boards),
+        detector=detector,
+        profile=boards.profile,
+        lights=lights,
+        button=button,
+        mute_switch=make_switch,
+        session=session,
+        missing_key=missing,
+        hindrance=hindrance,
+        resident=resident_bytes,
+        keepsake=Keepsake(folder),
+        echo_memory=EchoMemory(folder),
+        mute_memory=MuteMemory(folder),
+        sentence=sentence,
+        plugged=plugged,
+        set_levels=set_levels,
+        revive=Revival(folder).attempt,
+        make_sentences=make_sentences,
+    )
+
+
+def hindrance(config: Config) -> Failure | None:
+    """What on this device keeps any connection from being tried now: no time of day, no network."""
+    found = obstacle(host_of(config.live))
+    return diagnose(found).failure if found is not None else None
+
+
+def state_folder(environ: Mapping[str, str]) -> Path | None:
+    """Where the speaker keeps what outlives it: as systemd says, or in the user's own folder."""
+    if environ.get("STATE_DIRECTORY"):
+        return Path(environ["STATE_DIRECTORY"].split(":")[0])
+    if environ.get("XDG_STATE_HOME"):
+        return Path(environ["XDG_STATE_HOME"], "parley")
+    if environ.get("HOME"):
+        return Path(environ["HOME"], ".local", "state", "parley")
+    return None
+
+
+def microphone(boards: Boards, config: Config) -> Microphone:
+    """The microphone array, its channel as configured or as its board's profile says."""
+    wanted = config.audio.input
+    return PortAudioMicrophone(wanted.device, wanted.channel, boards.input_facts(config))
+
+
+def speaker(boards: Boards, config: Config) -> Speaker:
+    """The loudspeaker, no louder than the board's can be."""
+    return PortAudioSpeaker(
+        config.audio.output.device,
+        config.audio.volume,
+        boards.profile(config, None).ceiling_dbfs,
+        boards.output_facts(config),
+    )
+
+
+async def detector(config: Config) -> WakeDetector:
+    """The wake word networks, loaded. Raises WakeModelError."""
+    wake = config.wake
+    words = [Word(word.model, word.threshold, word.playback_threshold) for word in wake.words]
+    made = OnnxWakeDetector(words, patience=wake.patience, refractory_s=wake.refractory_s)
+    await made.load()
+    return made
+
+
+def lights(config: Config, board: Profile) -> Lights:
+    """The LEDs of the board, or what the configuration asks for instead. Raises BoardError."""
+    wanted = config.lights
+    return make_lights(
+        wanted.driver,
+        board,
+        brightness=wanted.brightness,
+        gpio_pins=wanted.pins,
+        stream=sys.stdout,
+        mounting=Mounting(wanted.rotation_deg, wanted.mirrored),
+    )
+
+
+def button(config: Config, board: Profile) -> GpioButton | None:
+    """The board's button, if it has one. Raises BoardError."""
+    return make_button(config.button.pin, board)

@@ -1,0 +1,65 @@
+"""Finds keys of a configuration that are right by themselves and wrong beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from device.config.keys import Config
+from device.config.yaml import KeyPath, shortened
+
+
+def across_keys(data: object) -> Iterator[tuple[KeyPath, str]]:
+    """Compare keys with each other: the key to blame, and what is wrong with it.
+
+    ``data`` is the file as read, so that this is found together with mistakes in single keys;
+    what has the wrong type there is left alone.
+    """
+    yield from _compression(data)
+    yield from _twice(data, ("wake", "words"), "model")
+    yield from _twice(data, ("lights", "pins"), None)
+    pins, pin = _setting(data, ("lights", "pins")), _setting(data, ("button", "pin"))
+    if _setting(data, ("lights", "driver")) == "gpio" and isinstance(pins, tuple) and pin in pins:
+        yield ("button", "pin"), f"GPIO {pin} is one of lights.pins: choose another for one of them"
+    supply = _setting(data, ("lights", "power_pin"))
+    if type(supply) is int and supply == pin:
+        message = f"GPIO {pin} is lights.power_pin too: choose another for one of them"
+        yield ("button", "pin"), message
+
+
+def _compression(data: object) -> Iterator[tuple[KeyPath, str]]:
+    section: KeyPath = ("live", "compression")
+    target = _setting(data, (*section, "target_tokens"))
+    trigger = _setting(data, (*section, "trigger_tokens"))
+    if type(target) is type(trigger) is int and target >= trigger > 1:
+        written = _written(data, section)
+        blamed = "target_tokens" if "target_tokens" in written else "trigger_tokens"
+        message = f"target_tokens ({target}) must be less than trigger_tokens ({trigger})"
+        yield (*section, blamed), f"{message}: choose half of it, {trigger // 2}"
+
+
+def _twice(data: object, path: KeyPath, key: str | None) -> Iterator[tuple[KeyPath, str]]:
+    """Find items of a list that repeat an earlier one, judged by ``key`` where they have keys."""
+    items = _setting(data, path)
+    seen: list[object] = []
+    for place, item in enumerate(items if isinstance(items, tuple) else ()):
+        value = item.get(key) if isinstance(item, dict) and key else item
+        if isinstance(value, str | int) and value in seen:
+            below: KeyPath = (key,) if key else ()
+            yield (*path, place, *below), f"{shortened(value)} is there twice: delete one of them"
+        seen.append(value)
+
+
+def _setting(data: object, path: KeyPath) -> object:
+    """What the file says, or else the default."""
+    default: object = Config()
+    for part in path:
+        default = getattr(default, str(part))
+    return _written(data, path[:-1]).get(path[-1], default)
+
+
+def _written(data: object, path: KeyPath) -> dict[Any, object]:
+    """What stands in the file in the section at ``path``; nothing where there is no section."""
+    for part in path:
+        data = data.get(part) if isinstance(data, dict) else None
+    return data if isinstance(data, dict) else {}

@@ -1,0 +1,280 @@
+"""Every key of the configuration: its type, default, range and meaning.
+
+The docstring of a key is also its description in the JSON Schema. Seconds are floats, percent and
+tokens are integers, lists are tuples.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
+
+from device.config.kinds import (
+    ApiVersion,
+    ButtonAction,
+    DeviceName,
+    EchoCancellation,
+    Endpoint,
+    Gpio,
+    HoldAction,
+    Language,
+    LiveModel,
+    NightHours,
+    OnOff,
+    auto_or_number,
+    shape,
+    three_pins,
+    wake_model,
+)
+
+# --- the file's sections -------------------------------------------------------------------------
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+    )
+
+
+class _Section(_Settings):
+    @model_validator(mode="before")
+    @classmethod
+    def _all_commented_out(cls, data: Any) -> Any:
+        """A section of which only the name is left, its keys commented out, is all defaults."""
+        return {} if data is None else data
+
+
+class Compression(_Section):
+    """When and how far the server shortens a long conversation."""
+
+    trigger_tokens: int = Field(default=25_600, ge=2, le=128_000)
+    """Length in tokens at which the oldest turns are dropped. Lower costs less."""
+    target_tokens: int = Field(default=12_800, ge=1, le=128_000)
+    """Length in tokens that is left after dropping; less than trigger_tokens."""
+
+
+class Live(_Section):
+    """The Gemini Live API: which model answers, and how."""
+
+    model: LiveModel = "gemini-3.1-flash-live-preview"
+    """The model's name."""
+    fallback_models: tuple[LiveModel, ...] = ("gemini-3.8-live",)
+    """Tried in this order when the model is gone."""
+    endpoint: Endpoint | None = None
+    """https://host:port of another server that speaks the Live API; null is Google's."""
+    api_version: ApiVersion = "v1beta"
+    """Version of the API."""
+    voice: Annotated[str, Field(min_length=1)] | None = None
+    """A prebuilt voice's name, such as Kore; null leaves it to the model."""
+    language: Language | None = None
+    """Language of the conversation as a BCP-47 tag, such as de-DE; null leaves it to the model."""
+    system_instruction: str = ""
+    """Who the assistant is and how it should answer; empty for none."""
+    thinking_level: Literal["minimal", "low", "medium", "high"] = "minimal"
+    """How long the model thinks before it answers; only sent to models that take it."""
+    google_search: OnOff = False
+    """Whether the model may look things up with Google Search (billed extra)."""
+    resumption: OnOff = True
+    """Whether a conversation goes on over a new connection when the server ends the old one."""
+    compression: Compression = Compression()
+    """When and how far the server shortens a long conversation."""
+    repeat_s: float = Field(default=10.0, ge=0, le=30)
+    """Seconds of an unanswered sentence that are sent again when its connection is lost."""
+    connect_timeout_s: float = Field(default=10.0, ge=1, le=60)
+    """Seconds a connection may take until the server is ready."""
+
+
+class Word(_Settings):
+    """One wake word."""
+
+    model: Annotated[str, AfterValidator(wake_model), Field(examples=["hey_jarvis"])]
+    """A bundled word's name, or the absolute path of an openWakeWord .onnx file."""
+    threshold: float = Field(default=0.5, gt=0, le=1)
+    """Score from which it counts, above 0 up to 1. Higher wakes less often by mistake."""
+    playback_threshold: float = Field(default=0.3, gt=0, le=1)
+    """Score from which it counts when somebody talks over the speaker; never above threshold."""
+
+
+class Wake(_Section):
+    """Wake words, and when a score counts as heard."""
+
+    words: tuple[Word, ...] = Field(default=(Word(model="hey_jarvis"),), min_length=1)
+    """The wake words; any of them wakes the speaker."""
+    patience: int = Field(default=1, ge=1, le=10)
+    """Hops of 80 ms in a row that must reach the threshold."""
+    refractory_s: float = Field(default=2.0, ge=0, le=10)
+    """Seconds after a detection during which the same word is not detected again."""
+    pre_roll_s: float = Field(default=1.5, ge=1.0, le=5.0)
+    """Seconds of sound from before the detection that are sent along."""
+
+
+class Input(_Section):
+    """The microphone."""
+
+    device: DeviceName = "auto"
+    """auto, or a part of the device's name as `parley devices` shows it; never a number."""
+    channel: Annotated[
+        int | Literal["auto"], auto_or_number(("auto",), 31, "a channel's number from 0 to 31")
+    ] = "auto"
+    """auto, or which channel of the array to listen to, counted from 0."""
+    rate_hz: Annotated[
+        int | Literal["auto"],
+        auto_or_number(("auto",), 192_000, "a sample rate from 8000 to 192000 Hz", 8_000),
+    ] = "auto"
+    """auto, or the sample rate in Hz at which the card is asked to record first."""
+
+
+class Output(_Section):
+    """The loudspeaker."""
+
+    device: DeviceName = "auto"
+    """auto, or a part of the device's name as `parley devices` shows it; never a number."""
+    channels: Annotated[
+        int | Literal["auto"],
+        auto_or_number(("auto",), 32, "a number of channels from 1 to 32", 1),
+    ] = "auto"
+    """auto, or how many of the card's channels must be filled for it to sound."""
+
+
+class Audio(_Section):
+    """Microphone, loudspeaker, and the echo between them."""
+
+    input: Input = Input()
+    """The microphone."""
+    output: Output = Output()
+    """The loudspeaker."""
+    volume: int = Field(default=60, ge=0, le=100)
+    """How loud replies and chimes are when the speaker starts, percent."""
+    echo_cancellation: EchoCancellation = "auto"
+    """Who takes the speaker's own voice out of the microphone's sound."""
+    duplex: Literal["auto", "full", "half"] = "auto"
+    """full listens during a reply, so that it can be interrupted by speech; half does not; auto is
+    full where the measured echo allows it."""
+    chimes: OnOff = True
+    """Short sounds when it wakes, ends a conversation or fails."""
+    announcements: OnOff = True
+    """Spoken sentences when something is wrong, in the language of the conversation."""
+
+
+class Lights(_Section):
+    """The LEDs."""
+
+    driver: Literal["auto", "none", "gpio", "apa102", "xvf3000", "xvf3800", "terminal"] = "auto"
+    """What the LEDs are connected to."""
+    brightness: int = Field(default=40, ge=0, le=100)
+    """Percent of full brightness."""
+    pins: Annotated[tuple[Gpio, Gpio, Gpio], BeforeValidator(three_pins)] = (17, 27, 22)
+    """GPIO numbers of red, green and blue, for driver gpio."""
+    count: Annotated[
+        int | Literal["auto"], auto_or_number(("auto",), 64, "a number of LEDs from 1 to 64", 1)
+    ] = "auto"
+    """auto (as many as the board has), or how many LEDs the chain has, for driver apa102."""
+    spi: Annotated[
+        str, shape(r"auto|spidev[0-9]\.[0-9]", "is not an SPI device: write auto or e.g. spidev0.0")
+    ] = "auto"
+    """auto, or the SPI device that the chain is on, for driver apa102."""
+    power_pin: Annotated[
+        int | Literal["auto", "none"],
+        auto_or_number(("auto", "none"), 27, "a GPIO number from 0 to 27"),
+    ] = "auto"
+    """auto (what the board has), the GPIO number that gives the chain current while it is high, or
+    none."""
+    night: NightHours | None = None
+    """When it is night, such as 22:00-07:00, by the clock of the place; null is never."""
+    night_brightness: int = Field(default=10, ge=1, le=100)
+    """Percent of full brightness at night; never brighter than by day."""
+    off_states: tuple[Literal["idle", "connecting", "listening", "thinking", "speaking"], ...] = (
+        Field(default=(), examples=[("idle",)])
+    )
+    """States that show no light. Faults, mute, and that the microphone is being sent always do."""
+    rotation_deg: int = Field(default=0, ge=-359, le=359)
+    """Degrees from the ring's first LED to where the array's direction of 0 is, along the LEDs."""
+    mirrored: OnOff = False
+    """Whether the LEDs run the other way round than the array's directions."""
+
+
+class ButtonGestures(_Section):
+    """What each gesture of the button does.
+
+    talk at rest begins to listen, silences an answer, and else sends it away; mute also unmutes.
+    """
+
+    tap: ButtonAction = "talk"
+    """Pressed and released."""
+    double_tap: ButtonAction = "none"
+    """Twice within 0.4 s. With it a tap at rest counts 0.4 s later, when no second one came."""
+    hold: HoldAction = "push_to_talk"
+    """Held for 0.5 s."""
+    long_hold: ButtonAction = "mute"
+    """Held for 3 s; when held to talk, 3 s in which nobody spoke."""
+
+
+class Button(_Section):
+    """The push button."""
+
+    pin: Annotated[
+        int | Literal["auto", "none"],
+        auto_or_number(("auto", "none"), 27, "a GPIO number from 0 to 27"),
+    ] = "auto"
+    """auto (what the board has), a GPIO number, or none."""
+    gestures: ButtonGestures = ButtonGestures()
+    """What each gesture does."""
+
+
+class Conversation(_Section):
+    """How long it listens and waits."""
+
+    follow_up_s: float = Field(default=6.0, ge=0, le=3_600)
+    """Seconds it listens on after a reply, without the wake word; 0 is not at all."""
+    session_keep_s: float = Field(default=120.0, ge=0, le=86_400)
+    """Seconds an idle session stays open after that: its answers come a little faster."""
+    resume_within_s: float = Field(default=7_200.0, ge=0, le=86_400)
+    """Seconds after its end during which the next wake word continues the talk; 0 is never."""
+    max_session_s: float = Field(default=3_600.0, ge=1, le=86_400)
+    """Seconds after which a session is ended, however busy."""
+    max_listen_s: float = Field(default=30.0, ge=3, le=300)
+    """Seconds it listens to one person without a pause before it gives up."""
+    reply_timeout_s: float = Field(default=15.0, ge=2, le=120)
+    """Seconds it waits for an answer before it says that something is wrong."""
+
+
+class Privacy(_Section):
+    """What is written down."""
+
+    log_transcripts: OnOff = False
+    """Whether what was said is written to the journal."""
+
+
+class Config(_Section):
+    """Parley's configuration. Every key may be left out."""
+
+    live: Live = Live()
+    """The Gemini Live API: which model answers, and how."""
+    wake: Wake = Wake()
+    """Wake words, and when a score counts as heard."""
+    audio: Audio = Audio()
+    """Microphone, loudspeaker, and the echo between them."""
+    board: Annotated[
+        str, shape(r"[a-z0-9][a-z0-9_-]*", "is not a board: write auto or a profile's name")
+    ] = "auto"
+    """auto, or the name of a board's profile."""
+    lights: Lights = Lights()
+    """The LEDs."""
+    button: Button = Button()
+    """The push button."""
+    conversation: Conversation = Conversation()
+    """How long it listens and waits."""
+    privacy: Privacy = Privacy()
+    """What is written down."""

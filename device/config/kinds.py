@@ -1,0 +1,158 @@
+"""The kinds of value that the configuration's keys take, and what is told of one that does not fit.
+
+A validator raises ValueError in an owner's words; `device.config.mistakes` adds the place.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from device.config.yaml import shortened
+from device.lights.night import parsed
+
+
+def shape(pattern: str, advice: str) -> AfterValidator:
+    """Text that must match as a whole; ``advice`` says what it should look like."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"{shortened(text)} {advice}")
+        return text
+
+    return AfterValidator(check)
+
+
+def _on_off(value: object) -> object:
+    """Take the words that YAML 1.1 took for booleans, since owners write them."""
+    words = {"on": True, "yes": True, "off": False, "no": False}
+    return words.get(value.lower(), value) if isinstance(value, str) else value
+
+
+def _off(value: object) -> object:
+    """Take what a YAML 1.1 writer makes of ``off``; ``on`` does not say who cancels."""
+    switched = _on_off(value)
+    switched = {"true": True, "false": False}.get(str(switched).lower(), switched)
+    if switched is True:
+        raise ValueError(
+            f"{shortened(value)} does not say who cancels the echo: choose auto, hardware, "
+            "software or off"
+        )
+    return "off" if switched is False else value
+
+
+def auto_or_number(
+    words: tuple[str, ...], highest: int, what: str, lowest: int = 0
+) -> BeforeValidator:
+    """One of the words, or a whole number in ``lowest..highest``, which is called ``what``."""
+
+    def check(value: object) -> object:
+        if value in words:
+            return value
+        if isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest:
+            return value
+        raise ValueError(f"{shortened(value)} is not {' or '.join(words)} or {what}")
+
+    return BeforeValidator(check)
+
+
+def _device_name(value: object) -> object:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise ValueError(  # noqa: TRY004 - the only exception that pydantic collects
+            f"{value} is a number, and card numbers change: write auto or a part of the name "
+            "that parley devices shows"
+        )
+    return value
+
+
+def _endpoint(text: str) -> str:
+    match = re.fullmatch(r"https://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?", text)
+    if match is None:
+        raise ValueError(
+            f"{shortened(text)} is not an endpoint: write https://host or https://host:port, "
+            "without a path or a slash at the end"
+        )
+    host, port = match.groups()
+    if not _is_host(host):
+        raise ValueError(f"{shortened(host)} is not a host: write a name or an address of one")
+    if port is not None and not 1 <= int(port) <= 65_535:
+        raise ValueError(f"port {port} is not in 1..65535: choose e.g. 8443, or leave it out")
+    return text
+
+
+def _is_host(host: str) -> bool:
+    try:
+        if host.startswith("["):
+            return bool(ipaddress.IPv6Address(host[1:-1]))
+        if re.fullmatch(r"[0-9.]+", host):
+            return bool(ipaddress.IPv4Address(host))
+    except ValueError:
+        return False
+    # RFC 1123: what a label may be; a dot at the end says that the name is whole.
+    labels = host.removesuffix(".").split(".")
+    label = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+    return len(host) <= 253 and all(re.fullmatch(label, one) for one in labels)
+
+
+def wake_model(text: str) -> str:
+    """A bundled word, or the absolute path of a network of the owner's."""
+    if re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+)*", text) or re.fullmatch(r"/.+\.onnx", text):
+        return text
+    name = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
+    hint = "" if "/" in text or "." in text or not name else f": did you mean {name}?"
+    raise ValueError(
+        f"{shortened(text)} is neither a bundled word (such as hey_jarvis) nor the absolute path "
+        f"of an .onnx file{hint}"
+    )
+
+
+def _night_hours(text: str) -> str:
+    try:
+        parsed(text)
+    except ValueError as error:
+        raise ValueError(f"{shortened(text)} {error}") from None
+    return text
+
+
+def three_pins(value: object) -> object:
+    """A GPIO number for each colour; its range is the item's own."""
+    if isinstance(value, tuple) and len(value) != 3:
+        raise ValueError("needs three GPIO numbers, for red, green and blue: e.g. [17, 27, 22]")
+    return value
+
+
+def _no_hold(value: object) -> object:
+    if value == "push_to_talk":
+        raise ValueError("push_to_talk lasts while the button is held: only hold can do it")
+    return value
+
+
+OnOff = Annotated[
+    bool,
+    BeforeValidator(_on_off, json_schema_input_type=bool | Literal["on", "off", "yes", "no"]),
+]
+Gpio = Annotated[int, Field(ge=0, le=27)]
+DeviceName = Annotated[str, Field(min_length=1), BeforeValidator(_device_name)]
+LiveModel = Annotated[str, shape(r"[\w.:/-]+", "is not a model's name: write e.g. gemini-3.8-live")]
+Endpoint = Annotated[str, AfterValidator(_endpoint)]
+EchoCancellation = Annotated[
+    Literal["auto", "hardware", "software", "off"],
+    BeforeValidator(
+        _off, json_schema_input_type=Literal["auto", "hardware", "software", "off", False]
+    ),
+]
+ApiVersion = Annotated[str, shape(r"v[0-9]+[a-z0-9]*", "is not a version: write e.g. v1beta")]
+Language = Annotated[
+    str,
+    shape(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*", "is not a language tag: write e.g. de-DE or en"),
+]
+NightHours = Annotated[str, AfterValidator(_night_hours)]
+
+
+ButtonAction = Annotated[
+    Literal["talk", "stop", "mute", "volume_up", "volume_down", "none"], BeforeValidator(_no_hold)
+]
+HoldAction = Literal["push_to_talk", "talk", "stop", "mute", "volume_up", "volume_down", "none"]

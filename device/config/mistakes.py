@@ -1,0 +1,220 @@
+"""Words every mistake of a configuration file: which key, where, what is wrong, what to write."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any, Final, NamedTuple, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from device.config.view import flow
+from device.config.yaml import Document, KeyPath, dotted, shortened, spot_at
+from device.errors import Mistake
+
+MAX_MISTAKES: Final = 200
+"""More are counted, not listed: the file is then something else than a configuration."""
+
+_SECRET_KEYS = {"api_key", "apikey", "key", "gemini_api_key", "google_api_key", "gemini_key"}
+_SECRET = re.compile(r"AIza[\w-]{16,}|\bAQ\.[\w-]{20,}")
+"""What Google's API keys look like: AIza and 35 more, or AQ. and more."""
+_WHERE_IT_BELONGS = (
+    "an API key does not belong in this file: put it into "
+    "/etc/parley/credentials/gemini_api_key, or into the variable GEMINI_API_KEY"
+)
+
+
+class _Expected(NamedTuple):
+    """What a place in the file may hold."""
+
+    kind: Any
+    """The annotation: a type, a Literal, a model, a tuple."""
+    bounds: tuple[Any, ...] = ()
+    """As annotated_types has them."""
+    example: Any = None
+    """The default, or what the key names as an example."""
+
+
+# --- secrets -------------------------------------------------------------------------------------
+
+
+def secrets(text: str, document: Document) -> list[Mistake]:
+    """Find API keys, by the name of the key or by the look of the value, comments included."""
+    spots = {spot: path for path, spot in document.keys.items() if _is_secret(path)}
+    lines = {spot.line for spot in spots}
+    for match in _SECRET.finditer(text):
+        spot = spot_at(text, match.start())
+        if spot.line not in lines:
+            spots[spot] = ()
+    return [Mistake(dotted(path), _WHERE_IT_BELONGS, *spot) for spot, path in spots.items()]
+
+
+def _is_secret(path: KeyPath) -> bool:
+    return str(path[-1]).lower().replace("-", "_") in _SECRET_KEYS
+
+
+def _without_secrets(text: str) -> str:
+    return _SECRET.sub("(hidden)", text)
+
+
+# --- from pydantic's errors to an owner's words ---------------------------------------------------
+
+
+def explain(
+    error: ValidationError, model: type[BaseModel], document: Document
+) -> Iterator[Mistake]:
+    """Word each of pydantic's errors, at its place in the document."""
+    for found in error.errors(include_url=False):
+        path: KeyPath = found["loc"]
+        if path and _is_secret(path):
+            continue  # told by secrets()
+        if found["type"] == "too_short" and found["input"]:
+            continue  # pydantic counts the faultless items only
+        spot = document.spot(path)
+        if found["type"] == "extra_forbidden":
+            spot = document.keys.get(path, spot)
+        yield Mistake(dotted(path), _message(found, path, model), *spot)
+
+
+def at_their_places(found: Iterable[tuple[KeyPath, str]], document: Document) -> list[Mistake]:
+    """Give each (path, message) its line and column."""
+    return [Mistake(dotted(path), message, *document.spot(path)) for path, message in found]
+
+
+def in_order(mistakes: Iterable[Mistake]) -> list[Mistake]:
+    """Sort by place, hide anything that looks like a key, and end an endless list."""
+    ordered = sorted(mistakes, key=lambda m: (m.line, m.column, m.where))
+    listed = [
+        Mistake(_without_secrets(m.where), _without_secrets(m.message), m.line, m.column)
+        for m in ordered[:MAX_MISTAKES]
+    ]
+    if len(ordered) > MAX_MISTAKES:
+        last = ordered[MAX_MISTAKES]
+        message = f"and {len(ordered) - MAX_MISTAKES} more mistakes from here on"
+        listed.append(Mistake("", message, last.line, last.column))
+    return listed
+
+
+def _message(error: ErrorDetails, path: KeyPath, model: type[BaseModel]) -> str:
+    value = error["input"]
+    if error["type"] == "extra_forbidden":
+        return _unknown_key(path, model)
+    expected = _expected(path, model)
+    if error["type"] == "missing":
+        return f"is missing: write it{_example(expected)}"
+    if value is None:
+        return f"has no value: write one{_example(expected)}, or delete the line"
+    match error["type"]:
+        case "value_error":
+            return str(error["ctx"]["error"])
+        case "literal_error":
+            return _not_one_of(value, expected)
+        case "bool_type":
+            return f"{shortened(value)} is not true or false"
+        case "string_type":
+            return f"{shortened(value)} is not text: write a text, in quotes if it is a number"
+        case "string_too_short":
+            return f"is empty: write a text{_example(expected)}"
+        case "too_short":
+            return f"is an empty list: at least one is needed{_example(expected)}"
+        case "tuple_type":
+            return f"{shortened(value)} is not a list: write one{_example(expected)}"
+        case "model_type":
+            return _not_a_section(value, expected)
+        case "greater_than" | "greater_than_equal" | "less_than" | "less_than_equal":
+            return _out_of_range(value, expected)
+        case _:
+            return _not_a_number(value, expected)
+
+
+def _unknown_key(path: KeyPath, model: type[BaseModel]) -> str:
+    key = str(path[-1])
+    here = list(_expected(path[:-1], model).kind.model_fields)
+    if close := difflib.get_close_matches(key[:60], here, n=1):
+        return f"unknown key: did you mean {close[0]}?"
+    if elsewhere := [known for known in _known(model, ()) if known[-1] == key]:
+        return f"unknown key here: did you mean {dotted(elsewhere[0])}?"
+    return f"unknown key: known here are {', '.join(here)}"
+
+
+def _not_one_of(value: object, expected: _Expected) -> str:
+    words = get_args(expected.kind)
+    close = difflib.get_close_matches(str(value)[:60], words, n=1)
+    hint = f": did you mean {close[0]}?" if close else ""
+    return f"{shortened(value)} is not one of {', '.join(words)}{hint}"
+
+
+def _not_a_section(value: object, expected: _Expected) -> str:
+    for name, field in expected.kind.model_fields.items():
+        if field.is_required() and isinstance(value, str):
+            return f"{shortened(value)} stands alone: write {{{name}: {flow(value[:40])}}}"
+    keys = ", ".join(expected.kind.model_fields)
+    return f"{shortened(value)} is not a section: it has keys of its own ({keys})"
+
+
+def _not_a_number(value: object, expected: _Expected) -> str:
+    if isinstance(value, str) and re.fullmatch(r"[-+]?[0-9]{1,12}(\.[0-9]{1,12})?", value):
+        return f"{shortened(value)} is text: write {value} without quotes"
+    what = "a whole number" if expected.kind is int and isinstance(value, float) else "a number"
+    return f"{shortened(value)} is not {what}: choose{_example(expected)[1:]}"
+
+
+def _example(expected: _Expected) -> str:
+    return "" if expected.example is None else f", e.g. {flow(expected.example)}"
+
+
+def _out_of_range(value: float, expected: _Expected) -> str:
+    """Say ``not in 0..100``; ``not above 0`` where the lower bound itself is out and was missed."""
+    bounds = {
+        name: getattr(bound, name)
+        for bound in expected.bounds
+        for name in ("ge", "gt", "le")
+        if hasattr(bound, name)
+    }
+    bounds_text = f"in {bounds.get('ge', bounds.get('gt'))}..{bounds['le']}"
+    if "gt" in bounds and value <= bounds["gt"]:
+        bounds_text = f"above {bounds['gt']}"
+    return f"{shortened(value)} is not {bounds_text}: choose{_example(expected)[1:]}"
+
+
+# --- what the keys expect, read from the models ---------------------------------------------------
+
+
+def _expected(path: KeyPath, model: type[BaseModel]) -> _Expected:
+    expected = _Expected(model)
+    for part in path:
+        if isinstance(part, str):
+            expected = _of_key(expected.kind.model_fields[part])
+        else:
+            expected = _of_item(expected, part)
+    return expected
+
+
+def _of_key(field: FieldInfo) -> _Expected:
+    example = (
+        field.examples[0] if field.examples else None if field.is_required() else field.default
+    )
+    return _Expected(field.annotation, tuple(field.metadata), example)
+
+
+def _of_item(sequence: _Expected, place: int) -> _Expected:
+    item = get_args(sequence.kind)[0]
+    known = sequence.example
+    example = known[min(place, len(known) - 1)] if known else None
+    if get_origin(item) is not Annotated:
+        return _Expected(item, (), example)
+    kind, *more = get_args(item)
+    bounds = [bound for field in more if isinstance(field, FieldInfo) for bound in field.metadata]
+    return _Expected(kind, tuple(bounds), example)
+
+
+def _known(model: type[BaseModel], above: KeyPath) -> Iterator[KeyPath]:
+    """Every key of the configuration, outermost first."""
+    for name in model.model_fields:
+        yield (*above, name)
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _known(field.annotation, (*above, name))

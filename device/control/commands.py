@@ -1,0 +1,246 @@
+"""What can be asked of a running speaker over the control socket."""
+
+from __future__ import annotations
+
+import asyncio
+import reprlib
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import asdict
+from typing import Any
+
+from device import __version__
+from device.assistant.hub import Assistant
+from device.config import describe
+from device.config.file import ConfigFile
+from device.control.meter import Meter
+from device.control.socket import Command, Record, Records
+from device.conversation import states as v
+from device.conversation.states import State
+from device.errors import ConfigError, ControlError, MeasuringError, MutingError, ParleyError
+from device.events import PublicEvent, Subscription
+
+ASK_TEXT_CHARACTERS = 4000
+
+
+class Commands:
+    """The commands of one speaker. Used from the event loop's thread only."""
+
+    def __init__(self, assistant: Assistant, reload: Callable[[], Any], file: ConfigFile) -> None:
+        """`reload` is an async function that reads the configuration again and applies it."""
+        self._assistant = assistant
+        self._reload = reload
+        self._file = file
+        self._began = time.monotonic()
+
+    def table(self) -> Mapping[str, Command]:
+        """Every command by its name."""
+        return {
+            "ask": self._ask,
+            "config": self._config,
+            "measure": self._measure,
+            "meter": self._meter,
+            "mute": self._mute,
+            "reload": self._reload_config,
+            "status": self._status,
+            "stop": self._stop,
+            "unmute": self._unmute,
+            "volume": self._volume,
+            "watch": self._watch,
+        }
+
+    async def _status(self, _: Record) -> Records:
+        yield {"result": self.status()}
+
+    def status(self) -> dict[str, Any]:
+        """The whole state of the speaker, for people and scripts."""
+        hub = self._assistant
+        live = hub.session
+        faults = hub.faults.as_dict()
+        resumable_s = hub.calling.resumable_s(hub.config)
+        return {
+            "version": __version__,
+            "state": hub.talk.state.label,
+            "muted": hub.talk.rest is State.MUTED,
+            "muted_by": hub.muting.by,
+            "ready": hub.health.ready,
+            "uptime_s": round(time.monotonic() - self._began, 1),
+            "config": self._file.as_dict(),
+            "board": hub.face.profile.name,
+            "lights": hub.face.lights,
+            "lights_show": hub.face.shows.value,
+            "microphone": hub.ears.microphone.description,
+            "speaker": hub.mouth.speaker.description,
+            "volume": hub.volume,
+            "wake_words": list(hub.ears.detector.words),
+            "hop_ms": {
+                "p50": round(hub.ears.detector.scores.hop_ms_p50, 1),
+                "max": round(hub.ears.detector.scores.hop_ms_max, 1),
+            },
+            "duplex": asdict(hub.overheard.duplex.figures),
+            "echo": _rounded(asdict(hub.overheard.echo.figures)),
+            "session": {
+                "number": hub.talk.session,
+                "model": live.model if live else None,
+                "open_s": round(hub.calling.age_s, 1) if live else None,
+                "apologies": hub.troubles.apologies,
+                "resumable_s": None if resumable_s is None else round(resumable_s, 1),
+                **(dict(live.counters) if live else {}),
+            },
+            "latency_ms": hub.latency.figures(),
+            "faults": faults["active"],
+            "last_fault": faults["last"],
+            "counters": {
+                "microphone": dict(hub.ears.microphone.counters),
+                "wake": dict(hub.ears.detector.counters),
+                "speaker": dict(hub.mouth.speaker.counters),
+                "talking_over": dict(hub.overheard.counters),
+            },
+        }
+
+    async def _config(self, _: Record) -> Records:
+        """Every setting in force, as YAML, and where it comes from."""
+        settings = describe(self._assistant.config)
+        yield {"result": {**self._file.as_dict(), "settings": settings}}
+
+    async def _mute(self, _: Record) -> Records:
+        try:
+            await self._assistant.muting.mute()
+        except MutingError as error:
+            raise ControlError(str(error)) from error
+        yield {"result": {"muted": True}}
+
+    async def _unmute(self, _: Record) -> Records:
+        try:
+            await self._assistant.muting.unmute()
+        except MutingError as error:
+            raise ControlError(str(error)) from error
+        yield {"result": {"muted": False}}
+
+    async def _stop(self, _: Record) -> Records:
+        self._assistant.command(v.Stop())
+        yield {"result": {"state": self._assistant.talk.state.label}}
+
+    async def _measure(self, _: Record) -> Records:
+        """Say something and tell what came back of it; takes ten seconds."""
+        hub = self._assistant
+        try:
+            await hub.measuring.measure(hub.config)
+        except MeasuringError as error:
+            raise ControlError(str(error)) from error
+        yield {
+            "result": {
+                "duplex": asdict(hub.overheard.duplex.figures),
+                "echo": _rounded(asdict(hub.overheard.echo.figures)),
+            }
+        }
+
+    async def _meter(self, _: Record) -> Records:
+        """Tell ten times a second what the microphone hears, until the client goes away."""
+        ears = self._assistant.ears
+        meter = Meter(lambda: ears.microphone, lambda: ears.detector)
+        async with aclosing(meter.readings()) as readings:
+            async for reading in readings:
+                yield {**reading, "muted": not ears.open}
+
+    async def _volume(self, request: Record) -> Records:
+        percent = request.get("percent")
+        if percent is not None:
+            if type(percent) is not int or not 0 <= percent <= 100:
+                given = reprlib.repr(percent)
+                raise ControlError(f"volume {given} is not a whole number from 0 to 100")
+            self._assistant.set_volume(percent)
+        yield {"result": {"volume": self._assistant.volume}}
+
+    async def _reload_config(self, _: Record) -> Records:
+        try:
+            changed = await self._reload()
+        except ConfigError as error:
+            raise ControlError("\n".join(error.lines())) from error
+        except ParleyError as error:
+            raise ControlError(str(error)) from error
+        yield {"result": {"changed": sorted(changed)}}
+
+    async def _watch(self, _: Record) -> Records:
+        async with aclosing(self._events()) as events:
+            async for event in events:
+                yield event.as_record()
+
+    async def _ask(self, request: Record) -> Records:
+        """Yield the transcript as it comes; the result when the answer has been heard."""
+        text = request.get("text")
+        if not isinstance(text, str) or not text.strip():
+            raise ControlError("there is nothing to ask: give a text")
+        if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+            raise ControlError("the text has half a character (a lone surrogate): send all of it")
+        if len(text) > ASK_TEXT_CHARACTERS:
+            raise ControlError(
+                f"the text has {len(text)} characters; at most {ASK_TEXT_CHARACTERS} can be asked"
+            )
+        answer = _Answer(self._assistant.talk.turn)
+        asked = self._events(first=lambda: self._assistant.command(v.Ask(text.strip())))
+        async with aclosing(asked) as events:
+            async for event in events:
+                if event.event == "transcript" and event.fields["who"] == "model":
+                    yield event.as_record()
+                if answer.is_over(event):
+                    break
+        if answer.failure:
+            raise ControlError(answer.failure)
+        yield {"result": {"state": self._assistant.talk.state.label}}
+
+    async def _events(
+        self, first: Callable[[], None] = lambda: None
+    ) -> AsyncGenerator[PublicEvent, None]:
+        """Every event from now on; `first` is called once nothing can be missed any more."""
+        news = asyncio.Event()
+        with self._assistant.bus.subscribe(news.set) as subscription:
+            first()
+            while True:
+                news.clear()
+                for event in _taken(subscription):
+                    yield event
+                await news.wait()
+
+
+def _rounded(figures: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: round(value, 1) if isinstance(value, float) else value
+        for name, value in figures.items()
+    }
+
+
+def _taken(subscription: Subscription) -> list[PublicEvent]:
+    """What waits to be read; a reader that was too slow is told how much it lost."""
+    events = []
+    if subscription.lost:
+        events.append(PublicEvent("lost", time.monotonic(), {"events": subscription.lost}))
+        subscription.lost = 0
+    while (event := subscription.take()) is not None:
+        events.append(event)
+    return events
+
+
+class _Answer:
+    """Follows the events of one typed question until its answer is over."""
+
+    def __init__(self, turn: int) -> None:
+        """`turn`: the newest before the question; its end is not that of the answer."""
+        self._before = turn
+        self.failure = ""
+
+    def is_over(self, event: PublicEvent) -> bool:
+        """Whether this event ends the answer; `failure` then says what went wrong, if anything."""
+        match event.event, event.fields:
+            case "session", {"what": "failed", "reason": reason}:
+                self.failure = str(reason)
+                return True
+            case "reply", {"what": "drained", "turn": turn} if turn > self._before:
+                return True
+            case "state", {"from": "speaking", "to": to} if to not in {"thinking", "connecting"}:
+                return True
+            case "state", {"to": "idle" | "muted" | "fault" as to}:
+                self.failure = f"no answer came ({to}: {event.fields['reason']})"
+                return True
+        return False

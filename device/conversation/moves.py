@@ -1,0 +1,135 @@
+"""How the conversation machine moves: the moves that the match in `device.conversation.machine` is made of.
+
+Each takes the conversation as it is and returns it as it is then, with the effects in order. Pure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from device.conversation.states import (
+    HOLDING,
+    PLAYING,
+    RESTING,
+    TIMERS,
+    UPLINK_OPEN,
+    Ask,
+    BeginHeld,
+    Chime,
+    ClearPlayback,
+    CloseSession,
+    Conversation,
+    Effect,
+    EndHeld,
+    Event,
+    OpenSession,
+    SendText,
+    StartTimer,
+    StartUplink,
+    State,
+    StopUplink,
+    Timer,
+    Wake,
+)
+
+Step = tuple[Conversation, tuple[Effect, ...]]
+
+
+def to(
+    c: Conversation,
+    state: State,
+    *effects: Effect,
+    trigger: Event | None = None,
+    timer: Timer | None = None,
+) -> Step:
+    """Enter `state`: the uplink follows from the state, and its timer replaces the running one."""
+    after = replace(c, state=state, clock=c.clock + 1)
+    if c.state in UPLINK_OPEN and state not in UPLINK_OPEN:
+        effects = (_end_of_uplink(c.state, state), *effects)
+    elif c.state not in UPLINK_OPEN and state in UPLINK_OPEN:
+        heard = trigger.end_sample if isinstance(trigger, Wake) else None
+        effects = (*effects, StartUplink(heard))
+    timer = timer or TIMERS.get(state)
+    if timer is None or (timer is Timer.KEEP and not after.session):
+        return after, effects
+    return after, (*effects, StartTimer(timer, after.clock))
+
+
+def _end_of_uplink(before: State, after: State) -> Effect:
+    """A turn that was held and is to be answered ends otherwise than one that nobody wants."""
+    answered = before in HOLDING and after in {State.ASKED_CONNECTING, State.ASKED_THINKING}
+    return EndHeld() if answered else StopUplink()
+
+
+def hush(c: Conversation) -> tuple[Effect, ...]:
+    """Silence the reply, if one is playing."""
+    return (ClearPlayback(c.turn),) if c.state in PLAYING else ()
+
+
+def hush_to(
+    c: Conversation,
+    state: State,
+    *effects: Effect,
+    trigger: Event | None = None,
+    timer: Timer | None = None,
+) -> Step:
+    """Silence the reply for good and enter `state`."""
+    silence = hush(c)
+    return to(replace(c, cut=c.turn), state, *silence, *effects, trigger=trigger, timer=timer)
+
+
+def to_rest(c: Conversation, *effects: Effect) -> Step:
+    """The conversation is over; its session is kept for a while."""
+    # At rest in FAULT the microphone is gone: nothing runs out there but the session that is kept.
+    timer = Timer.KEEP if c.rest is State.FAULT else None
+    return to(c, c.rest, *effects, timer=timer)
+
+
+def rest_becomes(c: Conversation, rest: State, *effects: Effect) -> Step:
+    """The microphone came, went or was muted: a resting conversation follows, a talk goes on."""
+    c = replace(c, rest=rest)
+    return to_rest(c, *effects) if c.state in RESTING else (c, effects)
+
+
+def hang_up(c: Conversation, reason: str, *effects: Effect) -> Step:
+    """The conversation is over, and its session with it once what is queued has gone up."""
+    close = (CloseSession(c.session, reason),) if c.session else ()
+    return to_rest(replace(c, session=0), *effects, *close)
+
+
+def close_session(c: Conversation, reason: str) -> Step:
+    """At rest: let the kept session go."""
+    close = (CloseSession(c.session, reason),) if c.session else ()
+    return replace(c, session=0), close
+
+
+def talk(c: Conversation, trigger: Event, *before: Effect) -> Step:
+    """Wake word or button at rest: listen, over the kept session or a new one."""
+    if c.session:
+        timer = Timer.FIRST_WORDS
+        return to(c, State.LISTENING, *before, Chime("wake"), trigger=trigger, timer=timer)
+    c, effects = new_session(c)
+    return to(c, State.CONNECTING, *before, *effects, Chime("wake"), trigger=trigger)
+
+
+def hold(c: Conversation, *before: Effect) -> Step:
+    """The button is held where nobody listens: listen until it is released."""
+    if c.session:
+        return to(c, State.HOLDING, *before, BeginHeld(), Chime("wake"))
+    c, effects = new_session(c)
+    return to(c, State.HOLDING_CONNECTING, *before, *effects, BeginHeld(), Chime("wake"))
+
+
+def ask(c: Conversation, event: Ask) -> Step:
+    """A typed question where nobody is talking to us: answer it, without listening."""
+    if c.session:
+        return hush_to(c, State.ASKED_THINKING, SendText(event.text))
+    silence = hush(c)
+    c, effects = new_session(replace(c, cut=c.turn))
+    return to(c, State.ASKED_CONNECTING, *silence, *effects, SendText(event.text))
+
+
+def new_session(c: Conversation) -> Step:
+    """Open a session under the next number."""
+    number = c.sessions + 1
+    return replace(c, session=number, sessions=number), (OpenSession(number),)

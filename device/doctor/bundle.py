@@ -1,0 +1,195 @@
+"""The support bundle: what whoever helps needs to know, by a list of what may be in it.
+
+Nothing is packed because it is there: each file is made here, from what is named here. What was
+said, the instruction of the model and every key are left out, and at the end all of it is searched
+for the keys that this machine knows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import io
+import json
+import os
+import platform
+import re
+import sys
+import tarfile
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from device import __version__
+from device.board.kernel import read_evidence
+from device.config import Config, describe
+from device.config.credentials import CREDENTIAL_NAME, KEY_FILE, VARIABLES
+from device.doctor.redaction import Blotter, secrets_in_yaml
+from device.doctor.scene import UNIT, Scene
+from device.errors import ParleyError
+
+FOLDER = "parley-bundle"
+PACKAGES = (
+    *("google-genai", "gpiozero", "lgpio", "numpy", "onnxruntime", "openwakeword", "PyAudio"),
+    *("pydantic", "pyusb", "PyYAML", "rich", "soxr", "systemd-python", "websockets"),
+)
+PRIVATE = ("system_instruction",)
+"""Keys of the configuration whose value is nobody's business."""
+KERNEL_FILES = ("proc/asound/cards", "proc/asound/pcm", "proc/asound/version", "proc/version")
+BOOT_LINES = re.compile(r"^\s*(dtparam|dtoverlay|\[)")
+"""Of config.txt: what makes a board a sound card."""
+BOOT_FILES = ("boot/firmware/config.txt", "boot/config.txt")
+JOURNAL_FIELDS = ("MESSAGE", "PRIORITY", "FAULT", "EVENT", "_PID")
+UNIT_PROPERTIES = (
+    "ActiveState,SubState,Result,NRestarts,ExecMainStatus,UnitFileState,MemoryCurrent,FragmentPath"
+)
+SAID = re.compile(r"^(user|model): ")
+"""How the story tells what was said, where privacy.log_transcripts allows it."""
+
+
+def secrets_of(scene: Scene) -> list[str]:
+    """Return every secret that this machine is known to hold, wherever it stands."""
+    found = [scene.environ.get(name, "") for name in VARIABLES]
+    folders = [
+        Path(scene.environ.get("CREDENTIALS_DIRECTORY") or "/nonexistent"),
+        scene.root / "run/credentials" / UNIT,
+        scene.root / str(KEY_FILE.parent)[1:],
+    ]
+    for folder in folders:
+        try:
+            found.append((folder / CREDENTIAL_NAME).read_text(errors="replace"))
+        except OSError:
+            continue
+    with contextlib.suppress(OSError):
+        found += secrets_in_yaml(scene.config_path.read_text(errors="replace"))
+    return [line for each in found for line in each.split()]
+
+
+def pack(path: Path, scene: Scene, findings: Mapping[str, Any], lines: int) -> list[str]:
+    """Write the bundle, readable by its owner only; returns the names in it. Raises ParleyError."""
+    blotter = Blotter(secrets_of(scene))
+    files = {
+        "versions.json": _json(_versions(scene)),
+        "doctor.json": _json(blotter.value(findings)),
+        "config.yaml": blotter.text(config_text(scene.config), strict=True),
+        "status.json": _json(blotter.value(scene.status or {"silence": scene.silence})),
+        "board.json": _json(blotter.value(_evidence(scene))),
+        "devices.json": blotter.text(_devices(scene)),
+        "journal.txt": _journal(scene, blotter, lines),
+        **_system(scene, blotter),
+    }
+    content = _tar(files)
+    if any(blotter.holds(text.encode()) for text in files.values()) or blotter.holds(content):
+        raise ParleyError("a key got into the bundle, so it was not written: please report this")
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(content)
+    except OSError as error:
+        raise ParleyError(f"{path} cannot be written: {error.strerror}") from error
+    return list(files)
+
+
+def config_text(config: Config) -> str:
+    """Return what is in force as YAML, without what is private."""
+    text = describe(config)
+    for name in PRIVATE:
+        text = re.sub(rf'(?m)^(\s*{name}:) (?!""$).*$', r"\1 (left out)", text)
+    return text
+
+
+def _versions(scene: Scene) -> dict[str, Any]:
+    packages: dict[str, str | None] = {}
+    for name in PACKAGES:
+        try:
+            packages[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            packages[name] = None
+    release = re.findall(r'(?m)^PRETTY_NAME="?([^"\n]*)', scene.text("etc/os-release") or "")
+    return {
+        "parley": __version__,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "kernel": platform.release(),
+        "system": release[0] if release else None,
+        "packages": packages,
+    }
+
+
+def _evidence(scene: Scene) -> dict[str, Any]:
+    """What the kernel tells of cards and boards; the serial numbers of USB devices left out."""
+    told = asdict(read_evidence(scene.root))
+    for device in told["usb"]:
+        del device["serial"]
+    return told
+
+
+def _devices(scene: Scene) -> str:
+    """What `parley devices` says, in a process of its own: sound systems may hang."""
+    words = [sys.executable, "-m", "device", "devices", "--json"]
+    path = ["--config", str(scene.config_path)] if scene.config_path.exists() else []
+    outcome = scene.run([*words, *path])
+    return outcome.out or _json({"failed": outcome.err.strip() or outcome.code})
+
+
+def _journal(scene: Scene, blotter: Blotter, lines: int) -> str:
+    words = ["journalctl", "--unit", UNIT, "--output=json", "--no-pager", f"--lines={lines}"]
+    outcome = scene.run([*words, f"--output-fields={','.join(JOURNAL_FIELDS)}"])
+    if not outcome.worked:
+        return f"journalctl: {blotter.text(outcome.err, strict=True)}\n"
+    told = (_line(line, blotter) for line in outcome.out.splitlines())
+    return "".join(line for line in told if line)
+
+
+def _line(line: str, blotter: Blotter) -> str:
+    try:
+        record = json.loads(line)
+        at = datetime.fromtimestamp(int(record["__REALTIME_TIMESTAMP"]) / 1e6, UTC)
+        message = record.get("MESSAGE") or ""
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return ""
+    if not isinstance(message, str):
+        message = "(no text)"
+    if record.get("EVENT") == "transcript" or SAID.match(message):
+        message = "(what was said is left out)"
+    fields = " ".join(
+        f"{name}={record[name]}"
+        for name in ("PRIORITY", "FAULT", "EVENT", "_PID")
+        if name in record
+    )
+    clean = blotter.text(f"{fields}  {' '.join(message.split())}", strict=True)
+    return f"{at:%Y-%m-%d %H:%M:%S} {clean}\n"
+
+
+def _system(scene: Scene, blotter: Blotter) -> dict[str, str]:
+    files = {}
+    for name in KERNEL_FILES:
+        files[f"system/{name.replace('/', '_')}.txt"] = f"{scene.text(name) or ''}\n"
+    for name in BOOT_FILES:
+        told = (scene.text(name) or "").splitlines()
+        if told:
+            kept = [line for line in told if BOOT_LINES.match(line)]
+            files[f"system/{name.replace('/', '_')}"] = "\n".join(kept) + "\n"
+    unit = ["systemctl", "show", UNIT, f"--property={UNIT_PROPERTIES}"]
+    commands = {"lsusb": ["lsusb"], "unit": unit}
+    for name, words in commands.items():
+        outcome = scene.run(words)
+        files[f"system/{name}.txt"] = outcome.out or f"{words[0]}: {outcome.err or outcome.code}\n"
+    return {name: blotter.text(text) for name, text in files.items()}
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n"
+
+
+def _tar(files: Mapping[str, str]) -> bytes:
+    whole = io.BytesIO()
+    with tarfile.open(fileobj=whole, mode="w:gz") as archive:
+        for name, text in files.items():
+            content = text.encode()
+            about = tarfile.TarInfo(f"{FOLDER}/{name}")
+            about.size, about.mode, about.mtime = len(content), 0o600, int(time.time())
+            archive.addfile(about, io.BytesIO(content))
+    return whole.getvalue()

@@ -1,0 +1,119 @@
+"""Every check in its order, and the scene that they look at."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pwd
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from device.build import checked_config as checked
+from device.build import real as build
+from device.config import DEFAULT_PATH, Config
+from device.control.socket import call, socket_path
+from device.doctor import board, echo, machine, mixer, network, service, wake, wireless
+from device.doctor import microphone as sound
+from device.doctor import panel as face
+from device.doctor.examination import Check
+from device.doctor.scene import Account, Scene
+from device.errors import ConfigError, ControlError
+
+SERVICE_USER = "parley"
+SERVICE_STATE = Path("/var/lib/parley")
+STATUS_S = 5.0
+
+CHECKS = (
+    Check("machine", "clock", machine.clock, 15.0),
+    Check("machine", "disk", machine.disk),
+    Check("machine", "memory", machine.memory),
+    Check("machine", "temperature", machine.temperature),
+    Check("machine", "power", machine.power, 15.0),
+    Check("service", "config", service.config, 30.0),
+    Check("service", "key", service.key),
+    Check("service", "state", service.state),
+    Check("service", "unit", service.unit, 15.0),
+    Check("service", "speaker", service.speaker),
+    Check("service", "faults", service.faults, 15.0),
+    Check("board", "kernel", board.kernel),
+    Check("board", "board", board.board),
+    Check("board", "devices", board.nodes),
+    Check("board", "lights", face.lights, 15.0, "the LEDs are lit red, green and blue …"),
+    Check("board", "button", face.button, 20.0),
+    Check("sound", "sound system", sound.system, 15.0),
+    Check("sound", "mixer", mixer.mixer, 30.0),
+    Check("sound", "microphone", sound.microphone, 15.0, "listening for three seconds …"),
+    Check(
+        "sound",
+        "echo",
+        echo.echo,
+        60.0,
+        "The speaker says a few sentences and listens to them; please be quiet …",
+    ),
+    Check("wake word", "wake words", wake.wake, 60.0, "the wake word networks hear recordings …"),
+    Check("network", "wifi", wireless.wifi),
+    Check("network", "wifi power", wireless.power, 15.0),
+    Check("network", "dns", network.way, 40.0),
+    Check("network", "model", network.talk, 45.0, "one sentence for the model …"),
+)
+
+
+async def scene_of(
+    config_path: Path | None,
+    socket: str | None,
+    environ: Mapping[str, str],
+    **about: Any,
+) -> Scene:
+    """Look who runs here, and with what; ``about`` is the rest of it. Raises ControlError."""
+    path = config_path or DEFAULT_PATH
+    try:
+        config = checked.load(config_path)
+    except ConfigError:
+        # The check of the configuration tells it; the rest is looked at with the defaults.
+        config = Config()
+    account = _account()
+    place = socket_path(socket, environ)
+    status, silence, running, hung = await _status(place)
+    folder = build.state_folder(environ)
+    if account.name == SERVICE_USER and "STATE_DIRECTORY" not in environ:
+        folder = SERVICE_STATE
+    return Scene(
+        config=config,
+        config_path=path,
+        socket=place,
+        account=account,
+        environ=dict(environ),
+        state_folder=folder,
+        status=status,
+        silence=silence,
+        alive=running,
+        hung=hung,
+        **about,
+    )
+
+
+def _account() -> Account:
+    """Return the service's user where there is one, else who asks."""
+    try:
+        found = pwd.getpwnam(SERVICE_USER)
+    except KeyError:
+        found = pwd.getpwuid(os.getuid())
+    gids = frozenset(os.getgrouplist(found.pw_name, found.pw_gid))
+    return Account(found.pw_name, found.pw_uid, gids)
+
+
+async def _status(socket: Path) -> tuple[dict[str, Any] | None, str, bool, bool]:
+    """Return what the speaker says, why it says nothing, whether one runs, and whether it hangs."""
+    try:
+        async with asyncio.timeout(STATUS_S):
+            async for record in call(socket, {"command": "status"}):
+                return record["result"], "", True, False
+    except TimeoutError:
+        return None, f"the speaker on {socket} did not answer within {STATUS_S:g} s", True, True
+    except ControlError as error:
+        # What refuses is there, and so is what may not be spoken to.
+        cause = error.__cause__
+        there = not isinstance(cause, OSError) or isinstance(cause, PermissionError)
+        return None, str(error), there, False
+    return None, f"the speaker on {socket} ended before it had answered", False, False

@@ -1,0 +1,151 @@
+"""What the checks look at: one machine, one configuration, perhaps a running speaker."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from device.build.boards import Boards
+from device.config import Config
+from device.control.socket import call
+from device.errors import ParleyError
+
+UNIT = "parley.service"
+COMMAND_S = 10.0
+"""How long a command of the system may take."""
+NOT_THERE = 127
+"""A shell's exit code of a command that is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a command of the system ended."""
+
+    code: int
+    """Its exit code; 127 when it is not installed, -1 when it did not end in time."""
+    out: str = ""
+    err: str = ""
+
+    @property
+    def worked(self) -> bool:
+        """Whether it did what it should."""
+        return self.code == 0
+
+
+def run_command(words: Sequence[str]) -> Outcome:
+    """Run a command of the system, without the key in its environment. Any thread."""
+    environment = {k: v for k, v in os.environ.items() if not k.endswith("_API_KEY")}
+    try:
+        done = subprocess.run(  # noqa: S603 - the words are ours
+            list(words),
+            env={**environment, "LC_ALL": "C.UTF-8"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=COMMAND_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return Outcome(-1, err=f"{words[0]} did not end within {COMMAND_S:g} s")
+    except OSError as error:
+        return Outcome(NOT_THERE, err=str(error.strerror))
+    out, err = (each.decode(errors="replace") for each in (done.stdout, done.stderr))
+    return Outcome(done.returncode, out, err)
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """Room on a disk."""
+
+    total_bytes: int
+    free_bytes: int
+    read_only: bool
+
+
+def space_at(path: Path) -> Space:
+    """Return the room where a path is or would be. Raises OSError."""
+    while not path.exists() and path != path.parent:
+        path = path.parent
+    usage = shutil.disk_usage(path)
+    return Space(usage.total, usage.free, bool(os.statvfs(path).f_flag & os.ST_RDONLY))
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The user that the speaker runs as."""
+
+    name: str
+    uid: int
+    gids: frozenset[int]
+
+
+def _nobody_reads(_text: str) -> None:
+    """Where no person is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Everything a check may look at; tests put another machine below ``root``."""
+
+    config: Config
+    """In force; defaults where the file is wrong."""
+    config_path: Path
+    socket: Path
+    account: Account
+    root: Path = Path("/")
+    environ: Mapping[str, str] = field(default_factory=dict)
+    state_folder: Path | None = None
+    status: Mapping[str, Any] | None = None
+    """What the running speaker says of itself; None: none runs, or it may not be asked."""
+    silence: str = ""
+    """Why nobody answered, where nobody did."""
+    alive: bool = False
+    """Whether a speaker runs, though it may not be asked."""
+    hung: bool = False
+    """Whether one runs that does not answer at all."""
+    offline: bool = False
+    """Whether nothing may be sent."""
+    present: bool = False
+    """Whether a person is there who can press a button."""
+    tell: Callable[[str], None] = _nobody_reads
+    """Says something to that person."""
+    notes: dict[str, str] = field(default_factory=dict)
+    """What a check found out for those after it."""
+    run: Callable[[Sequence[str]], Outcome] = run_command
+    space: Callable[[Path], Space] = space_at
+
+    @property
+    def owns_hardware(self) -> bool:
+        """Whether microphone, loudspeaker and pins are ours to open."""
+        return self.status is None and not self.alive
+
+    @property
+    def unreachable(self) -> bool:
+        """Whether they are a speaker's that cannot be asked."""
+        return self.status is None and self.alive
+
+    @property
+    def boards(self) -> Boards:
+        """Who knows the board of this machine."""
+        return Boards(self.root)
+
+    def ask(self, command: str, **fields: Any) -> AsyncGenerator[dict[str, Any], None]:
+        """Give the running speaker a command. Raises ControlError."""
+        return call(self.socket, {"command": command, **fields})
+
+    def must(self, words: Sequence[str]) -> None:
+        """Run a command of the system. Raises ParleyError when it does not work."""
+        outcome = self.run(words)
+        if not outcome.worked:
+            raise ParleyError(f"{' '.join(words)}: {outcome.err.strip() or outcome.code}")
+
+    def text(self, name: str) -> str | None:
+        """Return a file below the root; None when it cannot be read."""
+        try:
+            return (self.root / name).read_text(errors="replace").strip("\0\n ")
+        except OSError:
+            return None

@@ -1,0 +1,261 @@
+"""The service: its configuration, key, state, unit, and what went wrong lately."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from device.build import checked_config as checked
+from device.config.credentials import KEY_FILE, ApiKey, find_api_key
+from device.doctor.result import Cure, Result, Verdict, broken, fine, hint, judged, skipped
+from device.doctor.scene import UNIT, Scene
+from device.errors import ConfigError, CredentialError, ParleyError
+from device.state.echo import FILE as ECHO_FILE
+from device.state.talk import FILE as TALK_FILE
+
+LATELY_S = 24 * 3600
+FAULT_LINES = 400
+"""How much of the journal is looked through for faults."""
+PROPERTIES = (
+    "LoadState,ActiveState,SubState,Result,NRestarts,ExecMainStatus,UnitFileState,StatusText"
+)
+EX_CONFIG = str(os.EX_CONFIG)
+
+
+def config(scene: Scene) -> Iterator[Result]:
+    """Every mistake in the file, and what will not work for ever."""
+    path = scene.config_path
+    if _hidden(path):
+        yield skipped("config", f"{path} may not be read by this user", "sudo parley doctor")
+        return
+    try:
+        settings = checked.load(path if path.exists() else None)
+    except ConfigError as error:
+        first, *more = error.lines()
+        count = f" and {len(more)} more" if more else ""
+        lines = error.lines()
+        yield broken(
+            "config", f"{first}{count}", "correct it; see: parley config check", mistakes=lines
+        )
+        return
+    warnings = checked.warnings(settings)
+    figure = str(path) if path.exists() else f"{path} is not there: defaults"
+    if warnings:
+        yield hint("config", figure, "; ".join(warnings))
+    else:
+        yield fine("config", figure)
+
+
+def key_in(scene: Scene) -> ApiKey:
+    """Find the key as the service would, also from outside of it. Raises CredentialError."""
+    try:
+        return find_api_key(scene.environ)
+    except CredentialError:
+        if any(name in scene.environ for name in ("GEMINI_API_KEY", "GOOGLE_API_KEY")):
+            raise
+    # systemd's copy while the unit runs; it is there also where the key is kept encrypted.
+    folders = (scene.root / "run/credentials" / UNIT, scene.root / str(KEY_FILE.parent)[1:])
+    trouble: CredentialError | None = None
+    for folder in folders:
+        try:
+            return find_api_key({"CREDENTIALS_DIRECTORY": str(folder)})
+        except CredentialError as error:
+            trouble = error
+    assert trouble is not None  # noqa: S101 - there are two folders
+    raise trouble
+
+
+def key(scene: Scene) -> Iterator[Result]:
+    """Whether there is a key, and who else might read it; never what it is."""
+    path = scene.root / str(KEY_FILE)[1:]
+    try:
+        found = key_in(scene)
+    except CredentialError as error:
+        if os.geteuid() != 0 and _hidden(path):
+            yield skipped("key", "only root may read it", "sudo parley doctor")
+        else:
+            yield broken("key", "there is none that can be used", str(error))
+        return
+    if found.source == str(path) and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        cure = Cure(f"only root may read {path} now", lambda: path.chmod(0o600))
+        yield hint("key", f"others may read {path}", f"sudo chmod 600 {path}", cure)
+        return
+    yield fine("key", f"from {found.source}", source=found.source)
+
+
+def _hidden(path: Path) -> bool:
+    try:
+        return path.exists() and not os.access(path, os.R_OK)
+    except PermissionError:
+        return True
+
+
+def state(scene: Scene) -> Iterator[Result]:
+    """Whether what outlives the process can be kept, and can be read."""
+    folder = scene.state_folder
+    if folder is None:
+        yield skipped("state", "neither STATE_DIRECTORY nor HOME is set: nothing is kept")
+        return
+    account = scene.account
+    try:
+        about = folder.stat()
+    except FileNotFoundError:
+        cure = Cure(f"{folder} was made", lambda: _make(folder, account.uid, account.gids))
+        advice = "it is made when the speaker starts; --fix makes it"
+        yield hint("state", f"{folder} is not there", advice, cure)
+        return
+    except OSError as error:
+        yield skipped("state", f"{folder}: {error.strerror}", "sudo parley doctor")
+        return
+    if account.uid not in (0, about.st_uid):
+        cure = Cure(f"{folder} belongs to {account.name} now", lambda: _own(folder, account.uid))
+        advice = f"sudo chown -R {account.name}: {folder}"
+        yield broken("state", f"{folder} does not belong to {account.name}", advice, cure)
+        return
+    damaged = [folder / name for name in (ECHO_FILE, TALK_FILE) if _is_damaged(folder / name)]
+    if damaged:
+        names = " and ".join(path.name for path in damaged)
+        cure = Cure(f"{names} set aside as *.broken", lambda: _set_aside(damaged))
+        yield hint("state", f"{names} cannot be read", "--fix sets it aside", cure)
+        return
+    yield fine("state", f"{folder}", path=str(folder))
+
+
+def _make(folder: Path, uid: int, gids: frozenset[int]) -> None:
+    folder.mkdir(mode=0o750, parents=True)
+    if os.geteuid() == 0 and uid:
+        os.chown(folder, uid, min(gids, default=-1))
+
+
+def _own(folder: Path, uid: int) -> None:
+    for path in (folder, *folder.rglob("*")):
+        shutil.chown(path, uid)
+
+
+def _set_aside(damaged: list[Path]) -> None:
+    for path in damaged:
+        path.replace(path.with_suffix(".broken"))
+
+
+def _is_damaged(path: Path) -> bool:
+    """Whether what should be a JSON object is none."""
+    try:
+        return not isinstance(json.loads(path.read_bytes()), dict)
+    except (ValueError, RecursionError):
+        return True
+    except OSError:
+        return False
+
+
+def unit(scene: Scene) -> Iterator[Result]:
+    """How systemd sees the speaker."""
+    told = scene.run(["systemctl", "show", UNIT, f"--property={PROPERTIES}"])
+    about = dict(line.split("=", 1) for line in told.out.splitlines() if "=" in line)
+    if not told.worked or about.get("LoadState") != "loaded":
+        if told.worked:
+            yield skipped("unit", f"{UNIT} is not installed", "sudo ./install.sh installs it")
+        else:
+            yield skipped("unit", "systemd does not answer here")
+        return
+    active, sub, restarts = (about.get(n, "") for n in ("ActiveState", "SubState", "NRestarts"))
+    figure = f"{active} ({sub}), restarted {restarts or 0} times by itself"
+    figures = {
+        "active": active,
+        "sub": sub,
+        "restarts": int(restarts) if restarts.isdecimal() else 0,
+        "result": about.get("Result", ""),
+        "exit_code": about.get("ExecMainStatus", ""),
+    }
+    if active == "active":
+        often = figures["restarts"] != 0
+        verdict = Verdict.HINT if often else Verdict.FINE
+        yield judged("unit", verdict, figure, "see: journalctl -u parley", None, **figures)
+        return
+    yield _inactive(scene, about, figure, figures)
+
+
+def _inactive(
+    scene: Scene, about: Mapping[str, str], figure: str, figures: Mapping[str, object]
+) -> Result:
+    code = about.get("ExecMainStatus", "")
+    if scene.alive:
+        advice = "the speaker that runs was started by hand: it ends with its terminal"
+        return hint("unit", figure, advice, None, **figures)
+    if code == EX_CONFIG:
+        advice = "correct the configuration (parley config check), then sudo systemctl start parley"
+        return broken("unit", f"{figure}: the configuration is refused", advice, None, **figures)
+    words = ["systemctl", "restart", UNIT]
+    advice = f"sudo {' '.join(words)}; it says why in: journalctl -u parley"
+    cure = Cure("the service was started again", lambda: _restart(scene, words))
+    failed = f": {about.get('Result')}, exit code {code}" if about.get("ActiveState") else ""
+    return broken(
+        "unit", figure + (failed if code not in {"", "0"} else ""), advice, cure, **figures
+    )
+
+
+def _restart(scene: Scene, words: list[str]) -> None:
+    scene.run(["systemctl", "reset-failed", UNIT])
+    outcome = scene.run(words)
+    if not outcome.worked:
+        raise ParleyError(outcome.err.strip() or f"systemctl ended with {outcome.code}")
+
+
+def speaker(scene: Scene) -> Iterator[Result]:
+    """What the running speaker says of itself."""
+    status = scene.status
+    if status is None:
+        if scene.hung:
+            yield broken("speaker", "it hangs", f"{scene.silence}: sudo systemctl restart parley")
+        elif scene.alive:
+            yield hint("speaker", "it runs, but may not be asked", scene.silence)
+        else:
+            yield skipped("speaker", "none runs", scene.silence)
+        return
+    figure = f"{status['state']}, up for {status['uptime_s']:.0f} s, version {status['version']}"
+    figures = {"state": status["state"], "faults": [each["kind"] for each in status["faults"]]}
+    if status["faults"]:
+        what = "; ".join(f"{each['kind']}: {each['message']}" for each in status["faults"])
+        yield broken("speaker", f"{figure}: {figures['faults'][0]}", what, None, **figures)
+    elif status["muted"]:
+        yield hint("speaker", f"{figure}: muted", "parley unmute", None, **figures)
+    else:
+        yield fine("speaker", figure, **figures)
+
+
+def faults(scene: Scene) -> Iterator[Result]:
+    """What the journal tells of the last day."""
+    words = ["journalctl", "--unit", UNIT, "--output=json", "--no-pager", f"--lines={FAULT_LINES}"]
+    told = scene.run([*words, "--output-fields=MESSAGE,FAULT,PRIORITY"])
+    # journalctl only warns that it may not look at the system's journal, and finds nothing.
+    if not told.worked or "not seeing messages" in told.err or "No journal files" in told.err:
+        yield skipped("faults", "the journal cannot be read", "sudo parley doctor")
+        return
+    since_us = (time.time() - LATELY_S) * 1e6
+    counts: dict[str, int] = {}
+    last = ""
+    for line in told.out.splitlines():
+        record = _record(line)
+        kind = record.get("FAULT")
+        if not isinstance(kind, str) or record.get("PRIORITY") not in {"0", "1", "2", "3"}:
+            continue
+        if float(record.get("__REALTIME_TIMESTAMP", 0)) >= since_us:
+            counts[kind] = counts.get(kind, 0) + 1
+            last = str(record.get("MESSAGE", ""))
+    if not counts:
+        yield fine("faults", "none in the last 24 h", counts={})
+        return
+    figure = ", ".join(f"{kind} {count}x" for kind, count in sorted(counts.items()))
+    yield hint("faults", f"last 24 h: {figure}", f"the last: {last}", None, counts=counts)
+
+
+def _record(line: str) -> dict[str, str]:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return {}
+    return record if isinstance(record, dict) else {}

@@ -1,0 +1,102 @@
+"""What the lights show of all that is so at once: the highest rung that has something to say. Pure.
+
+From the top:
+
+1. a fault that somebody has just met, or that makes a conversation useless while it goes on
+2. muted, for as long as the microphone is closed, also while a typed question is answered
+3. the volume, for a moment after it was set
+4. the conversation: speaking, thinking, listening, connecting (its state is one of them)
+5. a fault that stands, in a calm voice: it keeps the speaker from what it is for, but nobody asks
+6. a configuration file with a mistake, in a calm voice too: the speaker does all it is for
+7. idle
+
+Nothing of ours rings yet; what does will stand between 2 and 3. Two things are on no rung. That
+bytes leave the device is drawn over whatever is shown (`device.lights.render`). And a fault that
+hinders nothing (a button that is missing) is told in writing.
+
+That a fault stands is rung 5 and not 1 because its being so is no news: somebody who speaks to the
+speaker is shown that it heard, and whether it works this time. Under mute it is not shown at all:
+whoever looks then wants to know that the microphone is closed. And what was met in a session, and
+may have passed since without anybody seeing it, is taken to stand for ten minutes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from device.conversation.states import PATTERNS, RESTING, State
+from device.lights.patterns import Pattern
+from device.signals import CONFIG, DEVICE, SIGNALS, Signal, newest
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """All that is so at once."""
+
+    state: State
+    rest: State
+    """Where the conversation returns to: MUTED while the microphone is closed."""
+    faults: tuple[str, ...] = ()
+    """The kinds in force, the newest last."""
+    alarming: bool = False
+    """Whether the fault of the state FAULT has only just been met."""
+    volume: bool = False
+    """Whether the volume has only just been set."""
+    off: frozenset[str] = frozenset()
+    """The patterns that the owner wants dark."""
+
+
+def _alarm(now: Situation) -> str | None:
+    if now.state is State.FAULT and now.alarming:
+        return _signal(now).pattern
+    useless = any(SIGNALS.get(kind) is DEVICE for kind in now.faults)
+    return DEVICE.pattern if useless and now.state not in RESTING else None
+
+
+def _muted(now: Situation) -> str | None:
+    return Pattern.MUTED if now.rest is State.MUTED else None
+
+
+def _volume(now: Situation) -> str | None:
+    return Pattern.VOLUME if now.volume else None
+
+
+def _conversation(now: Situation) -> str | None:
+    at_rest = now.state in RESTING and now.state is not State.STARTING
+    return None if at_rest else PATTERNS[now.state]
+
+
+def _standing(now: Situation) -> str | None:
+    hinders = now.state is State.FAULT or newest(now.faults) is not None
+    return _signal(now).standing if hinders else None
+
+
+def _mistaken(now: Situation) -> str | None:
+    return Pattern.MISTAKE if CONFIG in now.faults else None
+
+
+def _idle(_now: Situation) -> str | None:
+    return Pattern.IDLE
+
+
+LADDER: tuple[Callable[[Situation], str | None], ...] = (
+    _alarm,
+    _muted,
+    _volume,
+    _conversation,
+    _standing,
+    _mistaken,
+    _idle,
+)
+
+
+def shown(now: Situation) -> Pattern:
+    """Return what the lights show."""
+    said = next(pattern for rung in LADDER if (pattern := rung(now)) is not None)
+    return Pattern.OFF if said in now.off else Pattern(said)
+
+
+def _signal(now: Situation) -> Signal:
+    kind = newest(now.faults)
+    return SIGNALS[kind] if kind else DEVICE

@@ -1,0 +1,178 @@
+"""Frames in, news out: what the worker thread of the wake room does with each frame.
+
+No thread and no clock of its own (but to time the hops): everything is counted in samples.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+import numpy as np
+from numpy.typing import NDArray
+
+from device.errors import WakeModelError
+from device.frames import MICROPHONE_RATE_HZ, Frame
+from device.ports import Detection, SpeechChanged, SpeechJudged, WakeNews, WakeScores
+from device.wake.catalogue import word_name
+from device.wake.endpointing import Edge, Endpointing
+from device.wake.gate import WakeGate
+from device.wake.networks import SPEECH_SAMPLES, SpeechNetwork
+from device.wake.own_voice import OwnVoice
+from device.wake.scores import WakeScorer
+
+_SPEECH_WARM_UP_FRAMES = 25
+"""Half a second heard before makes the speech network sure from the first syllable on; one that
+starts cold needs 130 ms more, which is half a "no"."""
+_VETO_S = 0.5
+"""Our own word is over by then, and a person who says it next is not yet done."""
+_TIMED_HOPS = 256
+"""The last 20 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A wake word to listen for."""
+
+    model: str
+    """A bundled name, or the absolute path of an .onnx file."""
+    threshold: float = 0.5
+    """0..1: the score that counts."""
+    playback_threshold: float = 0.3
+    """0..1: the score that counts over our own sound; above ``threshold`` it is as that."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in events."""
+        return word_name(self.model)
+
+
+class Hearing:
+    """Wake words, and speech while asked to. Used from one thread, except for ``scores``."""
+
+    def __init__(
+        self, words: Sequence[Word], patience: int, refractory_s: float, silence_ms: int
+    ) -> None:
+        """Load the networks, which takes a while. Raises WakeModelError."""
+        if len({word.name for word in words}) < len(words):
+            raise WakeModelError(
+                f"two wake words have one name: {', '.join(w.name for w in words)}; "
+                "rename the file of one"
+            )
+        self._scorer = WakeScorer([word.model for word in words])
+        self._own_voice = OwnVoice(self._scorer)
+        self._thresholds = {word.name: word.threshold for word in words}
+        self._playback_thresholds = {
+            word.name: min(word.threshold, word.playback_threshold) for word in words
+        }
+        pauses = (round(s * MICROPHONE_RATE_HZ) for s in (refractory_s, _VETO_S))
+        self._gate = WakeGate(self._thresholds, patience, *pauses)
+        self._speech = SpeechNetwork()
+        self._endpointing = Endpointing(silence_ms, MICROPHONE_RATE_HZ)
+        self._tracking = False
+        self._heard: deque[NDArray[np.int16]] = deque(maxlen=_SPEECH_WARM_UP_FRAMES)
+        self._unjudged = np.zeros(0, np.int16)
+        self._next_sample: int | None = None
+        self._last: Mapping[str, float] = dict.fromkeys(self._thresholds, 0.0)
+        self._took_ms = np.zeros(_TIMED_HOPS)
+        self.hops = 0
+        self.gaps = 0
+
+    @property
+    def scores(self) -> WakeScores:
+        """As of the last hop. From any thread."""
+        took_ms = self._took_ms[: min(self.hops, _TIMED_HOPS)]
+        if not took_ms.size:
+            return WakeScores(self._last, 0.0, 0.0)
+        return WakeScores(self._last, median(took_ms.tolist()), float(took_ms.max()))
+
+    @property
+    def vetoed(self) -> int:
+        """How many wake words were our own voice."""
+        return self._gate.vetoed
+
+    def hear(
+        self, frame: Frame, track_speech: bool, far_end: bytes | None = None, *, near: bool = False
+    ) -> Iterator[WakeNews]:
+        """Take a frame; yield what became certain.
+
+        With it comes what of our own sound arrives in it, and whether somebody is heard over that.
+        """
+        if frame.first_sample != self._next_sample:
+            yield from self._begin_afresh(frame)
+        self._next_sample = frame.end_sample
+        samples = np.frombuffer(frame.pcm, "<i2")
+        if track_speech != self._tracking:
+            self._switch_tracking(track_speech, frame.first_sample)
+        if near:
+            self._own_voice.talked_over(frame)
+        yield from self._listen_for_words(samples, far_end, frame)
+        if self._tracking:
+            yield from self._listen_for_speech(samples, frame)
+        self._heard.append(samples)
+
+    def _begin_afresh(self, frame: Frame) -> Iterator[WakeNews]:
+        """Nothing of before the gap may be joined to what comes after it.
+
+        The gate needs no telling (the scores of the warm-up are below every threshold) unless the
+        stream goes back, which only another microphone's does; and the speech network is better
+        off with an old memory than with none.
+        """
+        if self._next_sample is not None:
+            if frame.first_sample < self._next_sample:
+                self._gate.forget()
+            self.gaps += 1
+            if ended := self._endpointing.cut(self._next_sample):
+                yield _speech_changed(ended, frame)
+        self._scorer.reset()
+        self._own_voice.forget()
+        self._unjudged = self._unjudged[:0]
+
+    def _listen_for_words(
+        self, samples: NDArray[np.int16], far_end: bytes | None, frame: Frame
+    ) -> Iterator[WakeNews]:
+        began = time.perf_counter()
+        self._own_voice.hear(far_end, frame)
+        for scores in self._scorer.feed(samples):
+            self._took_ms[self.hops % _TIMED_HOPS] = (time.perf_counter() - began) * 1000.0
+            self.hops += 1
+            self._last = scores
+            # A hop is four frames and begins with one, so it ends with one.
+            thresholds = self._in_force(frame.end_sample)
+            ours = self._own_voice.says(thresholds, frame.end_sample)
+            if hit := self._gate.judge(scores, thresholds, frame.end_sample, ours):
+                yield Detection(hit.word, hit.score, hit.end_sample, frame.captured_at)
+
+    def _in_force(self, end_sample: int) -> Mapping[str, float]:
+        over_our_own = self._own_voice.is_talked_over(end_sample)
+        return self._playback_thresholds if over_our_own else self._thresholds
+
+    def _switch_tracking(self, on: bool, first_sample: int) -> None:
+        self._tracking = on
+        self._endpointing.cut(first_sample)
+        self._unjudged = self._unjudged[:0]
+        if on:
+            heard = np.concatenate([self._unjudged, *self._heard])
+            whole = heard[heard.size % SPEECH_SAMPLES :].reshape(-1, SPEECH_SAMPLES)
+            for before in whole:
+                self._speech.probability(before)
+
+    def _listen_for_speech(self, samples: NDArray[np.int16], frame: Frame) -> Iterator[WakeNews]:
+        self._unjudged = np.concatenate([self._unjudged, samples])
+        while self._unjudged.size >= SPEECH_SAMPLES:
+            first_sample = frame.end_sample - self._unjudged.size
+            probability = self._speech.probability(self._unjudged[:SPEECH_SAMPLES])
+            self._unjudged = self._unjudged[SPEECH_SAMPLES:]
+            end_sample = first_sample + SPEECH_SAMPLES
+            yield SpeechJudged(probability, first_sample, end_sample, frame.captured_at)
+            if edge := self._endpointing.judge(probability, first_sample, end_sample):
+                yield _speech_changed(edge, frame)
+
+
+def _speech_changed(edge: Edge, frame: Frame) -> SpeechChanged:
+    """``edge`` as news, with the time at which it happened: before ``frame`` was captured."""
+    ago_s = (frame.end_sample - edge.sample) / MICROPHONE_RATE_HZ
+    return SpeechChanged(edge.speaking, edge.sample, frame.captured_at - ago_s)

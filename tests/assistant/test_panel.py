@@ -1,0 +1,204 @@
+"""The face: what happens becomes what is shown, at once and for as long as it is so."""
+
+from __future__ import annotations
+
+import asyncio
+import colorsys
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from device import signals
+from device.assistant import panel as module
+from device.assistant.panel import Face
+from device.assistant.panel_parts import Panel
+from device.config import Config, parse
+from device.conversation.states import Conversation, State
+from device.events import EventBus
+from device.faults import Faults
+from device.lights.patterns import MOTIONS, Pattern
+from device.lights.render import render
+from device.ports import Colour
+from device.service.latency import Latency
+from tests.rig.fakes import FakeLights, Hub, until
+
+AT_REST = Conversation(State.IDLE, State.IDLE)
+
+
+def hue(colour: Colour) -> float:
+    """Place on the wheel of colours, degrees, in tens."""
+    return round(colorsys.rgb_to_hsv(*(part / 255 for part in colour))[0] * 36) * 10
+
+
+THINKS = hue(MOTIONS[Pattern.THINKING].colour)
+
+
+class Speaker:
+    """A face with three LEDs, and faults that are looked at as the hub does it."""
+
+    def __init__(self, tasks: asyncio.TaskGroup) -> None:
+        self.hub = Hub()
+        self.tasks = tasks
+        self.talk = AT_REST
+        self.bus = EventBus(lambda _event: self.face.show(self.talk))
+        self.faults = Faults(self.bus)
+        panel = Panel(lambda: 0.0, lambda: 1.0)
+        self.parts = self.hub.assistant.parts
+        profile = self.hub.assistant.face.profile
+        self.face = Face(self.parts, panel, self.faults, Latency(), profile)
+
+    @property
+    def lights(self) -> FakeLights:
+        return self.hub.lights
+
+    def stands(self, state: State, rest: State = State.IDLE) -> None:
+        self.talk = Conversation(state, rest)
+        self.face.show(self.talk)
+
+    async def shows(self, pattern: Pattern, amount: float = 0.0) -> None:
+        first = render(pattern, 0.0, 3, amount=amount)
+        await until(lambda: self.lights.shown[-1:] == [first])
+
+
+@pytest.fixture
+async def speaker() -> AsyncIterator[Speaker]:
+    async with asyncio.TaskGroup() as tasks:
+        speaker = Speaker(tasks)
+        speaker.face.start(Config(), tasks, lambda _news: None)
+        speaker.face.show(AT_REST)
+        await speaker.shows(Pattern.IDLE)
+        yield speaker
+        speaker.face.close()
+
+
+async def test_a_fault_shows_while_idle_until_it_is_over(speaker: Speaker) -> None:
+    """In its calm voice; nobody need ask to be told."""
+    speaker.faults.begin("offline", "no network")
+    await speaker.shows(Pattern.STANDING_NETWORK)
+    speaker.faults.begin("button", "GPIO17 is taken")
+    speaker.faults.clear("offline")
+    await speaker.shows(Pattern.IDLE)
+
+
+async def test_a_mistake_in_the_file_shows_at_rest_until_it_is_mended(
+    speaker: Speaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long that takes: the file is not in force."""
+    monkeypatch.setattr(signals, "PRESUMED_S", 0.0)
+    speaker.faults.begin("config", "line 3")
+    await speaker.shows(Pattern.MISTAKE)
+    speaker.stands(State.LISTENING)
+    await speaker.shows(Pattern.LISTENING)
+    speaker.stands(State.IDLE)
+    await speaker.shows(Pattern.MISTAKE)
+    speaker.faults.clear("config")
+    await speaker.shows(Pattern.IDLE)
+
+
+async def test_a_fault_is_met_and_then_stands(
+    speaker: Speaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A microphone that is gone all night does not blink at the sleeper all night."""
+    monkeypatch.setattr(module, "FAULT_SHOWN_S", 0.05)
+    speaker.faults.begin("microphone", "it was pulled out")
+    speaker.stands(State.FAULT, State.FAULT)
+    await speaker.shows(Pattern.FAULT)
+    await speaker.shows(Pattern.STANDING)
+    # News that changes nothing does not alarm anew.
+    speaker.face.show(replace(speaker.talk, clock=7))
+    speaker.faults.begin("button", "GPIO17 is taken")
+    await asyncio.sleep(0)
+    assert speaker.lights.shown[-1] == render(Pattern.STANDING, 0.0, 3)
+    speaker.faults.clear("microphone")
+    speaker.stands(State.IDLE)
+    await speaker.shows(Pattern.IDLE)
+    speaker.stands(State.FAULT)
+    await speaker.shows(Pattern.FAULT)
+
+
+async def test_what_may_have_passed_is_not_told_for_ever(
+    speaker: Speaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that did not answer in the evening is no news in the morning; a wrong key is."""
+    monkeypatch.setattr(signals, "PRESUMED_S", 0.05)
+    speaker.faults.begin("key", "the key was refused", fatal=True)
+    await speaker.shows(Pattern.STANDING_ACCOUNT)
+    speaker.faults.begin("timeout", "no answer came")
+    await speaker.shows(Pattern.STANDING_SERVICE)
+    await speaker.shows(Pattern.STANDING_ACCOUNT)
+    speaker.faults.clear("key")
+    await speaker.shows(Pattern.IDLE)
+    assert speaker.faults.in_force("timeout")
+
+
+async def test_the_volume_is_shown_for_a_moment(
+    speaker: Speaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while something else goes on, which is shown again afterwards."""
+    monkeypatch.setattr(module, "VOLUME_SHOWN_S", 0.05)
+    speaker.stands(State.THINKING)
+    speaker.face.volume(100)
+    await speaker.shows(Pattern.VOLUME, 1.0)
+    await until(lambda: THINKS in map(hue, speaker.lights.shown[-1]))
+
+
+async def test_the_volume_that_is_turned_again_is_shown_anew(speaker: Speaker) -> None:
+    """The newest, for its whole time."""
+    for percent in (10, 50, 100):
+        speaker.face.volume(percent)
+        await speaker.shows(Pattern.VOLUME, percent / 100)
+
+
+async def test_mute_is_not_hidden_by_the_volume(speaker: Speaker) -> None:
+    """Nothing outranks it but a fault."""
+    speaker.stands(State.MUTED, State.MUTED)
+    await speaker.shows(Pattern.MUTED)
+    speaker.face.volume(100)
+    speaker.face.streaming(on=True)
+    speaker.face.streaming(on=False)
+    await speaker.shows(Pattern.MUTED)
+    assert render(Pattern.VOLUME, 0.0, 3, amount=1.0) not in speaker.lights.shown
+
+
+async def test_other_wishes_of_the_owner_count_at_once(speaker: Speaker) -> None:
+    """Without the LEDs being claimed anew."""
+    dark = parse("lights: {off_states: [idle], brightness: 7}", "config.yaml")
+    speaker.face.adjust(dark)
+    await speaker.shows(Pattern.OFF)
+    assert speaker.lights.brightness == 7
+    speaker.face.adjust(Config())
+    await speaker.shows(Pattern.IDLE)
+    assert speaker.lights.brightness == 40
+    assert speaker.hub.made.count("lights") == 1
+
+
+async def test_closed_nothing_runs_out(speaker: Speaker) -> None:
+    """No timer of what was shown for a moment comes back."""
+    speaker.stands(State.FAULT)
+    speaker.face.volume(30)
+    speaker.face.close()
+    assert speaker.lights.dark
+    assert speaker.face.lights == 0
+
+
+def shows(hub: Hub, pattern: Pattern, amount: float = 0.0) -> bool:
+    return hub.lights.shown[-1:] == [render(pattern, 0.0, 3, amount=amount)]
+
+
+async def test_a_speaker_without_a_key_says_so_at_rest() -> None:
+    """From the start, before anybody asks in vain."""
+    hub = Hub(missing_key="there is no key")
+    async with hub.running():
+        await until(lambda: shows(hub, Pattern.STANDING_ACCOUNT))
+        await hub.assistant.muting.mute()
+        await until(lambda: shows(hub, Pattern.MUTED))
+
+
+async def test_whoever_sets_the_volume_sees_it() -> None:
+    """By command, button or a changed file; a loudspeaker that is only replaced shows nothing."""
+    hub = Hub()
+    async with hub.running():
+        await until(lambda: shows(hub, Pattern.IDLE))
+        hub.assistant.set_volume(100)
+        await until(lambda: shows(hub, Pattern.VOLUME, 1.0))

@@ -1,0 +1,439 @@
+"""The control socket: who may speak, what is refused, and who is dropped."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import stat
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from device.control import socket as control
+from device.control.socket import LINE_BYTES, ControlServer, Record, Records, call, socket_path
+from device.errors import ControlError
+from tests.rig.fakes import until
+
+
+class House:
+    """Commands of every kind, and what became of them."""
+
+    def __init__(self) -> None:
+        self.began = 0
+        self.ended: list[str] = []
+        self.gate = asyncio.Event()
+
+    async def echo(self, request: Record) -> Records:
+        yield {"result": dict(request)}
+
+    async def count(self, _: Record) -> Records:
+        for number in range(3):
+            yield {"event": "number", "number": number}
+        yield {"result": {}}
+
+    async def refuse(self, _: Record) -> Records:
+        yield {"event": "number", "number": 0}
+        raise ControlError("not today")
+
+    async def wait(self, _: Record) -> Records:
+        self.began += 1
+        try:
+            await self.gate.wait()
+            yield {"result": {}}
+        except asyncio.CancelledError:
+            self.ended.append("cancelled")
+            raise
+
+    async def flood(self, _: Record) -> Records:
+        self.began += 1
+        try:
+            while True:
+                yield {"event": "noise", "text": "x" * 10_000}
+                await asyncio.sleep(0)
+        finally:
+            self.ended.append("flood ended")
+
+    @asynccontextmanager
+    async def serving(self, path: Path) -> AsyncIterator[None]:
+        commands = {
+            "echo": self.echo,
+            "count": self.count,
+            "refuse": self.refuse,
+            "wait": self.wait,
+            "flood": self.flood,
+        }
+        async with ControlServer(path, commands):
+            yield
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "run" / "control.sock"
+
+
+@pytest.fixture
+async def house(path: Path) -> AsyncIterator[House]:
+    house = House()
+    async with house.serving(path):
+        yield house
+
+
+async def answers(path: Path, raw: bytes) -> list[dict[str, Any]]:
+    """Send bytes and read all that comes until the connection closes."""
+    reader, writer = await asyncio.open_unix_connection(path)
+    async with asyncio.timeout(5):
+        writer.write(raw)
+        lines = [json.loads(line) async for line in reader]
+    writer.close()
+    await writer.wait_closed()
+    return lines
+
+
+async def called(path: Path, **request: Any) -> list[dict[str, Any]]:
+    return [record async for record in call(path, request)]
+
+
+async def test_a_request_is_answered_and_the_connection_closed(house: House, path: Path) -> None:
+    """Any number of records, the result last."""
+    assert await called(path, command="echo", text="grüß dich") == [
+        {"result": {"command": "echo", "text": "grüß dich"}}
+    ]
+    records = await called(path, command="count")
+    assert [record.get("number") for record in records] == [0, 1, 2, None]
+
+
+@pytest.mark.parametrize(
+    ("raw", "error"),
+    [
+        (b"\n", 'there is no request: send one line such as {"command": "status"}'),
+        (b'{"command": "' + b"x" * 60_000 + b'"}\n', "command 'xxxxxxxxxxxx...xxxxxxxxxxxxx' is"),
+        (b'{"command": "\\ud800"}\n', "command '\\ud800' is not known"),
+        (b'{"command": ' + b"9" * 5_000 + b"}\n", "the request is not JSON"),
+        (b'{"a\x00": 1}\n', "the request is not JSON"),
+        (b"nonsense\n", "the request is not JSON: b'nonsense\\n'"),
+        (b"[" * 50_000 + b"\n", "the request is not JSON: b'[[["),
+        (b"\xff\xfe\n", "the request is not JSON"),
+        (b"[1]\n", "the request is not a JSON object: b'[1]\\n'"),
+        (b"{}\n", "command None is not known; there are: count, echo, flood, refuse, wait"),
+        (b'{"command": "explode"}\n', "command 'explode' is not known; there are: count"),
+        (b'{"command": ["echo"]}\n', "command ['echo'] is not known"),
+        (b'{"command": "' + b"x" * LINE_BYTES + b'"}\n', "the request is longer than 65536 bytes"),
+    ],
+)
+async def test_what_is_no_request_is_refused(
+    house: House, path: Path, raw: bytes, error: str
+) -> None:
+    """In words, and the next client is served."""
+    (answer,) = await answers(path, raw)
+    assert list(answer) == ["error"]
+    assert answer["error"].startswith(error)
+    assert await called(path, command="echo")
+
+
+async def test_a_refused_command_is_an_error_for_the_client(house: House, path: Path) -> None:
+    """After what it had said already; in the words of the speaker."""
+    records = []
+
+    async def listen() -> None:
+        async for record in call(path, {"command": "refuse"}):
+            records.append(record)  # noqa: PERF401 - what came before the error counts
+
+    with pytest.raises(ControlError, match=r"^not today$"):
+        await listen()
+    assert records == [{"event": "number", "number": 0}]
+
+
+async def test_an_event_that_has_an_error_is_no_refusal(path: Path) -> None:
+    """Only a record that is no event ends the command."""
+
+    async def tell(_: Record) -> Records:
+        yield {"event": "odd", "error": "of the event"}
+        yield {"result": {}}
+
+    async with ControlServer(path, {"tell": tell}):
+        assert len(await called(path, command="tell")) == 2
+
+
+async def test_a_client_that_hangs_up_ends_its_command(house: House, path: Path) -> None:
+    """Nobody is left to answer; what it says before it goes is not listened to."""
+    _, writer = await asyncio.open_unix_connection(path)
+    writer.write(b'{"command": "wait"}\n')
+    await until(lambda: house.began)
+    writer.write(b"something else\n" * 1000)
+    await writer.drain()
+    assert house.ended == []
+    writer.close()
+    await until(lambda: house.ended == ["cancelled"])
+
+
+async def half_closed(path: Path, raw: bytes) -> list[dict[str, Any]]:
+    """Send bytes, say that this was all, and read what comes."""
+    reader, writer = await asyncio.open_unix_connection(path)
+    writer.write(raw)
+    writer.write_eof()
+    async with asyncio.timeout(5):
+        lines = [json.loads(line) async for line in reader]
+    writer.close()
+    return lines
+
+
+async def test_a_client_that_has_no_more_to_say_is_answered(house: House, path: Path) -> None:
+    """As `echo '{"command": ...}' | nc -UN` does; also when the answer takes its time."""
+    waiting = asyncio.create_task(half_closed(path, b'{"command": "wait"}\n'))
+    await until(lambda: house.began)
+    house.gate.set()
+    assert await waiting == [{"result": {}}]
+    assert await half_closed(path, b'{"command": "echo"}') == [{"result": {"command": "echo"}}]
+    (refused,) = await half_closed(path, b"")
+    assert refused["error"].startswith("there is no request")
+
+
+async def test_a_client_that_had_no_more_to_say_and_goes_is_noticed(
+    house: House, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is written that would tell."""
+    monkeypatch.setattr(control, "GONE_CHECK_S", 0.01)
+    _, writer = await asyncio.open_unix_connection(path)
+    writer.write(b'{"command": "wait"}\n')
+    writer.write_eof()
+    await until(lambda: house.began)
+    writer.close()
+    await until(lambda: house.ended == ["cancelled"])
+
+
+async def test_a_client_that_does_not_stop_talking_is_dropped(house: House, path: Path) -> None:
+    """It would keep the loop busy that carries the sound."""
+    _, writer = await asyncio.open_unix_connection(path)
+    writer.write(b'{"command": "wait"}\n' + b"x" * (2 * LINE_BYTES))
+    await until(lambda: house.ended == ["cancelled"])
+    writer.close()
+
+
+async def test_half_a_character_does_not_break_an_answer(path: Path) -> None:
+    """The server may have sent it; JSON can escape what UTF-8 cannot write."""
+
+    async def tell(_: Record) -> Records:
+        yield {"result": {"text": "a\ud800b"}}
+
+    async with ControlServer(path, {"tell": tell}):
+        assert await called(path, command="tell") == [{"result": {"text": "a?b"}}]
+
+
+async def test_a_crowd_is_cut_off_and_leaves_room_for_others(
+    house: House, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Clients that connect and say nothing cost no more than so many descriptors."""
+    monkeypatch.setattr(control, "CLIENTS", 4)
+    crowd = [await asyncio.open_unix_connection(path) for _ in range(40)]
+    cut = [reader for reader, _ in crowd]
+    await until(lambda: sum(reader.at_eof() or reader.exception() is not None for reader in cut))
+    for _, writer in crowd:
+        writer.close()
+
+    async def there_is_room() -> bool:
+        try:
+            return bool(await called(path, command="echo"))
+        except ControlError:
+            return False
+
+    async with asyncio.timeout(5):
+        while not await there_is_room():  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0.001)
+
+
+def is_cut_off(client: socket.socket) -> bool:
+    try:
+        client.sendall(b"?")
+    except ConnectionError:
+        return True
+    return False
+
+
+async def test_a_client_that_does_not_read_is_dropped(
+    house: House, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it left unread is given up with it; the others are served meanwhile."""
+    monkeypatch.setattr(control, "WRITE_TIMEOUT_S", 0.05)
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(path))
+        client.sendall(b'{"command": "flood"}\n')
+        await until(lambda: house.began)
+        assert await called(path, command="echo")
+        await until(lambda: house.ended == ["flood ended"])
+        await until(lambda: is_cut_off(client))
+
+
+async def test_a_client_that_does_not_say_what_it_wants_is_dropped(
+    house: House, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a line is no request; also when the rest comes a byte at a time."""
+    monkeypatch.setattr(control, "REQUEST_TIMEOUT_S", 0.05)
+    told = [{"error": "no request, ended by a line break, came within 0.05 s"}]
+    assert await answers(path, b'{"command": "ec') == told
+    assert await answers(path, b"") == told
+
+
+async def test_too_many_clients_are_refused_and_the_old_ones_served(
+    house: House, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is room again when one has gone."""
+    monkeypatch.setattr(control, "CLIENTS", 2)
+    waiting = [asyncio.create_task(called(path, command="wait")) for _ in range(2)]
+    await until(lambda: house.began == 2)
+    with pytest.raises(ControlError, match="more than 2 clients at once; try again later"):
+        await called(path, command="echo")
+    house.gate.set()
+    assert [await task for task in waiting] == [[{"result": {}}], [{"result": {}}]]
+    assert await called(path, command="echo")
+
+
+async def test_at_the_end_clients_are_cut_off_and_the_socket_is_gone(path: Path) -> None:
+    """Their commands are cancelled before the block is left."""
+    house = House()
+    async with house.serving(path):
+        waiting = asyncio.create_task(called(path, command="wait"))
+        await until(lambda: house.began)
+    assert house.ended == ["cancelled"]
+    assert await waiting == []
+    with pytest.raises(ControlError, match="No such file"):
+        await called(path, command="echo")
+
+
+async def test_only_owner_and_group_may_use_it(house: House, path: Path) -> None:
+    """Mode 0660, its directory closed to others, and the process's umask as before."""
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o660  # noqa: PTH116 - the loop may wait
+    assert stat.S_IMODE(os.stat(path.parent).st_mode) & 0o007 == 0  # noqa: PTH116 - as above
+    before = os.umask(0)
+    os.umask(before)
+    assert before != 0o117
+
+
+async def test_a_socket_that_was_left_behind_is_replaced(path: Path) -> None:
+    """After a crash nobody needs to clean up."""
+    path.parent.mkdir()
+    with socket.socket(socket.AF_UNIX) as crashed:
+        crashed.bind(str(path))
+    async with House().serving(path):
+        assert await called(path, command="echo")
+
+
+async def test_a_running_speaker_is_not_pushed_aside(house: House, path: Path) -> None:
+    """The second one is refused with advice, and the first one goes on."""
+    with pytest.raises(ControlError, match=r"another parley already runs on .*control.sock; stop"):
+        async with House().serving(path):
+            pass
+    assert await called(path, command="echo")
+
+
+@pytest.mark.parametrize("name", ["file", "x" * 200])
+async def test_a_socket_that_cannot_be_made_is_told(tmp_path: Path, name: str) -> None:
+    """A file is in its way, or its path is too long: with the reason and what to do."""
+    (tmp_path / "file").write_text("precious")
+    told = r"cannot be made: (?!None).*; choose another with --socket"
+    with pytest.raises(ControlError, match=told):
+        async with House().serving(tmp_path / name):
+            pass
+    assert (tmp_path / "file").read_text() == "precious"
+
+
+async def test_nobody_there_is_told_with_advice(tmp_path: Path) -> None:
+    """No socket, a dead one, a path that cannot be one."""
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(tmp_path / "dead"))
+    for name, why in [
+        ("none", "No such file or directory"),
+        ("dead", "Connection refused"),
+        ("x" * 200, "path too long"),
+    ]:
+        with pytest.raises(ControlError, match=f"nobody answers on .*{why}; is the speaker runn"):
+            await called(tmp_path / name, command="status")
+
+
+async def test_no_permission_is_told_with_advice(tmp_path: Path) -> None:
+    """The group is named that gives access."""
+
+    class Locked(type(tmp_path)):  # type: ignore[misc]
+        """A path that this user may not use: root may use every real one."""
+
+        def __fspath__(self) -> str:
+            raise PermissionError(13, "Permission denied")
+
+    with pytest.raises(ControlError, match=r"may not be opened by this user; .*usermod -aG parley"):
+        await called(Locked(tmp_path, "control.sock"), command="status")
+
+
+async def test_a_speaker_that_dies_in_the_middle_of_a_line_is_told(path: Path) -> None:
+    """Half a record is no record."""
+
+    async def die(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.write(b'{"event": "wa')
+        writer.close()
+
+    path.parent.mkdir()
+    async with await asyncio.start_unix_server(die, path):
+        with pytest.raises(ControlError, match="hung up"):
+            await called(path, command="watch")
+
+
+@pytest.mark.parametrize(
+    ("given", "environment", "expected"),
+    [
+        ("/a/b.sock", {"RUNTIME_DIRECTORY": "/run/other"}, "/a/b.sock"),
+        (None, {"RUNTIME_DIRECTORY": "/run/one:/run/two"}, "/run/one/control.sock"),
+        (
+            None,
+            {"RUNTIME_DIRECTORY": "", "XDG_RUNTIME_DIR": "/run/user/7"},
+            "/run/user/7/parley/control.sock",
+        ),
+    ],
+)
+def test_where_the_socket_is(given: str | None, environment: dict[str, str], expected: str) -> None:
+    """As given, else where systemd says, else where the user's own are."""
+    assert socket_path(given, environment, user=7) == Path(expected)
+
+
+NOBODY = 65_534
+
+
+def test_root_takes_the_services_own() -> None:
+    """`sudo parley run` and `sudo parley status` meet, whoever is logged in."""
+    environment = {"XDG_RUNTIME_DIR": "/run/user/0"}
+    assert socket_path(None, environment, user=0) == Path("/run/parley/control.sock")
+
+
+@pytest.mark.skipif(Path("/run/parley").is_dir(), reason="the appliance is installed here")
+def test_without_systemd_it_is_the_users_own() -> None:
+    """Two users of a machine do not meet."""
+    assert socket_path(None, {"XDG_RUNTIME_DIR": "/run/user/7"}, user=7) == Path(
+        "/run/user/7/parley/control.sock"
+    )
+    assert str(socket_path(None, {}, user=987_654_321)).endswith("/parley-987654321/control.sock")
+
+
+@pytest.mark.skipif(Path("/run/parley").is_dir(), reason="the appliance is installed here")
+def test_a_temporary_folder_of_somebody_else_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who made it could listen to what is asked, or answer instead of the speaker."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    user = os.getuid() or NOBODY
+    folder = tmp_path / f"parley-{user}"
+    folder.mkdir(mode=0o750)
+    if os.getuid() == 0:
+        with pytest.raises(ControlError, match="not this user's own folder"):
+            socket_path(None, {}, user)
+        os.chown(folder, user, -1)
+    assert socket_path(None, {}, user) == folder / "control.sock"
+    folder.chmod(0o777)
+    with pytest.raises(ControlError, match="others may write to it: delete it, or choose another"):
+        socket_path(None, {}, user)
+    folder.rmdir()
+    folder.symlink_to(tmp_path)
+    with pytest.raises(ControlError, match="not this user's own folder"):
+        socket_path(None, {}, user)

@@ -1,0 +1,238 @@
+"""Health: READY, STATUS and the watchdog's food are earned by hearing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from device.assistant.input import Ears, Listener
+from device.conversation.states import Conversation, State
+from device.echo.canceller import Heard
+from device.errors import OutgrownError
+from device.events import EventBus
+from device.faults import Faults
+from device.service.health import (
+    LARGEST_BYTES,
+    LONGEST_INTERVAL_S,
+    Health,
+    headline,
+    notifier,
+    resident_bytes,
+)
+from tests.rig.fakes import FakeDetector, FakeMicrophone, until
+
+
+class Body:
+    """What health watches, and what it says of it."""
+
+    def __init__(self, watchdog_usec: str | None = None) -> None:
+        self.frames = 0
+        self.hops = 0
+        self.excused = False
+        self.told: list[str] = []
+        self.health = Health(
+            self.told.append,
+            lambda: (self.frames, self.hops),
+            excused=lambda: self.excused,
+            resident=lambda: 0,
+            watchdog_usec=watchdog_usec,
+        )
+
+    def live(self, frames: int, hops: int) -> bool:
+        self.frames += frames
+        self.hops += hops
+        return self.health.check()
+
+
+def test_the_watchdog_is_fed_only_when_frames_and_inferences_advance() -> None:
+    """Each alone is not hearing."""
+    body = Body()
+    assert body.live(50, 12)
+    assert not body.live(50, 0)
+    assert not body.live(0, 12)
+    assert not body.live(0, 0)
+    assert body.live(50, 12)
+    assert body.told == ["WATCHDOG=1", "WATCHDOG=1"]
+
+
+def test_a_known_silence_is_excused() -> None:
+    """Muted or without a microphone, which is told elsewhere, it is not restarted."""
+    body = Body()
+    body.excused = True
+    assert body.live(0, 0)
+    assert body.told == ["WATCHDOG=1"]
+
+
+def test_a_part_that_was_replaced_counts_from_zero() -> None:
+    """After a reload the new microphone's few frames are signs of life too."""
+    body = Body()
+    assert body.live(5000, 1250)
+    body.frames, body.hops = 40, 10
+    assert body.health.check()
+
+
+def test_ready_is_told_once() -> None:
+    """From the first frame on; a microphone that comes back is nothing new."""
+    body = Body()
+    ready = [body.health.ready]
+    body.health.hears()
+    body.health.hears()
+    assert [*ready, body.health.ready] == [False, True]
+    assert body.told == ["READY=1"]
+
+
+def test_a_status_is_one_line_whatever_is_in_it() -> None:
+    """What a hostile server answers must not be an assignment of its own to systemd."""
+    body = Body()
+    body.health.status("fault; the server said: no\r\nWATCHDOG=trigger\x0bMAINPID=1")
+    assert body.told == ["STATUS=fault; the server said: no WATCHDOG=trigger MAINPID=1"]
+
+
+def test_a_status_is_told_when_it_changes_and_not_after_the_end_began() -> None:
+    """What the parts still do while they are closed is no status."""
+    body = Body()
+    for text in ("idle", "idle", "listening"):
+        body.health.status(text)
+    body.health.stops()
+    body.health.status("idle")
+    assert body.told == ["STATUS=idle", "STATUS=listening", "STOPPING=1\nSTATUS=stopping"]
+
+
+@pytest.mark.parametrize(
+    ("watchdog_usec", "interval_s"),
+    [(None, LONGEST_INTERVAL_S), ("4000000", 2.0), ("30000000", LONGEST_INTERVAL_S)],
+)
+def test_the_interval_is_at_most_half_of_the_watchdogs(
+    watchdog_usec: str | None, interval_s: float
+) -> None:
+    """sd_watchdog_enabled(3) recommends half; more often is safer."""
+    assert Body(watchdog_usec).health.interval_s == interval_s
+
+
+async def run_until(body: Body, condition: Callable[[], object]) -> None:
+    task = asyncio.create_task(body.health.run())
+    await until(condition)
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def test_it_feeds_by_itself() -> None:
+    """Again and again, as long as there are signs of life."""
+    body = Body("2000")
+    body.health.hears()
+    body.excused = True
+    await run_until(body, lambda: body.told.count("WATCHDOG=1") == 3)
+    assert not any("EXTEND" in message for message in body.told)
+
+
+async def test_a_start_without_a_microphone_asks_for_more_time() -> None:
+    """The missing microphone is a told fault, so systemd need not give up on the start."""
+    body = Body("2000")
+    body.excused = True
+    await run_until(body, lambda: "EXTEND_TIMEOUT_USEC=4000" in body.told)
+
+
+async def test_a_start_that_hangs_is_given_no_more_time() -> None:
+    """Nothing is told to be wrong and nothing is heard: let systemd restart it."""
+    body = Body("2000")
+    checks = 0
+
+    def count() -> tuple[int, int]:
+        nonlocal checks
+        checks += 1
+        return 0, 0
+
+    body.health = Health(
+        body.told.append,
+        count,
+        excused=lambda: False,
+        resident=lambda: 0,
+        watchdog_usec="2000",
+    )
+    await run_until(body, lambda: checks >= 3)
+    assert body.told == []
+
+
+def test_without_systemd_nobody_is_told() -> None:
+    """Started by hand there is no socket to write to."""
+    notifier({})("READY=1")
+
+
+def test_with_systemd_its_socket_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message arrives as sd_notify(3) sends it."""
+    path = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(path))
+        systemd.settimeout(5)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(path))
+        notifier({"NOTIFY_SOCKET": str(path)})("STATUS=idle")
+        assert systemd.recv(100) == b"STATUS=idle"
+
+
+@pytest.mark.parametrize(
+    ("talk", "expected"),
+    [
+        (
+            Conversation(State.IDLE, State.IDLE),
+            "idle; hears with microphone A for hey_test or computer",
+        ),
+        (
+            Conversation(State.SPEAKING, State.IDLE),
+            "speaking; hears with microphone A for hey_test or computer",
+        ),
+        (
+            Conversation(State.MUTED, State.MUTED),
+            "muted; microphone closed",
+        ),
+        (
+            Conversation(State.STARTING, State.STARTING),
+            "starting; hears nothing",
+        ),
+        (
+            Conversation(State.ASKED_SPEAKING, State.FAULT),
+            "speaking; hears nothing",
+        ),
+    ],
+)
+async def test_the_headline_never_claims_to_hear_when_it_does_not(
+    talk: Conversation, expected: str
+) -> None:
+    """`systemctl status` says what it does, what it hears with and what is wrong."""
+    listener = Listener(lambda _frame: None, lambda _error: None, lambda: None, lambda: None)
+    detector = FakeDetector("hey_test", "computer")
+    ears = Ears(FakeMicrophone(), detector, listener, lambda frame: Heard(frame, None, near=False))
+    faults = Faults(EventBus(lambda _event: None))
+    assert headline(talk, ears, faults) == expected
+    faults.begin("speaker", "no output device")
+    faults.begin("lights", "no spi")
+    state, hears = expected.split("; ")
+    assert headline(talk, ears, faults) == f"{state}; no output device; no spi; {hears}"
+
+
+async def test_a_process_that_grows_without_end_is_ended() -> None:
+    """With figures; up to the limit nothing happens."""
+    sizes = iter([LARGEST_BYTES, LARGEST_BYTES + 2**20])
+    health = Health(
+        lambda _message: None,
+        lambda: (0, 0),
+        excused=lambda: False,
+        watchdog_usec="2000",
+        resident=lambda: next(sizes),
+    )
+    with pytest.raises(OutgrownError, match="has grown to 351 MB, more than 350 MB: it ends"):
+        await health.run()
+    assert next(sizes, None) is None
+
+
+def test_its_size_is_what_the_kernel_says(tmp_path: Path) -> None:
+    """The second field of statm, in pages."""
+    (tmp_path / "statm").write_text("200000 3 2 1 0 9 0\n")
+    assert resident_bytes(tmp_path / "statm") == 3 * os.sysconf("SC_PAGE_SIZE")
+    assert 10 * 2**20 < resident_bytes() < 10 * LARGEST_BYTES

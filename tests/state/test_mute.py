@@ -1,0 +1,90 @@
+"""What is remembered of mute: over restarts, crashes, and files that make no sense."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from device.state.mute import Kept, MuteMemory
+
+CARD = "reSpeaker XVF3800 4-Mic Array: USB Audio (hw:2,0)"
+
+
+def test_what_was_kept_is_loaded(tmp_path: Path) -> None:
+    """By whoever comes next; the folder is made."""
+    folder = tmp_path / "state"
+    for kept in (Kept(True, CARD), Kept(False, CARD), Kept(True, None)):
+        MuteMemory(folder).keep(kept)
+        assert MuteMemory(folder).load() == kept
+    assert [path.name for path in folder.iterdir()] == ["mute.json"]
+
+
+def test_only_a_muted_microphone_is_hidden() -> None:
+    """Unmuted, the one that opens tells the board itself."""
+    assert Kept(True, CARD).hidden == CARD
+    assert Kept(False, CARD).hidden is None
+
+
+def test_without_a_file_or_a_folder_it_is_not_muted(tmp_path: Path) -> None:
+    """A new speaker listens."""
+    assert MuteMemory(tmp_path).load() == Kept()
+    MuteMemory(None).keep(Kept(True))
+    assert MuteMemory(None).load() == Kept()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b"null", b'{"muted": 1}', b'{"microphone": "x"}', b"\xff\xfe", b"[" * 9000],
+)
+def test_a_file_that_cannot_be_read_means_muted(
+    tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Somebody has muted it once; it says so, and how to hear again."""
+    (tmp_path / "mute.json").write_bytes(content)
+    memory = MuteMemory(tmp_path)
+    assert memory.load() == memory.load() == Kept(muted=True)
+    assert len(caplog.records) == 1
+    assert "the microphone stays closed until 'parley unmute'" in caplog.text
+
+
+def test_a_folder_in_place_of_the_file_means_muted_too(tmp_path: Path) -> None:
+    """Whatever is wrong with it."""
+    (tmp_path / "mute.json").mkdir()
+    assert MuteMemory(tmp_path).load().muted
+
+
+def test_an_odd_microphone_is_no_reason_to_mute(tmp_path: Path) -> None:
+    """It only tells the board."""
+    (tmp_path / "mute.json").write_text('{"muted": false, "microphone": 7}')
+    assert MuteMemory(tmp_path).load() == Kept(False, None)
+
+
+def test_file_and_folder_are_on_the_disk_before_it_returns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In that order: content, new name, the folder's list of names."""
+    steps: list[str] = []
+    synced, replaced = os.fsync, Path.replace
+
+    def fsync(number: int) -> None:
+        steps.append(f"synced {Path(f'/proc/self/fd/{number}').readlink().name}")
+        synced(number)
+
+    def replace(self: Path, target: Path) -> Path:
+        steps.append(f"{self.name} is {target.name}")
+        return replaced(self, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(Path, "replace", replace)
+    folder = tmp_path / "state"
+    MuteMemory(folder).keep(Kept(True))
+    assert steps == ["synced mute.new", "mute.new is mute.json", "synced state"]
+
+
+def test_a_disk_that_takes_nothing_is_told(tmp_path: Path) -> None:
+    """To whoever mutes, who can then pull a plug."""
+    (tmp_path / "state").write_text("a file")
+    with pytest.raises(OSError, match="exists"):
+        MuteMemory(tmp_path / "state").keep(Kept(True))
