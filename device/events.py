@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from device.frames import FRAME_BYTES
-from device.ports import (
+from device.news import (
     AudioDropped,
     AudioRepeated,
     Detection,

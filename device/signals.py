@@ -1,4 +1,4 @@
-"""What each family of faults looks and sounds like.
+"""Signals are what each family of faults looks and sounds like. Pure.
 
 Lights and chimes tell apart what there is to do: look at the device, at the network, at the account
 behind the key, or wait for the server. A kind without a signal keeps the speaker from nothing that
@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from device.ports import FailureKind
+from device.news import FailureKind
 
 
 @dataclass(frozen=True, slots=True)

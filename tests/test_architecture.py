@@ -1,11 +1,12 @@
 """Who may import whom, where each library lives, and what keeps the house tidy.
 
-The tables here are DESIGN.md's; they are checked against the source with `ast`.
+The table of rooms is that of `device/README.md`; it is checked against the source with `ast`.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,159 +19,64 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "device").rglob("*.py"))
 
-ROOMS = {"audio", "wake", "live", "board", "simulator", "cli"}
-"""They never import each other; `cli`, where the parts are chosen, imports them all."""
+MAP = (ROOT / "device" / "README.md").read_text()
+WORDS = ("errors", "frames", "news", "signals", "ports", "events", "faults")
+"""What everybody speaks, at the top of `device/`; each may import those before it."""
 
-FOR_ANYONE = {"device.errors", "device.ports", "device.config", "device.frames"}
 
-HUB: dict[str, set[str]] = {
-    "device.assistant.hub": {
-        "device.echo.canceller",
-        "device.board.profiles",
-        "device.live.session",
-    },
-    "device.assistant.sessions": {"device.live.session"},
-    "device.assistant.panel": {"device.lights.patterns", "device.board.profiles"},
-    "device.assistant.button": {"device.board.gestures", "device.board.mute_switch"},
-    "device.assistant.mute": {"device.board.mute_switch"},
-    "device.state.talk": {"device.live.resumption"},
-    "device.assistant.uplink": {"device.echo.canceller", "device.live.session"},
-    "device.assistant.input": {"device.echo.canceller", "device.audio.pre_roll"},
-    "device.lights.choice": {"device.lights.patterns"},
-    "device.lights.animation": {"device.lights.render", "device.lights.patterns"},
-    "device.assistant.echo_measurement": {"device.echo.duplex"},
-    "device.control.meter": {"device.audio.levels"},
-    "device.assistant.echo": {
-        "device.echo.duplex",
-        "device.echo.canceller",
-        "device.board.profiles",
-    },
-    "device.assistant.panel_parts": {"device.board.button", "device.lights.patterns"},
-    "device.assistant.hot_plug": {"device.board.profiles"},
-    # The types of what it makes; `cli` gives it the recipe.
-    "device.assistant.parts": {
-        "device.board.button",
-        "device.board.profiles",
-        "device.board.mute_switch",
-        "device.live.resumption",
-        "device.live.session",
-    },
-}
-"""What the modules outside the rooms know of them; whoever is not here knows nothing."""
+def rooms_of_the_map() -> dict[str, set[str]]:
+    """Return each room of the map's table, and the rooms that it may import."""
+    rows = [re.findall(r"`(\w+)`", line) for line in MAP.splitlines() if line.startswith("| `")]
+    known = {row[0] for row in rows} - set(WORDS)
+    table: dict[str, set[str]] = {}
+    for line in MAP.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) == 3 and cells[0].strip("`") in known:
+            named = set(re.findall(r"`(\w+)`", cells[2]))
+            table[cells[0].strip("`")] = known if cells[2] == "all" else named
+    return table
 
-PURE: dict[str, set[str]] = {
-    "device.echo.alignment": {"numpy"},
-    "device.audio.buffer": {"numpy"},
-    "device.audio.chimes": {"numpy"},
-    "device.echo.correlation": {"numpy"},
-    "device.audio.cushion": set(),
-    "device.audio.devices": set(),
-    "device.echo.duplex": set(),
-    "device.echo.path": {"numpy"},
-    "device.echo.far_end": {"numpy"},
-    "device.frames": set(),
-    "device.audio.frame_cutter": {"numpy"},
-    "device.audio.levels": {"numpy"},
-    "device.audio.limiter": {"numpy"},
-    "device.audio.liveness": set(),
-    "device.announcements.loudness": {"numpy"},
-    "device.echo.near_end": {"numpy"},
-    "device.echo.noise": {"numpy"},
-    "device.audio.overlay": {"numpy"},
-    "device.audio.reference": {"numpy"},
-    "device.audio.pre_roll": set(),
-    "device.audio.resample": {"numpy", "soxr"},
-    "device.announcements.sentences": set(),
-    "device.audio.turns": {"numpy"},
-    "device.echo.barge_in": set(),
-    "device.board.advice": set(),
-    "device.board.bearing": set(),
-    "device.board.clues": set(),
-    "device.board.detection": set(),
-    "device.board.colour": set(),
-    "device.board.gestures": set(),
-    "device.lights.render": set(),
-    "device.lights.patterns": set(),
-    "device.lights.picture": set(),
-    "device.board.profiles": set(),
-    "device.board.traits": set(),
-    "device.doctor.redaction": set(),
-    "device.conversation.machine": set(),
-    "device.lights.choice": set(),
-    "device.service.latency": set(),
-    "device.live.failures": set(),
-    "device.live.models": set(),
-    "device.live.resumption": set(),
-    "device.live.reconnect": set(),
-    "device.live.remedies": set(),
-    "device.live.rotation": set(),
-    "device.live.stalls": set(),
-    "device.live.symptoms": set(),
-    "device.live.tools": set(),
-    "device.live.repeat": set(),
-    "device.simulator.acoustics": {"numpy"},
-    "device.simulator.cues": set(),
-    "device.simulator.filters": {"numpy"},
-    "device.simulator.activity": {"numpy"},
-    "device.simulator.impulse": {"numpy"},
-    "device.simulator.messages": set(),
-    "device.simulator.overlay": {"numpy"},
-    "device.simulator.script_fields": set(),
-    "device.simulator.playlist": {"numpy"},
-    "device.simulator.protocol": set(),
-    "device.simulator.room": {"numpy"},
-    "device.simulator.schema": set(),
-    "device.simulator.script": set(),
-    "device.simulator.setup_rules": set(),
-    "device.lights.night": set(),
-    "device.signals": set(),
-    "device.conversation.moves": set(),
-    "device.conversation.states": set(),
-    "device.wake.endpointing": set(),
-    "device.wake.gate": set(),
-    "device.wake.onnx_file": set(),
-}
-"""Modules that decide and compute only, and the libraries they need for it.
 
-Of ours they import what is for anyone and what is pure itself.
-"""
-
-BANNED_IN_PURE = {
-    *("asyncio", "logging", "multiprocessing", "random", "selectors", "signal", "socketserver"),
-    *("subprocess", "time"),
-}
-"""Clocks, chance and the world outside."""
+ROOMS = rooms_of_the_map()
 
 HOMES: dict[str, set[str]] = {
     "cryptography": {"device.simulator.certificate"},
     "google": {"device.live"},
     "gpiozero": {
-        *("device.board.pins", "device.lights.drivers", "device.lights.apa102", "device.board.spi"),
-        "device.board.button",
+        *("device.board.button", "device.board.gpio", "device.board.spi"),
+        *("device.lights.apa102", "device.lights.drivers"),
     },
-    "numpy": {"device.audio", "device.simulator", "device.wake"},
+    "numpy": {
+        *("device.announcements", "device.audio", "device.doctor", "device.echo"),
+        *("device.simulator", "device.wake"),
+    },
     "onnxruntime": {"device.wake.networks"},
     "pyaudio": {"device.audio.portaudio"},
-    "pydantic": {
-        *("device.config", "device.config.keys", "device.config.kinds", "device.config.mistakes"),
-        "device.config.view",
-    },
-    "pydantic_core": {"device.config.mistakes"},
-    "rich": {"device.cli"},
+    "pydantic": {"device.config"},
+    "pydantic_core": {"device.config"},
+    "rich": {"device.cli", "device.doctor"},
     "soxr": {"device.audio.resample", "device.simulator.voices"},
-    "systemd": {"device.service.health", "device.service.journal"},
+    "systemd": {"device.service"},
     "usb": {"device.board.usb_control"},
     "websockets": {"device.live", "device.simulator"},
-    "yaml": {"device.config.yaml", "device.config.view"},
+    "yaml": {"device.config"},
 }
 """Each library and the modules (or rooms) that may know it."""
+
+COMPUTES = {"numpy", "soxr"}
+"""The libraries that a pure module may use."""
+
+NO_COMPUTATION = {
+    *("asyncio", "logging", "multiprocessing", "random", "selectors", "signal", "socketserver"),
+    *("subprocess", "time"),
+}
+"""Clocks, chance and the world outside: in no pure module."""
 
 HEAVY = {"google", "gpiozero", "onnxruntime", "pyaudio", "systemd", "usb"}
 """Imported inside the function that needs them: slow, or only there on a Raspberry Pi."""
 
-LONGEST_LINES = 350
-DECLARATIONS = {"device.ports", "device.conversation.states"}
-"""Nothing but types, each with its docstring, to be read on one page."""
+ALARM_LINES = 500
+"""Files are cut by idea, never by length; a longer one is looked at for a second idea."""
 
 NAMES_THAT_SAY_NOTHING = {"utils", "util", "common", "helpers", "core", "manager", "base", "misc"}
 
@@ -240,54 +146,91 @@ def libraries(module: str) -> list[Import]:
 
 
 def room_of(module: str) -> str | None:
-    part = module.split(".")[1] if "." in module else ""
-    return part if part in ROOMS else None
+    """Return the room of a module; None for the words at the top, and for the package itself."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 and parts[1] in ROOMS else None
 
 
-def test_every_folder_is_a_known_room() -> None:
-    """A new one must find its place in these tables."""
-    places = (file.relative_to(ROOT / "device").parts for file in FILES)
-    folders = {parts[0] for parts in places if len(parts) > 1}
-    assert folders == ROOMS
-    assert set(PURE) | set(HUB) | DECLARATIONS <= set(MODULES)
+def is_pure(module: str) -> bool:
+    """Whether the first paragraph of its docstring promises that it only computes."""
+    opening = (ast.get_docstring(tree_of(module)) or "").split("\n\n")[0]
+    return opening.endswith("Pure.") or opening.startswith("(pure)")
 
 
-def test_rooms_do_not_know_each_other() -> None:
-    """Nor do they know the hub; and the hub knows of them just what the table says."""
-    wrong = [
-        (module, found)
-        for module in MODULES
-        if room_of(module) != "cli"
-        for found in ours(module)
-        if room_of(found.name) != room_of(module)
-        if found.name not in FOR_ANYONE | HUB.get(module, set()) | {"device"}
-    ]
-    assert wrong == []
+PURE = sorted(module for module in MODULES if is_pure(module))
 
 
-def test_the_table_of_what_the_hub_knows_is_not_too_wide() -> None:
-    """What nobody imports any more is taken out of it."""
-    for module, allowed in HUB.items():
-        assert allowed <= {found.name for found in ours(module)}
+def test_every_folder_is_a_room_of_the_map_and_only_words_are_at_the_top() -> None:
+    """A new one must find its place in the table first, with the question that it answers."""
+    inside = {module.split(".")[1] for module, file in MODULES.items() if module != "device"}
+    assert inside == set(ROOMS) | set(WORDS) | {"__main__"}
+    for room, named in ROOMS.items():
+        assert f"device.{room}" in MODULES, f"{room} has no __init__.py"
+        assert named <= set(ROOMS), f"{room} may import what is no room"
+    for room in ROOMS:
+        docstring = ast.get_docstring(tree_of(f"device.{room}")) or ""
+        assert "?" in docstring.split("\n\n")[0], f"{room}/__init__.py asks no question"
 
 
-@pytest.mark.parametrize("module", sorted(PURE))
+def test_the_table_runs_downwards() -> None:
+    """No two rooms know each other, however long the way around."""
+    above: list[str] = []
+    left = dict(ROOMS)
+    while left:
+        free = [room for room, named in left.items() if not (named - {room}) & set(left)]
+        assert free, f"these rooms import each other in a circle: {sorted(left)}"
+        above += free
+        left = {room: named for room, named in left.items() if room not in free}
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_imports_run_downwards_along_the_map(module: str) -> None:
+    """Every module, the hub's too, imports what its room's row of the map names, and no more."""
+    room = room_of(module)
+    for found in ours(module):
+        other = room_of(found.name)
+        if other is None:
+            word = found.name.removeprefix("device.")
+            assert word in {*WORDS, "device", "__main__"}, f"{module}:{found.line}: {found.name}"
+            if module.removeprefix("device.") in WORDS and word in WORDS:
+                mine = WORDS.index(module.removeprefix("device."))
+                assert WORDS.index(word) < mine, f"{module}:{found.line} imports upwards"
+        elif room is not None:
+            assert other == room or other in ROOMS[room], f"{module}:{found.line}: {found.name}"
+        else:
+            assert module == "device.__main__", f"{module}:{found.line}: a word imports a room"
+
+
+def test_the_map_allows_no_more_than_is_used() -> None:
+    """What nobody imports any more is taken out of the table."""
+    for room, named in ROOMS.items():
+        if named == set(ROOMS):
+            continue
+        used = {
+            room_of(found.name)
+            for module in MODULES
+            if room_of(module) == room
+            for found in ours(module)
+        }
+        assert named <= used, f"{room} imports nothing of {sorted(named - used)}"
+
+
+@pytest.mark.parametrize("module", PURE)
 def test_pure_modules_only_compute(module: str) -> None:
     """No I/O, no clock and no chance; so they can be tested in full without any of it."""
-    known = FOR_ANYONE | set(PURE)
-    assert [found for found in ours(module) if found.name not in known] == []
-    assert {found.library for found in libraries(module)} <= PURE[module]
-    assert [found for found in imports(module) if found.library in BANNED_IN_PURE] == []
+    for found in ours(module):
+        word = found.name.removeprefix("device.")
+        pure_word = word in {"errors", "frames", "news", "ports", "signals"}
+        assert pure_word or found.name in PURE, f"{module}:{found.line}: {found.name} is not pure"
+    assert {found.library for found in libraries(module)} <= COMPUTES
+    assert [found for found in imports(module) if found.library in NO_COMPUTATION] == []
 
 
-def test_pure_is_what_calls_itself_so() -> None:
-    """A module whose docstring promises it is held to it."""
-    promised = {
-        module
-        for module in MODULES
-        if "pure" in (ast.get_docstring(tree_of(module)) or "").lower().replace(".", " ").split()
-    }
-    assert promised - {"device.assistant.hub"} <= set(PURE)
+def test_the_conversation_is_pure() -> None:
+    """Every module of it, and it knows nothing of ours but the news of the parts."""
+    for module in MODULES:
+        if room_of(module) == "conversation" and module != "device.conversation":
+            assert module in PURE, module
 
 
 def is_home(module: str, library: str) -> bool:
@@ -346,10 +289,10 @@ def test_modules_are_short_and_well_named() -> None:
     """And open with a sentence for a stranger."""
     for module, file in MODULES.items():
         text = file.read_text()
-        assert module in DECLARATIONS or len(text.splitlines()) <= LONGEST_LINES, module
+        assert len(text.splitlines()) <= ALARM_LINES, f"{module}: is this still one idea?"
         assert module.rsplit(".", 1)[-1] not in NAMES_THAT_SAY_NOTHING
         docstring = ast.get_docstring(tree_of(module)) or ""
-        assert docstring.split("\n\n")[0].rstrip().endswith((".", ":")), module
+        assert docstring.split("\n\n")[0].rstrip().endswith((".", "?", ":")), module
         if file.name != "__init__.py":
             assert "from __future__ import annotations\n" in text, module
 
@@ -364,7 +307,8 @@ def calls(module: str, name: str) -> list[int]:
 
 def test_only_the_command_line_prints_and_exits() -> None:
     """Everything else logs and raises; no thread ends the process."""
-    at_the_top = {module for module in MODULES if room_of(module) == "cli"} | {"device.__main__"}
+    at_the_top = {module for module in MODULES if room_of(module) in {"cli", "doctor"}}
+    at_the_top |= {"device.__main__"}
     for module in set(MODULES) - at_the_top:
         for name in ("print", "sys.exit", "os._exit", "exit", "quit"):
             assert calls(module, name) == [], f"{module} calls {name}"

@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 
 from device.events import SUBSCRIBER_EVENTS, EventBus, PublicEvent, public, reply, session
-from device.ports import (
+from device.news import (
     AudioDropped,
     AudioRepeated,
     ButtonEdge,

@@ -1,1 +1,1 @@
-"""announcements."""
+"""What does the speaker say by itself, without a network? Sentences, as text and as sound."""

@@ -1,23 +1,32 @@
-"""How a fault is told aloud: a chime for its family, and a sentence for its kind."""
+"""The announcer tells a fault aloud: a chime for its family, and a sentence for its kind."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 
-from device.assistant.parts import Parts
 from device.config import Config
 from device.faults import Faults
 from device.ports import Speaker
 from device.signals import DEVICE, SIGNALS, newest
 
+Sentence = Callable[[Config, str], bytes | None]
+"""Gives what is said of a kind of fault, s16le mono 24 kHz; None where it has no words."""
 
-class Telling:
+
+class Announcer:
     """Tells the newest fault in force. Used from the event loop's thread only."""
 
-    def __init__(self, parts: Parts, faults: Faults, speaker: Callable[[], Speaker]) -> None:
-        """`speaker` gives the loudspeaker in use."""
-        self._parts = parts
+    def __init__(
+        self,
+        sentence: Sentence,
+        make_sentences: Callable[[Config], None],
+        faults: Faults,
+        speaker: Callable[[], Speaker],
+    ) -> None:
+        """`make_sentences` makes those that are missing; `speaker` gives the one in use."""
+        self._sentence = sentence
+        self._make_sentences = make_sentences
         self._faults = faults
         self._speaker = speaker
 
@@ -31,7 +40,7 @@ class Telling:
         if config.audio.chimes:
             self._speaker().chime((SIGNALS[kind] if kind else DEVICE).chime)
         if config.audio.announcements and kind is not None:
-            sentence = self._parts.sentence(config, kind)
+            sentence = self._sentence(config, kind)
             if sentence is not None:
                 self._speaker().announce(sentence)
 
@@ -42,4 +51,4 @@ class Telling:
     async def prepare(self, config: Config) -> None:
         """Have the sentences made that are missing; takes seconds, in a thread."""
         if config.audio.announcements:
-            await asyncio.to_thread(self._parts.make_sentences, config)
+            await asyncio.to_thread(self._make_sentences, config)

@@ -1,4 +1,4 @@
-"""The sentences of `device.announcements.sentences` as sound, ready to be played when nothing else works.
+"""Clips are the speaker's own sentences as sound, ready to be played when nothing else works.
 
 They are spoken once, by espeak-ng, and kept as WAV files. A file's name holds a fingerprint of all
 that it was made from, so a changed sentence is spoken anew. Whatever goes wrong here is logged and

@@ -22,7 +22,7 @@ class Sentence:
     """One thing to say."""
 
     kind: str
-    """A value of `device.ports.FailureKind`, ``microphone``, or ``hello``."""
+    """A value of `device.news.FailureKind`, ``microphone``, or ``hello``."""
     language: str
     """That of the text: a primary subtag."""
     voice: str

@@ -20,7 +20,7 @@ from device.board.mute_switch import SwitchWatch
 from device.config import ButtonGestures, Config
 from device.conversation import states as v
 from device.conversation.states import AT_THE_PRESS, HOLDING, PLAYING
-from device.ports import ButtonEdge, MuteSwitched, Post, Pressed
+from device.news import ButtonEdge, MuteSwitched, Post, Pressed
 
 VOLUME_STEP = 10
 """Percent."""

@@ -17,7 +17,7 @@ from device.errors import EchoCancellerError
 from device.events import EventBus, PublicEvent
 from device.faults import Faults
 from device.frames import FRAME_MS, Frame
-from device.ports import SpeechJudged
+from device.news import SpeechJudged
 
 EARLY_FRAMES = 3000 // FRAME_MS
 EARLY_IN_A_ROW = 3

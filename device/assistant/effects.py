@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from device.announcements.announcer import Telling
+from device.announcements.announcer import Announcer
 from device.assistant.button import Finger
 from device.assistant.countdown import Countdown
 from device.assistant.input import Ears
@@ -27,7 +27,7 @@ class Acting:
         ears: Ears,
         mouth: Mouth,
         sending: Sending,
-        telling: Telling,
+        announcer: Announcer,
         countdown: Countdown,
         latency: Latency,
         finger: Finger,
@@ -37,7 +37,7 @@ class Acting:
         self._ears = ears
         self._mouth = mouth
         self._sending = sending
-        self._telling = telling
+        self._announcer = announcer
         self._countdown = countdown
         self._latency = latency
         self._finger = finger
@@ -67,12 +67,12 @@ class Acting:
             case v.Chime(name) if config.audio.chimes:
                 self._mouth.speaker.chime(name)
             case v.Alarm():
-                self._telling.alarm(config)
+                self._announcer.alarm(config)
             case v.OpenMicrophone():
                 self._ears.unmute()
             case v.CloseMicrophone():
                 self._ears.mute()
-                self._telling.hush()
+                self._announcer.hush()
             case v.StartTimer(timer, clock):
                 self._countdown.start(timer, clock, config.conversation)
             case _:

@@ -2,7 +2,7 @@
 
 Everything happens on one event loop. A part posts news (`post`); news of interest to the owner
 goes onto the event stream; news of interest to the conversation becomes an event of the pure
-machine in `device.conversation.machine`, and the effects it returns are carried out here, in order. The
+machine in `device.conversation`, and the effects it returns are carried out here, in order. The
 tasks (hearing, wake word, loudspeaker, lights, session, health) live in one `asyncio.TaskGroup`:
 an unexpected exception in any of them ends the process, and systemd starts it again.
 """
@@ -13,8 +13,9 @@ import asyncio
 import logging
 import time
 
+from device import news as n
 from device import ports as p
-from device.announcements.announcer import Telling
+from device.announcements.announcer import Announcer
 from device.assistant.activity import Spoken
 from device.assistant.button import Finger
 from device.assistant.countdown import Countdown
@@ -25,12 +26,10 @@ from device.assistant.hot_plug import Refitting
 from device.assistant.input import Ears, Listener
 from device.assistant.mute import Muting
 from device.assistant.output import Mouth
-from device.assistant.panel import Face
-from device.assistant.panel_parts import Panel
+from device.assistant.panel import Face, Panel
 from device.assistant.parts import Parts
-from device.assistant.replies import Answering
-from device.assistant.session_faults import Troubles
-from device.assistant.sessions import Calling
+from device.assistant.sessions import Answering, Calling
+from device.assistant.status import headline
 from device.assistant.uplink import Sending
 from device.board.profiles import Profile
 from device.config import Config
@@ -40,10 +39,10 @@ from device.conversation.states import HOLDING, PLAYING, RESTING, TRACK_SPEECH, 
 from device.echo.canceller import Heard
 from device.errors import AudioDeviceError
 from device.events import EventBus, PublicEvent, public
-from device.faults import Faults
+from device.faults import Faults, Troubles
 from device.live.session import LiveSession
-from device.service import story
-from device.service.health import Health, Notify, broken_callback, headline
+from device.service import journal
+from device.service.health import Health, Notify, broken_callback
 from device.service.latency import Latency
 
 log = logging.getLogger(__name__)
@@ -70,7 +69,9 @@ class Assistant:
         self.calling = Calling(parts, self.post, self._end_session_in_time)
         self.refitting = Refitting(parts, self.faults, lambda: self._board, self.choose_board)
         self.mouth = Mouth(parts.speaker(config), self._speaker_lost, self._speaker_back)
-        self.telling = Telling(parts, self.faults, lambda: self.mouth.speaker)
+        self.announcer = Announcer(
+            parts.sentence, parts.make_sentences, self.faults, lambda: self.mouth.speaker
+        )
         profile = parts.profile(config, parts.mute_memory.load().hidden)
         self.overheard = Overheard(self.faults, self.bus, self.mouth, self._talked_over)
         self.overheard.choose(config, profile)
@@ -116,7 +117,7 @@ class Assistant:
             self.ears,
             self.mouth,
             self.sending,
-            self.telling,
+            self.announcer,
             self._countdown,
             self.latency,
             self.finger,
@@ -142,7 +143,7 @@ class Assistant:
                 self.calling.start(tasks)
                 self.refitting.start(tasks, self.ears)
                 if self.parts.missing_key:
-                    self.faults.begin(p.FailureKind.KEY, self.parts.missing_key, fatal=True)
+                    self.faults.begin(n.FailureKind.KEY, self.parts.missing_key, fatal=True)
                 self.muting.start(tasks)
                 self._start_face()
                 tasks.create_task(self.health.run(), name="health")
@@ -164,7 +165,7 @@ class Assistant:
 
     def prepare_sentences(self) -> None:
         """Have the spoken sentences that are missing made, beside everything else."""
-        self._tasks.create_task(self.telling.prepare(self.config), name="sentences")
+        self._tasks.create_task(self.announcer.prepare(self.config), name="sentences")
 
     async def _goodbye(self) -> None:
         self.health.stops()
@@ -198,44 +199,44 @@ class Assistant:
         self.measuring.recall()
 
     def _observe(self, event: PublicEvent) -> None:
-        story.tell(event, transcripts=self.config.privacy.log_transcripts)
+        journal.tell(event, transcripts=self.config.privacy.log_transcripts)
         if event.event == "fault":
             self._look()
 
     # --- news ---
 
-    def post(self, news: p.News) -> None:
+    def post(self, news: n.News) -> None:
         """Take news from a part: tell the owner, and let the conversation take its step."""
-        if isinstance(news, p.SpeechChanged) and self.talk.state not in TRACK_SPEECH:
+        if isinstance(news, n.SpeechChanged) and self.talk.state not in TRACK_SPEECH:
             return  # It was on its way while we ceased to follow it.
         self.latency.note(news)
         event = public(news)
         if event is not None:
             self.bus.publish(event)
         match news:
-            case p.Detection(end_sample=end_sample):
+            case n.Detection(end_sample=end_sample):
                 self._spoken.addressed = True
                 self._happen(v.Wake(end_sample))
                 if self._spoken.speaking:
                     # What seemed to be our own echo: whoever says the wake word is a person.
                     self._tell_session(speaking=True)
-            case p.SpeechChanged(speaking=speaking, end_sample=end_sample):
+            case n.SpeechChanged(speaking=speaking, end_sample=end_sample):
                 self._user_speaks(speaking, end_sample)
                 self._happen(v.SpeechBegan() if speaking else v.SpeechEnded())
-            case p.SpeechJudged():
+            case n.SpeechJudged():
                 self.overheard.judged(news)
-            case p.ButtonEdge() | p.Pressed() | p.MuteSwitched():
+            case n.ButtonEdge() | n.Pressed() | n.MuteSwitched():
                 self.finger.take(news)
-            case p.PartLost(part, message):
+            case n.PartLost(part, message):
                 self.faults.begin(part, message)
-            case p.FirstSound(turn=turn):
+            case n.FirstSound(turn=turn):
                 self._happen(v.Sounding(turn))
-            case p.PlaybackDrained(turn=turn):
+            case n.PlaybackDrained(turn=turn):
                 self._spoken.addressed = False
                 self._happen(v.Drained(turn))
-            case p.PlaybackStarved(turn=turn):
+            case n.PlaybackStarved(turn=turn):
                 self._answering.starved(turn)
-            case p.UplinkChanged(flowing=flowing):
+            case n.UplinkChanged(flowing=flowing):
                 self.face.streaming(on=flowing)
             case _:
                 self._answering.take(news)
@@ -328,7 +329,7 @@ class Assistant:
             fields = {"from": before.label, "to": self.talk.state.label, "reason": reason}
             self.bus.publish(PublicEvent("state", time.monotonic(), fields))
         if before is State.FAULT or (before in RESTING and self.talk.state not in RESTING):
-            self.telling.hush()
+            self.announcer.hush()
         self._look()
 
     def _user_speaks(self, speaking: bool, edge_sample: int) -> None:

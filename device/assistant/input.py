@@ -15,7 +15,8 @@ from device.audio.pre_roll import PreRoll
 from device.echo.canceller import Heard
 from device.errors import AudioDeviceError
 from device.frames import MICROPHONE_RATE_HZ, Frame
-from device.ports import Microphone, Post, WakeDetector
+from device.news import Post
+from device.ports import Microphone, WakeDetector
 
 RING_S = 8.0
 """Longer than any pre-roll, so that a busy worker may report a wake word late."""

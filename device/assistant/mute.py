@@ -17,7 +17,7 @@ from device.assistant.input import Ears
 from device.board.mute_switch import SwitchWatch
 from device.conversation import states as v
 from device.errors import MutingError
-from device.ports import Post
+from device.news import Post
 from device.service.health import Health
 from device.state.mute import Kept, MuteMemory
 

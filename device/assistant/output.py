@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from device.audio.keep_open import Pause, keep_open
 from device.errors import AudioDeviceError
-from device.ports import Post, Speaker
+from device.news import Post
+from device.ports import Speaker
 
 
 class Mouth:

@@ -11,7 +11,8 @@ from device.board.profiles import Profile
 from device.config import Config
 from device.live.resumption import Past
 from device.live.session import LiveSession
-from device.ports import Failure, Lights, Microphone, Post, Speaker, WakeDetector
+from device.news import Failure, Post
+from device.ports import Lights, Microphone, Speaker, WakeDetector
 from device.state.echo import EchoMemory
 from device.state.mute import MuteMemory
 from device.state.talk import Keepsake

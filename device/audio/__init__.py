@@ -1,1 +1,1 @@
-"""Sound in and out: frames, pre-roll, resampling, chimes, sentences, capture, playback."""
+"""How does sound get in and out? Cards, the microphone, the loudspeaker, chimes."""

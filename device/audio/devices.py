@@ -1,4 +1,4 @@
-"""Which sound device Parley takes out of those there are, and why.
+"""`choose` picks the sound device to use out of those there are, and says why. Pure.
 
 Pure. A device is never known by its index or card number, both of which move between boots and
 replugs, but by a part of its name.

@@ -1,4 +1,4 @@
-"""Tells a microphone that is dead, though its card delivers, from one in a quiet room (pure).
+"""`Liveness` tells a microphone that is dead, though its card delivers, from a quiet room. Pure.
 
 An open card goes on delivering when there is nothing behind it any more: zeros, one value, or what
 happened to be in its buffer, again and again. Quiet is never like that: the last bit of a converter

@@ -27,7 +27,8 @@ from device.audio.playback_thread import STALL_S, Player
 from device.audio.reference import PlayedBlocks
 from device.audio.resample import Resampler
 from device.frames import REPLY_RATE_HZ, SAMPLE_BYTES
-from device.ports import PlaybackDrained, PlaybackStarved, Played, Post, SpeakerNews
+from device.news import PlaybackDrained, PlaybackStarved, Post, SpeakerNews
+from device.ports import Played
 
 NO_TURN = -1
 

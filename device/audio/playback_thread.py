@@ -22,7 +22,7 @@ from device.audio.stream_thread import Makeshift, StreamThread
 from device.audio.turns import Mark, What
 from device.errors import AudioDeviceError, DeviceTrouble
 from device.frames import SAMPLE_BYTES
-from device.ports import FirstSound, PlaybackDrained, PlaybackStarved, SpeakerNews
+from device.news import FirstSound, PlaybackDrained, PlaybackStarved, SpeakerNews
 
 PERIOD_MS = 20
 """A block is half of a period, or in silence a whole one where there is room for it."""

@@ -1,4 +1,4 @@
-"""Remembers the last seconds of the microphone, so that nothing said before the trigger is lost.
+"""The pre-roll keeps the last seconds of the microphone, from before the trigger. Pure.
 
 Pure.
 """

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from device.board.clues import SEEED, Card, Evidence, UsbDevice
-from device.board.profiles import NONE, PROFILES, profile_for, profile_named
-from device.board.traits import LedDriver, Profile
+from device.board.evidence import Card, Evidence, UsbDevice
+from device.board.profiles import (
+    NONE,
+    PROFILES,
+    SEEED,
+    LedDriver,
+    Profile,
+    profile_for,
+    profile_named,
+)
 
 SPI_ON = "sudo raspi-config nonint do_spi 0"
 I2C_ON = "sudo raspi-config nonint do_i2c 0"

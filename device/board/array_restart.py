@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from device.board.traits import LedDriver, Profile
+from device.board.profiles import LedDriver, Profile
 from device.board.usb_control import XVF3800_ARRAY, Load, connect, libusb
 from device.board.xvf3800 import Xvf3800
 from device.errors import BoardError

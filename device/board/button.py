@@ -12,9 +12,9 @@ import contextlib
 import time
 from typing import Any
 
-from device.board.pins import attempt, gpio_factory, let_go, refuse_taken
+from device.board.gpio import attempt, gpio_factory, let_go, refuse_taken
 from device.board.profiles import Profile
-from device.ports import ButtonEdge, Post
+from device.news import ButtonEdge, Post
 
 BOUNCE_S = 0.03
 """How long a level must last to count. lgpio reports an edge that much later."""

@@ -1,4 +1,4 @@
-"""Which board this is, told from what the machine shows of it. Pure.
+"""Detection tells which board this is from what the machine shows of it. Pure.
 
 The board of the microphone that is open goes first; without one the boards' sound cards decide, in
 the order in which ``auto`` prefers microphones. What has no sound card is never chosen, but told
@@ -11,9 +11,16 @@ import re
 from dataclasses import dataclass, replace
 
 from device.board.advice import about_board, about_missing, about_unknown, about_what_is_no_card
-from device.board.clues import SEEED, Card, Evidence
-from device.board.profiles import NONE, PROFILES, profile_for, profile_named, with_codec
-from device.board.traits import Profile
+from device.board.evidence import Card, Evidence
+from device.board.profiles import (
+    NONE,
+    PROFILES,
+    SEEED,
+    Profile,
+    profile_for,
+    profile_named,
+    with_codec,
+)
 
 
 @dataclass(frozen=True, slots=True)

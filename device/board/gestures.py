@@ -1,4 +1,4 @@
-"""Tells gestures from the edges of one button. Pure: no thread, no clock, no pins.
+"""`Gestures` tells a tap, a hold and a double tap from the edges of one button. Pure.
 
 Theory of operation. It is told each edge with its time, and the time when nothing happened until
 then (`tick`, due at `due`); it answers with the gestures that this makes certain, in order. A press

@@ -1,4 +1,4 @@
-"""Fetches what this machine tells of its sound cards and boards, from the kernel's files.
+"""The kernel's files tell which sound cards and boards there are.
 
 Nothing is opened but text files, so a card that plays or records is not disturbed. A file that is
 not there, or may not be read, leaves its part of the evidence out.
@@ -10,7 +10,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from device.board.clues import (
+from device.board.evidence import (
     BootConfig,
     Card,
     Evidence,
@@ -25,6 +25,7 @@ from device.board.clues import (
     streams_in,
     usb_id_in,
 )
+from device.board.profiles import SEEED
 
 BOOT_CONFIGS = ("boot/firmware/config.txt", "boot/config.txt")
 """Raspberry Pi OS since Debian 12, and before."""
@@ -102,3 +103,18 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="utf-8", errors="replace").rstrip("\0\n ")
     except OSError:
         return ""
+
+
+def plugged(root: Path = Path("/")) -> frozenset[str]:
+    """Return each sound card and each array on USB, in other words at each of its appearances.
+
+    Those that were pulled out and put back between two calls are told too: the kernel counts the
+    USB devices of a bus (``devnum``). Takes a millisecond or two; any thread.
+    """
+    cards = _text(root / "proc/asound/cards").splitlines()
+    arrays = [
+        f"{path.name} {_text(path / 'idProduct')} {_text(path / 'devnum')}"
+        for path in (root / "sys/bus/usb/devices").glob("*")
+        if _text(path / "idVendor") == f"{SEEED:04x}"
+    ]
+    return frozenset([*cards, *arrays])

@@ -10,7 +10,7 @@ import logging
 import re
 import subprocess
 
-from device.board.traits import MixerLevel, Profile
+from device.board.profiles import MixerLevel, Profile
 
 log = logging.getLogger(__name__)
 

@@ -16,11 +16,11 @@ import threading
 import time
 from collections.abc import Callable
 
-from device.board.traits import MuteSwitch, Profile
+from device.board.profiles import MuteSwitch, Profile
 from device.board.usb_control import XVF3800_ARRAY, UsbControl, connect
 from device.board.xvf3800 import Xvf3800
 from device.errors import BoardError
-from device.ports import MuteSwitched, Post
+from device.news import MuteSwitched, Post
 
 log = logging.getLogger(__name__)
 

@@ -14,14 +14,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from device.board.profiles import SEEED
 from device.errors import BoardError
 
 log = logging.getLogger(__name__)
 
 TIMEOUT_MS = 1000
 
-_VENDOR = 0x2886
-"""Seeed."""
 _NAMED_PRODUCTS = {0x0007, 0x0018, 0x0019, 0x001A}
 """Microphone boards that keep their id: USB 6+1, XVF3000, Lite, XVF3800."""
 
@@ -48,7 +47,7 @@ class UsbArray:
     def __str__(self) -> str:
         """Return label and id as `lsusb` writes it."""
         known = "????" if self.product_id is None else f"{self.product_id:04x}"
-        return f"{self.label} (USB {_VENDOR:04x}:{known})"
+        return f"{self.label} (USB {SEEED:04x}:{known})"
 
 
 XVF3000_ARRAY = UsbArray("ReSpeaker USB Mic Array", 0x0018)
@@ -112,7 +111,7 @@ def connect(array: UsbArray, load: Load = libusb) -> UsbControl:
             f"libusb, which reaches the {array}, is not there: run 'sudo apt install libusb-1.0-0'"
         )
     try:
-        present = sorted(find(find_all=True, backend=backend, idVendor=_VENDOR), key=_place)
+        present = sorted(find(find_all=True, backend=backend, idVendor=SEEED), key=_place)
     except _usb_errors() as error:
         raise _told(error, array, "the list of devices") from error
     mine, unreadable = [], None

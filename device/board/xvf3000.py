@@ -14,10 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from device.board.bearing import Direction
-from device.board.colour import split_brightness
+from device.board.colour import scale, split_brightness
 from device.board.usb_control import UsbControl
 from device.errors import BoardError
-from device.lights.render import scale
 from device.ports import Colour
 
 LEDS = 12

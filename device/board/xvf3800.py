@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from device.board.bearing import Direction
+from device.board.colour import BLACK, scale
 from device.board.usb_control import UsbControl
 from device.errors import BoardError
-from device.lights.render import BLACK, scale
 from device.ports import Colour
 
 LEDS = 12

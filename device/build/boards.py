@@ -7,11 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from device.audio.devices import CardFacts, Device, Facts
-from device.board.clues import Card, Evidence
 from device.board.detection import Finding, detect
+from device.board.evidence import Card, Evidence
 from device.board.kernel import read_evidence
-from device.board.profiles import LedDriver, Profile
-from device.board.traits import MuteSwitch
+from device.board.profiles import LedDriver, MuteSwitch, Profile
 from device.config import Config
 from device.lights.drivers import STRIP_LEDS
 

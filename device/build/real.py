@@ -15,9 +15,9 @@ from device.audio.microphone import PortAudioMicrophone
 from device.board.array_restart import Revival
 from device.board.bearing import Mounting
 from device.board.button import GpioButton, make_button
+from device.board.kernel import plugged
 from device.board.mixer import set_levels
 from device.board.mute_switch import make_switch
-from device.board.plugged import plugged
 from device.board.profiles import Profile
 from device.build.boards import Boards
 from device.config import Config
@@ -29,7 +29,8 @@ from device.live.network import obstacle
 from device.live.resumption import Past
 from device.live.session import LiveSession
 from device.live.setup import host_of
-from device.ports import Failure, Lights, Microphone, Post, Speaker, WakeDetector
+from device.news import Failure, Post
+from device.ports import Lights, Microphone, Speaker, WakeDetector
 from device.service.health import resident_bytes
 from device.state.echo import EchoMemory
 from device.state.mute import MuteMemory

@@ -1,1 +1,1 @@
-"""The command line: the only place where the parts of a speaker are chosen."""
+"""What does a command do? One module per command or family."""

@@ -1,9 +1,13 @@
-"""``parley demo``: a whole conversation with no hardware, no key and no network."""
+"""``parley demo`` performs a whole conversation with no hardware, no key and no network.
+
+A machine that is too slow for it says so and shows it in slow motion.
+"""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import math
 import os
 import sys
 import tempfile
@@ -22,10 +26,10 @@ from device.audio.devices import choose
 from device.audio.loudspeaker import PortAudioSpeaker
 from device.audio.portaudio import list_devices
 from device.build import real as build
-from device.cli.pace import hop_ms, slowness
 from device.cli.timeline import LEDS, Timeline
 from device.config import Config, parse
 from device.errors import AudioDeviceError, ParleyError
+from device.frames import FRAME_BYTES, FRAME_SAMPLES, Frame
 from device.lights.terminal import TerminalLights
 from device.live.session import warm_up
 from device.ports import Microphone, Speaker
@@ -36,8 +40,9 @@ from device.simulator.room import Room
 from device.simulator.script import Event, GoAway, Script, Turn
 from device.simulator.slow_motion import slow_motion
 from device.simulator.sound import WavMicrophone, WavSpeaker
-from device.simulator.voices import RECORDINGS
+from device.simulator.voices import RECORDINGS, load
 from device.wake.networks import HOP_MS
+from device.wake.worker import Hearing, Word
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -229,3 +234,29 @@ async def _converse(assistant: Assistant, microphone: WavMicrophone, timeline: T
             await until("session", what="closed")
         except TimeoutError:
             timeline.gave_up()
+
+
+SHARE = 0.5
+"""Of the time, for the wake networks: the rest is for everything else."""
+SHARE_IN_A_ROOM = 0.3
+"""The same where echo is simulated and cancelled too."""
+
+
+def hop_ms() -> float:
+    """How many milliseconds the wake networks take for a hop, the median of a spoken sentence.
+
+    Loads them; blocks for as long as that and two seconds of sound take.
+    """
+    hearing = Hearing([Word("hey_jarvis")], 1, 0.0, 700)
+    pcm, _ = load("ask_weather")
+    for number in range(len(pcm) // FRAME_BYTES):
+        begin = number * FRAME_BYTES
+        frame = Frame(pcm[begin : begin + FRAME_BYTES], number * FRAME_SAMPLES, 0.0)
+        # What it hears is of no interest; it listens while it is asked for that.
+        list(hearing.hear(frame, track_speech=False))
+    return hearing.scores.hop_ms_p50
+
+
+def slowness(took_ms: float, *, room: bool) -> int:
+    """How many times slower than life a demonstration must be with so long a hop; 1: as life."""
+    return max(1, math.ceil(took_ms / HOP_MS / (SHARE_IN_A_ROOM if room else SHARE)))

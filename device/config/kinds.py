@@ -7,12 +7,46 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Annotated, Literal
+from datetime import time
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from device.config.yaml import shortened
-from device.lights.night import parsed
+
+
+class Night(NamedTuple):
+    """From when to when it is night; `ends` is day again."""
+
+    begins: time
+    ends: time
+
+    def covers(self, now: time) -> bool:
+        """Whether it is night; one that ends before it begins goes over midnight."""
+        if self.begins <= self.ends:
+            return self.begins <= now < self.ends
+        return now >= self.begins or now < self.ends
+
+
+def night_of(text: str) -> Night:
+    """Return the night that HH:MM-HH:MM means; ValueError says what it should look like."""
+    begins, _, ends = text.partition("-")
+    try:
+        night = Night(_time(begins), _time(ends))
+    except ValueError:
+        raise ValueError(
+            "is not a night: write its hours as HH:MM-HH:MM, e.g. 22:00-07:00"
+        ) from None
+    if night.begins == night.ends:
+        raise ValueError("begins when it ends: write its hours as HH:MM-HH:MM, e.g. 22:00-07:00")
+    return night
+
+
+def _time(text: str) -> time:
+    hours, colon, minutes = text.strip().partition(":")
+    if not (colon and hours.isdecimal() and len(minutes) == 2 and minutes.isdecimal()):
+        raise ValueError(text)
+    return time(int(hours), int(minutes))
 
 
 def shape(pattern: str, advice: str) -> AfterValidator:
@@ -111,7 +145,7 @@ def wake_model(text: str) -> str:
 
 def _night_hours(text: str) -> str:
     try:
-        parsed(text)
+        night_of(text)
     except ValueError as error:
         raise ValueError(f"{shortened(text)} {error}") from None
     return text

@@ -1,1 +1,1 @@
-"""conversation."""
+"""What follows from what happens? One pure function, its states and its effects."""

@@ -1,4 +1,4 @@
-"""The conversation as one pure function: what happens, in which state, leads to what.
+"""`step` decides the whole conversation: what happens, in which state, leads to what. Pure.
 
 `step` takes the conversation as it is and one event, and returns the conversation as it is then and
 the effects that the hub must carry out, in order. No I/O, no clock, no random number: the same

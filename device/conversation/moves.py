@@ -1,6 +1,6 @@
-"""How the conversation machine moves: the moves that the match in `device.conversation.machine` is made of.
+"""Moves are what the match in `device.conversation.machine` is made of. Pure.
 
-Each takes the conversation as it is and returns it as it is then, with the effects in order. Pure.
+Each takes the conversation as it is and returns it as it is then, with the effects in order.
 """
 
 from __future__ import annotations

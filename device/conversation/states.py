@@ -1,4 +1,4 @@
-"""The words of the conversation machine: its states, what can happen to it, what it asks for.
+"""States, events and effects are the words of the conversation machine. Pure.
 
 What follows from a state alone is a table here (`UPLINK_OPEN`, `TRACK_SPEECH`, `PATTERNS`,
 `TIMERS`); effects are only for the edges between states.

@@ -11,8 +11,7 @@ from pathlib import Path
 from device.board.advice import SPI_ON
 from device.board.detection import Finding
 from device.board.kernel import read_evidence
-from device.board.profiles import NONE
-from device.board.traits import LedDriver, Profile
+from device.board.profiles import NONE, SEEED, LedDriver, Profile
 from device.doctor.result import Cure, Result, Verdict, broken, fine, judged
 from device.doctor.scene import Scene
 from device.errors import BoardError
@@ -120,7 +119,7 @@ def _array_nodes(scene: Scene) -> list[Path]:
             name: scene.text(str((vendor.parent / name).relative_to(scene.root))) or ""
             for name in ("idVendor", "idProduct", "busnum", "devnum")
         }
-        if text["idVendor"] == "2886" and text["busnum"].isdecimal():
+        if text["idVendor"] == f"{SEEED:04x}" and text["busnum"].isdecimal():
             node = f"dev/bus/usb/{int(text['busnum']):03}/{int(text['devnum']):03}"
             if (scene.root / node).exists():
                 found.append(scene.root / node)

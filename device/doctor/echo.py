@@ -24,7 +24,8 @@ from device.errors import (
     ControlError,
     EchoCancellerError,
 )
-from device.ports import Microphone, News, Speaker
+from device.news import News
+from device.ports import Microphone, Speaker
 from device.simulator.voices import load
 
 GOOD_ERLE_DB = 12.0

@@ -11,8 +11,7 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, suppress
 from typing import Any
 
-from device.board.profiles import profile_for
-from device.board.traits import Role
+from device.board.profiles import Role, profile_for
 from device.build import real as build
 from device.control.meter import Meter
 from device.doctor.result import Result, Verdict, broken, fine, hint, judged, skipped

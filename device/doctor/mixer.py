@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from device.board.mixer import card_of, set_levels
-from device.board.traits import MixerLevel, Profile
+from device.board.profiles import MixerLevel, Profile
 from device.doctor.board import finding
 from device.doctor.result import Cure, Result, fine, hint, skipped
 from device.doctor.scene import Scene

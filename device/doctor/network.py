@@ -18,7 +18,7 @@ from device.live.probe import goal_of, probe
 from device.live.resumption import Past
 from device.live.session import LiveSession, warm_up
 from device.live.setup import host_of
-from device.ports import (
+from device.news import (
     Failure,
     News,
     ReplyAudio,

@@ -11,7 +11,8 @@ from device.doctor.result import Result, broken, fine, hint, skipped
 from device.doctor.scene import Scene
 from device.errors import BoardError, ControlError
 from device.lights.drivers import NoLights
-from device.ports import Lights, News
+from device.news import News
+from device.ports import Lights
 
 LIT_S = 1.2
 PRESS_S = 10.0

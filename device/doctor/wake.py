@@ -10,7 +10,7 @@ from device.doctor.result import Result, Verdict, broken, hint, judged
 from device.doctor.scene import Scene
 from device.errors import WakeModelError
 from device.frames import FRAME_BYTES, FRAME_MS, FRAME_SAMPLES, Frame
-from device.ports import Detection
+from device.news import Detection
 from device.simulator.voices import load
 from device.wake.networks import HOP_MS
 from device.wake.worker import Hearing, Word

@@ -7,13 +7,14 @@ import time
 from collections.abc import Callable
 
 from device.errors import BoardError
-from device.lights.brightness import Dimmer
+from device.lights.brightness import Brightness
 from device.lights.patterns import MOTIONS, Pattern
 from device.lights.render import next_change_s, render
-from device.ports import Colour, Lights, PartLost, Pointing, Post
+from device.news import PartLost, Post
+from device.ports import Colour, Lights, Pointing
 
 
-class Lamp:
+class Animation:
     """Draws the pattern that is set, until closed. Used from the event loop's thread only.
 
     A still picture is drawn once and then waited upon: no timer runs, unless there is a night to
@@ -25,14 +26,14 @@ class Lamp:
         lights: Lights,
         level: Callable[[], float],
         left: Callable[[], float],
-        dimmer: Dimmer | None = None,
+        brightness: Brightness | None = None,
     ) -> None:
         """`level` gives the loudness of the reply, 0..1; `left` what is left to begin to speak."""
         self._lights = lights
         self._pointing = lights if isinstance(lights, Pointing) else None
         self._level = level
         self._left = left
-        self._dimmer = dimmer
+        self._brightness = brightness
         self._pattern = Pattern.OFF
         self._amount = 0.0
         self._since = time.monotonic()
@@ -91,8 +92,8 @@ class Lamp:
             direction=self._direction(),
             amount=self._amount,
         )
-        if self._dimmer is not None:
-            self._lights.brightness = self._dimmer.percent
+        if self._brightness is not None:
+            self._lights.brightness = self._brightness.percent
         shown = colours, self._lights.brightness
         if shown != self._shown:
             self._shown = shown
@@ -115,6 +116,6 @@ class Lamp:
         if not self._lights.count:
             return None
         change_s = next_change_s(self._pattern, self._drawn_s, streaming=self._streaming)
-        night_s = self._dimmer.look_again_s if self._dimmer is not None else None
+        night_s = self._brightness.look_again_s if self._brightness is not None else None
         due_s = [seconds for seconds in (change_s, night_s) if seconds is not None]
         return min(due_s, default=None)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from device.board.colour import split_brightness
-from device.board.pins import attempt, gpio_factory, let_go
+from device.board.colour import BLACK, scale, split_brightness
+from device.board.gpio import attempt, gpio_factory, let_go
 from device.board.spi import open_spi
 from device.errors import BoardError
-from device.lights.render import BLACK, scale
 from device.ports import Colour
 
 _FEWEST_LEVELS = 4

@@ -1,4 +1,8 @@
-"""How the owner wants the lights, and how bright that makes them now."""
+"""The brightness of the lights follows the owner's settings and the time of day.
+
+Only the clock on the wall counts, looked at anew each time: a clock that is put forward or back,
+by summer time or by the network, changes the next look and nothing else.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,15 @@ from collections.abc import Callable
 from datetime import datetime, time
 
 from device.config import Lights
-from device.lights.night import percent_at
+from device.config.kinds import night_of
+
+
+def percent_at(now: time, by_day: int, at_night: int, night: str | None) -> int:
+    """Return the brightness, 0..100; the night is never brighter than the day."""
+    if night is None or not night_of(night).covers(now):
+        return by_day
+    return min(by_day, at_night)
+
 
 LOOK_AGAIN_S = 60.0
 """Between two looks at the clock while nothing else is to be drawn."""
@@ -19,7 +31,7 @@ def wall_clock() -> time:
     return datetime.now().astimezone().time()
 
 
-class Dimmer:
+class Brightness:
     """The settings in force. Used from the event loop's thread only."""
 
     def __init__(self, clock: Callable[[], time] = wall_clock) -> None:

@@ -14,14 +14,14 @@ from collections.abc import Sequence
 from typing import Any, TextIO
 
 from device.board.bearing import Mounting
-from device.board.pins import attempt, gpio_factory, let_go, refuse_taken
+from device.board.colour import BLACK, scale
+from device.board.gpio import attempt, gpio_factory, let_go, refuse_taken
 from device.board.profiles import LedDriver, Profile
 from device.board.usb_control import XVF3000_ARRAY, XVF3800_ARRAY, Load, connect, libusb
 from device.board.xvf3000 import Xvf3000Ring
 from device.board.xvf3800 import Xvf3800Ring
 from device.errors import BoardError
 from device.lights.apa102 import Apa102Lights
-from device.lights.render import BLACK, scale
 from device.lights.ring import RingLights
 from device.lights.terminal import TerminalLights
 from device.ports import Colour, Lights

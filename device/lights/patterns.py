@@ -1,4 +1,4 @@
-"""What the lights can say: every pattern as a colour, a wave, and how the wave runs.
+"""A pattern is what the lights can say: a colour, a wave, and how the wave runs. Pure.
 
 One wave per pattern gives the brightness over one period; `turns` says how often it lies around the
 ring (or along the row), so that a wave which is a flash on one LED is a comet on twelve. What
@@ -16,9 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from device.board.colour import BLACK
 from device.ports import Colour
-
-BLACK: Colour = (0, 0, 0)
 
 
 class Pattern(StrEnum):

@@ -1,4 +1,4 @@
-"""All light patterns as text: time runs to the right, a line for each LED, darker is blanker."""
+"""A picture shows a light pattern as text: time runs to the right, a line for each LED. Pure."""
 
 from __future__ import annotations
 

@@ -1,23 +1,19 @@
-"""What each LED shows at a moment: a pattern, and over it what is measured right now.
+"""`render` turns a pattern and what is measured right now into the colour of each LED. Pure.
 
 While bytes really go up a white spark runs over whatever is shown, even over dark lights; nothing
-else is ever white. Colours here are as the eye sees them; `scale` turns them into what an LED must
-be driven with.
+else is ever white. Colours here are as the eye sees them; `device.board.colour` turns them into
+what an LED must be driven with.
 """
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Iterable
 
-from device.lights.patterns import BLACK, MOTIONS, Motion, Pattern
+from device.lights.patterns import MOTIONS, Motion, Pattern
 from device.ports import Colour
 
 __all__ = [
-    "BLACK",
     "FRAME_S",
-    "GAMMA",
     "MOTIONS",
     "WHITE",
     "Pattern",
@@ -25,16 +21,12 @@ __all__ = [
     "next_change_s",
     "period_s",
     "render",
-    "scale",
 ]
 
 FRAME_S = 0.05
 """How often a moving pattern is worth redrawing: the shortest flash lasts three of these."""
 
 WHITE: Colour = (255, 255, 255)
-
-GAMMA = 2.2
-"""Exponent between what looks even and the current an LED needs (that of the sRGB display)."""
 
 RING_FROM_LEDS = 6
 """A row of fewer cannot show a time by its length, nor a direction."""
@@ -135,16 +127,6 @@ def render(  # noqa: PLR0913 - what is measured, each with the value it has when
     return tuple(colours)
 
 
-def scale(colours: Iterable[Colour], brightness_percent: float) -> tuple[Colour, ...]:
-    """Return what to drive LEDs with, 0..255 of full current, to show colours at a brightness.
-
-    Even steps of ``brightness_percent`` (0..100) look even. What is lit at all stays lit, unless
-    the brightness is 0.
-    """
-    curve = _curve(brightness_percent)
-    return tuple((curve[red], curve[green], curve[blue]) for red, green, blue in colours)
-
-
 def _dimmed(motion: Motion, share: float) -> Colour:
     red, green, blue = motion.colour
     return round(red * share), round(green * share), round(blue * share)
@@ -186,11 +168,3 @@ def _brightened(share: float, level: float) -> float:
     # Speech at a comfortable volume has an RMS of about 0.1; the root makes quiet words show too.
     loudness = min(1.0, 2.0 * math.sqrt(max(0.0, level)))
     return share + (1.0 - share) * 0.7 * loudness
-
-
-@functools.lru_cache(maxsize=8)
-def _curve(brightness_percent: float) -> bytes:
-    share = min(100.0, max(0.0, brightness_percent)) / 100.0
-    faintest = 1 if share > 0 else 0
-    lit = (max(faintest, round(255 * (value / 255 * share) ** GAMMA)) for value in range(1, 256))
-    return bytes([0, *lit])

@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Sequence
 from typing import TextIO
 
+from device.board.colour import BLACK
 from device.errors import BoardError
-from device.lights.render import BLACK
 from device.ports import Colour
 
 FRAMES_KEPT = 256

@@ -1,4 +1,10 @@
-"""The functions that the model calls: taken, answered, cancelled, and told as news."""
+"""Calls of functions by the model are taken, answered, cancelled, and told as news.
+
+This speaker declares no function of its own, yet a call may come (from a resumed talk, or because a
+model invents one), and every call must be answered: one that is not stops the talk for ever. An
+answer says what to do instead, because an empty one is called again and again.
+Live API: the result belongs under ``output`` or ``error``.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +12,11 @@ import logging
 import time
 from typing import TYPE_CHECKING, Literal
 
-from device.live.tools import Answer, not_available
+from device.live.messages import Answer
 from device.live.uplink import (
     Uplink,
 )
-from device.ports import Post, ToolNews
+from device.news import Post, ToolNews
 
 if TYPE_CHECKING:
     from google.genai import types
@@ -53,3 +59,12 @@ class Calls:
 
     def _tell(self, what: Literal["called", "answered", "cancelled", "failed"], name: str) -> None:
         self._post(ToolNews(self._session, what, name, time.monotonic()))
+
+
+def not_available(call_id: str, name: str) -> Answer:
+    """Return the answer to a call of a function that this speaker does not have."""
+    error = (
+        f"the function {name} is not available on this speaker; do not call it again, "
+        "tell the user or answer without it"
+    )
+    return Answer(call_id, name, {"error": error})

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal
 from device.live.repeat import Unanswered
 from device.live.stalls import Stalls
 from device.live.usage import tokens
-from device.ports import (
+from device.news import (
     GenerationComplete,
     Interrupted,
     Post,

@@ -1,19 +1,74 @@
-"""Why a connection to the Live API failed, and what to do about it: one table, first row wins.
+"""Failures of a connection to the Live API: one table says what each is and what can help. Pure.
 
 The server says most things in the reason text of the WebSocket's close frame, and uses the same few
 close codes for all of them: a wrong key, a missing model and an expired handle all arrive as 1007
 or 1008. So a row that names a text stands above a row that names a code or an HTTP status, and that
-above a row that only names the family of the exception. Every symptom ends at some row.
+above a row that only names the family of the exception. The first row that matches wins, and every
+symptom ends at some row.
 
-What was raised is turned into plain values by `device.live.symptoms`; `diagnose` looks those up.
-No I/O anywhere.
+What was raised is turned into plain values by `device.live.symptoms`; `diagnose` looks those up,
+and `device.live.reconnect` decides whether what can help is tried.
 """
 
 from __future__ import annotations
 
-from device.live.remedies import Diagnosis, Remedy, Row
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
 from device.live.symptoms import Family, Place, Symptom
-from device.ports import Failure, FailureKind
+from device.news import Failure, FailureKind
+
+
+class Remedy(StrEnum):
+    """What can help."""
+
+    RESUME = "resume"
+    """A new connection with the newest handle."""
+    FRESH = "fresh"
+    """A new connection without a handle; never the same handle again."""
+    NEXT_MODEL = "next model"
+    WAIT = "wait"
+    """The same again in a moment."""
+    LATER = "later"
+    """Not again for this question: it takes minutes, or somebody who signs the network in."""
+    STOP = "stop"
+    """Nothing that the speaker can do: tell its owner."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What it is, told to the owner, and what to do."""
+
+    failure: Failure
+    remedy: Remedy
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Symptoms that mean the same; an empty condition is met by all."""
+
+    kind: FailureKind
+    remedy: Remedy
+    message: str
+    """May hold ``{model}``, ``{host}``, ``{text}`` and ``{code}``."""
+    text: str = ""
+    """A regular expression searched for in the lower-case reason text."""
+    family: Family | None = None
+    codes: frozenset[int] = frozenset()
+    places: frozenset[Place] = frozenset(Place)
+    resuming: bool | None = None
+
+    def matches(self, symptom: Symptom) -> bool:
+        """Whether this is one of them."""
+        return (
+            (self.family is None or symptom.family is self.family)
+            and (not self.codes or symptom.code in self.codes)
+            and symptom.place in self.places
+            and (self.resuming is None or symptom.resuming is self.resuming)
+            and re.search(self.text, symptom.text.lower()) is not None
+        )
+
 
 _BEFORE_OPEN = frozenset({Place.DIAL, Place.SETUP})
 _KEY_FILE = "/etc/parley/credentials/gemini_api_key"

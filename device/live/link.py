@@ -17,6 +17,7 @@ from device.frames import MICROPHONE_RATE_HZ
 from device.live.messages import (
     ActivityEnd,
     ActivityStart,
+    Answer,
     Audio,
     AudioEnd,
     Message,
@@ -24,7 +25,6 @@ from device.live.messages import (
     Text,
 )
 from device.live.symptoms import Symptom, symptom_of
-from device.live.tools import Answer
 
 if TYPE_CHECKING:
     from google import genai

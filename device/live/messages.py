@@ -1,10 +1,9 @@
-"""What can go up to the server, each kind of it."""
+"""Messages are what can go up to the server, each kind of it. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-
-from device.live.tools import Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +52,21 @@ class Nudge:
     """Words of ours that ask a silent server to go on."""
 
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes back for one call."""
+
+    call_id: str
+    name: str
+    response: Mapping[str, str]
+    """Small: it enters the context and is billed again with every turn."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether the function could not be run."""
+        return "error" in self.response
 
 
 Message = Audio | AudioEnd | ActivityStart | ActivityEnd | Text | Answer | Nudge

@@ -1,4 +1,4 @@
-"""What each Live model takes: one table, so that no field is ever sent that a model refuses.
+"""One table holds what each Live model takes, so that nothing is sent that it refuses. Pure.
 
 A field that a model does not know is not answered with a clear error: the server closes with 1007
 or 1000, or never answers the setup at all. So everything that differs from model to model is asked

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from device.live.failures import diagnose
 from device.live.setup import GOOGLE, LiveSettings, host_of
 from device.live.symptoms import symptom_of
-from device.ports import Failure
+from device.news import Failure
 
 PATH = "/ws/google.ai.generativelanguage.{version}.GenerativeService.BidiGenerateContent"
 """Live API: where its WebSocket is."""

@@ -26,8 +26,8 @@ from device.live.messages import (
     Message,
     Said,
 )
-from device.live.moment import Moment
 from device.live.repeat import Unanswered
+from device.live.rotation import Moment
 from device.live.stalls import WORD_S, Stalls
 from device.live.uplink import (
     Uplink,

@@ -1,6 +1,6 @@
-"""Whether a session goes on after a failed connection: with which model, which handle, and when.
+"""`Recovery` decides whether, when and with what a session connects again. Pure.
 
-Pure, and the only place that decides it; `device.live.failures` says what can help, this says
+It is the only place that decides it: `device.live.failures` says what can help, this says
 whether it has been tried often and long enough. Every row of tries waits longer each time, with
 jitter so that a house full of speakers does not come back in step, and ends: no failure is answered
 with a storm.
@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from device.live.remedies import Diagnosis, Remedy
-from device.ports import FailureKind
+from device.live.failures import Diagnosis, Remedy
+from device.news import FailureKind
 
 WAITS_S = (0.0, 1.0, 2.0, 4.0, 8.0)
 """Before each try in a row; the last again and again."""

@@ -1,8 +1,8 @@
-"""What the user said last and no reply has answered yet, to be said again where it got lost.
+"""`Unanswered` keeps what the user said and no reply has answered, to be said again. Pure.
 
 A connection that breaks, or must be left, in the middle of a sentence takes with it what the server
 had heard of it: the session handle is from before. So what went up since the user began is kept,
-bounded, until the model begins to answer. Pure.
+bounded, until the model begins to answer.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from device.ports import HandleChanged, News, Transcript
+from device.news import HandleChanged, News, Transcript
 
 GONE_S = 86_400.0
 """How long a model that the server did not have is not asked for again."""

@@ -21,14 +21,12 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from device.live.away import Away
-from device.live.carrying import carry
-from device.live.failures import diagnose
+from device.live.connection_loop import Away, carry
+from device.live.failures import Remedy, diagnose
 from device.live.link import LinkError, open_link
 from device.live.models import profile
 from device.live.network import obstacle
 from device.live.reconnect import TALK_PATIENCE_S, Recovery
-from device.live.remedies import Remedy
 from device.live.resumption import Past
 from device.live.rotation import ROTATE_AFTER_S, Rotation
 from device.live.setup import (
@@ -42,7 +40,7 @@ from device.live.setup import (
 )
 from device.live.symptoms import Family
 from device.live.traffic import Care, Traffic
-from device.ports import (
+from device.news import (
     Failure,
     HandleChanged,
     ModelReplaced,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from device.live.models import ModelProfile
-from device.ports import Failure, FailureKind
+from device.news import Failure, FailureKind
 
 if TYPE_CHECKING:
     from google import genai

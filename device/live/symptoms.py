@@ -1,4 +1,4 @@
-"""A failed connection in plain values, from what the SDK, websockets, ssl or the system raised."""
+"""A symptom is a failed connection in plain values, whichever library raised it. Pure."""
 
 from __future__ import annotations
 

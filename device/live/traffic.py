@@ -21,22 +21,21 @@ from device.live.downlink import NUDGE, Downlink
 from device.live.link import Link
 from device.live.messages import (
     ActivityEnd,
+    Answer,
     Audio,
     AudioEnd,
     Message,
     Text,
 )
-from device.live.moment import Moment
 from device.live.push_to_talk import Holding
 from device.live.reconnect import Recovery
 from device.live.repeat import Unanswered
-from device.live.rotation import Rotation, seconds
+from device.live.rotation import Moment, Rotation, seconds
 from device.live.stalls import Stalls, Step
-from device.live.tools import Answer
 from device.live.uplink import (
     Uplink,
 )
-from device.ports import (
+from device.news import (
     AudioDropped,
     AudioRepeated,
     GoAway,

@@ -16,6 +16,7 @@ from device.frames import FRAME_MS, MICROPHONE_RATE_HZ, SAMPLE_BYTES
 from device.live.messages import (
     ActivityEnd,
     ActivityStart,
+    Answer,
     Audio,
     AudioEnd,
     Item,
@@ -25,7 +26,6 @@ from device.live.messages import (
     Text,
     Undecided,
 )
-from device.live.tools import Answer
 
 HELD_FRAMES = 60_000 // FRAME_MS
 """How much audio may wait: a minute."""

@@ -19,10 +19,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from device.assistant.input import Ears
-from device.conversation.states import Conversation, State
 from device.errors import OutgrownError
-from device.faults import Faults
 
 Notify = Callable[[str], None]
 
@@ -122,20 +119,6 @@ class Health:
             if not self.ready and self._excused():
                 # Nothing to hear with is a told fault and no hang: more time to start, please.
                 self._notify(f"EXTEND_TIMEOUT_USEC={int(self.interval_s * 4e6)}")
-
-
-def headline(talk: Conversation, ears: Ears, faults: Faults) -> str:
-    """One line for `systemctl status`: what it does, what is wrong, what it hears with.
-
-    In this order, since a terminal shows the beginning of a long line.
-    """
-    hears = {
-        State.IDLE: f"hears with {ears.microphone.description}",
-        State.MUTED: "microphone closed",
-    }.get(talk.rest, "hears nothing")
-    if talk.rest is State.IDLE:
-        hears += f" for {' or '.join(ears.detector.words)}"
-    return "; ".join([talk.state.label, *(fault.message for fault in faults.active), hears])
 
 
 async def broken_callback(loop: asyncio.AbstractEventLoop) -> None:

@@ -1,4 +1,7 @@
-"""Logging: structured fields for journald when systemd reads us, plain lines otherwise."""
+"""The journal tells the story: one conversation is about eight lines, each with fields.
+
+As a service the lines go to journald with structured fields, otherwise to standard error.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,9 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
+
+from device.events import PublicEvent
+from device.frames import FRAME_MS
 
 
 def set_up(environment: Mapping[str, str], *, verbose: bool = False) -> None:
@@ -42,3 +48,70 @@ def _is_journal(environment: Mapping[str, str]) -> bool:
     except (OSError, ValueError):
         return False
     return stream == f"{about.st_dev}:{about.st_ino}"
+
+
+log = logging.getLogger(__name__)
+
+
+def tell(event: PublicEvent, *, transcripts: bool) -> None:
+    """Write the event to the journal if it belongs to the story.
+
+    `transcripts`: whether what was said may be written down (privacy.log_transcripts).
+    """
+    text = _line(event, transcripts=transcripts)
+    if text:
+        log.info("%s", text, extra={"EVENT": event.event, **_fields(event)})
+
+
+def _line(event: PublicEvent, *, transcripts: bool) -> str:
+    match event.event, event.fields:
+        case "wake", {"word": word, "score": score}:
+            return f"heard {word} ({score:.2f})"
+        case "button", {"gesture": gesture} if gesture not in {"press", "release"}:
+            return f"button: {gesture.replace('_', ' ')}"
+        case "session", {"what": "opened" | "resumed" as what, "latency_ms": ms, "model": model}:
+            return f"session {what} in {ms:.0f} ms ({model})"
+        case "session", {"what": "closed", "reason": reason}:
+            return f"session closed: {reason}"
+        case "session", {"what": "failed", "reason": reason}:
+            return f"session failed: {reason}"
+        case "go_away", {"time_left_s": left}:
+            return f"the server ends this connection in {left:g} s"
+        case "reply", {"what": "drained" | "interrupted" as what, "played_ms": played_ms}:
+            told = "answered for" if what == "drained" else "interrupted after"
+            return f"{told} {played_ms / 1000:.1f} s"
+        case "state", {"to": "listening", "reason": "session opened"}:
+            return ""  # the line before says it
+        case "state", {"to": to, "reason": reason} if to in {"listening", "muted", "idle"}:
+            return f"{to} ({reason})"
+        case "transcript", {"who": who, "text": text, "final": True} if transcripts:
+            return f"{who}: {text}"
+        case "tool", {"what": what, "name": name}:
+            return f"tool {name} {what}"
+        case _:
+            return _trouble(event)
+
+
+def _trouble(event: PublicEvent) -> str:
+    """What the person should not have noticed."""
+    match event.event, event.fields:
+        case "session", {"what": "opening", "reason": str(reason)}:
+            return f"connection lost, trying again: {reason}"
+        case "repeated", {"frames": frames}:
+            return f"{frames * FRAME_MS / 1000:.1f} s without an answer go up again"
+        case "dropped", {"frames": frames}:
+            return f"{frames * FRAME_MS / 1000:.1f} s found no room and are lost"
+        case "stall", {"what": what, "reason": reason}:
+            return f"the server keeps silent ({reason}): {what}"
+        case _:
+            return ""
+
+
+def _fields(event: PublicEvent) -> dict[str, str]:
+    """Journal fields: upper case, and never the words that were said."""
+    skipped = {"text", "message"}
+    return {
+        f"PARLEY_{name.upper()}": str(value)
+        for name, value in event.fields.items()
+        if name not in skipped and value is not None
+    }

@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Sequence
 from enum import StrEnum
 
-from device.ports import (
+from device.news import (
     Detection,
     FirstSound,
     Interrupted,

@@ -1,1 +1,4 @@
-"""Stand-ins for the world outside: a Live server, a microphone, a loudspeaker."""
+"""What stands in for Google, for a sound card and for a room?
+
+The stand-in server imports nothing of `live`: it is a second, independent reading of the protocol.
+"""

@@ -16,10 +16,10 @@ from websockets.asyncio.server import ServerConnection
 
 from device.simulator import messages, protocol, script
 from device.simulator.activity import Edge, Hearing
-from device.simulator.cues import Cues
 from device.simulator.record import ConnectionRecord
 from device.simulator.replies import Model, Stage
 from device.simulator.schema import RefusedError
+from device.simulator.script import Cues
 from device.simulator.setup_rules import Taken
 from device.simulator.websocket import Wire
 

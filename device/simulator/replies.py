@@ -13,11 +13,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from device.simulator import messages
-from device.simulator.cues import Cues
 from device.simulator.messages import Message
 from device.simulator.protocol import Protocol
 from device.simulator.resumption import Conversation, Memory
-from device.simulator.script import Action, Point, Script, Trigger, Turn
+from device.simulator.script import Action, Cues, Point, Script, Trigger, Turn
 from device.simulator.setup_rules import Taken
 from device.simulator.voices import reply_pcm
 from device.simulator.websocket import Job, Wire

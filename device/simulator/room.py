@@ -1,4 +1,4 @@
-"""A room between a loudspeaker and a microphone: what is played is heard, late, coloured and noisy.
+"""(pure) A room lets a microphone hear what a loudspeaker plays: late, coloured and noisy.
 
 Pure. Theory of operation: what is played goes through the loudspeaker's non-linearity, through the
 room's impulse response, and into a delay line that is read by the microphone's clock. The room's

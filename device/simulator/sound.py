@@ -20,7 +20,8 @@ from device.frames import (
     SAMPLE_BYTES,
     Frame,
 )
-from device.ports import Block, Played, Post, Speaker, SpeakerNews, Tap
+from device.news import Post, SpeakerNews
+from device.ports import Block, Played, Speaker, Tap
 from device.simulator.playlist import Samples
 from device.simulator.sound_card import Card
 from device.simulator.voices import heard_pcm, write_wav

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.frames import REPLY_RATE_HZ, SAMPLE_BYTES
-from device.ports import FirstSound, PlaybackDrained, PlaybackStarved, Played, SpeakerNews
+from device.news import FirstSound, PlaybackDrained, PlaybackStarved, SpeakerNews
+from device.ports import Played
 from device.simulator.overlay import Overlay
 from device.simulator.playlist import Happened, Playlist, Samples
 

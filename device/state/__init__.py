@@ -1,1 +1,1 @@
-"""state."""
+"""What outlives the process? Small files, written so that a power cut loses nothing."""

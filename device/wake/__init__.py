@@ -1,1 +1,5 @@
-"""Wake word and speech detection: networks, gate, detector."""
+"""Was the wake word said, and does somebody speak?
+
+`detector` is the door: its `worker` thread feeds the `networks`; `scores` and `gate` make hits of
+what they say.
+"""

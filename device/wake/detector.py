@@ -13,7 +13,8 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
 from device.frames import FRAME_MS, Frame
-from device.ports import Post, WakeNews, WakeScores
+from device.news import Post, WakeNews
+from device.ports import WakeScores
 from device.wake.worker import Hearing, Word
 
 INBOX_FRAMES = 2000 // FRAME_MS

@@ -1,4 +1,4 @@
-"""Decides from the probability of speech when someone began and stopped speaking (pure)."""
+"""`Endpointing` decides from the probability of speech when someone began and stopped. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides which scores of a hop are a wake word (pure)."""
+"""`WakeGate` decides which scores of a hop are a wake word. Pure."""
 
 from __future__ import annotations
 

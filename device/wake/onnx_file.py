@@ -1,4 +1,4 @@
-"""Reads and writes the few parts of an ONNX file that rewriting a network needs (pure).
+"""`unpack` and `pack` read and write the few parts of an ONNX file that a rewrite needs. Pure.
 
 An ONNX file is a protobuf message. A message is kept here as the list of its fields in the order of
 the file, so whatever is not understood is carried over as it is.

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from device.errors import WakeModelError
 from device.frames import MICROPHONE_RATE_HZ, Frame
-from device.ports import Detection, SpeechChanged, SpeechJudged, WakeNews, WakeScores
+from device.news import Detection, SpeechChanged, SpeechJudged, WakeNews
+from device.ports import WakeScores
 from device.wake.catalogue import word_name
 from device.wake.endpointing import Edge, Endpointing
 from device.wake.gate import WakeGate

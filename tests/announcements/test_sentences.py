@@ -7,7 +7,7 @@ import re
 import pytest
 
 from device.announcements.sentences import Sentence, languages, sentence, sentences
-from device.ports import FailureKind
+from device.news import FailureKind
 from device.wake.catalogue import bundled_words
 
 KINDS = {*FailureKind, "microphone", "hello"}

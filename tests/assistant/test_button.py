@@ -9,7 +9,7 @@ import pytest
 from device.assistant.uplink import BUTTON_PRE_ROLL_S
 from device.board.gestures import HOLD_S, LONG_HOLD_S
 from device.errors import CredentialError
-from device.ports import ButtonEdge, PlaybackDrained, SessionFailed, TurnComplete
+from device.news import ButtonEdge, PlaybackDrained, SessionFailed, TurnComplete
 from tests.assistant.test_hub import NETWORK, pcm
 from tests.rig.fakes import MODEL, FakeSession, Hub, lost, until
 

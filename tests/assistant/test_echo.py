@@ -20,7 +20,8 @@ from device.errors import AudioDeviceError
 from device.events import EventBus, PublicEvent
 from device.faults import Faults
 from device.frames import FRAME_BYTES, FRAME_SAMPLES, Frame
-from device.ports import Played, SpeechJudged
+from device.news import SpeechJudged
+from device.ports import Played
 from tests.rig.fakes import FakeSpeaker, frame
 
 BOARD = Profile("board", "one that cancels", echo_cancellation=True)

@@ -22,7 +22,8 @@ from device.echo.canceller import EchoCanceller, Heard
 from device.echo.path import EchoFigures
 from device.errors import MeasuringError
 from device.frames import FRAME_BYTES, Frame
-from device.ports import Played, Pressed
+from device.news import Pressed
+from device.ports import Played
 from device.state.echo import Way
 from tests.rig.fakes import Hub, lost, until
 

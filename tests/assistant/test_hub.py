@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from device.assistant import session_faults as troubles
+from device import faults as troubles
 from device.assistant import sessions as calling
 from device.assistant.countdown import FIRST_WORDS_S
 from device.assistant.uplink import SAME_BREATH_S
@@ -22,7 +22,7 @@ from device.errors import AudioDeviceError, BoardError, CredentialError, DeviceT
 from device.frames import SILENT_FRAME, Frame
 from device.lights.render import WHITE
 from device.live.session import LiveSession
-from device.ports import (
+from device.news import (
     Failure,
     FailureKind,
     HandleChanged,

@@ -12,7 +12,7 @@ import pytest
 from device.assistant.input import RING_S, Ears, Listener
 from device.echo.canceller import Heard
 from device.frames import FRAME_BYTES, FRAME_SAMPLES, Frame
-from device.ports import Detection, News
+from device.news import Detection, News
 from tests.rig.fakes import FakeDetector, FakeMicrophone, lost, until
 
 OURS = bytes(FRAME_BYTES)

@@ -14,7 +14,7 @@ from device.config.file import ConfigFile
 from device.config.last_good import LastGood
 from device.control.commands import Commands
 from device.errors import ControlError, MutingError
-from device.ports import MuteSwitched, Post
+from device.news import MuteSwitched, Post
 from device.state.mute import Kept, MuteMemory
 from tests.rig.fakes import Hub, until
 

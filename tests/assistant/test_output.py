@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from device.assistant.output import Mouth
-from device.ports import News, Post
+from device.news import News, Post
 from tests.rig.fakes import FakeSpeaker, lost, until
 
 

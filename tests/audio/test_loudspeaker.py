@@ -23,7 +23,8 @@ from device.audio import portaudio
 from device.audio.chimes import render
 from device.audio.loudspeaker import PortAudioSpeaker
 from device.errors import AudioDeviceError, DeviceTrouble
-from device.ports import FirstSound, News, PlaybackDrained, PlaybackStarved, Played
+from device.news import FirstSound, News, PlaybackDrained, PlaybackStarved
+from device.ports import Played
 from tests.rig.sound import Recorder, SoundServer, espeak
 
 RATE_HZ = 48_000

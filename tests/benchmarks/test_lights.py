@@ -20,7 +20,7 @@ from gpiozero.pins.mock import MockFactory
 
 from device.board.profiles import profile_named
 from device.lights import animation as lamp_module
-from device.lights.animation import Lamp
+from device.lights.animation import Animation
 from device.lights.drivers import make_lights
 from device.lights.patterns import Pattern
 from device.lights.render import render
@@ -151,7 +151,7 @@ async def measured(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> list[list[float
         return render(*args, **more)
 
     monkeypatch.setattr(lamp_module, "render", counted)
-    lamp = Lamp(rig.lights, lambda: 0.1, lambda: 1.0)
+    lamp = Animation(rig.lights, lambda: 0.1, lambda: 1.0)
     lamp.open()
     drawing = asyncio.create_task(lamp.run(lambda _news: None))
     rows = []

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from device.live.reconnect import STABLE_S
-from device.ports import ReplyAudio, SessionOpened
+from device.news import ReplyAudio, SessionOpened
 from device.simulator.live_server import LiveServer
 from device.simulator.script import Event, GoAway, Script, Silence, Turn
 from tests.benchmarks.measure import table

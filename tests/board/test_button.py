@@ -12,7 +12,7 @@ import pytest
 from device.board.button import GpioButton, make_button
 from device.board.profiles import profile_named
 from device.errors import BoardError
-from device.ports import ButtonEdge, News
+from device.news import ButtonEdge, News
 
 
 class Presses:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from device.board.clues import BootConfig, Card, Evidence
 from device.board.detection import Finding, detect
+from device.board.evidence import BootConfig, Card, Evidence
 from device.board.kernel import read_evidence
 from device.board.profiles import NONE, PROFILES
 from device.errors import BoardError

@@ -12,7 +12,7 @@ from device.board.mute_switch import SwitchWatch, make_switch
 from device.board.profiles import PROFILES
 from device.board.usb_control import XVF3800_ARRAY, UsbControl, connect
 from device.errors import BoardError
-from device.ports import MuteSwitched, News
+from device.news import MuteSwitched, News
 from tests.rig.fakes import until
 from tests.rig.usb_device import Bus, Xvf3800Board, read
 

@@ -15,7 +15,7 @@ from device.board.profiles import profile_named
 from device.board.usb_control import XVF3800_ARRAY, connect
 from device.board.xvf3800 import Xvf3800Ring
 from device.lights import ring
-from device.lights.animation import Lamp
+from device.lights.animation import Animation
 from device.lights.drivers import RingLights, make_lights
 from device.lights.patterns import Pattern
 from device.ports import Colour, Lights, Pointing
@@ -268,7 +268,7 @@ async def test_the_light_that_listens_points_at_who_speaks(mounting: Mounting, l
     board = Xvf3800Board()
     board.direction = 90, 1
     lights = lights_of(board, mounting)
-    lamp = Lamp(lights, lambda: 0.0, lambda: 1.0)
+    lamp = Animation(lights, lambda: 0.0, lambda: 1.0)
     lamp.open()
     lamp.show(Pattern.LISTENING)
     drawing = asyncio.create_task(lamp.run(lambda _news: None))

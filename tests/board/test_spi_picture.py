@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from gpiozero.pins.mock import MockSPIDevice
 
+from device.board.colour import scale
 from device.board.profiles import Profile, profile_named
 from device.lights.drivers import make_lights
-from device.lights.render import Pattern, render, scale
+from device.lights.render import Pattern, render
 from device.ports import Colour
 
 BRIGHTNESS = 40

@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
+from device.board.colour import scale
 from device.board.profiles import profile_named
 from device.lights.drivers import make_lights
-from device.lights.render import Pattern, render, scale
+from device.lights.render import Pattern, render
 from device.ports import Colour
 from tests.rig.usb_device import Bus, MicArrayV2, Transfer, UsbArray, Xvf3800Board
 

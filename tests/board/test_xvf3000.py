@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from device.board.colour import split_brightness
+from device.board.colour import BLACK, GAMMA, split_brightness
 from device.board.usb_control import XVF3000_ARRAY, UsbControl, connect
 from device.board.xvf3000 import (
     PARAMETERS,
@@ -17,7 +17,7 @@ from device.board.xvf3000 import (
     value_to_read,
 )
 from device.errors import BoardError
-from device.lights.render import BLACK, GAMMA, WHITE
+from device.lights.render import WHITE
 from device.ports import Colour
 from tests.rig.usb_device import Bus, MicArrayV2, read, wrote
 

@@ -7,6 +7,7 @@ import math
 import pytest
 
 from device.board.bearing import Direction
+from device.board.colour import BLACK, scale
 from device.board.usb_control import FLEX_ARRAY, XVF3800_ARRAY, UsbControl, connect
 from device.board.xvf3800 import (
     DOA_VALUE,
@@ -19,7 +20,7 @@ from device.board.xvf3800 import (
     direction_from,
 )
 from device.errors import BoardError
-from device.lights.render import BLACK, WHITE, scale
+from device.lights.render import WHITE
 from device.ports import Colour
 from tests.rig.usb_device import Bus, Flex, Transfer, Xvf3800Board, read, wrote
 

@@ -13,7 +13,7 @@ from device.errors import CredentialError
 from device.live import network as readiness
 from device.live.resumption import Past
 from device.live.session import LiveSession
-from device.ports import FailureKind, News
+from device.news import FailureKind, News
 
 
 def nobody(_: News) -> None:

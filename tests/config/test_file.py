@@ -15,7 +15,7 @@ from device.config.file import ConfigFile, InForce
 from device.config.last_good import LastGood
 from device.errors import ConfigError
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 class Home:

@@ -18,7 +18,7 @@ from device.config import (
 )
 from device.errors import ConfigError, Mistake
 
-SHIPPED = Path(__file__).parents[1] / "config" / "parley.yaml"
+SHIPPED = Path(__file__).parents[2] / "config" / "parley.yaml"
 KEY = "AIzaSyA-1234567890abcdefghijklmnopqrstu"
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from device.config import Config, describe, parse
 from device.errors import ConfigError, Mistake
 
-SHIPPED = Path(__file__).parents[1] / "config" / "parley.yaml"
+SHIPPED = Path(__file__).parents[2] / "config" / "parley.yaml"
 LINES = SHIPPED.read_text().splitlines()
 MUTATED_LINES = st.one_of(
     st.sampled_from(LINES),

@@ -28,7 +28,7 @@ from device.errors import (
     WakeModelError,
 )
 from device.events import SUBSCRIBER_EVENTS, PublicEvent
-from device.ports import (
+from device.news import (
     Failure,
     FailureKind,
     PlaybackDrained,

@@ -30,7 +30,7 @@ from device.control.socket import LINE_BYTES, ControlServer
 from tests.rig.fakes import Hub, until
 from tests.rig.hostile import LINES, answer, is_a_question
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 STATUS = b'{"command": "status"}'
 
 

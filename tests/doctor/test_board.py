@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from device.board.mixer import card_of
-from device.board.traits import Profile
+from device.board.profiles import Profile
 from device.doctor import board as checks
 from device.doctor import mixer
 from device.doctor.result import Verdict

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from device.__main__ import main
 from device.doctor import meters
-from device.doctor.meter_view import BAR, LATELY_S, Levels, Scores
+from device.doctor.meters import BAR, LATELY_S, Levels, Scores
 from device.simulator.sound import WavMicrophone
 from tests.rig.answering import Answering, level, reading
 
@@ -82,7 +82,7 @@ def test_it_ends_when_it_is_interrupted(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("device.doctor.meter_view.Levels.take", interrupted)
+    monkeypatch.setattr("device.doctor.meters.Levels.take", interrupted)
     speaker.answers["meter"] = [reading()]
     assert main(["doctor", "mic", "--socket", str(speaker.path)]) == 0
 

@@ -14,7 +14,7 @@ from device.doctor import network as checks
 from device.doctor.result import Result, Verdict
 from device.doctor.scene import Scene
 from device.live.probe import goal_of
-from device.ports import Failure, FailureKind
+from device.news import Failure, FailureKind
 from device.simulator.script import Event, Reject, Script, Turn
 from tests.rig.scene import by_name, machine, only
 from tests.rig.server import ServerThread
@@ -247,7 +247,7 @@ async def test_a_server_that_keeps_silent_is_told(
 
 def test_a_model_that_is_gone_or_slow_is_a_hint() -> None:
     """The one that answered is named."""
-    from device.ports import ReplyAudio, SessionOpened
+    from device.news import ReplyAudio, SessionOpened
 
     heard = checks._Talk(lambda: None)
     heard.take(SessionOpened(1, 300.0, "new", resumed=False, time=0.0))

@@ -11,11 +11,11 @@ import pytest
 
 from device.config import Lights
 from device.errors import BoardError
-from device.lights import brightness as dimmer
-from device.lights.animation import Lamp
-from device.lights.brightness import Dimmer
+from device.lights import brightness
+from device.lights.animation import Animation
+from device.lights.brightness import Brightness
 from device.lights.render import FRAME_S, WHITE, Pattern, render
-from device.ports import News, PartLost
+from device.news import News, PartLost
 from tests.rig.fakes import FakeLights, until
 
 
@@ -28,7 +28,7 @@ class Wall:
         self.draws = 0
         self.told: list[News] = []
         self.left = 1.0
-        self.lamp = Lamp(self.lights, self._level, lambda: self.left)
+        self.lamp = Animation(self.lights, self._level, lambda: self.left)
 
     def _level(self) -> float:
         self.draws += 1
@@ -179,7 +179,7 @@ async def test_an_array_is_asked_for_the_direction_while_it_listens_only() -> No
     """It is shown there, and costs transfers everywhere."""
     wall = Wall()
     wall.lights = lights = PointingLights()
-    wall.lamp = Lamp(lights, wall._level, lambda: 1.0)
+    wall.lamp = Animation(lights, wall._level, lambda: 1.0)
     async with wall.drawing():
         wall.lamp.show(Pattern.LISTENING)
         await until(lambda: lights.shown[-1:] and max(lights.shown[-1][6]) == 255)
@@ -194,7 +194,7 @@ async def test_at_night_a_light_that_stands_still_gets_darker(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The clock is looked at again and again; in between nothing is written."""
-    monkeypatch.setattr(dimmer, "LOOK_AGAIN_S", 0.01)
+    monkeypatch.setattr(brightness, "LOOK_AGAIN_S", 0.01)
     now, looks = time(21, 59), 0
 
     def clock() -> time:
@@ -203,8 +203,8 @@ async def test_at_night_a_light_that_stands_still_gets_darker(
         return now
 
     wall = Wall()
-    dim = Dimmer(clock)
-    wall.lamp = Lamp(wall.lights, wall._level, lambda: 1.0, dim)
+    dim = Brightness(clock)
+    wall.lamp = Animation(wall.lights, wall._level, lambda: 1.0, dim)
     dim.settings = Lights(night="22:00-07:00")
     async with wall.drawing():
         await wall.shows(Pattern.MUTED)

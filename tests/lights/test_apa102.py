@@ -10,10 +10,11 @@ import pytest
 from gpiozero import Device, SPISoftwareFallback
 from gpiozero.pins.mock import MockFactory
 
+from device.board.colour import BLACK, GAMMA
 from device.board.spi import SPI_RATE_HZ
 from device.errors import BoardError
 from device.lights.apa102 import Apa102Lights, apa102_frame
-from device.lights.render import BLACK, GAMMA, WHITE
+from device.lights.render import WHITE
 from device.ports import Colour
 
 DARK_3 = bytes(4) + bytes.fromhex("e5000000") * 3 + bytes(4) + bytes(1)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from device.board.colour import scale
 from device.board.profiles import NONE, profile_named
 from device.errors import BoardError
 from device.lights.drivers import (
@@ -22,7 +23,7 @@ from device.lights.drivers import (
     make_lights,
     switch_off,
 )
-from device.lights.render import FRAME_S, WHITE, Pattern, is_static, render, scale
+from device.lights.render import FRAME_S, WHITE, Pattern, is_static, render
 from device.ports import Lights
 from tests.rig.usb_device import Bus, MicArrayV2, Xvf3800Board
 

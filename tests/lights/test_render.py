@@ -9,8 +9,8 @@ import math
 import numpy as np
 import pytest
 
+from device.board.colour import BLACK, scale
 from device.lights.render import (
-    BLACK,
     FRAME_S,
     MOTIONS,
     WHITE,
@@ -19,7 +19,6 @@ from device.lights.render import (
     next_change_s,
     period_s,
     render,
-    scale,
 )
 from device.ports import Colour
 from tests.rig.eyes import luminance

@@ -11,15 +11,17 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from device.board.colour import BLACK
 from device.board.usb_control import XVF3000_ARRAY, XVF3800_ARRAY, connect
 from device.board.xvf3000 import Xvf3000Ring
 from device.board.xvf3800 import Xvf3800Ring
 from device.errors import BoardError
 from device.lights import ring
-from device.lights.animation import Lamp
+from device.lights.animation import Animation
 from device.lights.drivers import RingLights
-from device.lights.render import BLACK, FRAME_S, WHITE, Pattern, render
-from device.ports import Colour, News, PartLost
+from device.lights.render import FRAME_S, WHITE, Pattern, render
+from device.news import News, PartLost
+from device.ports import Colour
 from tests.rig.usb_device import Bus, MicArrayV2, Xvf3800Board, wrote
 
 DARK = [BLACK] * 12
@@ -170,7 +172,7 @@ def test_unplugged_it_is_told_and_plugged_in_again_it_works(
 
 async def test_the_lamp_tells_a_lost_ring_once(board: Xvf3800Board, lights: RingLights) -> None:
     """While it draws; the part is lost, the speaker goes on."""
-    lamp = Lamp(lights, lambda: 0.0, lambda: 1.0)
+    lamp = Animation(lights, lambda: 0.0, lambda: 1.0)
     lamp.open()
     lamp.show(Pattern.THINKING)
     told: list[News] = []

@@ -6,8 +6,9 @@ import io
 
 import pytest
 
+from device.board.colour import BLACK
 from device.errors import BoardError
-from device.lights.render import BLACK, WHITE
+from device.lights.render import WHITE
 from device.lights.terminal import FRAMES_KEPT, TerminalLights, line_of_blocks
 
 

@@ -16,7 +16,7 @@ import pytest
 from device.live.resumption import Past
 from device.live.session import LiveSession
 from device.live.setup import LiveSettings, host_of
-from device.ports import News, SessionClosed, SessionFailed, SessionOpened, Transcript
+from device.news import News, SessionClosed, SessionFailed, SessionOpened, Transcript
 from device.simulator.live_server import LiveServer
 from device.simulator.record import ConnectionRecord
 from device.simulator.script import Script, Send

@@ -11,7 +11,7 @@ from google.genai import types
 from device.live.downlink import Downlink
 from device.live.repeat import Unanswered
 from device.live.stalls import Stalls
-from device.ports import (
+from device.news import (
     GenerationComplete,
     Interrupted,
     News,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from device.live.failures import diagnose
-from device.live.remedies import Remedy
+from device.live.failures import Remedy, diagnose
 from device.live.symptoms import Family, Place, Symptom
-from device.ports import FailureKind as Kind
+from device.news import FailureKind as Kind
 
 GO_AWAY = (
     "Connection aborted because the client failed to close the connection after receiving a GoAway "

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from device.live.downlink import Downlink
 from device.live.messages import ActivityEnd, ActivityStart, Audio, Text
-from device.live.moment import Moment
 from device.live.push_to_talk import Holding
 from device.live.reconnect import Recovery
 from device.live.repeat import Unanswered
+from device.live.rotation import Moment
 from device.live.stalls import Stalls
 from device.live.uplink import Uplink
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from device.live.failures import Diagnosis, Remedy
 from device.live.reconnect import (
     FIRST_PATIENCE_S,
     JITTER,
@@ -17,8 +18,7 @@ from device.live.reconnect import (
     WAITS_S,
     Recovery,
 )
-from device.live.remedies import Diagnosis, Remedy
-from device.ports import Failure, FailureKind
+from device.news import Failure, FailureKind
 
 
 def of(remedy: Remedy, kind: FailureKind = FailureKind.SERVER) -> Diagnosis:

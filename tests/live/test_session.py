@@ -12,7 +12,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from device.live.session import warm_up
-from device.ports import (
+from device.news import (
     FailureKind,
     GenerationComplete,
     Reconnecting,

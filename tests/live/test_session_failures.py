@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from device.live.setup import load_sdk, unusable_trust
-from device.ports import (
+from device.news import (
     FailureKind,
     Reconnecting,
     SessionClosed,

@@ -12,7 +12,7 @@ from device.live.resumption import Past
 from device.live.uplink import (
     HELD_FRAMES,
 )
-from device.ports import (
+from device.news import (
     AudioDropped,
     AudioRepeated,
     FailureKind,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from device.ports import (
+from device.news import (
     AudioRepeated,
     ReplyAudio,
     SessionOpened,

@@ -8,14 +8,8 @@ from pathlib import Path
 import pytest
 
 from device.live.traffic import UNNOTICED_S
-from device.ports import GoAway as GoAwayNews
-from device.ports import (
-    ReplyAudio,
-    SessionOpened,
-    Transcript,
-    TurnComplete,
-    UplinkChanged,
-)
+from device.news import GoAway as GoAwayNews
+from device.news import ReplyAudio, SessionOpened, Transcript, TurnComplete, UplinkChanged
 from device.simulator.record import ConnectionRecord
 from device.simulator.script import Deaf, Event, GoAway, Resumable, Script, Send, Turn
 from tests.live.talk import PATIENCE_S, Talk, talking

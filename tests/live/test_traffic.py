@@ -10,7 +10,7 @@ from google.genai import types
 from device.live.reconnect import Recovery
 from device.live.rotation import Rotation
 from device.live.traffic import Care, Traffic
-from device.ports import News, ToolNews, TurnComplete
+from device.news import News, ToolNews, TurnComplete
 
 
 async def test_call_that_the_connection_did_not_outlive_is_cancelled() -> None:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 
+from device.live.calls import not_available
 from device.live.messages import (
     ActivityEnd,
     ActivityStart,
+    Answer,
     Audio,
     AudioEnd,
     Message,
     Nudge,
     Text,
 )
-from device.live.tools import Answer, not_available
 from device.live.uplink import (
     HELD_FRAMES,
     HELD_WORDS,

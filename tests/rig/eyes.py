@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from device.lights.render import GAMMA
+from device.board.colour import GAMMA
 from device.ports import Colour
 
 Signal = NDArray[np.float64]

@@ -18,22 +18,17 @@ from device.events import PublicEvent
 from device.frames import FRAME_BYTES, FRAME_SAMPLES, Frame
 from device.live.resumption import Past
 from device.live.session import LiveSession
-from device.ports import (
-    Block,
-    Colour,
+from device.news import (
     Detection,
     Failure,
     News,
-    Played,
     Post,
     ReplyAudio,
     SessionClosed,
     SessionOpened,
     SpeechChanged,
-    Tap,
-    WakeDetector,
-    WakeScores,
 )
+from device.ports import Block, Colour, Played, Tap, WakeDetector, WakeScores
 from device.state.mute import MuteMemory
 from device.state.talk import Keepsake
 

@@ -33,7 +33,8 @@ from device.echo.duplex import Duplex
 from device.events import EventBus
 from device.faults import Faults
 from device.frames import FRAME_MS, FRAME_SAMPLES, MICROPHONE_RATE_HZ, Frame
-from device.ports import Detection, Played, SpeechJudged, WakeNews
+from device.news import Detection, SpeechJudged, WakeNews
+from device.ports import Played
 from device.simulator.acoustics import ROOMS, Acoustics, at_level
 from device.simulator.room import FULL_SCALE, Room
 from device.wake.worker import Hearing, Word

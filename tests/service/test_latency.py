@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from device.ports import (
+from device.news import (
     Detection,
     FirstSound,
     Interrupted,

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from device.errors import AudioDeviceError, DeviceTrouble
 from device.frames import FRAME_SAMPLES, Frame
-from device.ports import FirstSound, Microphone, News, PlaybackDrained, PlaybackStarved, Speaker
+from device.news import FirstSound, News, PlaybackDrained, PlaybackStarved
+from device.ports import Microphone, Speaker
 from device.simulator.sound import WavMicrophone, WavSpeaker
 from device.simulator.voices import load, tone
 

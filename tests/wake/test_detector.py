@@ -13,7 +13,8 @@ import pytest
 
 from device.errors import WakeModelError
 from device.frames import FRAME_SAMPLES, Frame
-from device.ports import Detection, SpeechChanged, SpeechJudged, WakeDetector, WakeNews
+from device.news import Detection, SpeechChanged, SpeechJudged, WakeNews
+from device.ports import WakeDetector
 from device.wake.detector import INBOX_FRAMES, OnnxWakeDetector
 from device.wake.worker import Hearing, Word
 from tests.rig.speech import espeak, noise

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from device.frames import FRAME_SAMPLES, Frame
-from device.ports import Detection
+from device.news import Detection
 from device.wake.worker import Hearing, Word
 from tests.rig.speech import chatter, espeak, noise, silence
 from tests.wake.conftest import Clip

@@ -10,7 +10,7 @@ import pytest
 
 from device.errors import WakeModelError
 from device.frames import FRAME_SAMPLES, Frame
-from device.ports import Detection, SpeechChanged, SpeechJudged, WakeNews
+from device.news import Detection, SpeechChanged, SpeechJudged, WakeNews
 from device.wake.worker import Hearing, Word
 from tests.rig.speech import espeak, noise, silence
 from tests.wake.conftest import Clip

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import pytest
 
 from device.frames import FRAME_SAMPLES, Frame
-from device.ports import News
+from device.news import News
 from device.wake.detector import OnnxWakeDetector
 from tests.wake.conftest import Clip
 

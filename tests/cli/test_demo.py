@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from device.cli.pace import hop_ms, slowness
+from device.cli.demo import hop_ms, slowness
 from device.wake.scores import WakeScorer
 
 

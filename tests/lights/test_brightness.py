@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from device.config import Lights
-from device.lights.brightness import LOOK_AGAIN_S, Dimmer, wall_clock
-from device.lights.night import Night, parsed, percent_at
+from device.config.kinds import Night, night_of
+from device.lights.brightness import LOOK_AGAIN_S, Brightness, percent_at, wall_clock
 
 OVER_MIDNIGHT = Night(time(22, 0), time(7, 0))
 A_NAP = Night(time(13, 0), time(14, 30))
@@ -48,7 +48,7 @@ def test_when_it_is_night(night: Night, now: time, *, dark: bool) -> None:
 )
 def test_how_it_is_written(text: str, night: Night) -> None:
     """Hours may have one digit."""
-    assert parsed(text) == night
+    assert night_of(text) == night
 
 
 @pytest.mark.parametrize(
@@ -59,13 +59,13 @@ def test_how_it_is_written(text: str, night: Night) -> None:
 def test_what_is_no_night(text: str) -> None:
     """Says what it should look like."""
     with pytest.raises(ValueError, match=r"write its hours as HH:MM-HH:MM, e\.g\. 22:00-07:00"):
-        parsed(text)
+        night_of(text)
 
 
 def test_a_night_of_no_length_is_a_mistake() -> None:
     """It could mean all day, or never."""
     with pytest.raises(ValueError, match="begins when it ends"):
-        parsed("07:00-07:00")
+        night_of("07:00-07:00")
 
 
 def test_how_bright_it_is() -> None:
@@ -96,7 +96,7 @@ def test_summer_time_comes_and_goes_while_it_is_night(day: str) -> None:
 def test_the_dimmer_looks_at_the_clock_only_where_there_is_a_night() -> None:
     """Else no timer runs."""
     now = time(12, 0)
-    dimmer = Dimmer(lambda: now)
+    dimmer = Brightness(lambda: now)
     assert (dimmer.percent, dimmer.look_again_s) == (40, None)
     dimmer.settings = Lights(brightness=70, night="22:00-07:00", night_brightness=3)
     assert (dimmer.percent, dimmer.look_again_s) == (70, LOOK_AGAIN_S)

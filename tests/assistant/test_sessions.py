@@ -7,17 +7,15 @@ from typing import cast
 import pytest
 
 from device.assistant.output import Mouth
-from device.assistant.replies import Answering
-from device.assistant.session_faults import Troubles
-from device.assistant.sessions import Calling
+from device.assistant.sessions import Answering, Calling
 from device.config import parse
 from device.conversation import states as v
 from device.conversation.machine import step
 from device.conversation.states import Conversation, Event, State
 from device.errors import AudioDeviceError
 from device.events import EventBus, PublicEvent
-from device.faults import Faults
-from device.ports import (
+from device.faults import Faults, Troubles
+from device.news import (
     Failure,
     FailureKind,
     HandleChanged,

@@ -1,4 +1,4 @@
-"""What a machine tells of its sound cards and boards, and how the kernel's texts are read. Pure.
+"""Evidence is what a machine shows of its sound cards and boards, as the kernel words it. Pure.
 
 `device.board.kernel` fetches the texts, `device.board.detection` draws the conclusions.
 """
@@ -8,9 +8,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Literal
-
-SEEED = 0x2886
-"""USB vendor id of all ReSpeaker arrays."""
 
 UsbId = tuple[int, int]
 """Vendor and product."""

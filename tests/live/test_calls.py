@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from device.live.tools import Answer, not_available
+from device.live.calls import not_available
+from device.live.messages import Answer
 
 
 def test_answer_says_that_it_failed_and_what_to_do_instead() -> None:

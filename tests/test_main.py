@@ -85,7 +85,7 @@ def test_a_reload_that_comes_too_early_does_not_end_the_speaker() -> None:
     """What it is made of takes seconds to import on a small board; the file is read later."""
     done = subprocess.run(
         [sys.executable, "-c", IMPATIENT, "run"],
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[1],
         timeout=60,
         check=False,
     )
@@ -179,7 +179,7 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
     with os.fdopen(writes, "wb") as pipe:
         done = subprocess.run(
             [sys.executable, "-m", "device", "config", "schema"],
-            cwd=Path(__file__).parents[2],
+            cwd=Path(__file__).parents[1],
             stdout=pipe,
             stderr=subprocess.PIPE,
             timeout=60,

@@ -11,7 +11,7 @@ from google.genai import types
 from device.config import Live
 from device.live.models import profile
 from device.live.setup import GOOGLE, client_of, connect_config, host_of, load_sdk, unusable
-from device.ports import FailureKind
+from device.news import FailureKind
 from tests.live.talk import Settings
 
 

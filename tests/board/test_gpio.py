@@ -15,7 +15,7 @@ import pytest
 from gpiozero import Device, DigitalOutputDevice, PinFactoryFallback
 from gpiozero.pins.mock import MockFactory
 
-from device.board.pins import attempt, gpio_factory, let_go, refuse_taken
+from device.board.gpio import attempt, gpio_factory, let_go, refuse_taken
 from device.board.profiles import profile_named
 from device.errors import BoardError
 
