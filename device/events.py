@@ -1,7 +1,7 @@
-"""The public event stream: what `parley watch --json` shows, and who is listening.
+"""Events are what `parley watch --json` shows, and the bus hands them to whoever listens.
 
 The names and fields are a contract with people who script against them; `public` is the one place
-where news from the parts becomes such an event. Everything here runs on the event loop's thread.
+where news becomes such an event. Everything here runs on the event loop's thread.
 """
 
 from __future__ import annotations
@@ -10,13 +10,16 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from device.frames import FRAME_BYTES
 from device.news import (
     AudioDropped,
     AudioRepeated,
+    BargedIn,
     Detection,
+    FellSilent,
     FirstSound,
     GoAway,
     Interrupted,
@@ -29,11 +32,36 @@ from device.news import (
     SessionOpened,
     SpeechChanged,
     Stalled,
+    TalkedOver,
     ToolNews,
     Transcript,
     UplinkChanged,
     Usage,
 )
+
+
+class EventName(StrEnum):
+    """Every kind of public event; the fields of each are in the table of `device/README.md`."""
+
+    STATE = "state"
+    WAKE = "wake"
+    SESSION = "session"
+    GO_AWAY = "go_away"
+    ACTIVITY = "activity"
+    REPLY = "reply"
+    TRANSCRIPT = "transcript"
+    TOOL = "tool"
+    BUTTON = "button"
+    UPLINK = "uplink"
+    FAULT = "fault"
+    USAGE = "usage"
+    BARGE_IN = "barge_in"
+    STALL = "stall"
+    REPEATED = "repeated"
+    DROPPED = "dropped"
+    LOST = "lost"
+    """This reader was too slow, and lost ``events`` of them."""
+
 
 SUBSCRIBER_EVENTS = 1000
 """How many events a slow reader may be behind before it loses the oldest."""
@@ -43,40 +71,48 @@ SUBSCRIBER_EVENTS = 1000
 class PublicEvent:
     """One line of `parley watch --json`."""
 
-    event: str
+    event: EventName
     time: float
     """CLOCK_MONOTONIC seconds at which it happened, not when it was written."""
     fields: dict[str, Any] = field(default_factory=dict)
 
     def as_record(self) -> dict[str, Any]:
         """The JSON object that stands for the event."""
-        return {"time": round(self.time, 6), "event": self.event, **self.fields}
+        return {"time": round(self.time, 6), "event": self.event.value, **self.fields}
 
 
 def public(news: News) -> PublicEvent | None:
     """The public event that a part's news stands for; None for what is nobody's business."""
     match news:
         case Detection(word, score, _, at):
-            return PublicEvent("wake", at, {"word": word, "score": round(score, 3)})
+            return PublicEvent(EventName.WAKE, at, {"word": word, "score": round(score, 3)})
         case SpeechChanged(speaking, _, at):
-            return PublicEvent("activity", at, {"what": "started" if speaking else "ended"})
+            return PublicEvent(EventName.ACTIVITY, at, {"what": "started" if speaking else "ended"})
         case Pressed(gesture, at):
-            return PublicEvent("button", at, {"gesture": gesture})
+            return PublicEvent(EventName.BUTTON, at, {"gesture": gesture})
         case UplinkChanged(_, flowing, frames, size, at):
             what = "started" if flowing else "stopped"
-            return PublicEvent("uplink", at, {"what": what, "frames": frames, "bytes": size})
+            return PublicEvent(
+                EventName.UPLINK, at, {"what": what, "frames": frames, "bytes": size}
+            )
         case GoAway(_, left, at):
-            return PublicEvent("go_away", at, {"time_left_s": left})
+            return PublicEvent(EventName.GO_AWAY, at, {"time_left_s": left})
         case ToolNews(_, what, name, at):
-            return PublicEvent("tool", at, {"what": what, "name": name})
+            return PublicEvent(EventName.TOOL, at, {"what": what, "name": name})
         case Transcript(_, _, who, text, final, at):
-            return PublicEvent("transcript", at, {"who": who, "text": text, "final": final})
+            return PublicEvent(EventName.TRANSCRIPT, at, {"who": who, "text": text, "final": final})
         case Usage(_, turn, tokens, at):
-            return PublicEvent("usage", at, {"turn": turn, **tokens})
+            return PublicEvent(EventName.USAGE, at, {"turn": turn, **tokens})
         case FirstSound(turn, at):
             return reply("first_sound", turn, 0, at)
         case PlaybackDrained(turn, played_ms, at):
             return reply("drained", turn, played_ms, at)
+        case TalkedOver(_, at):
+            return PublicEvent(EventName.BARGE_IN, at, {"what": "began"})
+        case BargedIn(_, at):
+            return PublicEvent(EventName.BARGE_IN, at, {"what": "confirmed"})
+        case FellSilent(at):
+            return PublicEvent(EventName.BARGE_IN, at, {"what": "dismissed"})
         case _:
             return _session_event(news)
 
@@ -93,11 +129,11 @@ def _session_event(news: News) -> PublicEvent | None:
         case SessionFailed(_, failure, model, at):
             return session("failed", at, reason=failure.message, model=model)
         case Stalled(_, what, reason, at):
-            return PublicEvent("stall", at, {"what": what, "reason": reason})
+            return PublicEvent(EventName.STALL, at, {"what": what, "reason": reason})
         case AudioRepeated(_, frames, at):
-            return _audio("repeated", frames, at)
+            return _audio(EventName.REPEATED, frames, at)
         case AudioDropped(_, frames, at):
-            return _audio("dropped", frames, at)
+            return _audio(EventName.DROPPED, frames, at)
         case Interrupted():
             # Told as `reply interrupted` when the sound is really cut, and only then.
             return None
@@ -105,7 +141,7 @@ def _session_event(news: News) -> PublicEvent | None:
             return None
 
 
-def _audio(event: str, frames: int, at: float) -> PublicEvent:
+def _audio(event: EventName, frames: int, at: float) -> PublicEvent:
     return PublicEvent(event, at, {"frames": frames, "bytes": frames * FRAME_BYTES})
 
 
@@ -119,12 +155,12 @@ def session(
 ) -> PublicEvent:
     """A `session` event; every field is always there."""
     fields = {"what": what, "reason": reason, "latency_ms": latency_ms, "model": model}
-    return PublicEvent("session", at, fields)
+    return PublicEvent(EventName.SESSION, at, fields)
 
 
 def reply(what: str, turn: int, played_ms: int, at: float) -> PublicEvent:
     """A `reply` event; `played_ms` is how much of the turn the card has taken."""
-    return PublicEvent("reply", at, {"what": what, "turn": turn, "played_ms": played_ms})
+    return PublicEvent(EventName.REPLY, at, {"what": what, "turn": turn, "played_ms": played_ms})
 
 
 class Subscription:

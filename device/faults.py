@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from device.events import EventBus, PublicEvent
+from device.events import EventBus, EventName, PublicEvent
 from device.news import Failure, FailureKind
 
 log = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ class Faults:
 
     def _tell(self, fault: Fault, at: float, *, cleared: bool) -> None:
         about = {"kind": fault.kind, "message": fault.message, "fatal": fault.fatal}
-        self._bus.publish(PublicEvent("fault", at, {**about, "cleared": cleared}))
+        self._bus.publish(PublicEvent(EventName.FAULT, at, {**about, "cleared": cleared}))
 
     def as_dict(self) -> dict[str, Any]:
         """For `status`: the faults in force and the last one, with their age in seconds."""
@@ -94,8 +94,11 @@ REPLACED = "model_replaced"
 """Kind of the fault that is none: another model answers than the configured one."""
 
 
-class Troubles:
-    """Used from the event loop's thread only."""
+class SessionFaults:
+    """What goes wrong with sessions, as faults: which begin, and which are over.
+
+    Used from the event loop's thread only.
+    """
 
     def __init__(
         self, faults: Faults, bus: EventBus, hindrance: Callable[[], Failure | None]
@@ -107,34 +110,34 @@ class Troubles:
         self._bus = bus
         self._hindrance = hindrance
 
-    def failed(self, failure: Failure) -> None:
-        """A session failed: the newest failure is the one in force."""
+    def met(self, failure: Failure) -> None:
+        """Tell a failure that somebody has met: the newest is the one in force."""
         # Only one thing at a time keeps a session from working, as far as we know.
         self._faults.clear(*(kind for kind in FailureKind if kind is not failure.kind))
         fatal = not failure.retryable
         self._faults.begin(failure.kind, failure.message, fatal=fatal, again=True)
 
     def connected(self, model: str, configured: str) -> None:
-        """A session works, over this model."""
+        """Clear what kept a session from working: one works, over this model."""
         self._faults.clear(*FailureKind)
         if model == configured:
             self._faults.clear(REPLACED)
 
     def replaced(self, gone: str, successor: str) -> None:
-        """Another model answers from now on: told once, in writing, since it does answer."""
+        """Tell once, in writing since it does answer, that another model answers from now on."""
         message = (
             f"the server does not have the model {gone} any more, {successor} answers instead: "
             f"set live.model to {successor}"
         )
         self._faults.begin(REPLACED, message)
 
-    def unanswered(self) -> None:
-        """The server owed an answer, was nudged and left, and still none came."""
+    def apologise(self) -> None:
+        """Tell that the server owed an answer, was nudged and left, and still none came."""
         self.apologies += 1
         reason = "the server has stopped answering; the next question tries a new session"
         fields = {"what": "apologised", "reason": reason}
-        self._bus.publish(PublicEvent("stall", time.monotonic(), fields))
-        self.failed(Failure(FailureKind.TIMEOUT, reason, retryable=True))
+        self._bus.publish(PublicEvent(EventName.STALL, time.monotonic(), fields))
+        self.met(Failure(FailureKind.TIMEOUT, reason, retryable=True))
 
     async def watch(self) -> None:
         """Tell a missing network or time of day from the start, and when it is there; for ever."""

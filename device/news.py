@@ -1,4 +1,4 @@
-"""News is what the parts of a speaker report, each as a frozen value with the moment it happened.
+"""News is what happens to a speaker, each kind as a frozen value.
 
 Every part that speaks up by itself is given a ``post`` function when it starts. ``post`` takes one
 of the news below and must be called on the event loop's thread; a part with a thread of its own
@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 from typing import Literal
+
+from device.errors import DeviceTrouble
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,74 @@ WakeNews = Detection | SpeechChanged | SpeechJudged
 
 
 @dataclass(frozen=True, slots=True)
+class MicrophoneOpened:
+    """The microphone's device is open; nothing was delivered yet."""
+
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class MicrophoneDelivers:
+    """The first frame came since the microphone was opened."""
+
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class MicrophoneLost:
+    """The microphone cannot be used; it is tried again by whoever keeps it open."""
+
+    trouble: DeviceTrouble
+    message: str
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class TalkedOver:
+    """Somebody is heard over the reply; whether they interrupt it is not clear yet."""
+
+    heard_at: float
+    """When the frame was recorded in which they were first heard, CLOCK_MONOTONIC."""
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class BargedIn:
+    """They speak on: the user interrupts the reply."""
+
+    first_sample: int
+    """The microphone's sample at which they were first heard."""
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class FellSilent:
+    """It was a cough, a noise, a word or less: nobody interrupts."""
+
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class DuplexDecided:
+    """It was measured whether the microphone can be listened to while a reply plays."""
+
+    mode: Literal["full", "half"]
+    why: str
+    time: float
+
+
+MicrophoneNews = (
+    MicrophoneOpened
+    | MicrophoneDelivers
+    | MicrophoneLost
+    | TalkedOver
+    | BargedIn
+    | FellSilent
+    | DuplexDecided
+)
+
+
+@dataclass(frozen=True, slots=True)
 class FirstSound:
     """The card took the first sample of a turn."""
 
@@ -76,7 +146,23 @@ class PlaybackStarved:
     time: float
 
 
-SpeakerNews = FirstSound | PlaybackDrained | PlaybackStarved
+@dataclass(frozen=True, slots=True)
+class SpeakerOpened:
+    """The loudspeaker's device is open."""
+
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerLost:
+    """The loudspeaker cannot be used; it is tried again by whoever keeps it open."""
+
+    message: str
+    time: float
+
+
+PlaybackNews = FirstSound | PlaybackDrained | PlaybackStarved
+SpeakerNews = PlaybackNews | SpeakerOpened | SpeakerLost
 
 
 class FailureKind(StrEnum):
@@ -355,10 +441,107 @@ class PartLost:
     time: float
 
 
-BoardNews = ButtonEdge | Pressed | MuteSwitched | PartLost
+@dataclass(frozen=True, slots=True)
+class Plugged:
+    """A sound card or an array on USB was plugged in."""
+
+    time: float
 
 
-News = WakeNews | SpeakerNews | SessionNews | BoardNews
+BoardNews = ButtonEdge | Pressed | MuteSwitched | PartLost | Plugged
 
 
+# --- what a person asks for, by button or command ------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Tap:
+    """The button asks to talk, to be silent or to end the talk, as the state has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """The button is held to talk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The button that was held is let go."""
+
+    heard: bool
+    """Whether anybody was heard meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """The owner typed a question."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The owner said stop, by command or by a button that is mapped to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mute:
+    """The microphone is to be closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unmute:
+    """The microphone is to be opened again."""
+
+
+@dataclass(frozen=True, slots=True)
+class MuteToggled:
+    """The button mutes, or unmutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeStepped:
+    """The button makes it louder or softer."""
+
+    by_percent: int
+
+
+Wish = Tap | Hold | Release | Ask | Stop | Mute | Unmute | MuteToggled | VolumeStepped
+
+
+# --- time and settings ---------------------------------------------------------------------------
+
+
+class Debt(Enum):
+    """What the session owes the user when a timer runs out."""
+
+    NONE = auto()
+    OWED = auto()
+    """An answer to what was said, of which the server has told nothing."""
+    UNDERSTOOD = auto()
+    """An answer to what the server has told that it understood."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimedOut:
+    """The timer with this number ran out."""
+
+    clock: int
+    debt: Debt
+
+
+@dataclass(frozen=True, slots=True)
+class SessionAged:
+    """The session is as old as the owner allows."""
+
+    session: int
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsChanged:
+    """What a session is set up with has changed: the one there is has the old settings."""
+
+
+Moment = TimedOut | SessionAged | SettingsChanged
+News = WakeNews | MicrophoneNews | SpeakerNews | SessionNews | BoardNews | Wish | Moment
 Post = Callable[[News], None]

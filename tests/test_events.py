@@ -7,7 +7,15 @@ from typing import get_args
 
 import pytest
 
-from device.events import SUBSCRIBER_EVENTS, EventBus, PublicEvent, public, reply, session
+from device.events import (
+    SUBSCRIBER_EVENTS,
+    EventBus,
+    EventName,
+    PublicEvent,
+    public,
+    reply,
+    session,
+)
 from device.news import (
     AudioDropped,
     AudioRepeated,
@@ -167,7 +175,7 @@ def test_our_own_events_have_the_same_fields() -> None:
 
 
 def numbered(count: int, start: int = 0) -> list[PublicEvent]:
-    return [PublicEvent("button", float(number)) for number in range(start, start + count)]
+    return [PublicEvent(EventName.BUTTON, float(number)) for number in range(start, start + count)]
 
 
 def test_subscribers_get_every_event_in_order_until_they_leave() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Protocol
 
 from device.config import Config
 from device.faults import Faults
@@ -14,6 +15,15 @@ Sentence = Callable[[Config, str], bytes | None]
 """Gives what is said of a kind of fault, s16le mono 24 kHz; None where it has no words."""
 
 
+class Output(Protocol):
+    """Whatever has the loudspeaker."""
+
+    @property
+    def speaker(self) -> Speaker:
+        """The loudspeaker in use."""
+        ...
+
+
 class Announcer:
     """Tells the newest fault in force. Used from the event loop's thread only."""
 
@@ -22,13 +32,13 @@ class Announcer:
         sentence: Sentence,
         make_sentences: Callable[[Config], None],
         faults: Faults,
-        speaker: Callable[[], Speaker],
+        output: Output,
     ) -> None:
-        """`make_sentences` makes those that are missing; `speaker` gives the one in use."""
+        """`make_sentences` makes those that are missing."""
         self._sentence = sentence
         self._make_sentences = make_sentences
         self._faults = faults
-        self._speaker = speaker
+        self._output = output
 
     @property
     def _kind(self) -> str | None:
@@ -38,15 +48,15 @@ class Announcer:
         """Play chime and sentence, as far as they are wanted."""
         kind = self._kind
         if config.audio.chimes:
-            self._speaker().chime((SIGNALS[kind] if kind else DEVICE).chime)
+            self._output.speaker.chime((SIGNALS[kind] if kind else DEVICE).chime)
         if config.audio.announcements and kind is not None:
             sentence = self._sentence(config, kind)
             if sentence is not None:
-                self._speaker().announce(sentence)
+                self._output.speaker.announce(sentence)
 
     def hush(self) -> None:
         """Break off the sentence: somebody wants to talk."""
-        self._speaker().hush()
+        self._output.speaker.hush()
 
     async def prepare(self, config: Config) -> None:
         """Have the sentences made that are missing; takes seconds, in a thread."""

@@ -1,4 +1,4 @@
-"""What a finger at the board wants: edges of the button to gestures, and those to what is mapped.
+"""`Button` tells what a finger at the board's button wants: edges to gestures, those to wishes.
 
 A press that is mapped to talk acts before it is known what it becomes, where that does no harm:
 talking begins, and a reply falls silent, when the finger comes. Whether it then leaves (a tap),
@@ -10,17 +10,16 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable
 
-from device.assistant.activity import Spoken
-from device.assistant.mute import Muting
-from device.assistant.sessions import Calling
+from device import news as n
+from device.assistant.activity import Activity
+from device.assistant.sessions import Sessions
+from device.assistant.settings import Settings
+from device.assistant.talk import Talk
 from device.board.gestures import Gesture, Gestures, Used
-from device.board.mute_switch import SwitchWatch
-from device.config import ButtonGestures, Config
-from device.conversation import states as v
-from device.conversation.states import AT_THE_PRESS, HOLDING, PLAYING
-from device.news import ButtonEdge, MuteSwitched, Post, Pressed
+from device.config import ButtonGestures
+from device.conversation.states import AT_THE_PRESS, HOLDING, PLAYING, State
+from device.news import ButtonEdge, Post, Pressed
 
 VOLUME_STEP = 10
 """Percent."""
@@ -29,31 +28,23 @@ RECENT_S = 2.0
 """A gesture that is certain has begun no longer ago."""
 
 
-class Finger:
+class Button:
     """One button. Used from the event loop's thread only; every call returns at once."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - what it moves, and what it must know for that
+    def __init__(
         self,
+        settings: Settings,
+        talk: Talk,
+        sessions: Sessions,
+        activity: Activity,
         post: Post,
-        happen: Callable[[v.Event], None],
-        louder: Callable[[int], None],
-        muting: Muting,
-        calling: Calling,
-        spoken: Spoken,
-        now: Callable[[], tuple[Config, v.Conversation]],
     ) -> None:
-        """Gestures are posted as `Pressed`, which comes back to `take` to be acted on.
-
-        `happen` lets the conversation take a step; `louder` changes the volume by so many percent.
-        `now` tells which configuration is in force, and how the conversation stands.
-        """
+        """Gestures are posted as `Pressed`, which comes back to `act`; what they want as well."""
+        self._settings = settings
+        self._talk = talk
+        self._sessions = sessions
+        self._activity = activity
         self._post = post
-        self._happen = happen
-        self._louder = louder
-        self._muting = muting
-        self._calling = calling
-        self._spoken = spoken
-        self._now = now
         self._gestures = Gestures()
         self._timer: asyncio.TimerHandle | None = None
         self._counts_already = False
@@ -64,35 +55,25 @@ class Finger:
         self._unheard = False
         """Whether the present press is held to talk into a speaker that does not listen."""
 
-    # --- edges and time --------------------------------------------------------------------------
+    def take(self, news: ButtonEdge) -> None:
+        """Take note that the button went down or up."""
+        gestures = self._gestures.edge(self._used, down=news.down, at=news.time)
+        self._tell(gestures, news.time)
 
-    def take(self, news: ButtonEdge | Pressed | MuteSwitched) -> None:
-        """The button went down or up, a gesture of it is certain, or the mute switch was moved."""
-        match news:
-            case MuteSwitched(on=on):
-                self._muting.switched(on=on)
-            case ButtonEdge(down, at):
-                self._tell(self._gestures.edge(self._used, down=down, at=at), at)
-            case Pressed():
-                self._spoken.addressed = True
-                self._act(news)
-
-    def on_board(self, switch: SwitchWatch | None) -> None:
-        """The board is, or may be, another one from now on, with this mute switch."""
+    def lose(self) -> None:
+        """Forget a press that is going on: the board is, or may be, another one from now on."""
         self._tell(self._gestures.lose(), time.monotonic())
-        self._muting.watch(switch, self._post)
 
     def close(self) -> None:
-        """Nothing happens any more."""
+        """Let nothing happen any more."""
         self._stop_timer()
-        self._muting.close()
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
 
     def speech(self, *, speaking: bool) -> None:
-        """Somebody began or stopped speaking, as far as we hear."""
+        """Take note that somebody began or stopped speaking, as far as we hear."""
         if speaking:
             self._hears()
 
@@ -103,18 +84,14 @@ class Finger:
             self._gestures.spoke()
 
     def _pass_on_heard(self) -> None:
-        """Who holds the button begins to talk."""
-        session = self._calling.session
+        """Tell the session that whoever holds the button begins to talk."""
+        session = self._sessions.session
         if session is not None and self._heard:
-            session.holding.heard()
+            session.push_to_talk.heard()
 
     @property
     def _mapped(self) -> ButtonGestures:
-        return self._now()[0].button.gestures
-
-    @property
-    def _state(self) -> v.State:
-        return self._now()[1].state
+        return self._settings.now.button.gestures
 
     @property
     def _used(self) -> Used:
@@ -137,8 +114,6 @@ class Finger:
     def _tick(self, due: float) -> None:
         self._tell(self._gestures.tick(self._used, due), due)
 
-    # --- what they mean --------------------------------------------------------------------------
-
     @property
     def may_hold(self) -> bool:
         """Whether the finger is on the button, and may be about to talk."""
@@ -150,8 +125,8 @@ class Finger:
         passed_s = time.monotonic() - self._pressed_at
         return passed_s if passed_s < RECENT_S else 0.0
 
-    def _act(self, pressed: Pressed) -> None:
-        """Do what a gesture means."""
+    def act(self, pressed: Pressed) -> None:
+        """Ask for what a gesture means."""
         mapped = self._mapped
         match Gesture(pressed.gesture):
             case Gesture.PRESS:
@@ -165,12 +140,12 @@ class Finger:
             case Gesture.DOUBLE_TAP:
                 self._let_go()
                 self._do(mapped.double_tap)
-            case Gesture.HOLD if self._counts_already and self._state is v.State.FAULT:
+            case Gesture.HOLD if self._counts_already and self._talk.state is State.FAULT:
                 # What the press began has failed, and has been told.
                 self._let_go()
             case Gesture.HOLD if mapped.hold == "push_to_talk":
-                self._happen(v.Hold())
-                self._unheard = self._state not in HOLDING
+                self._post(n.Hold())
+                self._unheard = self._talk.state not in HOLDING
                 self._pass_on_heard()
                 # Where nobody can be heard now, it was no hold.
                 self._let_go()
@@ -186,17 +161,17 @@ class Finger:
                 self._end_hold()
                 if self._unheard:
                     # Which then is said, as to a tap.
-                    self._happen(v.Release(heard=False))
+                    self._post(n.Release(heard=False))
 
     def _press(self) -> None:
         mapped = self._mapped
         self._heard = self._unheard = self._counts_already = False
-        if self._spoken.speaking:
+        if self._activity.speaking:
             self._hears()
-        session = self._calling.session
+        session = self._sessions.session
         if session is not None and mapped.hold == "push_to_talk":
-            session.holding.press()
-        state = self._state
+            session.push_to_talk.press()
+        state = self._talk.state
         # A second tap would make of the first one a mistake, except where it silences a reply.
         waits = mapped.double_tap != "none" and state not in PLAYING
         if mapped.tap == "talk" and state in AT_THE_PRESS and not waits:
@@ -204,23 +179,23 @@ class Finger:
             self._do("talk")
 
     def _end_hold(self) -> None:
-        if self._state in HOLDING:
-            self._happen(v.Release(self._heard))
+        if self._talk.state in HOLDING:
+            self._post(n.Release(self._heard))
 
     def _let_go(self) -> None:
-        session = self._calling.session
+        session = self._sessions.session
         if session is not None:
-            session.holding.let_go()
+            session.push_to_talk.let_go()
 
     def _do(self, action: str) -> None:
         match action:
             case "talk":
-                self._happen(v.Tap())
+                self._post(n.Tap())
             case "stop":
-                self._happen(v.Stop())
+                self._post(n.Stop())
             case "mute":
-                self._muting.toggle()
+                self._post(n.MuteToggled())
             case "volume_up":
-                self._louder(VOLUME_STEP)
+                self._post(n.VolumeStepped(VOLUME_STEP))
             case "volume_down":
-                self._louder(-VOLUME_STEP)
+                self._post(n.VolumeStepped(-VOLUME_STEP))

@@ -1,13 +1,18 @@
-"""The one timer of the conversation: by the clock, or by audio in which nobody speaks."""
+"""`Countdown` is the one timer of the conversation.
+
+It runs by the clock, or by audio in which nobody speaks.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
+from device.assistant.sessions import Sessions
+from device.assistant.settings import Settings
 from device.config import Conversation
 from device.conversation.states import Timer
 from device.frames import FRAME_MS
+from device.news import Post, TimedOut
 
 FIRST_WORDS_S = 6.0
 """How long somebody who has said the wake word may take a breath."""
@@ -20,7 +25,7 @@ FAULT_SHOWN_S = 8.0
 
 
 def duration_s(timer: Timer, settings: Conversation) -> float:
-    """How long a timer runs."""
+    """Return how long a timer runs."""
     return {
         Timer.FIRST_WORDS: max(FIRST_WORDS_S, settings.follow_up_s),
         Timer.FOLLOW_UP: settings.follow_up_s,
@@ -35,9 +40,11 @@ def duration_s(timer: Timer, settings: Conversation) -> float:
 class Countdown:
     """Starting a timer replaces the running one. Used from the event loop's thread only."""
 
-    def __init__(self, expired: Callable[[int], None]) -> None:
-        """`expired` is called with the number of the timer that ran out."""
-        self._expired = expired
+    def __init__(self, settings: Settings, sessions: Sessions, post: Post) -> None:
+        """`sessions` is asked what is owed when a timer runs out."""
+        self._settings = settings
+        self._sessions = sessions
+        self._post = post
         self._handle: asyncio.TimerHandle | None = None
         self._clock = 0
         self._audio_ms = 0.0
@@ -48,20 +55,26 @@ class Countdown:
         """How much of the window in which the user may begin is left, 1..0; 1 outside of one."""
         return self._audio_ms / self._whole_ms if self._audio_ms > 0 else 1.0
 
-    def start(self, timer: Timer, clock: int, settings: Conversation) -> None:
-        """Call `expired(clock)` when the time of this timer is over.
+    def start(self, timer: Timer, clock: int) -> None:
+        """Post TimedOut with this number when the time of this timer is over.
 
         The windows in which the user may begin count frames without speech: someone who has begun
         to speak is not cut short, unless it never ends (a television).
         """
         self.cancel()
         self._clock = clock
+        settings = self._settings.now.conversation
         seconds = duration_s(timer, settings)
         if timer in COUNTS_AUDIO:
             self._audio_ms = self._whole_ms = max(1000 * seconds, FRAME_MS)
             seconds += settings.max_listen_s
         loop = asyncio.get_running_loop()
         self._handle = loop.call_later(seconds, self._run_out)
+
+    def follow(self, clock: int) -> None:
+        """Forget the running timer if another number is in force."""
+        if clock != self._clock:
+            self.cancel()
 
     def heard(self, *, speaking: bool) -> None:
         """Count one frame of microphone."""
@@ -73,7 +86,7 @@ class Countdown:
 
     def _run_out(self) -> None:
         self.cancel()
-        self._expired(self._clock)
+        self._post(TimedOut(self._clock, self._sessions.debt))
 
     def cancel(self) -> None:
         """Forget the running timer."""

@@ -1,4 +1,4 @@
-"""Measures the way from the loudspeaker to the microphone by saying something and listening.
+"""`EchoMeasurement` measures the way from loudspeaker to microphone by saying something.
 
 Done by itself at the first start with a new pair of devices, and when the owner asks for it. What
 is said is a sentence of our own: speech is what the canceller must learn to take out, and it tells
@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
 
-from device.assistant.echo import Overheard
-from device.assistant.output import Mouth
+from device.assistant.echo import EchoControl
+from device.assistant.input import Input
 from device.assistant.parts import Parts
+from device.assistant.settings import Settings
+from device.assistant.talk import Talk
 from device.config import Config
-from device.conversation.states import Conversation, State
-from device.echo.duplex import DuplexFigures
+from device.conversation.states import State
 from device.errors import MeasuringError
+from device.news import DuplexDecided
 from device.state.echo import Way
 
 CALM_S = 5.0
@@ -35,45 +36,42 @@ HINDRANCES = {
 """Why it cannot be measured in a state, where its name does not say it."""
 
 
-class Measuring:
+class EchoMeasurement:
     """Used from the event loop's thread only."""
 
     def __init__(
-        self,
-        parts: Parts,
-        mouth: Mouth,
-        overheard: Overheard,
-        talk: Callable[[], Conversation],
-        microphone: Callable[[], str],
+        self, parts: Parts, echo: EchoControl, source: Input, talk: Talk, settings: Settings
     ) -> None:
-        """`talk` is how the conversation stands, `microphone` describes the one in use."""
+        """`source` has the microphone, `echo` knows the loudspeaker."""
         self._parts = parts
-        self._mouth = mouth
-        self._overheard = overheard
+        self._echo = echo
+        self._input = source
         self._talk = talk
-        self._microphone = microphone
+        self._settings = settings
         self._one_at_a_time = asyncio.Lock()
-        overheard.remember = self._remember
 
     @property
     def _way(self) -> Way:
-        return Way(self._mouth.speaker.description, self._microphone(), self._overheard.canceller)
+        microphone = self._input.microphone.description
+        return Way(self._echo.speaker.description, microphone, self._echo.canceller)
 
     def recall(self) -> None:
-        """The devices are (perhaps other ones and) open: begin with what is known of them."""
+        """Begin with what is known of the devices, which are (perhaps other ones and) open."""
         known = self._parts.echo_memory.recall(self._way)
         if known is not None:
-            self._overheard.duplex.recall(known.mode, known.why)
+            self._echo.duplex.recall(known.mode, known.why)
 
-    def _remember(self, figures: DuplexFigures) -> None:
-        self._parts.echo_memory.keep(self._way, figures.mode, figures.why)
+    def remember(self, news: DuplexDecided) -> None:
+        """Keep what was decided by measurement beyond the process."""
+        self._parts.echo_memory.keep(self._way, news.mode, news.why)
 
-    async def measure(self, config: Config) -> None:
-        """Say the sentence, and return when it has been heard; the figures are `Overheard`'s then.
+    async def measure(self) -> None:
+        """Say the sentence, and return when it has been heard; `EchoControl` has the figures then.
 
         Raises MeasuringError when that is not possible now, or was broken off.
         """
         self._only_at_rest()
+        config = self._settings.now
         sentence = self._parts.sentence(config, SENTENCE)
         if sentence is None:
             raise MeasuringError(_speechless(config))
@@ -88,7 +86,7 @@ class Measuring:
         self._only_at_rest("it was broken off")
 
     def _only_at_rest(self, otherwise: str = "it cannot be measured now") -> None:
-        state = self._talk().state
+        state = self._talk.state
         if state is not State.IDLE:
             why = HINDRANCES.get(state, f"the speaker is {state.label}")
             raise MeasuringError(f"{otherwise}: {why}")
@@ -97,35 +95,35 @@ class Measuring:
         """Raises TimeoutError when it is not heard to begin, or not to end."""
         async with asyncio.timeout(LASTS_AT_MOST_S):
             # What still rings is not our sentence.
-            await self._overheard.quiet.wait()
+            await self._echo.quiet.wait()
         self._only_at_rest()
-        self._overheard.echo.measure_anew()
-        self._mouth.speaker.announce(sentence)
+        self._echo.echo.measure_anew()
+        self._echo.speaker.announce(sentence)
         try:
             async with asyncio.timeout(BEGINS_WITHIN_S):
-                await self._overheard.sounding.wait()
+                await self._echo.sounding.wait()
             async with asyncio.timeout(LASTS_AT_MOST_S):
-                await self._overheard.quiet.wait()
+                await self._echo.quiet.wait()
         finally:
             # Nobody waits for it any more. In another state something else may be said by now.
-            if self._talk().state is State.IDLE:
-                self._mouth.speaker.hush()
+            if self._talk.state is State.IDLE:
+                self._echo.speaker.hush()
 
-    async def at_first_start(self, config: Callable[[], Config]) -> None:
+    async def at_first_start(self) -> None:
         """Measure once, when nothing is known of these devices and nobody wants anything else."""
         for _ in range(TRIES):
-            await self._overheard.quiet.wait()
+            await self._echo.quiet.wait()
             await asyncio.sleep(CALM_S)
-            settings = config()
+            settings = self._settings.now
             if settings.audio.duplex != "auto" or not settings.audio.announcements:
                 return
-            if self._overheard.canceller == "hardware" or self._overheard.duplex.measured:
+            if self._echo.canceller == "hardware" or self._echo.duplex.measured:
                 return
             if self._parts.echo_memory.recall(self._way) is not None:
                 return
-            if self._talk().state is State.IDLE and self._overheard.quiet.is_set():
+            if self._talk.state is State.IDLE and self._echo.quiet.is_set():
                 with contextlib.suppress(MeasuringError):
-                    await self.measure(settings)
+                    await self.measure()
                     return
 
 

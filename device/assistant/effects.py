@@ -1,101 +1,108 @@
-"""What each effect of the conversation machine asks of which part."""
+"""`perform` says what each effect of the conversation asks of which part."""
 
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
-from device.announcements.announcer import Announcer
-from device.assistant.button import Finger
-from device.assistant.countdown import Countdown
-from device.assistant.input import Ears
-from device.assistant.output import Mouth
-from device.assistant.sessions import Calling
-from device.assistant.uplink import BUTTON_PRE_ROLL_S, SAME_BREATH_S, Sending
+from device.assistant.uplink import BUTTON_PRE_ROLL_S, SAME_BREATH_S
 from device.config import Config
-from device.conversation import states as v
-from device.events import EventBus, reply, session
-from device.service.latency import Latency
+from device.conversation import effects as e
+from device.conversation.states import RESTING, State
+from device.events import EventName, PublicEvent, reply, session
+
+if TYPE_CHECKING:
+    from device.assistant.hub import Assistant
 
 
-class Acting:
-    """Carries effects out. Used from the event loop's thread only."""
+def perform(hub: Assistant, effect: e.Effect) -> None:  # noqa: C901, PLR0912 - a line for each effect
+    """Carry out one effect; returns at once."""
+    config, now = hub.settings.now, time.monotonic()
+    match effect:
+        case e.Entered():
+            _enter(hub, effect)
+        case e.MeetFailure(failure):
+            hub.session_faults.met(failure)
+        case e.Apologise():
+            hub.session_faults.apologise()
+            # What the session would be resumed on is as deaf.
+            hub.sessions.give_up_handle()
+        case e.OpenSession(number):
+            model = hub.sessions.open(number)
+            hub.bus.publish(session("opening", now, model=model))
+        case e.CloseSession(_, reason):
+            hub.sessions.close(reason)
+        case e.BeginReply(turn, at):
+            hub.bus.publish(reply("started", turn, 0, at))
+        case e.Play(turn, pcm):
+            hub.output.speaker.play(pcm, turn)
+        case e.EndTurn(turn):
+            hub.output.speaker.end_turn(turn)
+        case e.ClearPlayback(turn):
+            played_ms = hub.output.speaker.clear()
+            hub.latency.silenced(now)
+            hub.uplink.open_now()
+            hub.bus.publish(reply("interrupted", turn, played_ms, now))
+        case e.PauseReply():
+            hub.output.speaker.pause()
+            hub.latency.silenced(now)
+        case e.GoOn():
+            hub.output.speaker.go_on()
+        case e.Chime(name) if config.audio.chimes:
+            hub.output.speaker.chime(name)
+        case e.Alarm():
+            hub.announcer.alarm(config)
+        case e.OpenMicrophone():
+            hub.input.unmute()
+        case e.CloseMicrophone():
+            _close_microphone(hub)
+        case e.StartTimer(timer, clock):
+            hub.countdown.start(timer, clock)
+        case _:
+            _send(hub, effect, config)
 
-    def __init__(  # noqa: PLR0913, PLR0917 - every part that an effect can ask something of
-        self,
-        bus: EventBus,
-        calling: Calling,
-        ears: Ears,
-        mouth: Mouth,
-        sending: Sending,
-        announcer: Announcer,
-        countdown: Countdown,
-        latency: Latency,
-        finger: Finger,
-    ) -> None:
-        self._bus = bus
-        self._calling = calling
-        self._ears = ears
-        self._mouth = mouth
-        self._sending = sending
-        self._announcer = announcer
-        self._countdown = countdown
-        self._latency = latency
-        self._finger = finger
 
-    def act(self, effect: v.Effect, config: Config) -> None:
-        """Carry out one effect; returns at once."""
-        match effect:
-            case v.OpenSession(number):
-                model = self._calling.open(config, number)
-                if self._calling.session is not None:
-                    self._calling.session.on_sent = self._latency.sent
-                self._bus.publish(session("opening", time.monotonic(), model=model))
-            case v.CloseSession(_, reason):
-                self._calling.close(reason)
-            case v.EndTurn(turn):
-                self._mouth.speaker.end_turn(turn)
-            case v.ClearPlayback(turn):
-                played_ms = self._mouth.speaker.clear()
-                self._latency.silenced(time.monotonic())
-                self._sending.open_now()
-                self._bus.publish(reply("interrupted", turn, played_ms, time.monotonic()))
-            case v.PauseReply():
-                self._mouth.speaker.pause()
-                self._latency.silenced(time.monotonic())
-            case v.GoOn():
-                self._mouth.speaker.go_on()
-            case v.Chime(name) if config.audio.chimes:
-                self._mouth.speaker.chime(name)
-            case v.Alarm():
-                self._announcer.alarm(config)
-            case v.OpenMicrophone():
-                self._ears.unmute()
-            case v.CloseMicrophone():
-                self._ears.mute()
-                self._announcer.hush()
-            case v.StartTimer(timer, clock):
-                self._countdown.start(timer, clock, config.conversation)
-            case _:
-                self._send(effect, config)
+def _send(hub: Assistant, effect: e.Effect, config: Config) -> None:
+    """Carry out what the session is asked for; without one nothing is sent."""
+    live = hub.sessions.session
+    if live is None:
+        return
+    match effect:
+        case e.StartUplink(None):
+            if hub.button.may_hold:
+                live.push_to_talk.press()
+            hub.uplink.start(None, BUTTON_PRE_ROLL_S + hub.button.since_press_s)
+        case e.StartUplink(end_sample):
+            hub.uplink.start(end_sample, config.wake.pre_roll_s)
+        case e.CatchUp(end_sample):
+            hub.uplink.start(end_sample, SAME_BREATH_S)
+        case e.StopUplink():
+            live.end_audio()
+        case e.BeginHeld():
+            live.push_to_talk.hold()
+        case e.EndHeld():
+            live.push_to_talk.release()
+        case e.SendText(text):
+            live.send_text(text)
 
-    def _send(self, effect: v.Effect, config: Config) -> None:
-        live = self._calling.session
-        if live is None:
-            return
-        match effect:
-            case v.StartUplink(None):
-                if self._finger.may_hold:
-                    live.holding.press()
-                self._sending.since(live, None, BUTTON_PRE_ROLL_S + self._finger.since_press_s)
-            case v.StartUplink(end_sample):
-                self._sending.since(live, end_sample, config.wake.pre_roll_s)
-            case v.BeginHeld():
-                live.holding.hold()
-            case v.EndHeld():
-                live.holding.release()
-            case v.CatchUp(end_sample):
-                self._sending.since(live, end_sample, SAME_BREATH_S)
-            case v.StopUplink():
-                live.end_audio()
-            case v.SendText(text):
-                live.send_text(text)
+
+def _enter(hub: Assistant, entered: e.Entered) -> None:
+    before, state = entered.before, entered.state
+    hub.wake_word.track_speech(hub.activity.follow(entered))
+    if hub.sessions.session is not None and state in RESTING and before not in RESTING:
+        hub.sessions.session.dismiss()
+    if state.label != before.label:
+        fields = {"from": before.label, "to": state.label, "reason": entered.reason}
+        hub.bus.publish(PublicEvent(EventName.STATE, time.monotonic(), fields))
+    if before is State.FAULT or (before in RESTING and state not in RESTING):
+        hub.announcer.hush()
+    hub.look()
+
+
+def _close_microphone(hub: Assistant) -> None:
+    hub.input.mute()
+    hub.uplink.forget()
+    hub.announcer.hush()
+    hub.echo.hears_nothing()
+    # Nothing will be heard that could be waited for: it is as ready as its owner wants it.
+    hub.health.hears()

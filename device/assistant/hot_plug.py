@@ -1,69 +1,61 @@
-"""What a board needs each time it appears, and what may cure one that is dead."""
+"""`HotPlug` gives a board what it needs each time it appears, and cures one that is dead."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+import time
 
-from device.assistant.input import Ears
 from device.assistant.parts import Parts
 from device.board.arrivals import Arrivals
 from device.board.profiles import Profile
-from device.errors import AudioDeviceError, DeviceTrouble
-from device.faults import Faults
+from device.errors import DeviceTrouble
+from device.news import Plugged, Post
 
 log = logging.getLogger(__name__)
 
 
-class Refitting:
+class HotPlug:
     """Used from the event loop's thread only; what takes time is done in others."""
 
-    def __init__(
-        self,
-        parts: Parts,
-        faults: Faults,
-        board: Callable[[], Profile],
-        choose_board: Callable[[], None],
-    ) -> None:
-        """`board` finds the board; `choose_board` also claims its lights, button and switch."""
+    def __init__(self, parts: Parts, post: Post) -> None:
         self._parts = parts
-        self._faults = faults
-        self._board = board
-        self._choose_board = choose_board
+        self._post = post
         self._arrivals = Arrivals(parts.plugged)
-        self.pause = self._arrivals.pause
-        """To wait with for a device that is lost."""
         self._was_lost = False
         self._warned: set[str] = set()
+        self._tasks: asyncio.TaskGroup | None = None
 
-    def start(self, tasks: asyncio.TaskGroup, ears: Ears) -> None:
-        """Run what takes time as tasks of `tasks` from now on; `ears` have the microphone."""
+    def start(self, tasks: asyncio.TaskGroup) -> None:
+        """Watch what is plugged in, and run what takes time, as tasks of `tasks`."""
         self._tasks = tasks
-        self._ears = ears
         tasks.create_task(self._arrivals.watch(self._came), name="arrivals")
 
-    def lost(self, error: AudioDeviceError, board: Profile) -> None:
-        """The microphone is lost, or is not there yet; a dead one is cured where that is known."""
+    async def pause(self, seconds: float) -> bool:
+        """Wait so long for a device that is lost, or until something was plugged in.
+
+        Returns whether something was.
+        """
+        return await self._arrivals.pause(seconds)
+
+    def lost(self, trouble: DeviceTrouble, board: Profile) -> None:
+        """Take note that the microphone is lost; a dead one is cured where that is known."""
         self._was_lost = True
-        if error.trouble is DeviceTrouble.DEAD:
+        if trouble is DeviceTrouble.DEAD and self._tasks is not None:
             self._tasks.create_task(asyncio.to_thread(self._parts.revive, board), name="revival")
 
-    def opened(self) -> None:
-        """The microphone is open: set the levels of its card, which it may need to be heard."""
-        setting = self._set_levels(self._board(), self._ears.microphone.description)
-        self._tasks.create_task(setting, name="mixer")
+    def opened(self, board: Profile, microphone: str) -> None:
+        """Set the levels of the microphone's card, which it may need to be heard."""
+        if self._tasks is not None:
+            self._tasks.create_task(self._set_levels(board, microphone), name="mixer")
 
-    def back(self, board: Profile) -> bool:
-        """Whether what is on the plug of a microphone that delivers has to be opened anew."""
+    def delivers(self, board: Profile) -> bool:
+        """Tell whether what is on the plug of a microphone that delivers has to be opened anew."""
         was_lost, self._was_lost = self._was_lost, False
         return was_lost and board.hot_plug
 
     def _came(self) -> None:
-        """Something was plugged in, perhaps the array while its microphone is closed, or unused."""
-        if self._board().hot_plug or self._faults.in_force("lights", "button"):
-            self._was_lost = False
-            self._choose_board()
+        self._post(Plugged(time.monotonic()))
 
     async def _set_levels(self, board: Profile, microphone: str) -> None:
         for problem in await asyncio.to_thread(self._parts.set_levels, board, microphone):

@@ -1,142 +1,78 @@
-"""The hearing half of the hub: microphone, pre-roll, wake word and speech detection.
+"""`Input` keeps the microphone open unless it is muted, and hands on every frame.
 
-Frames arrive here one by one, lose our own voice, and go three ways: into the pre-roll ring, to the
-detector's worker and to the listener. The microphone task never waits for the network.
+The task that reads it never waits for the network.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Any
 
-from device.audio.keep_open import Pause, keep_open
-from device.audio.pre_roll import PreRoll
-from device.echo.canceller import Heard
+from device.audio.keep_open import DeviceKeeper, Pause
 from device.errors import AudioDeviceError
-from device.frames import MICROPHONE_RATE_HZ, Frame
-from device.news import Post
-from device.ports import Microphone, WakeDetector
-
-RING_S = 8.0
-"""Longer than any pre-roll, so that a busy worker may report a wake word late."""
+from device.frames import Frame
+from device.news import MicrophoneDelivers, MicrophoneLost, MicrophoneOpened, Post
+from device.ports import Microphone
 
 
-@dataclass(frozen=True, slots=True)
-class Listener:
-    """Who is told what the ears notice; each is called on the event loop's thread."""
-
-    frame: Callable[[Heard], None]
-    lost: Callable[[AudioDeviceError], None]
-    back: Callable[[], None]
-    opened: Callable[[], None]
-
-
-class Ears:
-    """Keeps the microphone open unless muted, and the detector running."""
+class Input:
+    """One microphone at a time. Used from the event loop's thread only."""
 
     def __init__(
-        self,
-        microphone: Microphone,
-        detector: WakeDetector,
-        listener: Listener,
-        clean: Callable[[Frame], Heard],
+        self, microphone: Microphone, post: Post, hear: Callable[[Frame], None], pause: Pause
     ) -> None:
-        """`clean` takes our own voice out of a frame."""
-        self.microphone = microphone
-        self.detector = detector
-        self._listener = listener
-        self._clean = clean
-        self._ring = PreRoll(RING_S)
-        self._end_sample = 0
-        self._tasks: asyncio.TaskGroup | None = None
-        self._hearing: asyncio.Task[None] | None = None
-        self._pause: Pause | None = None
-        self._closing: set[asyncio.Task[None]] = set()
-        self._detecting: asyncio.Task[None] | None = None
-        self._muted = False
+        """`hear` takes each frame; `pause` waits between two tries to open the device."""
+        self._post = post
+        self._hear = hear
+        self._keeper = DeviceKeeper(microphone, "microphone", self._use, self._lost, pause)
+
+    @property
+    def microphone(self) -> Microphone:
+        """The microphone in use."""
+        return self._keeper.device
 
     @property
     def open(self) -> bool:
         """Whether the microphone is (being kept) open: not muted."""
-        return self._hearing is not None
+        return self._keeper.wanted
 
-    def start(self, tasks: asyncio.TaskGroup, post: Post, pause: Pause | None = None) -> None:
-        """Open the microphone, unless muted, and start the detector as tasks of `tasks`.
-
-        `pause` waits between two tries to open it.
-        """
-        self._tasks = tasks
-        self._pause = pause
-        self._post = post
-        self._detecting = tasks.create_task(self.detector.run(post), name="wake word")
-        if not self._muted:
-            self.unmute()
+    def start(self, tasks: asyncio.TaskGroup) -> None:
+        """Open the microphone, unless muted, as a task of `tasks`."""
+        self._keeper.start(tasks)
 
     def unmute(self) -> None:
         """Keep the microphone open from now on."""
-        self._muted = False
-        if self._tasks is not None and self._hearing is None:
-            self._hearing = self._tasks.create_task(self._keep_hearing(), name="microphone")
+        self._keeper.open()
 
     def mute(self) -> None:
-        """Close the microphone and forget what it heard; before `start`, never open it."""
-        self._muted = True
-        self._shut()
-
-    def _shut(self) -> None:
-        self._ring.clear()
-        if self._hearing is not None:
-            self._hearing.cancel()
-            self._closing.add(self._hearing)
-            self._hearing.add_done_callback(self._closing.discard)
-            self._hearing = None
+        """Close the microphone; before `start`, never open it."""
+        self._keeper.shut()
 
     async def closed(self) -> None:
         """Wait until a microphone that was muted is really closed."""
-        if self._closing:
-            await asyncio.wait(self._closing)
+        await self._keeper.closed()
 
-    def replace_microphone(self, microphone: Microphone) -> None:
+    def replace(self, microphone: Microphone) -> None:
         """Use another microphone from now on (its settings changed)."""
-        was_open = self.open
-        self._shut()
-        self.microphone = microphone
-        if was_open:
-            self.unmute()
+        self._keeper.replace(microphone)
 
-    def replace_detector(self, detector: WakeDetector) -> None:
-        """Listen for other words from now on."""
-        self.detector = detector
-        if self._detecting is not None:
-            self._detecting.cancel()
-        if self._tasks is not None:
-            self._detecting = self._tasks.create_task(detector.run(self._post), name="wake word")
+    def as_dict(self) -> dict[str, Any]:
+        """Return the microphone and its counters for `status`."""
+        return {
+            "microphone": self.microphone.description,
+            "counters": dict(self.microphone.counters),
+        }
 
-    def since(self, end_sample: int | None, seconds: float, *, after: int) -> list[Frame]:
-        """The recorded frames from `seconds` before `end_sample` on (None: before now).
-
-        Frames that ended at or before sample `after` are left out: they were sent already.
-        """
-        until = self._end_sample if end_sample is None else end_sample
-        return self._ring.since(max(until - round(seconds * MICROPHONE_RATE_HZ), after))
-
-    async def _keep_hearing(self) -> None:
-        # The microphone that was muted or replaced just now may hold the same card.
-        await self.closed()
-        await keep_open(self.microphone, self._hear, self._listener.lost, self._pause)
-
-    async def _hear(self) -> None:
-        await self.microphone.open()
-        self._listener.opened()
-        delivers = False
+    async def _use(self, microphone: Microphone) -> None:
+        await microphone.open()
+        self._post(MicrophoneOpened(time.monotonic()))
+        frame = await microphone.read()
+        self._post(MicrophoneDelivers(time.monotonic()))
         while True:
-            frame = await self.microphone.read()
-            if not delivers:
-                delivers = True
-                self._listener.back()
-            heard = self._clean(frame)
-            self._ring.append(heard.frame)
-            self._end_sample = frame.end_sample
-            self.detector.feed(heard.frame, heard.far_end, near=heard.near)
-            self._listener.frame(heard)
+            self._hear(frame)
+            frame = await microphone.read()
+
+    def _lost(self, error: AudioDeviceError) -> None:
+        self._post(MicrophoneLost(error.trouble, str(error), time.monotonic()))

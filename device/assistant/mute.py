@@ -1,4 +1,4 @@
-"""Who has muted the speaker: its owner, by command or button, or the microphone's own switch.
+"""`Mute` knows who has muted the speaker: its owner, or the microphone's own switch.
 
 Either is enough, and both must be undone to hear again. The switch wins: while it is on, nobody can
 unmute otherwise. What the owner said outlives the process; the switch speaks for itself.
@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import replace
 from typing import Literal
 
-from device.assistant.echo import Overheard
-from device.assistant.input import Ears
+from device import news as n
+from device.assistant.input import Input
 from device.board.mute_switch import SwitchWatch
-from device.conversation import states as v
 from device.errors import MutingError
 from device.news import Post
-from device.service.health import Health
 from device.state.mute import Kept, MuteMemory
 
 log = logging.getLogger(__name__)
@@ -29,23 +27,14 @@ SWITCH_ON = (
 )
 
 
-class Muting:
+class Mute:
     """Used from the event loop's thread only."""
 
-    def __init__(
-        self,
-        memory: MuteMemory,
-        ears: Ears,
-        overheard: Overheard,
-        health: Health,
-        happen: Callable[[v.Event], None],
-    ) -> None:
-        """`happen` lets the conversation take a step, which closes the microphone or opens it."""
+    def __init__(self, memory: MuteMemory, source: Input, post: Post) -> None:
+        """`source` has the microphone; that it is to be closed or opened is posted."""
         self._memory = memory
-        self._ears = ears
-        self._overheard = overheard
-        self._health = health
-        self._happen = happen
+        self._input = source
+        self._post = post
         self._kept = memory.load()
         self._switch = False
         self._watched: SwitchWatch | None = None
@@ -62,7 +51,7 @@ class Muting:
     @property
     def microphone(self) -> str:
         """The microphone in use, or the one that the owner has hidden: that tells the board too."""
-        return self._kept.hidden or self._ears.microphone.description
+        return self._kept.hidden or self._input.microphone.description
 
     def start(self, tasks: asyncio.TaskGroup) -> None:
         """Be as muted as before the restart, before any microphone is opened."""
@@ -76,7 +65,7 @@ class Muting:
         """
         self._kept = Kept(muted=True, microphone=self.microphone)
         self._follow()
-        await self._ears.closed()
+        await self._input.closed()
         await self._keep("the microphone is closed, but a restart would open it")
 
     async def unmute(self) -> None:
@@ -96,12 +85,12 @@ class Muting:
         doing = self.unmute() if self.by else self.mute()
         self._tasks.create_task(self._told(doing), name="muting")
 
-    def watch(self, switch: SwitchWatch | None, post: Post) -> None:
+    def watch(self, switch: SwitchWatch | None) -> None:
         """Look at this switch from now on; None: the microphone has none that can be read."""
         self.close()
         self._watched = switch
         if switch is not None:
-            switch.start(post)
+            switch.start(self._post)
         else:
             self.switched(on=False)
 
@@ -119,13 +108,7 @@ class Muting:
             self._follow()
 
     def _follow(self) -> None:
-        if not self.by:
-            self._happen(v.Unmute())
-            return
-        self._happen(v.Mute())
-        self._overheard.hears_nothing()
-        # Nothing will be heard that could be waited for: it is as ready as its owner wants it.
-        self._health.hears()
+        self._post(n.Mute() if self.by else n.Unmute())
 
     async def _keep(self, otherwise: str) -> None:
         async with self._writing:
@@ -141,4 +124,4 @@ class Muting:
         except MutingError as error:
             log.warning("%s", error)
             # As for whoever talks into a speaker that does not hear.
-            self._happen(v.Release(heard=False))
+            self._post(n.Release(heard=False))

@@ -1,61 +1,71 @@
-"""The speaking half of the hub: the loudspeaker, kept open."""
+"""`Output` keeps the loudspeaker open, at the volume in force."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import time
+from typing import Any
 
-from device.audio.keep_open import Pause, keep_open
+from device.audio.keep_open import DeviceKeeper, Pause
 from device.errors import AudioDeviceError
-from device.news import Post
+from device.news import Post, SpeakerLost, SpeakerOpened
 from device.ports import Speaker
 
 
-class Mouth:
-    """Keeps the loudspeaker open. Used from the event loop's thread only."""
+class Output:
+    """One loudspeaker at a time. Used from the event loop's thread only."""
 
-    def __init__(
-        self,
-        speaker: Speaker,
-        lost: Callable[[AudioDeviceError], None],
-        back: Callable[[], None],
-    ) -> None:
-        """`lost` is told why it cannot be used, `back` each time it was opened."""
-        self.speaker = speaker
-        self._lost = lost
-        self._back = back
-        self._tasks: asyncio.TaskGroup | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._pause: Pause | None = None
-        self._closing: set[asyncio.Task[None]] = set()
-
-    def start(self, tasks: asyncio.TaskGroup, post: Post, pause: Pause | None = None) -> None:
-        """Open the loudspeaker and keep it open, as a task of `tasks`.
-
-        `pause` waits between two tries to open it.
-        """
-        self._tasks = tasks
-        self._pause = pause
+    def __init__(self, speaker: Speaker, volume: int, post: Post, pause: Pause) -> None:
+        """`volume` is what `speaker` was made with, 0..100; `pause` waits between two tries."""
         self._post = post
-        self._task = tasks.create_task(self._keep(), name="loudspeaker")
+        self._volume = volume
+        self._keeper = DeviceKeeper(speaker, "loudspeaker", self._use, self._lost, pause)
+
+    @property
+    def speaker(self) -> Speaker:
+        """The loudspeaker in use."""
+        return self._keeper.device
+
+    @property
+    def volume(self) -> int:
+        """How loud it is, 0..100."""
+        return self._volume
+
+    @property
+    def level(self) -> float:
+        """How loud what is being played is, 0..1."""
+        return self.speaker.level
+
+    def start(self, tasks: asyncio.TaskGroup) -> None:
+        """Open the loudspeaker and keep it open, as a task of `tasks`."""
+        self._keeper.start(tasks)
 
     def replace(self, speaker: Speaker) -> None:
-        """Use another loudspeaker from now on (its settings changed)."""
-        self.speaker = speaker
-        if self._task is not None:
-            self._task.cancel()
-            self._closing.add(self._task)
-            self._task.add_done_callback(self._closing.discard)
-        if self._tasks is not None:
-            self.start(self._tasks, self._post, self._pause)
+        """Use another loudspeaker from now on (its settings changed), as loud as the old one."""
+        self._keeper.replace(speaker)
+        speaker.set_volume(self._volume)
 
-    async def _keep(self) -> None:
-        # The one that was replaced just now may hold the same card.
-        if self._closing:
-            await asyncio.wait(self._closing)
-        await keep_open(self.speaker, self._use, self._lost, self._pause)
+    def set_volume(self, percent: int) -> int:
+        """Play at 0..100 until changed again; more or less is as much as there is.
 
-    async def _use(self) -> None:
-        await self.speaker.open(self._post)
-        self._back()
-        await self.speaker.wait_lost()
+        Returns the volume that is in force.
+        """
+        self._volume = min(max(percent, 0), 100)
+        self.speaker.set_volume(self._volume)
+        return self._volume
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the loudspeaker, its volume and its counters for `status`."""
+        return {
+            "speaker": self.speaker.description,
+            "volume": self._volume,
+            "counters": dict(self.speaker.counters),
+        }
+
+    async def _use(self, speaker: Speaker) -> None:
+        await speaker.open(self._post)
+        self._post(SpeakerOpened(time.monotonic()))
+        await speaker.wait_lost()
+
+    def _lost(self, error: AudioDeviceError) -> None:
+        self._post(SpeakerLost(str(error), time.monotonic()))

@@ -1,4 +1,4 @@
-"""The panel claims the board's lights and button and shows how the conversation stands."""
+"""`Panel` claims the board's lights and button, and shows on the lights how the speaker stands."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import math
 import time
 from collections.abc import Callable
 
-from device import news as n
-from device.assistant.countdown import FAULT_SHOWN_S
+from device.assistant.countdown import FAULT_SHOWN_S, Countdown
+from device.assistant.output import Output
 from device.assistant.parts import Parts
 from device.board.button import GpioButton
 from device.board.profiles import Profile
@@ -26,15 +26,18 @@ from device.ports import Lights
 from device.service.latency import Latency
 from device.signals import presumed_s
 
+VOLUME_SHOWN_S = 1.5
+"""How long the volume stays on the lights after it was set."""
 
-class Panel:
+
+class Hardware:
     """Lights and button, replaced together when the board or its settings change."""
 
-    def __init__(self, level: Callable[[], float], left: Callable[[], float]) -> None:
-        """`level` gives the loudness of what is being played, 0..1; `left`: `Countdown.left`."""
-        self._level = level
-        self._left = left
-        self._lamp: Animation | None = None
+    def __init__(self, output: Output, countdown: Countdown) -> None:
+        """`output` tells how loud the reply is, `countdown` what is left to begin to speak."""
+        self._output = output
+        self._countdown = countdown
+        self._animation: Animation | None = None
         self._button: GpioButton | None = None
         self._drawing: asyncio.Task[None] | None = None
         self._brightness = Brightness()
@@ -43,70 +46,76 @@ class Panel:
         self._streaming = False
 
     @property
-    def lights(self) -> int:
+    def count(self) -> int:
         """How many LEDs there are."""
-        return self._lamp.count if self._lamp else 0
+        return self._animation.count if self._animation else 0
 
-    def use(self, lights: Callable[[], Lights], button: Callable[[], GpioButton | None]) -> None:
-        """Let the old hardware go and take what these make; what fails is told by `start`."""
-        self.close()
-        self._make_lights = lights
-        self._make_button = button
+    def claim(
+        self,
+        lights: Callable[[], Lights],
+        button: Callable[[], GpioButton | None],
+        tasks: asyncio.TaskGroup,
+        post: Post,
+    ) -> list[str]:
+        """Let the old hardware go, claim what these make, and draw as a task of `tasks`.
 
-    def start(self, tasks: asyncio.TaskGroup, post: Post) -> list[str]:
-        """Claim the hardware and draw, as a task of `tasks`. A part that fails is posted once.
-
-        Returns which of `lights` and `button` did not fail.
+        A part that fails is posted once. Returns which of `lights` and `button` did not fail.
         """
-        fine = {"lights": self._start_lamp(tasks, post), "button": self._start_button(post)}
+        self.close()
+        fine = {
+            "lights": self._claim_lights(lights, tasks, post),
+            "button": self._claim_button(button, post),
+        }
         return [part for part, works in fine.items() if works]
 
     def adjust(self, settings: LightSettings) -> None:
         """Take other settings for the LEDs that there are; which they are stays as it is."""
         self._brightness.settings = settings
-        if self._lamp is not None:
-            self._lamp.redraw()
+        if self._animation is not None:
+            self._animation.redraw()
 
     def show(self, pattern: Pattern, amount: float = 0.0) -> None:
         """Show another pattern from now on; `amount`, 0..1, for one that measures."""
         self._pattern, self._amount = pattern, amount
-        if self._lamp is not None:
-            self._lamp.show(pattern, amount)
+        if self._animation is not None:
+            self._animation.show(pattern, amount)
 
     def streaming(self, *, on: bool) -> None:
         """Mark that microphone audio is really leaving the device (or no longer)."""
         self._streaming = on
-        if self._lamp is not None:
-            self._lamp.streaming(on=on)
+        if self._animation is not None:
+            self._animation.streaming(on=on)
 
     def close(self) -> None:
-        """Button first, then the lights go dark. Harmless when closed."""
+        """Let the button go, then let the lights go dark. Harmless when closed."""
         if self._button is not None:
             self._button.close()
             self._button = None
         if self._drawing is not None:
             self._drawing.cancel()
             self._drawing = None
-        if self._lamp is not None:
-            self._lamp.close()
-            self._lamp = None
+        if self._animation is not None:
+            self._animation.close()
+            self._animation = None
 
-    def _start_lamp(self, tasks: asyncio.TaskGroup, post: Post) -> bool:
+    def _claim_lights(
+        self, make: Callable[[], Lights], tasks: asyncio.TaskGroup, post: Post
+    ) -> bool:
         try:
-            self._lamp = Animation(self._make_lights(), self._level, self._left, self._brightness)
-            self._lamp.open()
+            self._animation = Animation(make(), self._level, self._left, self._brightness)
+            self._animation.open()
         except BoardError as error:
             # The speaker goes on in the dark, and says so.
             post(PartLost("lights", str(error), time.monotonic()))
             return False
-        self._lamp.show(self._pattern, self._amount)
-        self._lamp.streaming(on=self._streaming)
-        self._drawing = tasks.create_task(self._lamp.run(post), name="lights")
+        self._animation.show(self._pattern, self._amount)
+        self._animation.streaming(on=self._streaming)
+        self._drawing = tasks.create_task(self._animation.run(post), name="lights")
         return True
 
-    def _start_button(self, post: Post) -> bool:
+    def _claim_button(self, make: Callable[[], GpioButton | None], post: Post) -> bool:
         try:
-            self._button = self._make_button()
+            self._button = make()
             if self._button is not None:
                 self._button.start(post)
         except BoardError as error:
@@ -114,9 +123,11 @@ class Panel:
             return False
         return True
 
+    def _level(self) -> float:
+        return self._output.level
 
-VOLUME_SHOWN_S = 1.5
-"""How long the volume stays on the lights after it was set."""
+    def _left(self) -> float:
+        return self._countdown.left
 
 
 class Moment:
@@ -147,46 +158,57 @@ class Moment:
         self._over()
 
 
-class Face:
+class Panel:
     """Used from the event loop's thread only."""
 
     def __init__(
-        self, parts: Parts, panel: Panel, faults: Faults, latency: Latency, profile: Profile
+        self, parts: Parts, faults: Faults, latency: Latency, hardware: Hardware, profile: Profile
     ) -> None:
         """`profile` is the board as far as it is known before the microphone is open."""
-        self.profile = profile
+        self._profile = profile
         self._parts = parts
-        self._panel = panel
+        self._hardware = hardware
         self._faults = faults
         self._latency = latency
         self._talk = Conversation()
         self._off: frozenset[str] = frozenset()
         self._percent = 0
-        self.shows = Pattern.OFF
-        """What the lights say, or would say if there were any."""
+        self._shows = Pattern.OFF
         self._alarming = Moment(self._look)
         self._volume_set = Moment(self._look)
         self._presumed = Moment(self._look)
 
     @property
+    def profile(self) -> Profile:
+        """The board whose lights and button are claimed."""
+        return self._profile
+
+    @property
     def lights(self) -> int:
         """How many LEDs there are."""
-        return self._panel.lights
+        return self._hardware.count
 
-    def start(self, config: Config, tasks: asyncio.TaskGroup, post: n.Post) -> None:
-        """Claim the board's lights and button anew; which of them fail is posted."""
-        profile = self.profile
+    @property
+    def shows(self) -> Pattern:
+        """What the lights say, or would say if there were any."""
+        return self._shows
+
+    def claim(self, profile: Profile, config: Config, tasks: asyncio.TaskGroup, post: Post) -> None:
+        """Claim this board's lights and button; which of them fail is posted."""
+        self._profile = profile
         self.adjust(config)
-        self._panel.use(
+        fine = self._hardware.claim(
             lambda: self._parts.lights(config, profile),
             lambda: self._parts.button(config, profile),
+            tasks,
+            post,
         )
-        self._faults.clear(*self._panel.start(tasks, post))
+        self._faults.clear(*fine)
 
     def adjust(self, config: Config) -> None:
         """Show things as the owner wants them now, on the lights that there are."""
         self._off = frozenset(config.lights.off_states)
-        self._panel.adjust(config.lights)
+        self._hardware.adjust(config.lights)
         self._look()
 
     def show(self, talk: Conversation) -> None:
@@ -206,17 +228,17 @@ class Face:
 
     def streaming(self, *, on: bool) -> None:
         """Mark that microphone audio is really leaving the device (or no longer)."""
-        self._panel.streaming(on=on)
+        self._hardware.streaming(on=on)
 
     def close(self) -> None:
-        """Lights dark, button let go. Harmless when closed."""
+        """Let the lights go dark, and the button go. Harmless when closed."""
         self._alarming.end()
         self._volume_set.end()
         self._presumed.end()
-        self._panel.close()
+        self._hardware.close()
 
     def _kinds(self) -> tuple[str, ...]:
-        """The faults that are so as far as can be known, the newest last."""
+        """Return the faults that are so as far as can be known, the newest last."""
         now = time.monotonic()
         ends = {
             fault.kind: fault.since + presumed_s(fault.kind, fatal=fault.fatal) - now
@@ -236,7 +258,7 @@ class Face:
             volume=bool(self._volume_set),
             off=self._off,
         )
-        self.shows = shown(situation)
-        amount = self._percent / 100 if self.shows is Pattern.VOLUME else 0.0
-        self._panel.show(self.shows, amount)
-        self._latency.shown(self.shows.value, time.monotonic())
+        self._shows = shown(situation)
+        amount = self._percent / 100 if self._shows is Pattern.VOLUME else 0.0
+        self._hardware.show(self._shows, amount)
+        self._latency.shown(self._shows.value, time.monotonic())

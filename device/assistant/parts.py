@@ -1,4 +1,4 @@
-"""How each part of a speaker is made: the recipe that the command line gives to the hub."""
+"""`Parts` is the recipe of a speaker: how each of its parts is made."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from device.board.mute_switch import SwitchWatch
 from device.board.profiles import Profile
 from device.config import Config
 from device.live.resumption import Past
-from device.live.session import LiveSession
+from device.live.traffic import Sent
 from device.news import Failure, Post
-from device.ports import Lights, Microphone, Speaker, WakeDetector
+from device.ports import Lights, Microphone, Session, Speaker, WakeDetector
 from device.state.echo import EchoMemory
 from device.state.mute import MuteMemory
 from device.state.talk import Keepsake
@@ -32,7 +32,7 @@ class Parts:
     """Raises BoardError."""
     button: Callable[[Config, Profile], GpioButton | None]
     """Raises BoardError."""
-    session: Callable[[Config, int, Past, Post], LiveSession]
+    session: Callable[[Config, int, Past, Post, Sent], Session]
     """By its number and the talk so far; raises CredentialError."""
     missing_key: str = ""
     """Why no session can be opened, known from the start: told before anybody asks in vain."""

@@ -1,4 +1,4 @@
-"""A changed configuration, taken section by section while the speaker runs."""
+"""`Reloader` takes a changed configuration, section by section, while the speaker runs."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Callable
 from device.assistant.hub import Assistant
 from device.config import Config, differences
 from device.config.file import ConfigFile
-from device.conversation import states as v
 from device.errors import ConfigError, WakeModelError
+from device.news import SettingsChanged
 from device.ports import WakeDetector
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class Reloader:
         async with self._one_at_a_time:
             try:
                 config = await asyncio.to_thread(self._file.read)
-                changed = differences(hub.config, config)
+                changed = differences(hub.settings.now, config)
                 detector = await hub.parts.detector(config) if _any(changed, *_HEARD) else None
             except (ConfigError, WakeModelError) as error:
                 wrong = error.lines() if isinstance(error, ConfigError) else [str(error)]
@@ -61,10 +61,9 @@ class Reloader:
 
     def _apply(self, config: Config, changed: set[str], detector: WakeDetector | None) -> None:
         hub = self._assistant
-        hub.config = config
+        hub.settings.replace(config)
         if detector is not None:
-            detector.track_speech(hub.talk.state in v.TRACK_SPEECH)
-            hub.ears.replace_detector(detector)
+            hub.wake_word.replace(detector)
         for prefixes, replace in self._sections():
             if _any(changed, *prefixes):
                 replace()
@@ -75,7 +74,7 @@ class Reloader:
             (("audio.input.", "board"), self._microphone),
             (("audio.output.",), self._speaker),
             (("audio.volume",), self._volume),
-            (_CLAIMED, self._assistant.choose_board),
+            (_CLAIMED, self._board),
             (("lights.",), self._lights),
             # After the board, which may cancel echo, and with each device, between which it is.
             (
@@ -88,32 +87,41 @@ class Reloader:
                 ),
                 self._echo,
             ),
-            (("live.",), self._assistant.settings_changed),
+            (("live.",), self._session),
+            (("conversation.max_session_s",), self._assistant.sessions.limit_age),
             (("live.language", "audio.announcements"), self._assistant.prepare_sentences),
         ]
 
+    def _board(self) -> None:
+        hub = self._assistant
+        hub.choose_board(hub.board)
+
     def _lights(self) -> None:
-        self._assistant.face.adjust(self._assistant.config)
+        self._assistant.panel.adjust(self._assistant.settings.now)
 
     def _microphone(self) -> None:
         hub = self._assistant
-        hub.ears.replace_microphone(hub.parts.microphone(hub.config))
+        hub.input.replace(hub.parts.microphone(hub.settings.now))
+        hub.uplink.forget()
 
     def _speaker(self) -> None:
+        # Nobody has turned it: its volume is not shown.
         hub = self._assistant
-        hub.mouth.replace(hub.parts.speaker(hub.config))
-        # Nobody has turned it: nothing is shown.
-        hub.mouth.speaker.set_volume(hub.volume)
+        hub.output.replace(hub.parts.speaker(hub.settings.now))
 
     def _echo(self) -> None:
         hub = self._assistant
-        # Not the face's: whether the board hears what is played depends on the loudspeaker, too.
-        board = hub.parts.profile(hub.config, hub.ears.microphone.description)
-        hub.overheard.choose(hub.config, board)
-        hub.measuring.recall()
+        # Not the panel's: whether the board hears what is played depends on the loudspeaker, too.
+        board = hub.parts.profile(hub.settings.now, hub.input.microphone.description)
+        hub.echo.choose(hub.settings.now, board)
+        hub.measurement.recall()
 
     def _volume(self) -> None:
-        self._assistant.set_volume(self._assistant.config.audio.volume)
+        self._assistant.set_volume(self._assistant.settings.now.audio.volume)
+
+    def _session(self) -> None:
+        # A talk that is going on keeps its settings; the next one has the new ones.
+        self._assistant.post(SettingsChanged())
 
 
 def _any(changed: set[str], *prefixes: str) -> bool:

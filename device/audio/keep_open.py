@@ -1,11 +1,11 @@
-"""Keeps a sound device open: lost ones are told, and tried again with growing patience."""
+"""`DeviceKeeper` keeps a sound device open: a lost one is told, and tried again with patience."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from device.errors import AudioDeviceError, AudioDeviceHungError
 
@@ -25,6 +25,83 @@ class Closable(Protocol):
     async def close(self) -> None:
         """Let the device go."""
         ...
+
+
+Device = TypeVar("Device", bound=Closable)
+
+
+class DeviceKeeper(Generic[Device]):
+    """Keeps one device open at a time, as a task. Used from the event loop's thread only."""
+
+    def __init__(
+        self,
+        device: Device,
+        name: str,
+        use: Callable[[Device], Awaitable[None]],
+        lost: Callable[[AudioDeviceError], None],
+        pause: Pause,
+    ) -> None:
+        """`use` opens the device and works with it until it is lost; `name` is that of the task.
+
+        `lost` is told each time it cannot be opened, or is lost; `pause` waits between two tries.
+        """
+        self.device = device
+        """The one that is kept open, or would be."""
+        self._name = name
+        self._use = use
+        self._lost = lost
+        self._pause = pause
+        self._wanted = True
+        self._tasks: asyncio.TaskGroup | None = None
+        self._keeping: asyncio.Task[None] | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the device is (being kept) open."""
+        return self._wanted
+
+    def start(self, tasks: asyncio.TaskGroup) -> None:
+        """Keep the device open, if it is wanted, as a task of `tasks` from now on."""
+        self._tasks = tasks
+        self._follow()
+
+    def open(self) -> None:
+        """Keep the device open from now on; harmless when it is."""
+        self._wanted = True
+        self._follow()
+
+    def shut(self) -> None:
+        """Close the device, and do not open it again before `open`; returns at once."""
+        self._wanted = False
+        self._let_go()
+
+    def replace(self, device: Device) -> None:
+        """Keep another device open from now on, if one is wanted; the old one is closed first."""
+        self._let_go()
+        self.device = device
+        self._follow()
+
+    async def closed(self) -> None:
+        """Wait until every device that was shut or replaced is really closed."""
+        if self._closing:
+            await asyncio.wait(self._closing)
+
+    def _follow(self) -> None:
+        if self._wanted and self._tasks is not None and self._keeping is None:
+            self._keeping = self._tasks.create_task(self._keep(self.device), name=self._name)
+
+    def _let_go(self) -> None:
+        if self._keeping is not None:
+            self._keeping.cancel()
+            self._closing.add(self._keeping)
+            self._keeping.add_done_callback(self._closing.discard)
+            self._keeping = None
+
+    async def _keep(self, device: Device) -> None:
+        # The one that was shut or replaced just now may hold the same card.
+        await self.closed()
+        await keep_open(device, lambda: self._use(device), self._lost, self._pause)
 
 
 async def keep_open(

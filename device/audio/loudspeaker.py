@@ -27,7 +27,7 @@ from device.audio.playback_thread import STALL_S, Player
 from device.audio.reference import PlayedBlocks
 from device.audio.resample import Resampler
 from device.frames import REPLY_RATE_HZ, SAMPLE_BYTES
-from device.news import PlaybackDrained, PlaybackStarved, Post, SpeakerNews
+from device.news import PlaybackDrained, PlaybackNews, PlaybackStarved, Post
 from device.ports import Played
 
 NO_TURN = -1
@@ -53,7 +53,7 @@ class PortAudioSpeaker:
         self._cushion = Cushion()
         self._played = PlayedBlocks()
         self._paused = False
-        self._waiting_news: list[SpeakerNews] = []
+        self._waiting_news: list[PlaybackNews] = []
         self._description = f"output device '{device}'"
         self._counters = {"underruns": 0, "starved": 0, "dropped_ms": 0, "stale_ms": 0}
         self._post: Post | None = None
@@ -270,7 +270,7 @@ class PortAudioSpeaker:
 
     # --- what the thread reports ------------------------------------------------------------------
 
-    def _heard(self, news: SpeakerNews) -> None:
+    def _heard(self, news: PlaybackNews) -> None:
         if self._paused:
             self._waiting_news.append(news)
             return
@@ -293,7 +293,7 @@ class PortAudioSpeaker:
         self._over = turn
         self._send(PlaybackDrained(turn, played_ms, at))
 
-    def _send(self, news: SpeakerNews) -> None:
+    def _send(self, news: PlaybackNews) -> None:
         if self._post is not None:
             self._post(news)
 

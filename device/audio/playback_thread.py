@@ -22,7 +22,7 @@ from device.audio.stream_thread import Makeshift, StreamThread
 from device.audio.turns import Mark, What
 from device.errors import AudioDeviceError, DeviceTrouble
 from device.frames import SAMPLE_BYTES
-from device.news import FirstSound, PlaybackDrained, PlaybackStarved, SpeakerNews
+from device.news import FirstSound, PlaybackDrained, PlaybackNews, PlaybackStarved
 
 PERIOD_MS = 20
 """A block is half of a period, or in silence a whole one where there is room for it."""
@@ -64,7 +64,7 @@ class Player:
         wanted: Wanted,
         make_buffer: Callable[[int], PlaybackBuffer],
         lost: Callable[[], None],
-        heard: Callable[[SpeakerNews], None],
+        heard: Callable[[PlaybackNews], None],
         counters: dict[str, int],
         played: PlayedBlocks,
     ) -> None:
@@ -80,7 +80,7 @@ class Player:
         self._heard = heard
         self._counters = counters
         self._played = played
-        self._due: deque[tuple[float, SpeakerNews]] = deque()
+        self._due: deque[tuple[float, PlaybackNews]] = deque()
 
     def check(self) -> None:
         """Raise when the device was lost or takes nothing. Called on the loop's thread."""
@@ -176,7 +176,7 @@ class Player:
         for mark in block.marks:
             self._due.append(self._news(mark, now, ends_at))
 
-    def _news(self, mark: Mark, now: float, heard_at: float) -> tuple[float, SpeakerNews]:
+    def _news(self, mark: Mark, now: float, heard_at: float) -> tuple[float, PlaybackNews]:
         match mark.what:
             case What.FIRST:
                 return now, FirstSound(mark.turn, now, heard_at - now)

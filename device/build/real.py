@@ -29,6 +29,7 @@ from device.live.network import obstacle
 from device.live.resumption import Past
 from device.live.session import LiveSession
 from device.live.setup import host_of
+from device.live.traffic import Sent
 from device.news import Failure, Post
 from device.ports import Lights, Microphone, Speaker, WakeDetector
 from device.service.health import resident_bytes
@@ -51,12 +52,18 @@ def real_parts(environ: MutableMapping[str, str]) -> Parts:
         missing = str(error)
     forget_in(environ)
 
-    def session(config: Config, number: int, past: Past, post: Post) -> LiveSession:
+    def session(config: Config, number: int, past: Past, post: Post, on_sent: Sent) -> LiveSession:
         if key is None:
             raise CredentialError(missing)
         patience_s = config.conversation.reply_timeout_s
         return LiveSession(
-            config.live, key.secret, number=number, post=post, past=past, patience_s=patience_s
+            config.live,
+            key.secret,
+            number=number,
+            post=post,
+            past=past,
+            on_sent=on_sent,
+            patience_s=patience_s,
         )
 
     folder = state_folder(environ)

@@ -156,7 +156,7 @@ async def _perform(out: Path, room: str | None, card: Speaker | None, console: C
             async with _running(assistant):
                 await _converse(assistant, microphone, timeline)
                 if room:
-                    timeline.show_echo(assistant.overheard.echo.figures)
+                    timeline.show_echo(assistant.echo.echo.figures)
             if not room:
                 timeline.judge(server.audio)
     speaker.write_wav(out / "heard.wav")

@@ -7,19 +7,17 @@ import reprlib
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import asdict
 from typing import Any
 
-from device import __version__
 from device.assistant.hub import Assistant
+from device.assistant.status import Status
 from device.config import describe
 from device.config.file import ConfigFile
 from device.control.meter import Meter
 from device.control.socket import Command, Record, Records
-from device.conversation import states as v
-from device.conversation.states import State
 from device.errors import ConfigError, ControlError, MeasuringError, MutingError, ParleyError
-from device.events import PublicEvent, Subscription
+from device.events import EventName, PublicEvent, Subscription
+from device.news import Ask, Stop
 
 ASK_TEXT_CHARACTERS = 4000
 
@@ -32,7 +30,7 @@ class Commands:
         self._assistant = assistant
         self._reload = reload
         self._file = file
-        self._began = time.monotonic()
+        self._state = Status(assistant, file)
 
     def table(self) -> Mapping[str, Command]:
         """Every command by its name."""
@@ -51,98 +49,48 @@ class Commands:
         }
 
     async def _status(self, _: Record) -> Records:
-        yield {"result": self.status()}
-
-    def status(self) -> dict[str, Any]:
-        """The whole state of the speaker, for people and scripts."""
-        hub = self._assistant
-        live = hub.session
-        faults = hub.faults.as_dict()
-        resumable_s = hub.calling.resumable_s(hub.config)
-        return {
-            "version": __version__,
-            "state": hub.talk.state.label,
-            "muted": hub.talk.rest is State.MUTED,
-            "muted_by": hub.muting.by,
-            "ready": hub.health.ready,
-            "uptime_s": round(time.monotonic() - self._began, 1),
-            "config": self._file.as_dict(),
-            "board": hub.face.profile.name,
-            "lights": hub.face.lights,
-            "lights_show": hub.face.shows.value,
-            "microphone": hub.ears.microphone.description,
-            "speaker": hub.mouth.speaker.description,
-            "volume": hub.volume,
-            "wake_words": list(hub.ears.detector.words),
-            "hop_ms": {
-                "p50": round(hub.ears.detector.scores.hop_ms_p50, 1),
-                "max": round(hub.ears.detector.scores.hop_ms_max, 1),
-            },
-            "duplex": asdict(hub.overheard.duplex.figures),
-            "echo": _rounded(asdict(hub.overheard.echo.figures)),
-            "session": {
-                "number": hub.talk.session,
-                "model": live.model if live else None,
-                "open_s": round(hub.calling.age_s, 1) if live else None,
-                "apologies": hub.troubles.apologies,
-                "resumable_s": None if resumable_s is None else round(resumable_s, 1),
-                **(dict(live.counters) if live else {}),
-            },
-            "latency_ms": hub.latency.figures(),
-            "faults": faults["active"],
-            "last_fault": faults["last"],
-            "counters": {
-                "microphone": dict(hub.ears.microphone.counters),
-                "wake": dict(hub.ears.detector.counters),
-                "speaker": dict(hub.mouth.speaker.counters),
-                "talking_over": dict(hub.overheard.counters),
-            },
-        }
+        yield {"result": self._state.as_dict()}
 
     async def _config(self, _: Record) -> Records:
         """Every setting in force, as YAML, and where it comes from."""
-        settings = describe(self._assistant.config)
+        settings = describe(self._assistant.settings.now)
         yield {"result": {**self._file.as_dict(), "settings": settings}}
 
     async def _mute(self, _: Record) -> Records:
         try:
-            await self._assistant.muting.mute()
+            await self._assistant.mute.mute()
         except MutingError as error:
             raise ControlError(str(error)) from error
         yield {"result": {"muted": True}}
 
     async def _unmute(self, _: Record) -> Records:
         try:
-            await self._assistant.muting.unmute()
+            await self._assistant.mute.unmute()
         except MutingError as error:
             raise ControlError(str(error)) from error
         yield {"result": {"muted": False}}
 
     async def _stop(self, _: Record) -> Records:
-        self._assistant.command(v.Stop())
+        self._assistant.post(Stop())
         yield {"result": {"state": self._assistant.talk.state.label}}
 
     async def _measure(self, _: Record) -> Records:
         """Say something and tell what came back of it; takes ten seconds."""
         hub = self._assistant
         try:
-            await hub.measuring.measure(hub.config)
+            await hub.measurement.measure()
         except MeasuringError as error:
             raise ControlError(str(error)) from error
-        yield {
-            "result": {
-                "duplex": asdict(hub.overheard.duplex.figures),
-                "echo": _rounded(asdict(hub.overheard.echo.figures)),
-            }
-        }
+        figures = hub.echo.as_dict()
+        yield {"result": {"duplex": figures["duplex"], "echo": figures["echo"]}}
 
     async def _meter(self, _: Record) -> Records:
         """Tell ten times a second what the microphone hears, until the client goes away."""
-        ears = self._assistant.ears
-        meter = Meter(lambda: ears.microphone, lambda: ears.detector)
+        source, wake_word = self._assistant.input, self._assistant.wake_word
+        meter = Meter(lambda: source.microphone, lambda: wake_word.detector)
         async with aclosing(meter.readings()) as readings:
             async for reading in readings:
-                yield {**reading, "muted": not ears.open}
+                yield {**reading, "muted": not source.open}
 
     async def _volume(self, request: Record) -> Records:
         percent = request.get("percent")
@@ -151,7 +99,7 @@ class Commands:
                 given = reprlib.repr(percent)
                 raise ControlError(f"volume {given} is not a whole number from 0 to 100")
             self._assistant.set_volume(percent)
-        yield {"result": {"volume": self._assistant.volume}}
+        yield {"result": {"volume": self._assistant.output.volume}}
 
     async def _reload_config(self, _: Record) -> Records:
         try:
@@ -178,8 +126,8 @@ class Commands:
             raise ControlError(
                 f"the text has {len(text)} characters; at most {ASK_TEXT_CHARACTERS} can be asked"
             )
-        answer = _Answer(self._assistant.talk.turn)
-        asked = self._events(first=lambda: self._assistant.command(v.Ask(text.strip())))
+        answer = _Answer(self._assistant.talk.now.turn)
+        asked = self._events(first=lambda: self._assistant.post(Ask(text.strip())))
         async with aclosing(asked) as events:
             async for event in events:
                 if event.event == "transcript" and event.fields["who"] == "model":
@@ -204,18 +152,11 @@ class Commands:
                 await news.wait()
 
 
-def _rounded(figures: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: round(value, 1) if isinstance(value, float) else value
-        for name, value in figures.items()
-    }
-
-
 def _taken(subscription: Subscription) -> list[PublicEvent]:
     """What waits to be read; a reader that was too slow is told how much it lost."""
     events = []
     if subscription.lost:
-        events.append(PublicEvent("lost", time.monotonic(), {"events": subscription.lost}))
+        events.append(PublicEvent(EventName.LOST, time.monotonic(), {"events": subscription.lost}))
         subscription.lost = 0
     while (event := subscription.take()) is not None:
         events.append(event)

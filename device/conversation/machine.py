@@ -1,15 +1,27 @@
 """`step` decides the whole conversation: what happens, in which state, leads to what. Pure.
 
-`step` takes the conversation as it is and one event, and returns the conversation as it is then and
-the effects that the hub must carry out, in order. No I/O, no clock, no random number: the same
-events always give the same conversation.
+It takes the conversation as it is and one piece of news, and returns the conversation as it is then
+and the effects that the hub must carry out, in order. The same news always gives the same
+conversation. The way of a talk::
+
+                      wake word, tap                opened                 end of speech
+    STARTING ──▶ IDLE ──────────────▶ CONNECTING ──────────▶ LISTENING ◀────────────────▶ THINKING
+     microphone   ▲                       ▲   connection lost    │ ▲                          │
+     delivers     │                       └──────────────────────┤ │ reply heard, barge-in    │
+                  │  nothing said, tap, stop                     │ └─────── SPEAKING ◀────────┘
+                  └──────────────────────────────────────────────┘           first chunk
+
+    HOLDING     is LISTENING while the button is held: its release ends the turn
+    ONE_SHOT_*  are CONNECTING, THINKING and SPEAKING for one complete question, and rest then
+    CUT_OFF     is SPEAKING what had arrived when the session failed; FAULT follows
+    MUTED, FAULT, STARTING   rest without a microphone, and return to IDLE when it delivers
 
 Stale news is dropped by number: a timeout names the timer it belongs to, news of a session names
 that session, news of a reply names its turn.
 
 Two things follow from how the Live API works. The server decides when the user has finished;
 `THINKING` is our own guess, for the person's eyes and for our patience with a silent server, so a
-reply may also begin in `LISTENING`. And only `Drained` ends `SPEAKING`: the model is done
+reply may also begin in `LISTENING`. And only `PlaybackDrained` ends `SPEAKING`: the model is done
 generating, and the server done with the turn, long before the user has heard it.
 """
 
@@ -17,6 +29,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from device.conversation.effects import (
+    TOLD_BEFORE,
+    Alarm,
+    Apologise,
+    BeginHeld,
+    BeginReply,
+    CatchUp,
+    Chime,
+    CloseMicrophone,
+    CloseSession,
+    Effect,
+    EndTurn,
+    Entered,
+    GoOn,
+    MeetFailure,
+    OpenMicrophone,
+    PauseReply,
+    Play,
+    SendText,
+)
 from device.conversation.moves import (
     Step,
     ask,
@@ -37,82 +69,114 @@ from device.conversation.states import (
     PLAYING,
     RESTING,
     UPLINK_OPEN,
-    Alarm,
-    Ask,
-    Away,
-    BargedIn,
-    BeginHeld,
-    CatchUp,
-    Chime,
-    Closed,
-    CloseMicrophone,
-    CloseSession,
     Conversation,
-    Drained,
-    EndTurn,
-    Event,
-    Expired,
-    Failed,
+    State,
+    Timer,
+)
+from device.news import (
+    Ask,
+    BargedIn,
+    Debt,
+    Detection,
     FellSilent,
-    GoOn,
+    FirstSound,
     Hold,
     Interrupted,
-    MicrophoneBack,
+    MicrophoneDelivers,
     MicrophoneLost,
     Mute,
-    NoAnswer,
-    Opened,
-    OpenMicrophone,
-    PauseReply,
+    News,
+    PlaybackDrained,
+    PlaybackStarved,
+    Pressed,
+    Reconnecting,
     Release,
-    ReplyStarted,
-    SendText,
-    Sounding,
-    SpeechBegan,
-    SpeechEnded,
-    Starved,
-    State,
+    ReplyAudio,
+    SessionAged,
+    SessionClosed,
+    SessionFailed,
+    SessionOpened,
+    SettingsChanged,
+    SpeechChanged,
     Stop,
     TalkedOver,
     Tap,
-    Timeout,
-    Timer,
-    TurnEnded,
+    TimedOut,
+    TurnComplete,
     Unmute,
-    Wake,
 )
 
+REASONS: dict[type[News], str] = {
+    Detection: "wake word",
+    Tap: "button",
+    Hold: "button held",
+    Release: "button released",
+    Ask: "typed question",
+    Stop: "stop",
+    Mute: "mute",
+    Unmute: "unmute",
+    MicrophoneLost: "microphone lost",
+    MicrophoneDelivers: "microphone delivers",
+    BargedIn: "interrupted by speech",
+    SessionOpened: "session opened",
+    Reconnecting: "connection lost",
+    SessionClosed: "session closed",
+    SessionFailed: "session failed",
+    ReplyAudio: "reply started",
+    Interrupted: "interrupted by speech",
+    TurnComplete: "turn complete",
+    PlaybackDrained: "reply heard",
+    TimedOut: "nothing more came",
+}
+"""Why a state changed, for the `state` event, where the news does not say it itself."""
 
-def step(c: Conversation, event: Event) -> Step:  # noqa: C901, PLR0911, PLR0912, PLR0915 - the specification, in one match
-    """What `event` makes of the conversation, and what to do about it, in order."""
-    if _is_stale(c, event):
-        return c, ()
-    match c.state, event:
+NO_ANSWER = "no answer came"
+EXPIRED = "session expired"
+
+
+def step(c: Conversation, news: News) -> Step:
+    """Return what `news` makes of the conversation, and what to do about it, in order."""
+    noted = _noted(c, news)
+    if _is_stale(c, news):
+        return noted, ()
+    after, effects = _decide(noted, news)
+    if isinstance(news, Reconnecting | SessionFailed) and c.state not in RESTING:
+        # A kept session that breaks while nobody talks is no fault: the next wake opens another.
+        effects = (MeetFailure(news.failure), *effects)
+    effects = _told(c, after, effects, _reason(noted, news))
+    ended, more = _expire(after)
+    return ended, (*effects, *_told(after, ended, more, EXPIRED))
+
+
+def _decide(c: Conversation, news: News) -> Step:  # noqa: C901, PLR0911, PLR0912, PLR0915 - the specification, in one match
+    match c.state, news:
         # Talking: the wake word and the button. What the user says to a muted or deaf speaker
         # cannot be heard, so the button only says so.
-        case ((State.IDLE | State.FAULT), Wake() | Tap()) if c.rest is State.IDLE:
-            return talk(c, event)
+        case ((State.IDLE | State.FAULT), Detection() | Tap()) if c.rest is State.IDLE:
+            return talk(c, news)
         case State.MUTED, Tap():
             return c, (Chime("error"),)
         case ((State.IDLE | State.FAULT | State.STARTING), Tap()):
             return c, (Alarm(),)
-        case State.ASKED_CONNECTING, Wake() | Tap() if c.rest is State.IDLE:
-            return to(c, State.CONNECTING, Chime("wake"), trigger=event)
-        case ((State.ASKED_THINKING | State.THINKING), Wake()) if c.rest is State.IDLE:
-            return to(c, State.LISTENING, Chime("wake"), trigger=event, timer=Timer.FIRST_WORDS)
-        case State.SPEAKING, Wake(end_sample):
+        case State.ONE_SHOT_CONNECTING, Detection() | Tap() if c.rest is State.IDLE:
+            return to(c, State.CONNECTING, Chime("wake"), trigger=news)
+        case ((State.ONE_SHOT_THINKING | State.THINKING), Detection()) if c.rest is State.IDLE:
+            return to(c, State.LISTENING, Chime("wake"), trigger=news, timer=Timer.FIRST_WORDS)
+        case State.SPEAKING, Detection(end_sample=end_sample):
             effects = (Chime("wake"), CatchUp(end_sample))
             return hush_to(c, State.LISTENING, *effects, timer=Timer.FIRST_WORDS)
-        case ((State.SPEAKING | State.ASKED_SPEAKING), Wake() | Tap()) if c.rest is State.IDLE:
+        case ((State.SPEAKING | State.ONE_SHOT_SPEAKING), Detection() | Tap()) if (
+            c.rest is State.IDLE
+        ):
             timer = Timer.FIRST_WORDS
-            return hush_to(c, State.LISTENING, Chime("wake"), trigger=event, timer=timer)
-        case State.CUT_OFF, Wake() | Tap() if c.rest is State.IDLE:
-            return talk(replace(c, cut=c.turn), event, *hush(c))
+            return hush_to(c, State.LISTENING, Chime("wake"), trigger=news, timer=timer)
+        case State.CUT_OFF, Detection() | Tap() if c.rest is State.IDLE:
+            return talk(replace(c, cut=c.turn), news, *hush(c))
         case state, Tap() | Stop() if state in CALLING:
             return hang_up(c, "dismissed", Chime("end"))
         case ((State.LISTENING | State.THINKING), Tap() | Stop()):
             return to_rest(c, Chime("end"))
-        case state, Tap() | Stop() if state in PLAYING or state is State.ASKED_THINKING:
+        case state, Tap() | Stop() if state in PLAYING or state is State.ONE_SHOT_THINKING:
             return hush_to(c, c.rest)
         case State.FAULT, Stop():
             return to_rest(c)
@@ -120,7 +184,7 @@ def step(c: Conversation, event: Event) -> Step:  # noqa: C901, PLR0911, PLR0912
         # The button held to talk: from the press to its release is one turn, pauses and all.
         case ((State.IDLE | State.FAULT), Hold()) if c.rest is State.IDLE:
             return hold(c)
-        case ((State.LISTENING | State.THINKING | State.ASKED_THINKING), Hold()) if (
+        case ((State.LISTENING | State.THINKING | State.ONE_SHOT_THINKING), Hold()) if (
             c.rest is State.IDLE
         ):
             return to(c, State.HOLDING, BeginHeld())
@@ -133,9 +197,9 @@ def step(c: Conversation, event: Event) -> Step:  # noqa: C901, PLR0911, PLR0912
         case State.HOLDING, Release(heard=False):
             return to_rest(c, Chime("end"))
         case State.HOLDING_CONNECTING, Release():
-            return to(c, State.ASKED_CONNECTING)
+            return to(c, State.ONE_SHOT_CONNECTING)
         case State.HOLDING, Release():
-            return to(c, State.ASKED_THINKING)
+            return to(c, State.ONE_SHOT_THINKING)
         case State.MUTED, Release():
             return c, (Chime("error"),)
         case ((State.FAULT | State.STARTING), Release()) if c.rest is not State.IDLE:
@@ -144,104 +208,106 @@ def step(c: Conversation, event: Event) -> Step:  # noqa: C901, PLR0911, PLR0912
             return hang_up(c, "dismissed", Chime("end"))
 
         # The user's speech, as far as we can tell.
-        case State.CONNECTING_HEARD, SpeechBegan():
+        case State.CONNECTING_HEARD, SpeechChanged(speaking=True):
             return to(c, State.CONNECTING)
-        case State.CONNECTING, SpeechEnded():
+        case State.CONNECTING, SpeechChanged(speaking=False):
             return to(c, State.CONNECTING_HEARD)
-        case ((State.LISTENING | State.THINKING), SpeechBegan()):
+        case ((State.LISTENING | State.THINKING), SpeechChanged(speaking=True)):
             return to(c, State.LISTENING, timer=Timer.MAX_LISTEN)
-        case State.LISTENING, SpeechEnded():
+        case State.LISTENING, SpeechChanged(speaking=False):
             return to(c, State.THINKING)
 
         case state, TalkedOver() if state in PLAYING:
             return c, (PauseReply(),)
         case state, FellSilent() if state in PLAYING:
             return c, (GoOn(),)
-        case State.SPEAKING, BargedIn(first_sample):
+        case State.SPEAKING, BargedIn(first_sample=first_sample):
             return hush_to(c, State.LISTENING, CatchUp(first_sample), timer=Timer.MAX_LISTEN)
         case state, BargedIn() if state in PLAYING:
             # It stops when told; but nobody has asked us to listen.
             return hush_to(c, c.rest)
 
         # The session.
-        case State.CONNECTING, Opened():
+        case State.CONNECTING, SessionOpened():
             return to(c, State.LISTENING, timer=Timer.FIRST_WORDS)
-        case State.CONNECTING_HEARD, Opened():
+        case State.CONNECTING_HEARD, SessionOpened():
             return to(c, State.THINKING)
-        case State.HOLDING_CONNECTING, Opened():
+        case State.HOLDING_CONNECTING, SessionOpened():
             return to(c, State.HOLDING)
-        case State.ASKED_CONNECTING, Opened():
-            return to(c, State.ASKED_THINKING)
-        case State.LISTENING, Away():
+        case State.ONE_SHOT_CONNECTING, SessionOpened():
+            return to(c, State.ONE_SHOT_THINKING)
+        case State.LISTENING, Reconnecting():
             return to(c, State.CONNECTING)
-        case State.THINKING, Away():
+        case State.THINKING, Reconnecting():
             return to(c, State.CONNECTING_HEARD)
-        case State.HOLDING, Away():
+        case State.HOLDING, Reconnecting():
             return to(c, State.HOLDING_CONNECTING)
-        case State.ASKED_THINKING, Away():
-            return to(c, State.ASKED_CONNECTING)
-        case state, Closed() | Failed() if state in RESTING:
+        case State.ONE_SHOT_THINKING, Reconnecting():
+            return to(c, State.ONE_SHOT_CONNECTING)
+        case state, SessionClosed() | SessionFailed() if state in RESTING:
             return replace(c, session=0), ()
-        case ((State.SPEAKING | State.ASKED_SPEAKING), Closed()):
-            return to(replace(c, session=0), State.ASKED_SPEAKING, EndTurn(c.turn))
-        case ((State.SPEAKING | State.ASKED_SPEAKING), Failed()):
+        case ((State.SPEAKING | State.ONE_SHOT_SPEAKING), SessionClosed()):
+            return to(replace(c, session=0), State.ONE_SHOT_SPEAKING, EndTurn(c.turn))
+        case ((State.SPEAKING | State.ONE_SHOT_SPEAKING), SessionFailed()):
             return to(replace(c, session=0), State.CUT_OFF, EndTurn(c.turn))
-        case _, Closed():
+        case _, SessionClosed():
             return to_rest(replace(c, session=0), Chime("end"))
-        case _, Failed():
+        case _, SessionFailed():
             return to(replace(c, session=0), State.FAULT, Alarm())
-        case state, Expired(reason=reason) if state in RESTING:
-            return close_session(c, reason)
-        case state, Expired(reason=reason) if state not in PLAYING:
-            return hang_up(c, reason, Chime("end"))
 
-        # The reply.
-        case ((State.LISTENING | State.THINKING), ReplyStarted(turn=turn)):
-            return to(replace(c, turn=turn), State.SPEAKING, timer=Timer.STALL)
-        case State.ASKED_THINKING, ReplyStarted(turn=turn):
-            return to(replace(c, turn=turn), State.ASKED_SPEAKING, timer=Timer.STALL)
-        case ((State.SPEAKING | State.ASKED_SPEAKING), ReplyStarted(turn=turn)):
-            return to(replace(c, turn=turn), c.state)
-        case _, ReplyStarted(turn=turn):
+        # The reply. Chunks of a turn follow its first; what nobody waits for is not played.
+        case ((State.LISTENING | State.THINKING), ReplyAudio(turn=turn)) if turn != c.turn:
+            began = replace(c, turn=turn)
+            return to(began, State.SPEAKING, *_first(news), timer=Timer.STALL)
+        case State.ONE_SHOT_THINKING, ReplyAudio(turn=turn) if turn != c.turn:
+            began = replace(c, turn=turn)
+            return to(began, State.ONE_SHOT_SPEAKING, *_first(news), timer=Timer.STALL)
+        case ((State.SPEAKING | State.ONE_SHOT_SPEAKING), ReplyAudio(turn=turn)) if turn != c.turn:
+            return to(replace(c, turn=turn, starved=False), c.state, *_first(news))
+        case ((State.SPEAKING | State.ONE_SHOT_SPEAKING), ReplyAudio(turn=turn, pcm=pcm)):
+            if c.starved:
+                return to(replace(c, starved=False), c.state, Play(turn, pcm))
+            return c, (Play(turn, pcm),)
+        case _, ReplyAudio(turn=turn) if turn != c.turn:
             return replace(c, cut=turn), ()
         case State.SPEAKING, Interrupted(turn=turn):
             return hush_to(replace(c, turn=turn), State.LISTENING, timer=Timer.MAX_LISTEN)
-        case State.ASKED_SPEAKING, Interrupted(turn=turn):
-            return hush_to(replace(c, turn=turn), State.ASKED_THINKING)
+        case State.ONE_SHOT_SPEAKING, Interrupted(turn=turn):
+            return hush_to(replace(c, turn=turn), State.ONE_SHOT_THINKING)
         case _, Interrupted(turn=turn):
             return replace(c, cut=turn), ()
-        case state, TurnEnded(turn=turn) if state in PLAYING and turn == c.turn:
+        case state, TurnComplete(turn=turn) if state in PLAYING and turn == c.turn:
             return c, (EndTurn(turn),)
-        case State.THINKING, TurnEnded(turn=turn) if turn > c.turn:
+        case State.THINKING, TurnComplete(turn=turn) if turn > c.turn:
             return to(c, State.LISTENING)
-        case State.ASKED_THINKING, TurnEnded(turn=turn) if turn > c.turn:
+        case State.ONE_SHOT_THINKING, TurnComplete(turn=turn) if turn > c.turn:
             return to_rest(c)
-        case ((State.SPEAKING | State.ASKED_SPEAKING), Sounding()):
+        case ((State.SPEAKING | State.ONE_SHOT_SPEAKING), FirstSound()):
             return to(c, c.state)
-        case State.SPEAKING, Drained():
+        case State.SPEAKING, PlaybackDrained():
             return to(c, State.LISTENING)
-        case State.ASKED_SPEAKING, Drained():
+        case State.ONE_SHOT_SPEAKING, PlaybackDrained():
             return to_rest(c)
-        case State.CUT_OFF, Drained():
+        case State.CUT_OFF, PlaybackDrained():
             return to(c, State.FAULT, Alarm())
-        case ((State.SPEAKING | State.ASKED_SPEAKING), Starved()):
-            return to(c, c.state, timer=Timer.STALL)
+        case ((State.SPEAKING | State.ONE_SHOT_SPEAKING), PlaybackStarved()):
+            return to(replace(c, starved=True), c.state, timer=Timer.STALL)
 
         # Time.
-        case State.FAULT, Timeout() if c.rest is not State.FAULT:
-            return to_rest(c)
-        case state, Timeout() if state in RESTING:
-            return close_session(c, "idle")
-        case ((State.LISTENING | State.THINKING), Timeout()):
-            return to_rest(c, Chime("end"))
-        case State.ASKED_THINKING, Timeout():
-            return to_rest(c)
-        case state, Timeout() if state in PLAYING:
-            return hush_to(c, c.rest)
-        case (_, NoAnswer()):
-            close = CloseSession(c.session, "no answer came")
+        case _, TimedOut() if _is_unanswered(c, news):
+            close = CloseSession(c.session, NO_ANSWER)
             silent = replace(c, session=0, cut=c.turn)
-            return to(silent, State.FAULT, *hush(c), Alarm(), close)
+            return to(silent, State.FAULT, Apologise(), *hush(c), Alarm(), close)
+        case State.FAULT, TimedOut() if c.rest is not State.FAULT:
+            return to_rest(c)
+        case state, TimedOut() if state in RESTING:
+            return close_session(c, "idle")
+        case ((State.LISTENING | State.THINKING), TimedOut()):
+            return to_rest(c, Chime("end"))
+        case State.ONE_SHOT_THINKING, TimedOut():
+            return to_rest(c)
+        case state, TimedOut() if state in PLAYING:
+            return hush_to(c, c.rest)
 
         # A typed question.
         case ((State.LISTENING | State.THINKING), Ask(text)):
@@ -251,7 +317,7 @@ def step(c: Conversation, event: Event) -> Step:  # noqa: C901, PLR0911, PLR0912
         case state, Ask(text) if state in CALLING | HOLDING:
             return c, (SendText(text),)
         case _, Ask():
-            return ask(c, event)
+            return ask(c, news)
 
         # The microphone. A question that was asked in full is still answered without it.
         case _, Mute() if c.rest is not State.MUTED:
@@ -262,35 +328,96 @@ def step(c: Conversation, event: Event) -> Step:  # noqa: C901, PLR0911, PLR0912
         case _, MicrophoneLost() if c.rest in {State.MUTED, State.FAULT}:
             return c, ()
         case State.THINKING, MicrophoneLost():
-            return to(replace(c, rest=State.FAULT), State.ASKED_THINKING)
+            return to(replace(c, rest=State.FAULT), State.ONE_SHOT_THINKING)
         case State.SPEAKING, MicrophoneLost():
             # Nobody can tell any more whether somebody talks over it.
-            return to(replace(c, rest=State.FAULT), State.ASKED_SPEAKING, GoOn())
+            return to(replace(c, rest=State.FAULT), State.ONE_SHOT_SPEAKING, GoOn())
         case state, MicrophoneLost() if state in UPLINK_OPEN:
             return hang_up(replace(c, rest=State.FAULT), "microphone lost", Alarm())
         case state, MicrophoneLost() if state in PLAYING:
             return rest_becomes(c, State.FAULT, GoOn())
         case _, MicrophoneLost():
             return rest_becomes(c, State.FAULT)
-        case _, MicrophoneBack() if c.rest in {State.STARTING, State.FAULT}:
+        case _, MicrophoneDelivers() if c.rest in {State.STARTING, State.FAULT}:
             return rest_becomes(c, State.IDLE)
     return c, ()
 
 
-def _is_stale(c: Conversation, event: Event) -> bool:
-    """Whether the news is of a session, a turn or a timer that no longer matters."""
-    match event:
-        case Opened(session) | Away(session) | Closed(session) | Failed(session):
-            return session != c.session
-        case Expired(session=session):
-            return session != c.session
-        case ReplyStarted(session, turn) | Interrupted(session, turn) | TurnEnded(session, turn):
-            return session != c.session or turn <= c.cut
-        case Drained(turn) | Starved(turn) | Sounding(turn):
-            return turn != c.turn
-        case NoAnswer(clock):
-            return clock != c.clock or c.state not in AWAITING_SERVER or not c.session
-        case Timeout(clock):
+def _first(chunk: ReplyAudio) -> tuple[Effect, ...]:
+    return BeginReply(chunk.turn, chunk.time), Play(chunk.turn, chunk.pcm)
+
+
+def _noted(c: Conversation, news: News) -> Conversation:
+    """Remember what is no step by itself, but decides about later ones."""
+    match news:
+        case Detection() | Pressed() | Ask():
+            return replace(c, addressed=True)
+        case BargedIn() if c.state is State.SPEAKING:
+            return replace(c, addressed=True)
+        case PlaybackDrained(turn=turn):
+            return replace(c, addressed=False, starved=c.starved and turn != c.turn)
+        case SessionAged(session) if session == c.session:
+            return replace(c, aged=True)
+        case SettingsChanged() if c.session:
+            return replace(c, outdated=True)
+        case _:
+            return c
+
+
+def _told(
+    before: Conversation, after: Conversation, effects: tuple[Effect, ...], reason: str
+) -> tuple[Effect, ...]:
+    """Put the change of state among the effects: before those that belong to the new one."""
+    if after.state is before.state:
+        return effects
+    first = tuple(effect for effect in effects if isinstance(effect, TOLD_BEFORE))
+    then = tuple(effect for effect in effects if not isinstance(effect, TOLD_BEFORE))
+    return (*first, Entered(before.state, after.state, reason), *then)
+
+
+def _reason(c: Conversation, news: News) -> str:
+    match news:
+        case SpeechChanged(speaking=speaking):
+            return "speech began" if speaking else "speech ended"
+        case TimedOut() if _is_unanswered(c, news):
+            return NO_ANSWER
+        case _:
+            return REASONS.get(type(news), "")
+
+
+def _is_unanswered(c: Conversation, news: TimedOut) -> bool:
+    """Whether the server is to blame for the silence in which a timer ran out.
+
+    What was said after a reply may have been meant for somebody else, or be a television: only what
+    the server has understood of it must be answered.
+    """
+    meant = c.state in PLAYING or c.addressed or news.debt is Debt.UNDERSTOOD
+    owed = news.debt is not Debt.NONE and c.session != 0
+    return owed and meant and c.state in AWAITING_SERVER
+
+
+def _expire(c: Conversation) -> Step:
+    """End a session that should not go on, where the user notices it least."""
+    if not c.session or c.state in PLAYING | HOLDING:
+        return c, ()
+    if c.aged:
+        reason = "max_session_s reached"
+        return close_session(c, reason) if c.state in RESTING else hang_up(c, reason, Chime("end"))
+    if c.outdated and c.state in RESTING:
+        return close_session(c, "settings changed")
+    return c, ()
+
+
+def _is_stale(c: Conversation, news: News) -> bool:
+    """Tell whether the news is of a session, a turn or a timer that no longer matters."""
+    match news:
+        case SessionOpened() | Reconnecting() | SessionClosed() | SessionFailed() | SessionAged():
+            return news.session != c.session
+        case ReplyAudio() | Interrupted() | TurnComplete():
+            return news.session != c.session or news.turn <= c.cut
+        case PlaybackDrained() | PlaybackStarved() | FirstSound():
+            return news.turn != c.turn
+        case TimedOut(clock):
             return clock != c.clock
         case _:
             return False

@@ -7,30 +7,30 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from device.conversation.effects import (
+    BeginHeld,
+    Chime,
+    ClearPlayback,
+    CloseSession,
+    Effect,
+    EndHeld,
+    OpenSession,
+    SendText,
+    StartTimer,
+    StartUplink,
+    StopUplink,
+)
 from device.conversation.states import (
     HOLDING,
     PLAYING,
     RESTING,
     TIMERS,
     UPLINK_OPEN,
-    Ask,
-    BeginHeld,
-    Chime,
-    ClearPlayback,
-    CloseSession,
     Conversation,
-    Effect,
-    EndHeld,
-    Event,
-    OpenSession,
-    SendText,
-    StartTimer,
-    StartUplink,
     State,
-    StopUplink,
     Timer,
-    Wake,
 )
+from device.news import Ask, Detection, News
 
 Step = tuple[Conversation, tuple[Effect, ...]]
 
@@ -39,7 +39,7 @@ def to(
     c: Conversation,
     state: State,
     *effects: Effect,
-    trigger: Event | None = None,
+    trigger: News | None = None,
     timer: Timer | None = None,
 ) -> Step:
     """Enter `state`: the uplink follows from the state, and its timer replaces the running one."""
@@ -47,7 +47,7 @@ def to(
     if c.state in UPLINK_OPEN and state not in UPLINK_OPEN:
         effects = (_end_of_uplink(c.state, state), *effects)
     elif c.state not in UPLINK_OPEN and state in UPLINK_OPEN:
-        heard = trigger.end_sample if isinstance(trigger, Wake) else None
+        heard = trigger.end_sample if isinstance(trigger, Detection) else None
         effects = (*effects, StartUplink(heard))
     timer = timer or TIMERS.get(state)
     if timer is None or (timer is Timer.KEEP and not after.session):
@@ -56,8 +56,8 @@ def to(
 
 
 def _end_of_uplink(before: State, after: State) -> Effect:
-    """A turn that was held and is to be answered ends otherwise than one that nobody wants."""
-    answered = before in HOLDING and after in {State.ASKED_CONNECTING, State.ASKED_THINKING}
+    """Tell the end of a turn that was held and is to be answered from one that nobody wants."""
+    answered = before in HOLDING and after in {State.ONE_SHOT_CONNECTING, State.ONE_SHOT_THINKING}
     return EndHeld() if answered else StopUplink()
 
 
@@ -70,7 +70,7 @@ def hush_to(
     c: Conversation,
     state: State,
     *effects: Effect,
-    trigger: Event | None = None,
+    trigger: News | None = None,
     timer: Timer | None = None,
 ) -> Step:
     """Silence the reply for good and enter `state`."""
@@ -79,32 +79,32 @@ def hush_to(
 
 
 def to_rest(c: Conversation, *effects: Effect) -> Step:
-    """The conversation is over; its session is kept for a while."""
+    """End the conversation; its session is kept for a while."""
     # At rest in FAULT the microphone is gone: nothing runs out there but the session that is kept.
     timer = Timer.KEEP if c.rest is State.FAULT else None
     return to(c, c.rest, *effects, timer=timer)
 
 
 def rest_becomes(c: Conversation, rest: State, *effects: Effect) -> Step:
-    """The microphone came, went or was muted: a resting conversation follows, a talk goes on."""
+    """Follow the microphone that came, went or was muted: at once at rest, else after the talk."""
     c = replace(c, rest=rest)
     return to_rest(c, *effects) if c.state in RESTING else (c, effects)
 
 
 def hang_up(c: Conversation, reason: str, *effects: Effect) -> Step:
-    """The conversation is over, and its session with it once what is queued has gone up."""
+    """End the conversation, and its session with it once what is queued has gone up."""
     close = (CloseSession(c.session, reason),) if c.session else ()
     return to_rest(replace(c, session=0), *effects, *close)
 
 
 def close_session(c: Conversation, reason: str) -> Step:
-    """At rest: let the kept session go."""
+    """Let the session go that is kept at rest."""
     close = (CloseSession(c.session, reason),) if c.session else ()
     return replace(c, session=0), close
 
 
-def talk(c: Conversation, trigger: Event, *before: Effect) -> Step:
-    """Wake word or button at rest: listen, over the kept session or a new one."""
+def talk(c: Conversation, trigger: News, *before: Effect) -> Step:
+    """Listen after a wake word or the button, over the kept session or a new one."""
     if c.session:
         timer = Timer.FIRST_WORDS
         return to(c, State.LISTENING, *before, Chime("wake"), trigger=trigger, timer=timer)
@@ -113,23 +113,24 @@ def talk(c: Conversation, trigger: Event, *before: Effect) -> Step:
 
 
 def hold(c: Conversation, *before: Effect) -> Step:
-    """The button is held where nobody listens: listen until it is released."""
+    """Listen until the button is released, where nobody listened before."""
     if c.session:
         return to(c, State.HOLDING, *before, BeginHeld(), Chime("wake"))
     c, effects = new_session(c)
     return to(c, State.HOLDING_CONNECTING, *before, *effects, BeginHeld(), Chime("wake"))
 
 
-def ask(c: Conversation, event: Ask) -> Step:
-    """A typed question where nobody is talking to us: answer it, without listening."""
+def ask(c: Conversation, question: Ask) -> Step:
+    """Answer a typed question where nobody is talking to us, without listening."""
     if c.session:
-        return hush_to(c, State.ASKED_THINKING, SendText(event.text))
+        return hush_to(c, State.ONE_SHOT_THINKING, SendText(question.text))
     silence = hush(c)
     c, effects = new_session(replace(c, cut=c.turn))
-    return to(c, State.ASKED_CONNECTING, *silence, *effects, SendText(event.text))
+    return to(c, State.ONE_SHOT_CONNECTING, *silence, *effects, SendText(question.text))
 
 
 def new_session(c: Conversation) -> Step:
     """Open a session under the next number."""
     number = c.sessions + 1
-    return replace(c, session=number, sessions=number), (OpenSession(number),)
+    fresh = replace(c, session=number, sessions=number, aged=False, outdated=False)
+    return fresh, (OpenSession(number),)

@@ -42,7 +42,7 @@ class _Turn(Enum):
     ENDED = auto()
 
 
-class Holding:
+class PushToTalk:
     """Used from the event loop's thread only; every call returns at once."""
 
     def __init__(

@@ -18,7 +18,7 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from device.live.connection_loop import Away, carry
@@ -39,7 +39,7 @@ from device.live.setup import (
     unusable_trust,
 )
 from device.live.symptoms import Family
-from device.live.traffic import Care, Traffic
+from device.live.traffic import Care, Sent, Traffic
 from device.news import (
     Failure,
     HandleChanged,
@@ -59,6 +59,11 @@ _log = logging.getLogger(__name__)
 PATIENCE_S = 15.0
 """How long the user is kept waiting for an answer, where nobody says otherwise."""
 
+
+def _nobody(_captured_at: float, _sent_at: float) -> None:
+    """Take no note of what was sent."""
+
+
 Ending = SessionClosed | SessionFailed
 
 
@@ -75,9 +80,8 @@ class LiveSession:
     ``number`` names it in all its news. ``past`` is the talk so far: the session resumes it where
     it can, and writes down there how it goes on. ``patience_s`` is how long the user is kept
     waiting for an answer in all; a silent server is helped along within that. ``lost_after_s`` is
-    how long a lost connection is tried for. ``on_sent`` may be set to what is told of each frame
-    that went up without being held: when it was recorded and when the socket took it. ``holding``
-    is told what the finger on the button does.
+    how long a lost connection is tried for. ``on_sent`` is told of each frame that went up
+    without being held: when it was recorded and when the socket took it.
     """
 
     def __init__(  # noqa: PLR0913 - what it is made of; only the first four without a default
@@ -88,6 +92,7 @@ class LiveSession:
         number: int,
         post: Post,
         past: Past | None = None,
+        on_sent: Sent = _nobody,
         patience_s: float = PATIENCE_S,
         rotate_after_s: float = ROTATE_AFTER_S,
         lost_after_s: float = TALK_PATIENCE_S,
@@ -115,10 +120,9 @@ class LiveSession:
             talk_patience_s=lost_after_s,
         )
         care = Care(settings.resumption, patience_s, settings.repeat_s)
-        self._traffic = Traffic(number, past.turns, self._note, self._recovery, care)
-        self.holding = self._traffic.holding
-        self.on_sent: Callable[[float, float], None] = lambda _captured_at, _sent_at: None
-        self._traffic.on_sent = lambda captured_at, sent_at: self.on_sent(captured_at, sent_at)  # noqa: PLW0108 - it is set later
+        self._traffic = Traffic(number, past.turns, self._note, self._recovery, care, on_sent)
+        self.push_to_talk = self._traffic.push_to_talk
+        """Told what the finger on the button does."""
         self._connecting: asyncio.Timeout | None = None
         self._away = Away(number, post, self._host)
         self._closing: str | None = None
@@ -168,7 +172,8 @@ class LiveSession:
         """Append 20 ms of microphone (640 bytes, s16le mono 16 kHz) to what goes up.
 
         It waits until a connection is open. When a minute waits already, the frame is dropped and
-        counted. ``captured_at`` is for `on_sent`, which hears of no frame without. Returns at once.
+        counted. ``captured_at`` is for ``on_sent``, which is told of no frame without. Returns at
+        once.
         """
         self._traffic.uplink.append_frame(pcm, captured_at)
 
@@ -178,7 +183,7 @@ class LiveSession:
         ``UplinkChanged(flowing=False)`` follows when it has been sent. Nothing is sent, and no news
         comes, when no audio went up before. Nobody waits for an answer any more. Returns at once.
         """
-        self.holding.end()
+        self.push_to_talk.end()
         self._traffic.uplink.append_end()
         self.dismiss()
 
@@ -269,7 +274,7 @@ class LiveSession:
         resuming = handle is not None
         about = {"resuming": resuming, "model": model, "host": self._host, "secret": self._key}
         earlier = "" if handle else self._past.summary
-        manual = self.holding.next_is_manual()
+        manual = self.push_to_talk.next_is_manual()
         config = connect_config(self._settings, profile(model), handle, earlier, manual=manual)
         self._connecting = asyncio.timeout(self._settings.connect_timeout_s)
         try:

@@ -27,7 +27,7 @@ from device.live.messages import (
     Message,
     Text,
 )
-from device.live.push_to_talk import Holding
+from device.live.push_to_talk import PushToTalk
 from device.live.reconnect import Recovery
 from device.live.repeat import Unanswered
 from device.live.rotation import Moment, Rotation, seconds
@@ -72,6 +72,10 @@ _COUNTED = (
 )
 
 
+Sent = Callable[[float, float], None]
+"""Told of each frame that went up without having been held: when recorded, when sent."""
+
+
 @dataclass(frozen=True, slots=True)
 class Care:
     """How a session cares for the talk."""
@@ -94,7 +98,9 @@ class Traffic:
         post: Post,
         recovery: Recovery,
         care: Care,
+        on_sent: Sent,
     ) -> None:
+        self._on_sent = on_sent
         self._session = session
         self._post = post
         self._recovery = recovery
@@ -111,11 +117,9 @@ class Traffic:
         )
         self._calls = Calls(session, post, self.uplink)
         self.counts: Counter[str] = Counter()
-        self.on_sent: Callable[[float, float], None] = lambda _captured_at, _sent_at: None
-        """Told of each frame that went up without having been held: when recorded, when sent."""
         self.stirred = asyncio.Event()
         """Set when something has come in that may change what to do next."""
-        self.holding = Holding(
+        self.push_to_talk = PushToTalk(
             self.uplink, self._unanswered, self._stalls, self._moment, self.stirred
         )
 
@@ -159,7 +163,7 @@ class Traffic:
         """
         now = time.monotonic()
         self._end_gap()
-        self.holding.opened(manual=manual)
+        self.push_to_talk.opened(manual=manual)
         self.uplink.carried(True)
         self._moment.opened(rotation)
         self._stalls.opened(now, resumed=resumed, choosy=choosy)
@@ -171,7 +175,7 @@ class Traffic:
     def _repeat(self, now: float) -> None:
         """Say again what the old connection took with it. Only before anything else is written."""
         said = self._unanswered.take()
-        self.uplink.put_back(self.holding.again(said))
+        self.uplink.put_back(self.push_to_talk.again(said))
         frames = sum(isinstance(item, bytes) for item in said)
         if frames:
             self.counts["repeated_frames"] += frames
@@ -180,7 +184,7 @@ class Traffic:
     def gives_way(self) -> bool:
         """Whether the connection should give way now; a silent server may be nudged instead."""
         now = time.monotonic()
-        if self.holding.unsuited or self._moment.due() <= now:
+        if self.push_to_talk.unsuited or self._moment.due() <= now:
             self.counts["rotations"] += 1
             _log.debug("session %d goes on over a new connection", self._session)
             return True
@@ -240,18 +244,18 @@ class Traffic:
         """Send what waits and what comes. Raises LinkError when the connection is lost."""
         while True:
             message = await self.uplink.next()
-            if not self.holding.suits(message):
+            if not self.push_to_talk.suits(message):
                 # Cancelled when the connection gives way.
                 await asyncio.Event().wait()
             async with self._writing:
                 # Live API: the end of a stream that never began is not worth a message.
-                ends_nothing = not self._flowing or self.holding.manual
+                ends_nothing = not self._flowing or self.push_to_talk.manual
                 if not (isinstance(message, AudioEnd) and ends_nothing):
                     await link.send(message)
                 captured = self.uplink.sent(message)
             sent_at = time.monotonic()
             for captured_at in captured:
-                self.on_sent(captured_at, sent_at)
+                self._on_sent(captured_at, sent_at)
             self._sent(message)
 
     async def stop_writing(self, writer: asyncio.Task[None]) -> None:
@@ -264,7 +268,7 @@ class Traffic:
             self.counts["repeated"] += 1
 
     def _sent(self, message: Message) -> None:
-        self.holding.sent(message)
+        self.push_to_talk.sent(message)
         match message:
             case Audio(frames=frames):
                 self.counts["frames_sent"] += len(frames)

@@ -17,7 +17,7 @@ import asyncio
 import resource
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from device.errors import OutgrownError
 
@@ -48,26 +48,37 @@ def _nobody_listens(message: str) -> None:
     """Stand in for systemd where it did not start us."""
 
 
+class Signs(Protocol):
+    """What shows that the speaker hears."""
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """Microphone frames and wake word inferences so far; a new part begins anew."""
+        ...
+
+    @property
+    def excused(self) -> bool:
+        """Whether it is known and told that nothing is heard."""
+        ...
+
+
 class Health:
     """Counts the signs of life and reports them. Used from the event loop's thread only."""
 
     def __init__(
         self,
         notify: Notify,
-        heard: Callable[[], tuple[int, int]],
-        *,
-        excused: Callable[[], bool],
+        signs: Signs,
         resident: Callable[[], int],
         watchdog_usec: str | None = None,
     ) -> None:
-        """`heard` counts microphone frames and wake word inferences; a new part begins anew.
+        """`resident` tells our size in bytes.
 
-        `resident` tells our size in bytes; `watchdog_usec` is what systemd set (WATCHDOG_USEC).
+        `watchdog_usec` is what systemd set (WATCHDOG_USEC).
         """
         self._resident = resident
         self._notify = notify
-        self._heard = heard
-        self._excused = excused
+        self._signs = signs
         self._seen = (0, 0)
         self._status = ""
         self._stopping = False
@@ -99,9 +110,9 @@ class Health:
 
     def check(self) -> bool:
         """Feed the watchdog if we deserve it; returns whether we did."""
-        before, self._seen = self._seen, self._heard()
+        before, self._seen = self._seen, self._signs.counts
         alive = all(now != then for now, then in zip(self._seen, before, strict=True))
-        if alive or self._excused():
+        if alive or self._signs.excused:
             self._notify("WATCHDOG=1")
             return True
         return False
@@ -116,7 +127,7 @@ class Health:
                     " it ends, and systemd starts a fresh one"
                 )
             self.check()
-            if not self.ready and self._excused():
+            if not self.ready and self._signs.excused:
                 # Nothing to hear with is a told fault and no hang: more time to start, please.
                 self._notify(f"EXTEND_TIMEOUT_USEC={int(self.interval_s * 4e6)}")
 

@@ -26,6 +26,7 @@ from device.news import (
     Pressed,
     ReplyAudio,
     SpeechChanged,
+    TalkedOver,
 )
 
 KEPT = 256
@@ -96,6 +97,8 @@ class Latency:
                 self.woken(news.time)
             case Pressed() | Interrupted():
                 self.decided(news.time)
+            case TalkedOver(heard_at=heard_at):
+                self.decided(heard_at)
 
     # --- up and down ------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from device.frames import (
     SAMPLE_BYTES,
     Frame,
 )
-from device.news import Post, SpeakerNews
+from device.news import PlaybackNews, Post
 from device.ports import Block, Played, Speaker, Tap
 from device.simulator.playlist import Samples
 from device.simulator.sound_card import Card
@@ -269,6 +269,6 @@ class WavSpeaker:
             self._tee.set_volume(percent)
         self._card.volume = percent
 
-    def _tell(self, news: SpeakerNews) -> None:
+    def _tell(self, news: PlaybackNews) -> None:
         if self._post is not None:
             self._post(news)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.frames import REPLY_RATE_HZ, SAMPLE_BYTES
-from device.news import FirstSound, PlaybackDrained, PlaybackStarved, SpeakerNews
+from device.news import FirstSound, PlaybackDrained, PlaybackNews, PlaybackStarved
 from device.ports import Played
 from device.simulator.overlay import Overlay
 from device.simulator.playlist import Happened, Playlist, Samples
@@ -35,7 +35,7 @@ class Card:
     """
 
     def __init__(
-        self, tell: Callable[[SpeakerNews], None], *, latency_ms: int, speed: float
+        self, tell: Callable[[PlaybackNews], None], *, latency_ms: int, speed: float
     ) -> None:
         self._tell = tell
         self._speed = speed

@@ -200,14 +200,14 @@ async def test_a_long_hold_mutes_and_another_one_unmutes() -> None:
         await hub.hear()
         down(hub, LONG_HOLD_S)
         await until(lambda: hub.state == "muted" and not hub.microphone.is_open)
-        by = [hub.assistant.muting.by]
+        by = [hub.assistant.mute.by]
         await release(hub)
         assert hub.session.closed_with
         down(hub, LONG_HOLD_S)
         await until(lambda: hub.microphone.is_open)
         await hub.hear()
         await until(lambda: hub.state == "idle")
-        assert [*by, hub.assistant.muting.by] == ["owner", None]
+        assert [*by, hub.assistant.mute.by] == ["owner", None]
     assert gestures(hub) == ["press", "hold", "long_hold", "release", "press", "hold", "long_hold"]
 
 
@@ -232,7 +232,7 @@ async def test_a_muted_speaker_says_so_to_a_tap_and_to_who_talks_into_it() -> No
     """A chime; nothing is sent anywhere."""
     hub = Hub("button: {gestures: {long_hold: none}}")
     async with hub.running():
-        await hub.assistant.muting.mute()
+        await hub.assistant.mute.mute()
         await tap(hub)
         assert hub.speaker.chimes == ["error"]
         down(hub, HOLD_S)
@@ -286,7 +286,7 @@ async def test_a_double_tap_does_what_it_is_mapped_to_and_no_tap() -> None:
         assert hub.speaker.volumes == [50, 60]
         hub.assistant.set_volume(95)
         await tap(hub)
-        assert hub.assistant.volume == 100
+        assert hub.assistant.output.volume == 100
         await hub.wake()
         down(hub, HOLD_S)
         await until(lambda: hub.state == "idle")

@@ -61,10 +61,10 @@ class Room:
         self.hub = hub
         self.measuring = hub.assistant.measuring
         self.echo = FakeEcho()
-        hub.assistant.overheard.echo = cast("EchoCanceller", self.echo)
+        hub.assistant.echo.echo = cast("EchoCanceller", self.echo)
 
     def measure(self) -> asyncio.Task[None]:
-        return asyncio.create_task(self.measuring.measure(self.hub.assistant.config))
+        return asyncio.create_task(self.measuring.measure(self.hub.assistant.settings.now))
 
     async def said(self, times: int = 1) -> None:
         """Wait until the sentence was given to the loudspeaker."""
@@ -86,7 +86,9 @@ class Room:
 
     def first_start(self) -> asyncio.Task[None]:
         """What the hub began when it was started; that one is still waiting for its seconds."""
-        return asyncio.create_task(self.measuring.at_first_start(lambda: self.hub.assistant.config))
+        return asyncio.create_task(
+            self.measuring.at_first_start(lambda: self.hub.assistant.settings.now)
+        )
 
 
 @asynccontextmanager
@@ -134,7 +136,7 @@ async def test_the_result_waits_until_the_sentence_was_heard(room: Room) -> None
     assert not measured.done()
     await room.dies_away()
     await measured
-    figures = room.hub.assistant.overheard.duplex.figures
+    figures = room.hub.assistant.echo.duplex.figures
     assert (figures.mode, figures.why) == ("full", "25 dB of the echo are cancelled")
 
 
@@ -222,7 +224,7 @@ async def test_a_sentence_without_end_is_given_up(room: Room, impatient: None) -
     [
         lambda hub: hub.detector.hear(320),
         lambda hub: hub.assistant.post(Pressed("tap", 1.0)),
-        lambda hub: hub.assistant.command(v.Ask("why?")),
+        lambda hub: hub.assistant.post(n.Ask("why?")),
     ],
     ids=["wake word", "button", "typed question"],
 )
@@ -248,7 +250,7 @@ async def test_a_microphone_that_is_muted_breaks_it_off(
     measured = room.measure()
     await room.said()
     await room.sounds()
-    await room.hub.assistant.muting.mute()
+    await room.hub.assistant.mute.mute()
     told = "it was broken off: the microphone is muted; see: parley unmute"
     assert await room.refusal(measured) == told
 
@@ -348,7 +350,7 @@ async def test_a_wake_word_before_it_speaks_puts_it_off(
     first = room.first_start()
     await room.hub.hear(20)
     assert room.hub.speaker.announced == []
-    room.hub.assistant.command(v.Stop())
+    room.hub.assistant.post(n.Stop())
     await room.said()
     first.cancel()
 
@@ -430,7 +432,7 @@ async def test_the_hub_begins_with_what_it_remembers(config: str, mode: str) -> 
     hub.assistant.parts.echo_memory.keep(WAY, "full", "25 dB of the echo are cancelled")
     async with hub.running():
         await until(lambda: hub.speaker.is_open)
-        assert hub.assistant.overheard.duplex.mode == mode
+        assert hub.assistant.echo.duplex.mode == mode
 
 
 @pytest.mark.parametrize("device", ["loudspeaker", "microphone"])
@@ -443,13 +445,13 @@ async def test_a_device_that_is_back_is_remembered(
     async with hub.running():
         await until(lambda: hub.speaker.is_open)
         hub.assistant.parts.echo_memory.keep(WAY, "full", "")
-        assert hub.assistant.overheard.duplex.mode == "half"
+        assert hub.assistant.echo.duplex.mode == "half"
         if device == "loudspeaker":
             hub.speaker.lose(lost())
         else:
             hub.microphone.fail(lost())
             await hub.hear()
-        await until(lambda: hub.assistant.overheard.duplex.mode == "full")
+        await until(lambda: hub.assistant.echo.duplex.mode == "full")
 
 
 async def test_what_a_reply_tells_is_kept(room: Room) -> None:
@@ -460,7 +462,7 @@ async def test_what_a_reply_tells_is_kept(room: Room) -> None:
     await room.sounds()
     await room.dies_away()
     assert memory.recall(WAY) is None
-    room.hub.assistant.command(v.Stop())
+    room.hub.assistant.post(n.Stop())
     await room.hub.hear()
     known = memory.recall(WAY)
     assert known is not None

@@ -12,12 +12,12 @@ from types import SimpleNamespace
 import pytest
 
 from device import faults as troubles
+from device import news as n
 from device.assistant import sessions as calling
 from device.assistant.countdown import FIRST_WORDS_S
 from device.assistant.uplink import SAME_BREATH_S
 from device.board.profiles import profile_named
 from device.config import Config
-from device.conversation import states as v
 from device.errors import AudioDeviceError, BoardError, CredentialError, DeviceTrouble
 from device.frames import SILENT_FRAME, Frame
 from device.lights.render import WHITE
@@ -114,11 +114,11 @@ async def test_a_second_wake_over_a_kept_session_repeats_nothing() -> None:
         first = await hub.hear(100)
         session = await hub.wake()
         first += await hub.hear(5)
-        hub.assistant.command(v.Stop())
+        hub.assistant.post(n.Stop())
         unsent = await hub.hear(20)
         await hub.wake()
         second = await hub.hear(5)
-        hub.assistant.command(v.Stop())
+        hub.assistant.post(n.Stop())
         await hub.hear(200)
         later = await hub.hear(100)
         await hub.wake()
@@ -188,7 +188,7 @@ async def test_a_typed_question_sends_words_and_no_sound() -> None:
     hub = Hub()
     async with hub.running():
         await hub.hear(10)
-        hub.assistant.command(v.Ask("why?"))
+        hub.assistant.post(n.Ask("why?"))
         hub.session.opened()
         await hub.hear(10)
         tracked = [hub.detector.tracking]
@@ -211,7 +211,7 @@ async def test_speech_is_followed_only_during_a_talk() -> None:
         tracked = [hub.detector.tracking]
         hub.detector.speech(speaking=True)
         assert session.user_speaking
-        hub.assistant.command(v.Stop())
+        hub.assistant.post(n.Stop())
         tracked.append(hub.detector.tracking)
         assert [*tracked, session.user_speaking] == [True, False, False]
         # The detector's own news of the end, which was on its way, tells nothing more.
@@ -260,7 +260,7 @@ async def test_what_is_left_of_a_cut_reply_never_reaches_the_loudspeaker(how: st
         session = await hub.speaking(turn=1)
         match how:
             case "stop":
-                hub.assistant.command(v.Stop())
+                hub.assistant.post(n.Stop())
             case "tap":
                 tap(hub)
             case "wake word":
@@ -282,7 +282,7 @@ async def test_a_reply_that_nobody_waits_for_is_neither_played_nor_told() -> Non
     hub = Hub()
     async with hub.running():
         session = await hub.wake()
-        hub.assistant.command(v.Stop())
+        hub.assistant.post(n.Stop())
         session.say(1)
         session.say(1)
         assert hub.told("reply") == []
@@ -298,7 +298,7 @@ async def test_a_reply_of_a_session_that_is_being_closed_is_neither_played_nor_t
     hub = Hub()
     async with hub.running():
         session = await hub.wake()
-        await hub.assistant.muting.mute()
+        await hub.assistant.mute.mute()
         session.say(1)
         session.say(1)
         assert hub.speaker.played == []
@@ -321,11 +321,11 @@ async def test_a_reply_that_starved_goes_on_when_more_comes() -> None:
     hub = Hub()
     async with hub.running():
         session = await hub.speaking(turn=1)
-        clock = hub.assistant.talk.clock
+        clock = hub.assistant.talk.now.clock
         hub.assistant.post(PlaybackStarved(1, 1.0))
-        assert hub.assistant.talk.clock > clock
+        assert hub.assistant.talk.now.clock > clock
         session.say(1, b"\2\0")
-        assert hub.assistant.talk.clock > clock + 1
+        assert hub.assistant.talk.now.clock > clock + 1
         assert hub.speaker.played == [(1, b"\1\0"), (1, b"\2\0")]
         assert len(hub.told("reply", what="started")) == 1
 
@@ -336,7 +336,7 @@ async def test_chimes_are_played_once_or_not_at_all() -> None:
         hub = Hub(config)
         async with hub.running():
             await hub.wake()
-            hub.assistant.command(v.Stop())
+            hub.assistant.post(n.Stop())
             assert hub.speaker.chimes == chimes
 
 
@@ -349,13 +349,13 @@ async def test_muted_the_microphone_is_closed_and_the_session_over() -> None:
     async with hub.running():
         session = await hub.wake()
         await hub.hear(5)
-        await hub.assistant.muting.mute()
+        await hub.assistant.mute.mute()
         assert not hub.microphone.is_open
         await until(lambda: hub.told("session", what="closed", reason="muted"))
         assert hub.state == "muted"
-        assert hub.assistant.session is None
+        assert hub.assistant.sessions.session is None
         sent = len(session.sent)
-        await hub.assistant.muting.unmute()
+        await hub.assistant.mute.unmute()
         await hub.hear(5)
         assert len(session.sent) == sent
         assert hub.path[-3:] == ["muted", "starting", "idle"]
@@ -380,7 +380,7 @@ async def test_a_missing_key_is_told_at_once_and_at_every_try() -> None:
         (opening,) = hub.told("session", what="opening")
         assert opening.time <= told.time
         assert hub.speaker.chimes == ["wake", "error_account"]
-        assert hub.assistant.session is None
+        assert hub.assistant.sessions.session is None
         hub.no_session = None
         await hub.wake()
         assert hub.state == "listening"
@@ -448,7 +448,7 @@ async def test_a_server_that_stops_answering_is_a_fault_and_its_session_is_let_g
         (fault,) = hub.told("fault")
         assert fault.fields["kind"] == "timeout"
         assert hub.told("stall", what="apologised")
-        assert hub.assistant.troubles.apologies == 1
+        assert hub.assistant.session_faults.apologies == 1
         assert hub.speaker.chimes[-1] == "error_service"
         await until(lambda: session.closed_with == "no answer came")
         await hub.wake()
@@ -491,7 +491,7 @@ async def test_a_kept_session_that_is_tried_for_is_no_fault() -> None:
     hub = Hub()
     async with hub.running():
         session = await hub.wake()
-        hub.assistant.command(v.Stop())
+        hub.assistant.post(n.Stop())
         session.post(Reconnecting(session.number, NETWORK, 1.0))
         assert hub.state == "idle"
         assert hub.told("fault") == []
@@ -599,7 +599,7 @@ async def test_a_session_that_never_stood_does_not_renew_the_talk() -> None:
         hub.past.keep("H", MODEL, "host", 1_000.0)
         session.counters = {"connections": 0}
         failed(session)
-        await until(lambda: hub.assistant.session is None)
+        await until(lambda: hub.assistant.sessions.session is None)
         assert hub.past.at == 1_000.0
 
 
@@ -607,9 +607,9 @@ async def test_a_typed_question_that_is_stopped_is_not_asked_again() -> None:
     """Nobody waits for its answer any more."""
     hub = Hub()
     async with hub.running():
-        hub.assistant.command(v.Ask("and now?"))
+        hub.assistant.post(n.Ask("and now?"))
         hub.session.opened()
-        hub.assistant.command(v.Stop())
+        hub.assistant.post(n.Stop())
         assert hub.state == "idle"
         assert hub.session.dismissed == 1
 
@@ -621,7 +621,7 @@ async def test_a_talk_is_not_continued_when_the_owner_does_not_want_it(tmp_path:
         session = await hub.wake()
         hub.past.keep("H", MODEL, "host", time.time())
         session.end(SessionClosed(1, "idle", 1.0))
-        await until(lambda: hub.assistant.session is None)
+        await until(lambda: hub.assistant.sessions.session is None)
         await hub.wake()
         assert hub.past.handle is None
 
@@ -684,7 +684,7 @@ async def test_what_is_said_into_the_answer_to_a_typed_question_is_not_the_serve
     hub = Hub()
     async with hub.running():
         await hub.hear(10)
-        hub.assistant.command(v.Ask("why?"))
+        hub.assistant.post(n.Ask("why?"))
         hub.session.opened()
         hub.session.say(1)
         hub.detector.speech(speaking=True)
@@ -740,9 +740,9 @@ async def test_changed_settings_of_the_session_count_from_the_next_talk_on() -> 
     hub = Hub()
     async with hub.running():
         session = await hub.wake()
-        hub.assistant.settings_changed()
+        hub.assistant.post(n.SettingsChanged())
         assert session.closed_with is None
-        hub.assistant.command(v.Stop())
+        hub.assistant.post(n.Stop())
         await until(lambda: session.closed_with == "settings changed")
         await hub.wake()
         assert len(hub.sessions) == 2
@@ -753,9 +753,9 @@ async def test_a_kept_session_that_breaks_at_rest_is_no_fault() -> None:
     hub = Hub()
     async with hub.running():
         session = await hub.wake()
-        hub.assistant.command(v.Stop())
+        hub.assistant.post(n.Stop())
         failed(session)
-        await until(lambda: hub.assistant.session is None)
+        await until(lambda: hub.assistant.sessions.session is None)
         assert hub.told("fault") == []
         assert hub.state == "idle"
         await hub.wake()
@@ -768,10 +768,10 @@ async def test_news_of_an_older_session_does_not_touch_the_new_one() -> None:
     async with hub.running():
         first = await hub.wake()
         first.end(SessionClosed(1, "idle", 1.0))
-        await until(lambda: hub.assistant.session is None)
+        await until(lambda: hub.assistant.sessions.session is None)
         second = await hub.wake()
         first.post(SessionFailed(1, NETWORK, MODEL, 1.0))
-        assert hub.assistant.session is not None
+        assert hub.assistant.sessions.session is not None
         assert second is not first
         assert hub.told("fault") == []
         assert hub.state in {"connecting", "listening"}
@@ -797,13 +797,13 @@ async def test_a_kept_session_runs_out_although_the_microphone_is_being_tried() 
     hub = Hub("conversation: {session_keep_s: 0.3}")
     async with hub.running():
         session = await hub.wake()
-        hub.assistant.command(v.Stop())
-        clock = hub.assistant.talk.clock
+        hub.assistant.post(n.Stop())
+        clock = hub.assistant.talk.now.clock
         hub.microphone.fail(lost())
         await until(lambda: hub.state == "fault")
         for _ in range(3):
-            hub.assistant.ears._listener.lost(lost())
-        assert hub.assistant.talk.clock == clock + 1
+            hub.assistant.post(n.MicrophoneLost(DeviceTrouble.LOST, "it was pulled out", 1.0))
+        assert hub.assistant.talk.now.clock == clock + 1
         assert len(hub.told("fault")) == 1
         await until(lambda: session.closed_with == "idle")
 
@@ -840,8 +840,8 @@ async def test_lights_and_button_that_fail_are_told_and_the_rest_works() -> None
         await until(lambda: hub.assistant.faults.in_force("lights"))
         hub.lights.broken = None
         hub.button = lambda _config, _profile: None
-        await hub.assistant.muting.mute()
-        await hub.assistant.muting.unmute()
+        await hub.assistant.mute.mute()
+        await hub.assistant.mute.unmute()
         await hub.hear(1)
         assert hub.assistant.faults.active == []
 
@@ -855,12 +855,12 @@ async def test_the_board_is_told_by_the_microphone_that_is_open() -> None:
     hub = Hub()
     hub.boards = {"microphone A": profile_named("flex")}
     async with hub.running():
-        assert hub.assistant.face.profile.name == "flex"
-        assert hub.assistant.overheard.duplex.figures.mode == "full"
+        assert hub.assistant.panel.profile.name == "flex"
+        assert hub.assistant.echo.duplex.figures.mode == "full"
         assert hub.made.count("lights") == 2
         await hub.hear(1)
-        await hub.assistant.muting.mute()
-        await hub.assistant.muting.unmute()
+        await hub.assistant.mute.mute()
+        await hub.assistant.mute.unmute()
         await hub.hear(1)
         assert hub.made.count("lights") == 2
 
@@ -899,7 +899,7 @@ async def test_an_array_put_back_while_it_is_muted_shows_so_again(
     hub.plugged = frozenset({"1-1 001a 5"})
     async with hub.running():
         await until(lambda: hub.made.count("lights") == 2)
-        await hub.assistant.muting.mute()
+        await hub.assistant.mute.mute()
         hub.plugged = frozenset()
         await _seen(hub)
         assert hub.made.count("lights") == 2
@@ -971,8 +971,8 @@ async def test_levels_that_cannot_be_set_are_told_once(caplog: pytest.LogCapture
     hub.no_levels = ["amixer cannot set PCM,1 of card 2: no such control"]
     async with hub.running():
         await until(lambda: "PCM,1" in caplog.text)
-        await hub.assistant.muting.mute()
-        await hub.assistant.muting.unmute()
+        await hub.assistant.mute.mute()
+        await hub.assistant.mute.unmute()
         await hub.hear(1)
         await until(lambda: len(hub.refitted) == 2)
     assert caplog.text.count("PCM,1") == 1
@@ -999,22 +999,18 @@ async def test_a_dead_array_is_a_fault_and_is_cured_where_it_can_be() -> None:
 # --- time ----------------------------------------------------------------------------------------
 
 
-async def test_a_session_that_is_too_old_is_ended_but_not_in_a_reply(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_a_session_that_is_too_old_is_ended_but_not_in_a_reply() -> None:
     """What is being said is said to its end."""
-    hub = Hub("conversation: {max_session_s: 60}")
+    hub = Hub("conversation: {max_session_s: 1}")
     async with hub.running():
         session = await hub.speaking(turn=1)
-        later = time.monotonic() + 61
-        monkeypatch.setattr(calling, "time", SimpleNamespace(monotonic=lambda: later))
+        await until(lambda: hub.assistant.talk.now.aged)
         hub.detector.speech(speaking=True)
         assert session.closed_with is None
         heard(hub, 1)
         await until(lambda: session.closed_with == "max_session_s reached")
         assert hub.state == "idle"
         assert session.sent[-1] == "end"
-        monkeypatch.undo()
         await hub.wake()
         assert len(hub.sessions) == 2
 
@@ -1024,22 +1020,8 @@ async def test_a_session_that_is_too_old_gives_way_although_nothing_happens() ->
     hub = Hub("conversation: {max_session_s: 1}")
     async with hub.running():
         session = await hub.wake()
-        hub.assistant.command(v.Stop())
+        hub.assistant.post(n.Stop())
         assert (hub.state, session.closed_with) == ("idle", None)
-        await until(lambda: session.closed_with == "max_session_s reached")
-
-
-async def test_a_kept_session_that_is_too_old_gives_way_at_the_next_news(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """At rest too."""
-    hub = Hub("conversation: {max_session_s: 60}")
-    async with hub.running():
-        session = await hub.wake()
-        hub.assistant.command(v.Stop())
-        later = time.monotonic() + 61
-        monkeypatch.setattr(calling, "time", SimpleNamespace(monotonic=lambda: later))
-        hub.assistant.command(v.Stop())
         await until(lambda: session.closed_with == "max_session_s reached")
 
 
@@ -1104,7 +1086,7 @@ async def test_inner_states_are_told_under_their_public_names() -> None:
         hub.session.opened()
         hub.session.say(1)
         hub.session.end(SessionClosed(1, "the server closed it", 1.0))
-        await until(lambda: hub.assistant.session is None)
+        await until(lambda: hub.assistant.sessions.session is None)
         heard(hub, 1)
         assert hub.path == ["idle", "connecting", "thinking", "speaking", "idle"]
 
@@ -1121,7 +1103,7 @@ async def test_the_light_of_streaming_follows_bytes_and_not_intent() -> None:
         session.post(UplinkChanged(1, True, 1, 640, 1.0))
         await until(lambda: WHITE in hub.lights.shown[-1])
         session.post(UplinkChanged(1, False, 1, 640, 1.0))
-        hub.assistant.command(v.Stop())
+        hub.assistant.post(n.Stop())
         await until(lambda: WHITE not in hub.lights.shown[-1])
 
 
@@ -1141,7 +1123,7 @@ async def test_what_is_said_is_in_no_log(caplog: pytest.LogCaptureFixture) -> No
     hub = Hub()
     with caplog.at_level(logging.DEBUG):
         async with hub.running():
-            hub.assistant.command(v.Ask("my secret disease"))
+            hub.assistant.post(n.Ask("my secret disease"))
             hub.session.opened()
     assert caplog.records
     assert "secret" not in repr([record.__dict__ for record in caplog.records])
@@ -1211,11 +1193,11 @@ async def test_nothing_happens_after_the_end(monkeypatch: pytest.MonkeyPatch) ->
     hub = Hub("conversation: {session_keep_s: 0.2}", session=Stubborn)
     async with hub.running():
         await hub.wake()
-        hub.assistant.command(v.Stop())
-    talk = hub.assistant.talk
+        hub.assistant.post(n.Stop())
+    talk = hub.assistant.talk.now
     assert talk.session == 1
     await asyncio.sleep(0.25)
-    assert hub.assistant.talk == talk
+    assert hub.assistant.talk.now == talk
 
 
 async def test_another_microphone_is_not_asked_for_what_the_old_one_sent() -> None:
@@ -1225,9 +1207,9 @@ async def test_another_microphone_is_not_asked_for_what_the_old_one_sent() -> No
         await hub.hear(100)
         await hub.wake()
         await hub.hear(5)
-        hub.assistant.command(v.Stop())
+        hub.assistant.post(n.Stop())
         hub.microphone = FakeMicrophone("microphone B")
-        hub.assistant.ears.replace_microphone(hub.microphone)
+        hub.assistant.input.replace(hub.microphone)
         delivered = await hub.hear(10)
         await hub.wake()
     assert hub.session.sent[-11:] == ["end", *pcm(delivered)]

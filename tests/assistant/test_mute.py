@@ -81,13 +81,13 @@ async def test_what_the_owner_said_is_kept_before_the_command_returns(tmp_path: 
     """And what was kept is followed by the next process."""
     hub = Hub(state=tmp_path)
     async with hub.running():
-        await hub.assistant.muting.mute()
+        await hub.assistant.mute.mute()
         assert MuteMemory(tmp_path).load() == Kept(True, "microphone A")
         assert not hub.microphone.is_open
     hub = Hub(state=tmp_path)
     async with hub.running(hearing=False):
         await until(lambda: hub.state == "muted")
-        await hub.assistant.muting.unmute()
+        await hub.assistant.mute.unmute()
         assert MuteMemory(tmp_path).load() == Kept(False, "microphone A")
         await until(lambda: hub.microphone.is_open)
     hub = Hub(state=tmp_path)
@@ -101,8 +101,8 @@ async def test_a_file_that_makes_no_sense_mutes_until_the_owner_unmutes(tmp_path
     hub = Hub(state=tmp_path)
     async with hub.running(hearing=False):
         await until(lambda: hub.state == "muted")
-        assert hub.assistant.muting.by == "owner"
-        await hub.assistant.muting.unmute()
+        assert hub.assistant.mute.by == "owner"
+        await hub.assistant.mute.unmute()
         await until(lambda: hub.microphone.is_open)
 
 
@@ -110,14 +110,14 @@ async def test_a_disk_that_takes_nothing_does_not_keep_the_microphone_open(tmp_p
     """It is closed first; the owner is told what a restart would do, either way."""
     state = tmp_path / "state"
     state.write_text("a file")
-    (hub := Hub(state=state)).assistant.muting._kept = Kept()
+    (hub := Hub(state=state)).assistant.mute._kept = Kept()
     async with hub.running():
         with pytest.raises(MutingError, match="is closed, but a restart would open it"):
-            await hub.assistant.muting.mute()
+            await hub.assistant.mute.mute()
         assert hub.state == "muted"
         assert not hub.microphone.is_open
         with pytest.raises(MutingError, match="is open, but a restart would close it"):
-            await hub.assistant.muting.unmute()
+            await hub.assistant.mute.unmute()
         await until(lambda: hub.microphone.is_open)
 
 
@@ -169,7 +169,7 @@ async def test_the_button_cannot_overrule_the_switch(caplog: pytest.LogCaptureFi
     hub.mute_switch = switch
     async with hub.running():
         switch.move(on=True)
-        hub.assistant.muting.toggle()
+        hub.assistant.mute.toggle()
         await until(lambda: hub.speaker.chimes == ["error"])
         assert hub.state == "muted"
     assert "press it at the microphone" in caplog.text
@@ -181,7 +181,7 @@ async def test_muted_before_the_microphone_ever_delivered_it_is_ready() -> None:
     async with hub.running(hearing=False):
         await asyncio.sleep(0)
         assert "READY=1" not in hub.notified
-        await hub.assistant.muting.mute()
+        await hub.assistant.mute.mute()
         assert "READY=1" in hub.notified
 
 
@@ -213,6 +213,6 @@ async def test_commands_tell_who_muted_and_what_they_could_not_do() -> None:
         def full(kept: Kept) -> None:
             raise OSError(28, "No space left on device")
 
-        hub.assistant.muting._memory.keep = full  # type: ignore[method-assign]
+        hub.assistant.mute._memory.keep = full  # type: ignore[method-assign]
         with pytest.raises(ControlError, match="No space left"):
             await ask("mute")

@@ -48,7 +48,7 @@ class Speaker:
         self.faults = Faults(self.bus)
         panel = Panel(lambda: 0.0, lambda: 1.0)
         self.parts = self.hub.assistant.parts
-        profile = self.hub.assistant.face.profile
+        profile = self.hub.assistant.panel.profile
         self.face = Face(self.parts, panel, self.faults, Latency(), profile)
 
     @property
@@ -194,7 +194,7 @@ async def test_a_speaker_without_a_key_says_so_at_rest() -> None:
     hub = Hub(missing_key="there is no key")
     async with hub.running():
         await until(lambda: shows(hub, Pattern.STANDING_ACCOUNT))
-        await hub.assistant.muting.mute()
+        await hub.assistant.mute.mute()
         await until(lambda: shows(hub, Pattern.MUTED))
 
 

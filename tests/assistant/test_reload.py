@@ -76,7 +76,7 @@ async def test_only_what_changed_is_replaced(
     await owner.hub.wake()
     assert await owner.write(text) == changed
     assert owner.hub.made == made
-    assert owner.hub.assistant.config == parse(text, "config.yaml")
+    assert owner.hub.assistant.settings.now == parse(text, "config.yaml")
     assert owner.hub.state == "listening"
     hub = owner.hub.assistant
     assert (hub.ears.microphone is owner.hub.microphone) == ("microphone" in made)
@@ -177,26 +177,26 @@ async def test_each_key_touches_its_own_parts_only(owner: Owner, key: str) -> No
 
     hub.load_detector = load
     session = await hub.wake()
-    before = (assistant.ears.microphone, assistant.mouth.speaker, assistant.overheard.echo)
+    before = (assistant.input.microphone, assistant.output.speaker, assistant.echo.echo)
     hub.microphone, hub.speaker = FakeMicrophone("B"), FakeSpeaker("B")
     value, touched = TOUCHED[key]
     section = "".join(f"{part}: {{" for part in key.split(".")[:-1])
     text = f"{section}{key.rsplit('.', maxsplit=1)[-1]}: {value}{'}' * key.count('.')}"
     assert await owner.write(text) == {key}
     found = {
-        "microphone": assistant.ears.microphone is not before[0],
-        "speaker": assistant.mouth.speaker is not before[1],
-        "echo": assistant.overheard.echo is not before[2],
-        "detector": assistant.ears.detector is loaded,
+        "microphone": assistant.input.microphone is not before[0],
+        "speaker": assistant.output.speaker is not before[1],
+        "echo": assistant.echo.echo is not before[2],
+        "detector": assistant.input.detector is loaded,
         "lights": "lights" in hub.made,
-        "session": assistant.calling.outdated == assistant.talk.session,
+        "session": assistant.sessions.outdated == assistant.talk.now.session,
         "sentences": await sentences_are_made() and "sentences de-DE" in hub.made,
-        "volume": assistant.volume == 5,
+        "volume": assistant.output.volume == 5,
     }
     assert {part for part, is_so in found.items() if is_so} == touched
     assert hub.state == "listening"
     assert session.closed_with is None
-    assert assistant.talk.session == session.number
+    assert assistant.talk.now.session == session.number
 
 
 async def test_a_new_microphone_is_heard_and_its_samples_go_up(owner: Owner) -> None:
@@ -221,11 +221,11 @@ async def test_the_volume_in_force_survives_a_new_loudspeaker(owner: Owner) -> N
     assert owner.hub.speaker.volumes == [30]
     await owner.write("audio: {output: {device: B}, volume: 90}")
     assert owner.hub.speaker.volumes == [30, 90]
-    assert owner.hub.assistant.volume == 90
+    assert owner.hub.assistant.output.volume == 90
 
 
 def mode(owner: Owner) -> str:
-    return owner.hub.assistant.overheard.duplex.figures.mode
+    return owner.hub.assistant.echo.duplex.figures.mode
 
 
 async def test_duplex_is_decided_anew_for_the_new_board(owner: Owner) -> None:
@@ -311,13 +311,13 @@ async def test_other_wake_words_are_heard_at_once(owner: Owner) -> None:
     await owner.write("wake: {words: [{model: alexa}]}")
     assert new.tracking
     await until(lambda: new.running and not owner.hub.detector.running)
-    assert list(owner.hub.assistant.ears.detector.words) == ["computer"]
+    assert list(owner.hub.assistant.input.detector.words) == ["computer"]
 
 
 async def test_a_kept_session_gives_way_to_new_settings(owner: Owner) -> None:
     """The next wake word talks to the new model."""
     session = await owner.hub.wake()
-    owner.hub.assistant.command(v.Stop())
+    owner.hub.assistant.post(n.Stop())
     await owner.write("live: {model: another}")
     await until(lambda: session.closed_with)
     assert session.closed_with == "settings changed"
@@ -338,7 +338,7 @@ async def test_a_file_with_mistakes_changes_nothing(owner: Owner) -> None:
     with pytest.raises(ConfigError) as caught:
         await owner.write("audio: {volume: 500, duplex: ful}")
     assert len(caught.value.mistakes) == 2
-    assert owner.hub.assistant.config.audio.volume == 50
+    assert owner.hub.assistant.settings.now.audio.volume == 50
     (fault,) = owner.hub.assistant.faults.active
     assert fault.kind == "config"
     assert "audio.volume" in fault.message
@@ -356,8 +356,8 @@ async def test_a_network_that_cannot_be_loaded_changes_nothing(owner: Owner) -> 
     owner.hub.load_detector = load
     with pytest.raises(WakeModelError):
         await owner.write("wake: {words: [{model: alexa}]}\naudio: {volume: 5}")
-    assert owner.hub.assistant.config == Config()
-    assert owner.hub.assistant.ears.detector is owner.hub.detector
+    assert owner.hub.assistant.settings.now == Config()
+    assert owner.hub.assistant.input.detector is owner.hub.detector
     (fault,) = owner.hub.assistant.faults.active
     assert (fault.kind, fault.message) == ("config", "/nowhere.onnx does not exist")
 
@@ -386,10 +386,10 @@ async def test_two_reloads_do_not_mix(owner: Owner) -> None:
     assert len(slow.gates) == 1
     slow.gates[0].set()
     await until(lambda: len(slow.gates) == 2)
-    assert list(owner.hub.assistant.ears.detector.words) == ["alexa"]
+    assert list(owner.hub.assistant.input.detector.words) == ["alexa"]
     slow.gates[1].set()
     assert await first == await second == {"wake.words"}
-    assert list(owner.hub.assistant.ears.detector.words) == ["hey_mycroft"]
+    assert list(owner.hub.assistant.input.detector.words) == ["hey_mycroft"]
 
 
 async def test_a_reload_that_is_cancelled_leaves_nothing_half_done(owner: Owner) -> None:
@@ -399,8 +399,8 @@ async def test_a_reload_that_is_cancelled_leaves_nothing_half_done(owner: Owner)
     await until(lambda: slow.gates)
     reload.cancel()
     await asyncio.wait([reload])
-    assert owner.hub.assistant.config == Config()
-    assert owner.hub.assistant.ears.detector is owner.hub.detector
+    assert owner.hub.assistant.settings.now == Config()
+    assert owner.hub.assistant.input.detector is owner.hub.detector
     assert await owner.write("audio: {volume: 6}") == {"audio.volume"}
 
 

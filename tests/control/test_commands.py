@@ -27,7 +27,7 @@ from device.errors import (
     ParleyError,
     WakeModelError,
 )
-from device.events import SUBSCRIBER_EVENTS, PublicEvent
+from device.events import SUBSCRIBER_EVENTS, EventName, PublicEvent
 from device.news import (
     Failure,
     FailureKind,
@@ -163,7 +163,7 @@ async def test_the_status_shows_the_talk_that_the_next_wake_word_continues(desk:
     session = await desk.hub.wake()
     desk.hub.past.keep("H", MODEL, "host", 0.0)
     session.end(SessionClosed(session.number, "idle", 1.0))
-    await until(lambda: desk.hub.assistant.session is None)
+    await until(lambda: desk.hub.assistant.sessions.session is None)
     assert 0 <= (await desk.result("status"))["session"]["resumable_s"] < 60
     desk.hub.past.at -= 7_201
     assert (await desk.result("status"))["session"]["resumable_s"] is None
@@ -252,7 +252,7 @@ async def test_measure_answers_when_the_sentence_was_heard(desk: Desk) -> None:
 async def test_the_figures_are_no_longer_than_they_are_exact(desk: Desk) -> None:
     """To a tenth; truth is truth, and what is not known stays so."""
     figures = EchoFigures(6.123, 25.06, 5.14, -61.28, 86.04, None, 39.995, learned=True)
-    desk.hub.assistant.overheard.echo = cast("EchoCanceller", SimpleNamespace(figures=figures))
+    desk.hub.assistant.echo.echo = cast("EchoCanceller", SimpleNamespace(figures=figures))
     assert (await desk.result("status"))["echo"] == {
         "return_loss_db": 6.1,
         "erle_db": 25.1,
@@ -303,7 +303,9 @@ async def test_measure_is_refused_while_the_microphone_is_closed(desk: Desk) -> 
 async def test_watch_gives_every_event_as_it_happens(desk: Desk) -> None:
     """Also those that come while the reader takes its time with the one before."""
     bus = desk.hub.assistant.bus
-    events = [PublicEvent("button", float(number), {"gesture": "tap"}) for number in range(3)]
+    events = [
+        PublicEvent(EventName.BUTTON, float(number), {"gesture": "tap"}) for number in range(3)
+    ]
     async with aclosing(desk.commands.table()["watch"]({})) as watch, asyncio.timeout(5):
         first = asyncio.ensure_future(anext(watch))
         await until(lambda: len(bus._subscribers) == 2)
@@ -325,7 +327,7 @@ async def test_a_watcher_that_was_too_slow_is_told_what_it_lost(desk: Desk) -> N
         first = asyncio.ensure_future(anext(watch))
         await until(lambda: len(bus._subscribers) == 2)
         for number in range(SUBSCRIBER_EVENTS + 5):
-            bus.publish(PublicEvent("button", float(number)))
+            bus.publish(PublicEvent(EventName.BUTTON, float(number)))
         lost, next_one, another = await first, await anext(watch), await anext(watch)
     assert (lost["event"], lost["events"]) == ("lost", 5)
     assert (next_one["time"], another["time"]) == (5.0, 6.0)
@@ -404,7 +406,7 @@ async def test_a_question_over_a_broken_reply_waits_for_the_new_session(desk: De
     session = await desk.hub.speaking(turn=1)
     failure = Failure(FailureKind.NETWORK, "no network", retryable=True)
     session.end(SessionFailed(1, failure, MODEL, 0.0))
-    await until(lambda: desk.hub.assistant.talk.session == 0)
+    await until(lambda: desk.hub.assistant.talk.now.session == 0)
     question = Question(desk)
     await until(lambda: len(desk.hub.sessions) == 2)
     await question.asked()

@@ -3,253 +3,285 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from device.conversation import states as v
-from device.conversation.machine import step
-from device.conversation.states import HOLDING, PLAYING, RESTING, UPLINK_OPEN, Conversation, State
+from device import news as n
+from device.conversation import effects as e
+from device.conversation.machine import EXPIRED, NO_ANSWER, REASONS, step
+from device.conversation.states import (
+    HOLDING,
+    PATTERNS,
+    PLAYING,
+    RESTING,
+    UPLINK_OPEN,
+    Conversation,
+    State,
+)
+from device.errors import DeviceTrouble
+from device.news import Failure, FailureKind
 
-EVENTS: dict[str, v.Event] = {
-    "Wake": v.Wake(1),
-    "Tap": v.Tap(),
-    "Hold": v.Hold(),
-    "Release": v.Release(heard=True),
-    "SilentRelease": v.Release(heard=False),
-    "Ask": v.Ask("x"),
-    "Stop": v.Stop(),
-    "Mute": v.Mute(),
-    "Unmute": v.Unmute(),
-    "MicrophoneLost": v.MicrophoneLost(),
-    "MicrophoneBack": v.MicrophoneBack(),
-    "SpeechBegan": v.SpeechBegan(),
-    "SpeechEnded": v.SpeechEnded(),
-    "TalkedOver": v.TalkedOver(),
-    "BargedIn": v.BargedIn(1),
-    "FellSilent": v.FellSilent(),
-    "Opened": v.Opened(1),
-    "Away": v.Away(1),
-    "Closed": v.Closed(1),
-    "Failed": v.Failed(1),
-    "Expired": v.Expired(1, "old"),
-    "ReplyStarted": v.ReplyStarted(1, 4),
-    "Interrupted": v.Interrupted(1, 3),
-    "TurnEnded": v.TurnEnded(1, 3),
-    "EmptyTurnEnded": v.TurnEnded(1, 4),
-    "Sounding": v.Sounding(3),
-    "Drained": v.Drained(3),
-    "Starved": v.Starved(3),
-    "NoAnswer": v.NoAnswer(5),
-    "Timeout": v.Timeout(5),
+FAILURE = Failure(FailureKind.NETWORK, "it broke", retryable=True)
+EVENTS: dict[str, n.News] = {
+    "Detection": n.Detection("hey", 0.9, 1, 1.0),
+    "Tap": n.Tap(),
+    "Hold": n.Hold(),
+    "Release": n.Release(heard=True),
+    "SilentRelease": n.Release(heard=False),
+    "Ask": n.Ask("x"),
+    "Stop": n.Stop(),
+    "Mute": n.Mute(),
+    "Unmute": n.Unmute(),
+    "MicrophoneLost": n.MicrophoneLost(DeviceTrouble.LOST, "gone", 1.0),
+    "MicrophoneDelivers": n.MicrophoneDelivers(1.0),
+    "SpeechBegan": n.SpeechChanged(True, 1, 1.0),
+    "SpeechEnded": n.SpeechChanged(False, 1, 1.0),
+    "TalkedOver": n.TalkedOver(1.0, 1.0),
+    "BargedIn": n.BargedIn(1, 1.0),
+    "FellSilent": n.FellSilent(1.0),
+    "SessionOpened": n.SessionOpened(1, 800.0, "model", False, 1.0),
+    "Reconnecting": n.Reconnecting(1, FAILURE, 1.0),
+    "SessionClosed": n.SessionClosed(1, "asked", 1.0),
+    "SessionFailed": n.SessionFailed(1, FAILURE, "model", 1.0),
+    "SessionAged": n.SessionAged(1),
+    "SettingsChanged": n.SettingsChanged(),
+    "FirstChunk": n.ReplyAudio(1, 4, b"44", 1.0),
+    "NextChunk": n.ReplyAudio(1, 3, b"33", 1.0),
+    "Interrupted": n.Interrupted(1, 3, 1.0),
+    "TurnComplete": n.TurnComplete(1, 3, 1.0),
+    "EmptyTurnComplete": n.TurnComplete(1, 4, 1.0),
+    "FirstSound": n.FirstSound(3, 1.0),
+    "PlaybackDrained": n.PlaybackDrained(3, 900, 1.0),
+    "PlaybackStarved": n.PlaybackStarved(3, 1.0),
+    "NoAnswer": n.TimedOut(5, n.Debt.UNDERSTOOD),
+    "TimedOut": n.TimedOut(5, n.Debt.NONE),
 }
 
 # One line per state and event that changes anything: state, event, state then, effects in order.
 # What is not listed must leave the conversation exactly as it is.
 MATRIX = """
-STARTING         Tap            STARTING   Alarm
-STARTING         Ask            ASKED_CONNECTING OpenSession SendText
-STARTING         Mute           MUTED      rest:MUTED CloseMicrophone
-STARTING         MicrophoneLost FAULT      rest:FAULT
-STARTING         MicrophoneBack IDLE       rest:IDLE
-IDLE             Wake           LISTENING  chime:wake StartUplink timer:first_words
-IDLE             Tap            LISTENING  chime:wake StartUplink timer:first_words
-IDLE             Ask            ASKED_THINKING SendText timer:reply
-IDLE             Mute           MUTED      rest:MUTED CloseMicrophone CloseSession
-IDLE             MicrophoneLost FAULT      rest:FAULT timer:keep
-IDLE             Closed         IDLE
-IDLE             Failed         IDLE
-IDLE             Expired        IDLE       CloseSession
-IDLE             ReplyStarted   IDLE
-IDLE             Interrupted    IDLE
-IDLE             Timeout        IDLE       CloseSession
-CONNECTING       Tap            IDLE       StopUplink chime:end CloseSession
-CONNECTING       Ask            CONNECTING SendText
-CONNECTING       Stop           IDLE       StopUplink chime:end CloseSession
-CONNECTING       Mute           MUTED      rest:MUTED StopUplink CloseMicrophone CloseSession
-CONNECTING       MicrophoneLost FAULT      rest:FAULT StopUplink Alarm CloseSession
-CONNECTING       SpeechEnded    CONNECTING_HEARD
-CONNECTING       Opened         LISTENING  timer:first_words
-CONNECTING       Closed         IDLE       StopUplink chime:end
-CONNECTING       Failed         FAULT      StopUplink Alarm timer:fault_shown
-CONNECTING       Expired        IDLE       StopUplink chime:end CloseSession
-CONNECTING       ReplyStarted   CONNECTING
-CONNECTING       Interrupted    CONNECTING
-CONNECTING_HEARD Tap            IDLE       StopUplink chime:end CloseSession
-CONNECTING_HEARD Ask            CONNECTING_HEARD SendText
-CONNECTING_HEARD Stop           IDLE       StopUplink chime:end CloseSession
-CONNECTING_HEARD Mute           MUTED      rest:MUTED StopUplink CloseMicrophone CloseSession
-CONNECTING_HEARD MicrophoneLost FAULT      rest:FAULT StopUplink Alarm CloseSession
-CONNECTING_HEARD SpeechBegan    CONNECTING
-CONNECTING_HEARD Opened         THINKING   timer:reply
-CONNECTING_HEARD Closed         IDLE       StopUplink chime:end
-CONNECTING_HEARD Failed         FAULT      StopUplink Alarm timer:fault_shown
-CONNECTING_HEARD Expired        IDLE       StopUplink chime:end CloseSession
-CONNECTING_HEARD ReplyStarted   CONNECTING_HEARD
-CONNECTING_HEARD Interrupted    CONNECTING_HEARD
-LISTENING        Tap            IDLE       StopUplink chime:end timer:keep
-LISTENING        Ask            THINKING   SendText timer:reply
-LISTENING        Stop           IDLE       StopUplink chime:end timer:keep
-LISTENING        Mute           MUTED      rest:MUTED StopUplink CloseMicrophone CloseSession
-LISTENING        MicrophoneLost FAULT      rest:FAULT StopUplink Alarm CloseSession
-LISTENING        SpeechBegan    LISTENING  timer:max_listen
-LISTENING        SpeechEnded    THINKING   timer:reply
-LISTENING        Away           CONNECTING
-LISTENING        Closed         IDLE       StopUplink chime:end
-LISTENING        Failed         FAULT      StopUplink Alarm timer:fault_shown
-LISTENING        Expired        IDLE       StopUplink chime:end CloseSession
-LISTENING        ReplyStarted   SPEAKING   timer:stall
-LISTENING        Interrupted    LISTENING
-LISTENING        Timeout        IDLE       StopUplink chime:end timer:keep
-THINKING         Wake           LISTENING  chime:wake timer:first_words
-THINKING         Tap            IDLE       StopUplink chime:end timer:keep
-THINKING         Ask            THINKING   SendText timer:reply
-THINKING         Stop           IDLE       StopUplink chime:end timer:keep
-THINKING         Mute           MUTED      rest:MUTED StopUplink CloseMicrophone CloseSession
-THINKING         MicrophoneLost ASKED_THINKING rest:FAULT StopUplink timer:reply
-THINKING         SpeechBegan    LISTENING  timer:max_listen
-THINKING         Away           CONNECTING_HEARD
-THINKING         Closed         IDLE       StopUplink chime:end
-THINKING         Failed         FAULT      StopUplink Alarm timer:fault_shown
-THINKING         Expired        IDLE       StopUplink chime:end CloseSession
-THINKING         ReplyStarted   SPEAKING   timer:stall
-THINKING         Interrupted    THINKING
-THINKING         EmptyTurnEnded LISTENING  timer:follow_up
-THINKING         NoAnswer       FAULT      StopUplink Alarm CloseSession timer:fault_shown
-THINKING         Timeout        IDLE       StopUplink chime:end timer:keep
-SPEAKING         Wake           LISTENING  ClearPlayback chime:wake CatchUp timer:first_words
-SPEAKING         Tap            LISTENING  ClearPlayback chime:wake timer:first_words
-SPEAKING         Ask            THINKING   ClearPlayback SendText timer:reply
-SPEAKING         Stop           IDLE       StopUplink ClearPlayback timer:keep
+STARTING         Tap              STARTING      Alarm
+STARTING         Ask              ONE_SHOT_CONNECTING OpenSession SendText
+STARTING         Mute             MUTED         rest:MUTED CloseMicrophone
+STARTING         MicrophoneLost   FAULT         rest:FAULT
+STARTING         MicrophoneDelivers IDLE          rest:IDLE
+IDLE             Detection        LISTENING     chime:wake StartUplink timer:first_words
+IDLE             Tap              LISTENING     chime:wake StartUplink timer:first_words
+IDLE             Ask              ONE_SHOT_THINKING SendText timer:reply
+IDLE             Mute             MUTED         rest:MUTED CloseMicrophone CloseSession
+IDLE             MicrophoneLost   FAULT         rest:FAULT timer:keep
+IDLE             SessionClosed    IDLE
+IDLE             SessionFailed    IDLE
+IDLE             SessionAged      IDLE          CloseSession
+IDLE             FirstChunk       IDLE
+IDLE             Interrupted      IDLE
+IDLE             TimedOut         IDLE          CloseSession
+IDLE             NoAnswer         IDLE          CloseSession
+CONNECTING       Tap              IDLE          StopUplink chime:end CloseSession
+CONNECTING       Ask              CONNECTING    SendText
+CONNECTING       Stop             IDLE          StopUplink chime:end CloseSession
+CONNECTING       Mute             MUTED         rest:MUTED StopUplink CloseMicrophone CloseSession
+CONNECTING       MicrophoneLost   FAULT         rest:FAULT StopUplink Alarm CloseSession
+CONNECTING       SpeechEnded      CONNECTING_HEARD
+CONNECTING       SessionOpened    LISTENING     timer:first_words
+CONNECTING       SessionClosed    IDLE          StopUplink chime:end
+CONNECTING       SessionFailed    FAULT         MeetFailure StopUplink Alarm timer:fault_shown
+CONNECTING       SessionAged      IDLE          StopUplink chime:end CloseSession
+CONNECTING       FirstChunk       CONNECTING
+CONNECTING       Interrupted      CONNECTING
+CONNECTING_HEARD Tap              IDLE          StopUplink chime:end CloseSession
+CONNECTING_HEARD Ask              CONNECTING_HEARD SendText
+CONNECTING_HEARD Stop             IDLE          StopUplink chime:end CloseSession
+CONNECTING_HEARD Mute             MUTED         rest:MUTED StopUplink CloseMicrophone CloseSession
+CONNECTING_HEARD MicrophoneLost   FAULT         rest:FAULT StopUplink Alarm CloseSession
+CONNECTING_HEARD SpeechBegan      CONNECTING
+CONNECTING_HEARD SessionOpened    THINKING      timer:reply
+CONNECTING_HEARD SessionClosed    IDLE          StopUplink chime:end
+CONNECTING_HEARD SessionFailed    FAULT         MeetFailure StopUplink Alarm timer:fault_shown
+CONNECTING_HEARD SessionAged      IDLE          StopUplink chime:end CloseSession
+CONNECTING_HEARD FirstChunk       CONNECTING_HEARD
+CONNECTING_HEARD Interrupted      CONNECTING_HEARD
+LISTENING        Tap              IDLE          StopUplink chime:end timer:keep
+LISTENING        Ask              THINKING      SendText timer:reply
+LISTENING        Stop             IDLE          StopUplink chime:end timer:keep
+LISTENING        Mute             MUTED         rest:MUTED StopUplink CloseMicrophone CloseSession
+LISTENING        MicrophoneLost   FAULT         rest:FAULT StopUplink Alarm CloseSession
+LISTENING        SpeechBegan      LISTENING     timer:max_listen
+LISTENING        SpeechEnded      THINKING      timer:reply
+LISTENING        Reconnecting     CONNECTING    MeetFailure
+LISTENING        SessionClosed    IDLE          StopUplink chime:end
+LISTENING        SessionFailed    FAULT         MeetFailure StopUplink Alarm timer:fault_shown
+LISTENING        SessionAged      IDLE          StopUplink chime:end CloseSession
+LISTENING        FirstChunk       SPEAKING      BeginReply Play timer:stall
+LISTENING        Interrupted      LISTENING
+LISTENING        TimedOut         IDLE          StopUplink chime:end timer:keep
+LISTENING        NoAnswer         IDLE          StopUplink chime:end timer:keep
+THINKING         Detection        LISTENING     chime:wake timer:first_words
+THINKING         Tap              IDLE          StopUplink chime:end timer:keep
+THINKING         Ask              THINKING      SendText timer:reply
+THINKING         Stop             IDLE          StopUplink chime:end timer:keep
+THINKING         Mute             MUTED         rest:MUTED StopUplink CloseMicrophone CloseSession
+THINKING         MicrophoneLost   ONE_SHOT_THINKING rest:FAULT StopUplink timer:reply
+THINKING         SpeechBegan      LISTENING     timer:max_listen
+THINKING         Reconnecting     CONNECTING_HEARD MeetFailure
+THINKING         SessionClosed    IDLE          StopUplink chime:end
+THINKING         SessionFailed    FAULT         MeetFailure StopUplink Alarm timer:fault_shown
+THINKING         SessionAged      IDLE          StopUplink chime:end CloseSession
+THINKING         FirstChunk       SPEAKING      BeginReply Play timer:stall
+THINKING         Interrupted      THINKING
+THINKING         EmptyTurnComplete LISTENING     timer:follow_up
+THINKING NoAnswer FAULT Apologise StopUplink Alarm CloseSession timer:fault_shown
+THINKING         TimedOut         IDLE          StopUplink chime:end timer:keep
+SPEAKING         Detection        LISTENING     ClearPlayback chime:wake CatchUp timer:first_words
+SPEAKING         Tap              LISTENING     ClearPlayback chime:wake timer:first_words
+SPEAKING         Ask              THINKING      ClearPlayback SendText timer:reply
+SPEAKING         Stop             IDLE          StopUplink ClearPlayback timer:keep
 SPEAKING Mute MUTED rest:MUTED StopUplink ClearPlayback CloseMicrophone CloseSession
-SPEAKING         MicrophoneLost ASKED_SPEAKING rest:FAULT StopUplink GoOn
-SPEAKING         Closed         ASKED_SPEAKING StopUplink EndTurn
-SPEAKING         Failed         CUT_OFF    StopUplink EndTurn
-SPEAKING         ReplyStarted   SPEAKING
-SPEAKING         TalkedOver     SPEAKING   PauseReply
-SPEAKING         BargedIn       LISTENING  ClearPlayback CatchUp timer:max_listen
-SPEAKING         FellSilent     SPEAKING   GoOn
-SPEAKING         Interrupted    LISTENING  ClearPlayback timer:max_listen
-SPEAKING         TurnEnded      SPEAKING   EndTurn
-SPEAKING         Sounding       SPEAKING
-SPEAKING         Drained        LISTENING  timer:follow_up
-SPEAKING         Starved        SPEAKING   timer:stall
-SPEAKING NoAnswer FAULT StopUplink ClearPlayback Alarm CloseSession timer:fault_shown
-SPEAKING         Timeout        IDLE       StopUplink ClearPlayback timer:keep
-HOLDING_CONNECTING Release     ASKED_CONNECTING EndHeld
-HOLDING_CONNECTING SilentRelease IDLE  StopUplink chime:end CloseSession
-HOLDING_CONNECTING Ask         HOLDING_CONNECTING SendText
-HOLDING_CONNECTING Stop        IDLE       StopUplink chime:end CloseSession
-HOLDING_CONNECTING Mute MUTED rest:MUTED StopUplink CloseMicrophone CloseSession
-HOLDING_CONNECTING MicrophoneLost FAULT rest:FAULT StopUplink Alarm CloseSession
-HOLDING_CONNECTING Opened      HOLDING
-HOLDING_CONNECTING Closed      IDLE       StopUplink chime:end
-HOLDING_CONNECTING Failed      FAULT      StopUplink Alarm timer:fault_shown
-HOLDING_CONNECTING Expired     IDLE       StopUplink chime:end CloseSession
-HOLDING_CONNECTING ReplyStarted HOLDING_CONNECTING
-HOLDING_CONNECTING Interrupted HOLDING_CONNECTING
-HOLDING          Release        ASKED_THINKING EndHeld timer:reply
-HOLDING          SilentRelease  IDLE       StopUplink chime:end timer:keep
-HOLDING          Ask            HOLDING    SendText
-HOLDING          Stop           IDLE       StopUplink chime:end CloseSession
-HOLDING          Mute           MUTED      rest:MUTED StopUplink CloseMicrophone CloseSession
-HOLDING          MicrophoneLost FAULT      rest:FAULT StopUplink Alarm CloseSession
-HOLDING          Away           HOLDING_CONNECTING
-HOLDING          Closed         IDLE       StopUplink chime:end
-HOLDING          Failed         FAULT      StopUplink Alarm timer:fault_shown
-HOLDING          Expired        IDLE       StopUplink chime:end CloseSession
-HOLDING          ReplyStarted   HOLDING
-HOLDING          Interrupted    HOLDING
-IDLE             Hold           HOLDING    BeginHeld chime:wake StartUplink
-CONNECTING       Hold           HOLDING_CONNECTING BeginHeld
-CONNECTING_HEARD Hold           HOLDING_CONNECTING BeginHeld
-LISTENING        Hold           HOLDING    BeginHeld
-THINKING         Hold           HOLDING    BeginHeld
-SPEAKING         Hold           HOLDING    ClearPlayback BeginHeld chime:wake
+SPEAKING         MicrophoneLost   ONE_SHOT_SPEAKING rest:FAULT StopUplink GoOn
+SPEAKING         SessionClosed    ONE_SHOT_SPEAKING StopUplink EndTurn
+SPEAKING         SessionFailed    CUT_OFF       MeetFailure StopUplink EndTurn
+SPEAKING         FirstChunk       SPEAKING      BeginReply Play
+SPEAKING         TalkedOver       SPEAKING      PauseReply
+SPEAKING         BargedIn         LISTENING     ClearPlayback CatchUp timer:max_listen
+SPEAKING         FellSilent       SPEAKING      GoOn
+SPEAKING         Interrupted      LISTENING     ClearPlayback timer:max_listen
+SPEAKING         TurnComplete     SPEAKING      EndTurn
+SPEAKING         FirstSound       SPEAKING
+SPEAKING         PlaybackDrained  LISTENING     timer:follow_up
+SPEAKING         PlaybackStarved  SPEAKING      timer:stall
+SPEAKING NoAnswer FAULT Apologise StopUplink ClearPlayback Alarm CloseSession timer:fault_shown
+SPEAKING         TimedOut         IDLE          StopUplink ClearPlayback timer:keep
+HOLDING_CONNECTING Release          ONE_SHOT_CONNECTING EndHeld
+HOLDING_CONNECTING SilentRelease    IDLE          StopUplink chime:end CloseSession
+HOLDING_CONNECTING Ask              HOLDING_CONNECTING SendText
+HOLDING_CONNECTING Stop             IDLE          StopUplink chime:end CloseSession
+HOLDING_CONNECTING Mute             MUTED         rest:MUTED StopUplink CloseMicrophone CloseSession
+HOLDING_CONNECTING MicrophoneLost   FAULT         rest:FAULT StopUplink Alarm CloseSession
+HOLDING_CONNECTING SessionOpened    HOLDING
+HOLDING_CONNECTING SessionClosed    IDLE          StopUplink chime:end
+HOLDING_CONNECTING SessionFailed    FAULT         MeetFailure StopUplink Alarm timer:fault_shown
+HOLDING_CONNECTING SessionAged      HOLDING_CONNECTING
+HOLDING_CONNECTING FirstChunk       HOLDING_CONNECTING
+HOLDING_CONNECTING Interrupted      HOLDING_CONNECTING
+HOLDING          Release          ONE_SHOT_THINKING EndHeld timer:reply
+HOLDING          SilentRelease    IDLE          StopUplink chime:end timer:keep
+HOLDING          Ask              HOLDING       SendText
+HOLDING          Stop             IDLE          StopUplink chime:end CloseSession
+HOLDING          Mute             MUTED         rest:MUTED StopUplink CloseMicrophone CloseSession
+HOLDING          MicrophoneLost   FAULT         rest:FAULT StopUplink Alarm CloseSession
+HOLDING          Reconnecting     HOLDING_CONNECTING MeetFailure
+HOLDING          SessionClosed    IDLE          StopUplink chime:end
+HOLDING          SessionFailed    FAULT         MeetFailure StopUplink Alarm timer:fault_shown
+HOLDING          SessionAged      HOLDING
+HOLDING          FirstChunk       HOLDING
+HOLDING          Interrupted      HOLDING
+IDLE             Hold             HOLDING       BeginHeld chime:wake StartUplink
+CONNECTING       Hold             HOLDING_CONNECTING BeginHeld
+CONNECTING_HEARD Hold             HOLDING_CONNECTING BeginHeld
+LISTENING        Hold             HOLDING       BeginHeld
+THINKING         Hold             HOLDING       BeginHeld
+SPEAKING         Hold             HOLDING       ClearPlayback BeginHeld chime:wake
 CUT_OFF Hold HOLDING_CONNECTING ClearPlayback OpenSession BeginHeld chime:wake StartUplink
-ASKED_CONNECTING Hold           HOLDING_CONNECTING BeginHeld StartUplink
-ASKED_THINKING   Hold           HOLDING    BeginHeld StartUplink
-ASKED_SPEAKING   Hold           HOLDING    ClearPlayback BeginHeld chime:wake StartUplink
-FAULT            Hold           HOLDING_CONNECTING OpenSession BeginHeld chime:wake StartUplink
-MUTED            Release        MUTED      chime:error
-MUTED            SilentRelease  MUTED      chime:error
-STARTING         Release        STARTING   Alarm
-STARTING         SilentRelease  STARTING   Alarm
-CUT_OFF          Wake           CONNECTING ClearPlayback OpenSession chime:wake StartUplink
-CUT_OFF          Tap            CONNECTING ClearPlayback OpenSession chime:wake StartUplink
-CUT_OFF          Ask            ASKED_CONNECTING ClearPlayback OpenSession SendText
-CUT_OFF          Stop           IDLE       ClearPlayback
-CUT_OFF          Mute           MUTED      rest:MUTED ClearPlayback CloseMicrophone
-CUT_OFF          MicrophoneLost CUT_OFF    rest:FAULT GoOn
-CUT_OFF          TalkedOver     CUT_OFF    PauseReply
-CUT_OFF          BargedIn       IDLE       ClearPlayback
-CUT_OFF          FellSilent     CUT_OFF    GoOn
-CUT_OFF          Drained        FAULT      Alarm timer:fault_shown
-CUT_OFF          Timeout        IDLE       ClearPlayback
-ASKED_CONNECTING Wake           CONNECTING chime:wake StartUplink
-ASKED_CONNECTING Tap            CONNECTING chime:wake StartUplink
-ASKED_CONNECTING Ask            ASKED_CONNECTING SendText
-ASKED_CONNECTING Stop           IDLE       chime:end CloseSession
-ASKED_CONNECTING Mute           MUTED      rest:MUTED CloseMicrophone CloseSession
-ASKED_CONNECTING MicrophoneLost ASKED_CONNECTING rest:FAULT
-ASKED_CONNECTING Opened         ASKED_THINKING timer:reply
-ASKED_CONNECTING Closed         IDLE       chime:end
-ASKED_CONNECTING Failed         FAULT      Alarm timer:fault_shown
-ASKED_CONNECTING Expired        IDLE       chime:end CloseSession
-ASKED_CONNECTING ReplyStarted   ASKED_CONNECTING
-ASKED_CONNECTING Interrupted    ASKED_CONNECTING
-ASKED_THINKING   Wake           LISTENING  chime:wake StartUplink timer:first_words
-ASKED_THINKING   Tap            IDLE       timer:keep
-ASKED_THINKING   Ask            ASKED_THINKING SendText timer:reply
-ASKED_THINKING   Stop           IDLE       timer:keep
-ASKED_THINKING   Mute           MUTED      rest:MUTED CloseMicrophone CloseSession
-ASKED_THINKING   MicrophoneLost ASKED_THINKING rest:FAULT
-ASKED_THINKING   Away           ASKED_CONNECTING
-ASKED_THINKING   Closed         IDLE       chime:end
-ASKED_THINKING   Failed         FAULT      Alarm timer:fault_shown
-ASKED_THINKING   Expired        IDLE       chime:end CloseSession
-ASKED_THINKING   ReplyStarted   ASKED_SPEAKING timer:stall
-ASKED_THINKING   Interrupted    ASKED_THINKING
-ASKED_THINKING   EmptyTurnEnded IDLE       timer:keep
-ASKED_THINKING   NoAnswer       FAULT      Alarm CloseSession timer:fault_shown
-ASKED_THINKING   Timeout        IDLE       timer:keep
-ASKED_SPEAKING   Wake           LISTENING  ClearPlayback chime:wake StartUplink timer:first_words
-ASKED_SPEAKING   Tap            LISTENING  ClearPlayback chime:wake StartUplink timer:first_words
-ASKED_SPEAKING   Ask            ASKED_THINKING ClearPlayback SendText timer:reply
-ASKED_SPEAKING   Stop           IDLE       ClearPlayback timer:keep
-ASKED_SPEAKING   Mute           MUTED      rest:MUTED ClearPlayback CloseMicrophone CloseSession
-ASKED_SPEAKING   MicrophoneLost ASKED_SPEAKING rest:FAULT GoOn
-ASKED_SPEAKING   Closed         ASKED_SPEAKING EndTurn
-ASKED_SPEAKING   Failed         CUT_OFF    EndTurn
-ASKED_SPEAKING   ReplyStarted   ASKED_SPEAKING
-ASKED_SPEAKING   TalkedOver     ASKED_SPEAKING PauseReply
-ASKED_SPEAKING   BargedIn       IDLE       ClearPlayback timer:keep
-ASKED_SPEAKING   FellSilent     ASKED_SPEAKING GoOn
-ASKED_SPEAKING   Interrupted    ASKED_THINKING ClearPlayback timer:reply
-ASKED_SPEAKING   TurnEnded      ASKED_SPEAKING EndTurn
-ASKED_SPEAKING   Sounding       ASKED_SPEAKING
-ASKED_SPEAKING   Drained        IDLE       timer:keep
-ASKED_SPEAKING   Starved        ASKED_SPEAKING timer:stall
-ASKED_SPEAKING   NoAnswer       FAULT      ClearPlayback Alarm CloseSession timer:fault_shown
-ASKED_SPEAKING   Timeout        IDLE       ClearPlayback timer:keep
-MUTED            Tap            MUTED      chime:error
-MUTED            Ask            ASKED_THINKING SendText timer:reply
-MUTED            Unmute         STARTING   rest:STARTING OpenMicrophone timer:keep
-MUTED            Closed         MUTED
-MUTED            Failed         MUTED
-MUTED            Expired        MUTED      CloseSession
-MUTED            ReplyStarted   MUTED
-MUTED            Interrupted    MUTED
-MUTED            Timeout        MUTED      CloseSession
-FAULT            Wake           CONNECTING OpenSession chime:wake StartUplink
-FAULT            Tap            CONNECTING OpenSession chime:wake StartUplink
-FAULT            Ask            ASKED_CONNECTING OpenSession SendText
-FAULT            Stop           IDLE
-FAULT            Mute           MUTED      rest:MUTED CloseMicrophone
-FAULT            MicrophoneLost FAULT      rest:FAULT
-FAULT            Timeout        IDLE
+ONE_SHOT_CONNECTING Hold             HOLDING_CONNECTING BeginHeld StartUplink
+ONE_SHOT_THINKING Hold             HOLDING       BeginHeld StartUplink
+ONE_SHOT_SPEAKING Hold             HOLDING       ClearPlayback BeginHeld chime:wake StartUplink
+FAULT            Hold             HOLDING_CONNECTING OpenSession BeginHeld chime:wake StartUplink
+MUTED            Release          MUTED         chime:error
+MUTED            SilentRelease    MUTED         chime:error
+STARTING         Release          STARTING      Alarm
+STARTING         SilentRelease    STARTING      Alarm
+CUT_OFF          Detection        CONNECTING    ClearPlayback OpenSession chime:wake StartUplink
+CUT_OFF          Tap              CONNECTING    ClearPlayback OpenSession chime:wake StartUplink
+CUT_OFF          Ask              ONE_SHOT_CONNECTING ClearPlayback OpenSession SendText
+CUT_OFF          Stop             IDLE          ClearPlayback
+CUT_OFF          Mute             MUTED         rest:MUTED ClearPlayback CloseMicrophone
+CUT_OFF          MicrophoneLost   CUT_OFF       rest:FAULT GoOn
+CUT_OFF          TalkedOver       CUT_OFF       PauseReply
+CUT_OFF          BargedIn         IDLE          ClearPlayback
+CUT_OFF          FellSilent       CUT_OFF       GoOn
+CUT_OFF          PlaybackDrained  FAULT         Alarm timer:fault_shown
+CUT_OFF          TimedOut         IDLE          ClearPlayback
+CUT_OFF          NoAnswer         IDLE          ClearPlayback
+ONE_SHOT_CONNECTING Detection        CONNECTING    chime:wake StartUplink
+ONE_SHOT_CONNECTING Tap              CONNECTING    chime:wake StartUplink
+ONE_SHOT_CONNECTING Ask              ONE_SHOT_CONNECTING SendText
+ONE_SHOT_CONNECTING Stop             IDLE          chime:end CloseSession
+ONE_SHOT_CONNECTING Mute             MUTED         rest:MUTED CloseMicrophone CloseSession
+ONE_SHOT_CONNECTING MicrophoneLost   ONE_SHOT_CONNECTING rest:FAULT
+ONE_SHOT_CONNECTING SessionOpened    ONE_SHOT_THINKING timer:reply
+ONE_SHOT_CONNECTING SessionClosed    IDLE          chime:end
+ONE_SHOT_CONNECTING SessionFailed    FAULT         MeetFailure Alarm timer:fault_shown
+ONE_SHOT_CONNECTING SessionAged      IDLE          chime:end CloseSession
+ONE_SHOT_CONNECTING FirstChunk       ONE_SHOT_CONNECTING
+ONE_SHOT_CONNECTING Interrupted      ONE_SHOT_CONNECTING
+ONE_SHOT_THINKING Detection        LISTENING     chime:wake StartUplink timer:first_words
+ONE_SHOT_THINKING Tap              IDLE          timer:keep
+ONE_SHOT_THINKING Ask              ONE_SHOT_THINKING SendText timer:reply
+ONE_SHOT_THINKING Stop             IDLE          timer:keep
+ONE_SHOT_THINKING Mute             MUTED         rest:MUTED CloseMicrophone CloseSession
+ONE_SHOT_THINKING MicrophoneLost   ONE_SHOT_THINKING rest:FAULT
+ONE_SHOT_THINKING Reconnecting     ONE_SHOT_CONNECTING MeetFailure
+ONE_SHOT_THINKING SessionClosed    IDLE          chime:end
+ONE_SHOT_THINKING SessionFailed    FAULT         MeetFailure Alarm timer:fault_shown
+ONE_SHOT_THINKING SessionAged      IDLE          chime:end CloseSession
+ONE_SHOT_THINKING FirstChunk       ONE_SHOT_SPEAKING BeginReply Play timer:stall
+ONE_SHOT_THINKING Interrupted      ONE_SHOT_THINKING
+ONE_SHOT_THINKING EmptyTurnComplete IDLE          timer:keep
+ONE_SHOT_THINKING NoAnswer         FAULT         Apologise Alarm CloseSession timer:fault_shown
+ONE_SHOT_THINKING TimedOut         IDLE          timer:keep
+ONE_SHOT_SPEAKING Detection LISTENING ClearPlayback chime:wake StartUplink timer:first_words
+ONE_SHOT_SPEAKING Tap LISTENING ClearPlayback chime:wake StartUplink timer:first_words
+ONE_SHOT_SPEAKING Ask              ONE_SHOT_THINKING ClearPlayback SendText timer:reply
+ONE_SHOT_SPEAKING Stop             IDLE          ClearPlayback timer:keep
+ONE_SHOT_SPEAKING Mute MUTED rest:MUTED ClearPlayback CloseMicrophone CloseSession
+ONE_SHOT_SPEAKING MicrophoneLost   ONE_SHOT_SPEAKING rest:FAULT GoOn
+ONE_SHOT_SPEAKING SessionClosed    ONE_SHOT_SPEAKING EndTurn
+ONE_SHOT_SPEAKING SessionFailed    CUT_OFF       MeetFailure EndTurn
+ONE_SHOT_SPEAKING FirstChunk       ONE_SHOT_SPEAKING BeginReply Play
+ONE_SHOT_SPEAKING TalkedOver       ONE_SHOT_SPEAKING PauseReply
+ONE_SHOT_SPEAKING BargedIn         IDLE          ClearPlayback timer:keep
+ONE_SHOT_SPEAKING FellSilent       ONE_SHOT_SPEAKING GoOn
+ONE_SHOT_SPEAKING Interrupted      ONE_SHOT_THINKING ClearPlayback timer:reply
+ONE_SHOT_SPEAKING TurnComplete     ONE_SHOT_SPEAKING EndTurn
+ONE_SHOT_SPEAKING FirstSound       ONE_SHOT_SPEAKING
+ONE_SHOT_SPEAKING PlaybackDrained  IDLE          timer:keep
+ONE_SHOT_SPEAKING PlaybackStarved  ONE_SHOT_SPEAKING timer:stall
+ONE_SHOT_SPEAKING NoAnswer FAULT Apologise ClearPlayback Alarm CloseSession timer:fault_shown
+ONE_SHOT_SPEAKING TimedOut         IDLE          ClearPlayback timer:keep
+MUTED            Tap              MUTED         chime:error
+MUTED            Ask              ONE_SHOT_THINKING SendText timer:reply
+MUTED            Unmute           STARTING      rest:STARTING OpenMicrophone timer:keep
+MUTED            SessionClosed    MUTED
+MUTED            SessionFailed    MUTED
+MUTED            SessionAged      MUTED         CloseSession
+MUTED            FirstChunk       MUTED
+MUTED            Interrupted      MUTED
+MUTED            TimedOut         MUTED         CloseSession
+MUTED            NoAnswer         MUTED         CloseSession
+FAULT            Detection        CONNECTING    OpenSession chime:wake StartUplink
+FAULT            Tap              CONNECTING    OpenSession chime:wake StartUplink
+FAULT            Ask              ONE_SHOT_CONNECTING OpenSession SendText
+FAULT            Stop             IDLE
+FAULT            Mute             MUTED         rest:MUTED CloseMicrophone
+FAULT            MicrophoneLost   FAULT         rest:FAULT
+FAULT            TimedOut         IDLE
+FAULT            NoAnswer         IDLE
+SPEAKING         NextChunk        SPEAKING      Play
+ONE_SHOT_SPEAKING NextChunk        ONE_SHOT_SPEAKING Play
+CONNECTING       Reconnecting     CONNECTING    MeetFailure
+CONNECTING_HEARD Reconnecting     CONNECTING_HEARD MeetFailure
+SPEAKING         Reconnecting     SPEAKING      MeetFailure
+HOLDING_CONNECTING Reconnecting     HOLDING_CONNECTING MeetFailure
+ONE_SHOT_CONNECTING Reconnecting     ONE_SHOT_CONNECTING MeetFailure
+ONE_SHOT_SPEAKING Reconnecting     ONE_SHOT_SPEAKING MeetFailure
+MUTED            SettingsChanged  MUTED         CloseSession
+IDLE             SettingsChanged  IDLE          CloseSession
+SPEAKING         SessionAged      SPEAKING
+ONE_SHOT_SPEAKING SessionAged      ONE_SHOT_SPEAKING
 """
 
 
@@ -261,78 +293,86 @@ def conversation_in(state: State) -> Conversation:
     return Conversation(state, rests.get(state, State.IDLE), session, 1, 3, 2, 5)
 
 
-def shown(effect: v.Effect) -> str:
+def shown(effect: e.Effect) -> str:
     match effect:
-        case v.Chime(name):
+        case e.Chime(name):
             return f"chime:{name}"
-        case v.StartTimer(timer):
+        case e.StartTimer(timer):
             return f"timer:{timer}"
     return type(effect).__name__
 
 
 def cells() -> dict[tuple[State, str], tuple[State, list[str]]]:
     lines = [line.split() for line in MATRIX.strip().splitlines()]
-    return {(State[a], event): (State[b], effects) for a, event, b, *effects in lines}
+    return {(State[a], name): (State[b], effects) for a, name, b, *effects in lines}
 
 
-@pytest.mark.parametrize("event", EVENTS)
+def remembered(after: Conversation) -> Conversation:
+    """The conversation without what it only remembers for later steps."""
+    return replace(after, addressed=False, aged=False, outdated=False)
+
+
+@pytest.mark.parametrize("name", EVENTS)
 @pytest.mark.parametrize("state", State)
-def test_matrix(state: State, event: str) -> None:
-    """Every event in every state leads where the table says, with just those effects, in order."""
+def test_matrix(state: State, name: str) -> None:
+    """All news in every state leads where the table says, with just those effects, in order."""
     before = conversation_in(state)
-    after, effects = step(before, EVENTS[event])
-    expected_state, expected = cells().get((state, event), (state, []))
+    after, effects = step(before, EVENTS[name])
+    expected_state, expected = cells().get((state, name), (state, []))
     rest = [] if after.rest is before.rest else [f"rest:{after.rest.name}"]
     assert after.state is expected_state
-    assert [*rest, *map(shown, effects)] == expected
-    if (state, event) not in cells():
-        assert after == before
+    asked = [effect for effect in effects if not isinstance(effect, e.Entered)]
+    assert [*rest, *map(shown, asked)] == expected
+    entered = [(told.before, told.state) for told in effects if isinstance(told, e.Entered)]
+    assert entered == ([(state, after.state)] if after.state is not state else [])
+    if (state, name) not in cells():
+        assert remembered(after) == before
 
 
-STALE: list[v.Event] = [
-    v.Opened(9),
-    v.Away(9),
-    v.Closed(9),
-    v.Failed(9),
-    v.Expired(9, "old"),
-    v.ReplyStarted(9, 4),
-    v.ReplyStarted(1, 2),
-    v.Interrupted(9, 3),
-    v.Interrupted(1, 2),
-    v.TurnEnded(9, 3),
-    v.TurnEnded(1, 2),
-    v.Drained(2),
-    v.Starved(2),
-    v.Sounding(2),
-    v.NoAnswer(4),
-    v.Timeout(4),
+STALE: list[n.News] = [
+    n.SessionOpened(9, 800.0, "model", False, 1.0),
+    n.Reconnecting(9, FAILURE, 1.0),
+    n.SessionClosed(9, "asked", 1.0),
+    n.SessionFailed(9, FAILURE, "model", 1.0),
+    n.SessionAged(9),
+    n.ReplyAudio(9, 4, b"44", 1.0),
+    n.ReplyAudio(1, 2, b"22", 1.0),
+    n.Interrupted(9, 3, 1.0),
+    n.Interrupted(1, 2, 1.0),
+    n.TurnComplete(9, 3, 1.0),
+    n.TurnComplete(1, 2, 1.0),
+    n.PlaybackDrained(2, 900, 1.0),
+    n.PlaybackStarved(2, 1.0),
+    n.FirstSound(2, 1.0),
+    n.TimedOut(4, n.Debt.UNDERSTOOD),
+    n.TimedOut(4, n.Debt.NONE),
 ]
 
 
-@pytest.mark.parametrize("event", STALE, ids=str)
+@pytest.mark.parametrize("news", STALE, ids=str)
 @pytest.mark.parametrize("state", State)
-def test_stale_news_changes_nothing(state: State, event: v.Event) -> None:
+def test_stale_news_changes_nothing(state: State, news: n.News) -> None:
     """News of another session, a turn that was cut or an older timer is dropped by its number."""
     before = conversation_in(state)
-    assert step(before, event) == (before, ())
+    assert step(before, news) == (before, ())
 
 
 def test_the_wake_word_says_where_its_pre_roll_ends() -> None:
     """The uplink begins before the wake word; for a button it begins before now."""
-    _, by_word = step(conversation_in(State.IDLE), v.Wake(48_000))
-    _, by_button = step(conversation_in(State.IDLE), v.Tap())
-    assert v.StartUplink(48_000) in by_word
-    assert v.StartUplink(None) in by_button
+    _, by_word = step(conversation_in(State.IDLE), n.Detection("hey", 0.9, 48_000, 1.0))
+    _, by_button = step(conversation_in(State.IDLE), n.Tap())
+    assert e.StartUplink(48_000) in by_word
+    assert e.StartUplink(None) in by_button
 
 
 def test_a_new_session_exists_before_audio_is_sent_to_it() -> None:
     """Without a kept session the wake word opens one first, under the next number."""
     idle = replace(conversation_in(State.IDLE), session=0)
-    after, effects = step(idle, v.Wake(48_000))
+    after, effects = step(idle, n.Detection("hey", 0.9, 48_000, 1.0))
     assert after.state is State.CONNECTING
     assert after.session == 2
     kinds = [type(effect) for effect in effects]
-    assert kinds.index(v.OpenSession) < kinds.index(v.StartUplink)
+    assert kinds.index(e.OpenSession) < kinds.index(e.StartUplink)
 
 
 @pytest.mark.parametrize("rest", [State.MUTED, State.FAULT, State.STARTING])
@@ -340,74 +380,162 @@ def test_a_typed_question_is_answered_without_a_microphone(rest: State) -> None:
     """Muted or deaf, the speaker answers a typed question and returns to where it was."""
     c = replace(conversation_in(State.MUTED), state=rest, rest=rest, session=0)
     for event in (
-        v.Ask("x"),
-        v.Opened(2),
-        v.ReplyStarted(2, 4),
-        v.TurnEnded(2, 4),
-        v.Drained(4),
+        n.Ask("x"),
+        n.SessionOpened(2, 1.0, "model", False, 1.0),
+        n.ReplyAudio(2, 4, b"44", 1.0),
+        n.TurnComplete(2, 4, 1.0),
+        n.PlaybackDrained(4, 900, 1.0),
     ):
         c, effects = step(c, event)
-        assert not any(isinstance(effect, v.StartUplink) for effect in effects)
+        assert not any(isinstance(effect, e.StartUplink) for effect in effects)
     assert c.state is rest
 
 
-@pytest.mark.parametrize("state", [State.ASKED_CONNECTING, State.ASKED_SPEAKING, State.CUT_OFF])
+@pytest.mark.parametrize(
+    "state", [State.ONE_SHOT_CONNECTING, State.ONE_SHOT_SPEAKING, State.CUT_OFF]
+)
 def test_a_muted_speaker_does_not_begin_to_listen_at_a_tap(state: State) -> None:
     """A tap during a typed question's answer dismisses it when there is nothing to listen with."""
     c = replace(conversation_in(state), rest=State.MUTED)
-    after, effects = step(c, v.Tap())
+    after, effects = step(c, n.Tap())
     assert after.state is State.MUTED
-    assert not any(isinstance(effect, v.StartUplink) for effect in effects)
+    assert not any(isinstance(effect, e.StartUplink) for effect in effects)
 
 
 @pytest.mark.parametrize("rest", [State.MUTED, State.FAULT, State.STARTING])
 def test_a_deaf_speaker_does_not_listen_to_who_holds_the_button(rest: State) -> None:
     """It says so when the button is released, as it does at a tap."""
     deaf = replace(conversation_in(State.IDLE), state=rest, rest=rest)
-    held, effects = step(deaf, v.Hold())
+    held, effects = step(deaf, n.Hold())
     assert (held, effects) == (deaf, ())
-    _, told = step(held, v.Release(heard=False))
-    assert told == ((v.Chime("error"),) if rest is State.MUTED else (v.Alarm(),))
+    _, told = step(held, n.Release(heard=False))
+    assert told == ((e.Chime("error"),) if rest is State.MUTED else (e.Alarm(),))
 
 
 def test_a_lost_microphone_is_no_news_to_a_muted_speaker() -> None:
     """Muted stays muted, whatever the microphone does."""
     c = conversation_in(State.MUTED)
-    assert step(c, v.MicrophoneLost()) == (c, ())
+    assert step(c, EVENTS["MicrophoneLost"]) == (c, ())
 
 
 def test_a_fault_without_microphone_stays_until_it_is_back() -> None:
     """Time does not heal a missing microphone; its kept session is let go."""
     deaf = replace(conversation_in(State.FAULT), rest=State.FAULT, session=1)
-    after, effects = step(deaf, v.Timeout(5))
+    after, effects = step(deaf, n.TimedOut(5, n.Debt.NONE))
     assert (after.state, after.session) == (State.FAULT, 0)
-    assert effects == (v.CloseSession(1, "idle"),)
-    assert step(after, v.Tap()) == (after, (v.Alarm(),))
-    assert step(after, v.MicrophoneBack())[0].state is State.IDLE
+    assert effects == (e.CloseSession(1, "idle"),)
+    assert step(after, n.Tap()) == (after, (e.Alarm(),))
+    assert step(after, n.MicrophoneDelivers(1.0))[0].state is State.IDLE
 
 
 def test_a_question_typed_over_a_reply_without_session_opens_another() -> None:
     """The server closed in good order while its reply still plays: asking again needs a session."""
-    c = replace(conversation_in(State.ASKED_SPEAKING), session=0)
-    after, effects = step(c, v.Ask("x"))
-    assert after.state is State.ASKED_CONNECTING
-    assert effects == (v.ClearPlayback(3), v.OpenSession(2), v.SendText("x"))
+    c = replace(conversation_in(State.ONE_SHOT_SPEAKING), session=0)
+    after, effects = step(c, n.Ask("x"))
+    assert after.state is State.ONE_SHOT_CONNECTING
+    assert effects[1:] == (e.ClearPlayback(3), e.OpenSession(2), e.SendText("x"))
 
 
 def test_an_interruption_of_the_next_turn_silences_the_one_that_still_plays() -> None:
     """The server may already be a turn ahead of what the user hears."""
-    after, effects = step(conversation_in(State.SPEAKING), v.Interrupted(1, 4))
+    after, effects = step(conversation_in(State.SPEAKING), n.Interrupted(1, 4, 1.0))
     assert after.state is State.LISTENING
     assert after.cut == 4
-    assert any(isinstance(effect, v.ClearPlayback) for effect in effects)
+    assert any(isinstance(effect, e.ClearPlayback) for effect in effects)
 
 
 def test_labels_and_patterns_are_public_names() -> None:
     """Inner states show under the names of the event contract."""
     public = {"starting", "idle", "connecting", "listening", "thinking", "speaking", "muted"}
     assert {state.label for state in State} == public | {"fault"}
-    assert set(v.PATTERNS) == set(State)
-    assert set(v.REASONS) == {type(event) for event in EVENTS.values()}
+    assert set(PATTERNS) == set(State)
+
+
+# --- what is remembered for later steps ----------------------------------------------------------
+
+
+def entered(effects: tuple[e.Effect, ...]) -> list[tuple[State, str]]:
+    return [(told.state, told.reason) for told in effects if isinstance(told, e.Entered)]
+
+
+def test_every_change_of_state_says_why() -> None:
+    """In words for the `state` event, whatever the news was."""
+    said = {
+        reason
+        for state in State
+        for news in EVENTS.values()
+        for _, reason in entered(step(conversation_in(state), news)[1])
+    }
+    assert said == {*REASONS.values(), NO_ANSWER, EXPIRED, "speech began", "speech ended"}
+
+
+@pytest.mark.parametrize(
+    ("addressed", "debt", "reason"),
+    [
+        (True, n.Debt.OWED, NO_ANSWER),
+        (False, n.Debt.OWED, "nothing more came"),
+        (False, n.Debt.UNDERSTOOD, NO_ANSWER),
+        (True, n.Debt.NONE, "nothing more came"),
+    ],
+)
+def test_the_server_is_blamed_for_a_silence_only_if_it_owed_an_answer(
+    addressed: bool, debt: n.Debt, reason: str
+) -> None:
+    """What is said after a reply may be a television: only what was understood is owed for."""
+    c = replace(conversation_in(State.THINKING), addressed=addressed)
+    _, effects = step(c, n.TimedOut(5, debt))
+    assert [why for _, why in entered(effects)] == [reason]
+
+
+@pytest.mark.parametrize("name", ["Detection", "Ask"])
+def test_whoever_wakes_or_asks_has_addressed_it_until_the_answer_was_heard(name: str) -> None:
+    """So does a press, whatever it is mapped to; and who speaks on over a reply."""
+    c, _ = step(conversation_in(State.IDLE), EVENTS[name])
+    assert c.addressed
+    assert step(conversation_in(State.MUTED), n.Pressed("tap", 1.0))[0].addressed
+    assert step(conversation_in(State.SPEAKING), n.BargedIn(1, 1.0))[0].addressed
+    assert not step(conversation_in(State.ONE_SHOT_SPEAKING), n.BargedIn(1, 1.0))[0].addressed
+    c, _ = step(replace(c, state=State.SPEAKING), n.PlaybackDrained(9, 1, 1.0))
+    assert not c.addressed
+
+
+def test_a_session_that_is_too_old_ends_after_the_reply_in_one_step() -> None:
+    """What is being said is said to its end; both changes of state are told."""
+    aged, effects = step(conversation_in(State.SPEAKING), n.SessionAged(1))
+    assert (aged.aged, effects) == (True, ())
+    after, effects = step(aged, EVENTS["PlaybackDrained"])
+    assert entered(effects) == [(State.LISTENING, "reply heard"), (State.IDLE, EXPIRED)]
+    assert e.CloseSession(1, "max_session_s reached") in effects
+    assert (after.session, after.state) == (0, State.IDLE)
+
+
+def test_a_session_with_old_settings_ends_when_the_talk_does() -> None:
+    """And the next session is neither old nor outdated."""
+    changed, effects = step(conversation_in(State.LISTENING), n.SettingsChanged())
+    assert (changed.outdated, effects) == (True, ())
+    after, effects = step(changed, n.Stop())
+    assert e.CloseSession(1, "settings changed") in effects
+    again, _ = step(replace(after, aged=True), EVENTS["Detection"])
+    assert (again.session, again.aged, again.outdated) == (2, False, False)
+
+
+def test_a_starved_reply_is_one_reply() -> None:
+    """Its next chunk ends the patience with it, and is not told as a beginning."""
+    starved, _ = step(conversation_in(State.SPEAKING), n.PlaybackStarved(3, 1.0))
+    fed, effects = step(starved, n.ReplyAudio(1, 3, b"33", 1.0))
+    assert effects == (e.Play(3, b"33"),)
+    assert fed.clock == starved.clock + 1
+    assert step(fed, n.ReplyAudio(1, 3, b"33", 1.0)) == (fed, effects)
+    assert not step(starved, n.PlaybackDrained(3, 1, 1.0))[0].starved
+
+
+# --- random lives --------------------------------------------------------------------------------
+
+
+def about(news: Any, **fields: int) -> n.News:
+    """The same news of another session or turn."""
+    changed: n.News = replace(news, **fields)
+    return changed
 
 
 class Life(RuleBasedStateMachine):
@@ -424,100 +552,106 @@ class Life(RuleBasedStateMachine):
         self.timer: int | None = None
         self.newest_turn = 0
 
-    def happen(self, event: v.Event) -> None:
-        self.c, effects = step(self.c, event)
+    def happen(self, news: n.News) -> None:
+        state = self.c.state
+        self.c, effects = step(self.c, news)
         for effect in effects:
+            if isinstance(effect, e.Entered):
+                assert effect.before is state, "a change of state was not told"
+                assert effect.reason, "nobody knows why"
+                state = effect.state
             self.carry_out(effect)
-        for gone in (v.Closed, v.Failed):
-            if isinstance(event, gone):
-                self.sessions.discard(event.session)
+        assert state is self.c.state
+        if self.timer != self.c.clock:
+            self.timer = None
+        if isinstance(news, n.SessionClosed | n.SessionFailed):
+            self.sessions.discard(news.session)
 
-    def carry_out(self, effect: v.Effect) -> None:
+    def carry_out(self, effect: e.Effect) -> None:
         match effect:
-            case v.OpenSession(number):
+            case e.OpenSession(number):
                 assert not self.sessions, "two sessions at once"
                 self.sessions.add(number)
-            case v.CloseSession(number):
+            case e.CloseSession(number):
                 assert number in self.sessions
                 self.sessions.remove(number)
-            case v.StartUplink():
+            case e.StartUplink():
                 assert not self.uplink
                 assert self.sessions, "audio without a session"
                 assert self.microphone, "audio without a microphone"
                 self.uplink = True
-            case v.CatchUp():
+            case e.CatchUp():
                 assert self.uplink
-            case v.StopUplink() | v.EndHeld():
+            case e.StopUplink() | e.EndHeld():
                 assert self.uplink
                 self.uplink = self.held = False
-            case v.BeginHeld():
+            case e.BeginHeld():
                 assert not self.held, "held twice"
                 assert self.sessions, "held without a session"
                 self.held = True
-            case v.SendText():
+            case e.SendText():
                 assert self.sessions, "text without a session"
-            case v.OpenMicrophone():
+            case e.OpenMicrophone():
                 assert not self.microphone
                 self.microphone = True
-            case v.CloseMicrophone():
+            case e.CloseMicrophone():
                 assert self.microphone
                 self.microphone = False
-            case v.StartTimer(_, clock):
-                assert clock == self.c.clock
+            case e.Play(turn):
+                assert turn > self.c.cut, "what was cut is played"
+            case e.StartTimer(_, clock):
                 self.timer = clock
 
-    @rule(event=st.sampled_from([v.Wake(100), v.Tap(), v.Ask("x"), v.Stop(), v.Mute(), v.Unmute()]))
-    def person(self, event: v.Event) -> None:
-        if not (isinstance(event, v.Wake) and not self.microphone):
-            self.happen(event)
+    @rule(name=st.sampled_from(["Detection", "Tap", "Ask", "Stop", "Mute", "Unmute"]))
+    def person(self, name: str) -> None:
+        if not (name == "Detection" and not self.microphone):
+            self.happen(EVENTS[name])
 
-    @rule(event=st.sampled_from([v.Hold(), v.Release(heard=True), v.Release(heard=False)]))
-    def finger(self, event: v.Event) -> None:
-        self.happen(event)
+    @rule(name=st.sampled_from(["Hold", "Release", "SilentRelease"]))
+    def button(self, name: str) -> None:
+        self.happen(EVENTS[name])
 
-    @rule(event=st.sampled_from([v.MicrophoneLost(), v.MicrophoneBack(), v.SpeechBegan()]))
-    def microphone_news(self, event: v.Event) -> None:
-        self.happen(event)
+    @rule(name=st.sampled_from(["MicrophoneLost", "MicrophoneDelivers", "SpeechBegan"]))
+    def microphone_news(self, name: str) -> None:
+        self.happen(EVENTS[name])
 
     @rule()
     def speech_ended(self) -> None:
-        self.happen(v.SpeechEnded())
+        self.happen(EVENTS["SpeechEnded"])
 
-    @precondition(lambda self: self.sessions)
-    @rule(kind=st.sampled_from([v.Opened, v.Away, v.Closed, v.Failed]))
-    def session_news(self, kind: type[v.Opened | v.Away | v.Closed | v.Failed]) -> None:
-        self.happen(kind(max(self.sessions)))
-
-    @precondition(lambda self: self.sessions)
     @rule()
-    def expired(self) -> None:
-        self.happen(v.Expired(max(self.sessions), "old"))
+    def settings_changed(self) -> None:
+        self.happen(n.SettingsChanged())
 
     @precondition(lambda self: self.sessions)
     @rule(
-        kind=st.sampled_from([v.ReplyStarted, v.Interrupted, v.TurnEnded]),
+        name=st.sampled_from(
+            ["SessionOpened", "Reconnecting", "SessionClosed", "SessionFailed", "SessionAged"]
+        )
+    )
+    def session_news(self, name: str) -> None:
+        self.happen(about(EVENTS[name], session=max(self.sessions)))
+
+    @precondition(lambda self: self.sessions)
+    @rule(
+        name=st.sampled_from(["FirstChunk", "Interrupted", "TurnComplete"]),
         ahead=st.integers(-1, 1),
     )
-    def reply_news(
-        self, kind: type[v.ReplyStarted | v.Interrupted | v.TurnEnded], ahead: int
-    ) -> None:
+    def reply_news(self, name: str, ahead: int) -> None:
         turn = max(1, self.newest_turn + ahead)
         self.newest_turn = max(turn, self.newest_turn)
-        self.happen(kind(max(self.sessions), turn))
+        self.happen(about(EVENTS[name], session=max(self.sessions), turn=turn))
 
-    @rule(kind=st.sampled_from([v.Drained, v.Starved, v.Sounding]))
-    def speaker_news(self, kind: type[v.Drained | v.Starved | v.Sounding]) -> None:
-        self.happen(kind(self.c.turn))
+    @rule(name=st.sampled_from(["PlaybackDrained", "PlaybackStarved", "FirstSound"]))
+    def speaker_news(self, name: str) -> None:
+        self.happen(about(EVENTS[name], turn=self.c.turn))
 
     @precondition(lambda self: self.timer is not None)
-    @rule(kind=st.sampled_from([v.Timeout, v.NoAnswer]))
-    def timeout(self, kind: type[v.Timeout | v.NoAnswer]) -> None:
+    @rule(debt=st.sampled_from(n.Debt))
+    def timeout(self, debt: n.Debt) -> None:
         assert self.timer is not None
         clock, self.timer = self.timer, None
-        self.happen(kind(clock))
-        if self.c.clock == clock and self.timer is None:
-            # News that did not apply leaves the timer to its other meaning.
-            self.happen(v.Timeout(clock))
+        self.happen(n.TimedOut(clock, debt))
 
     @invariant()
     def uplink_follows_the_state(self) -> None:
@@ -544,7 +678,7 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def nothing_waits_for_ever(self) -> None:
-        waiting = {State.LISTENING, State.THINKING, State.ASKED_THINKING}
+        waiting = {State.LISTENING, State.THINKING, State.ONE_SHOT_THINKING}
         if self.c.state in waiting or (self.c.state in RESTING and self.c.session):
             assert self.timer == self.c.clock
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from device.live.downlink import Downlink
 from device.live.messages import ActivityEnd, ActivityStart, Audio, Text
-from device.live.push_to_talk import Holding
+from device.live.push_to_talk import PushToTalk
 from device.live.reconnect import Recovery
 from device.live.repeat import Unanswered
 from device.live.rotation import Moment
@@ -65,7 +65,9 @@ class Rig:
         recovery = Recovery(["m"], chance=lambda: 0.5)
         downlink = Downlink(1, itertools.count(1), lambda _news: None, self.stalls, self.unanswered)
         moment = Moment(recovery, downlink, self.uplink, self.unanswered, resumes=True)
-        self.holding = Holding(self.uplink, self.unanswered, self.stalls, moment, asyncio.Event())
+        self.push_to_talk = PushToTalk(
+            self.uplink, self.unanswered, self.stalls, moment, asyncio.Event()
+        )
         self.server = Server(manual=False)
         self.servers = [self.server]
         self.frames = 0
@@ -84,21 +86,21 @@ class Rig:
             case "press":
                 if self.since_press is None and not self.held:
                     self.since_press = []
-                self.holding.press()
+                self.push_to_talk.press()
             case "let go":
                 if not self.held:
                     self.since_press = None
-                self.holding.let_go()
+                self.push_to_talk.let_go()
             case "hold" if not self.held:
                 self.held, self.spoke = True, False
                 self.since_press = self.since_press or []
-                self.holding.hold()
+                self.push_to_talk.hold()
             case "heard" if self.held:
                 self.spoke = True
-                self.holding.heard()
+                self.push_to_talk.heard()
             case "release" if self.held:
                 self.held, self.since_press = False, None
-                self.holding.release()
+                self.push_to_talk.release()
             case "stop":
                 self.stop()
             case "text":
@@ -119,24 +121,24 @@ class Rig:
         if self.held:
             self.silent += self.since_press or []
         self.held, self.since_press = False, None
-        self.holding.end()
+        self.push_to_talk.end()
         self.uplink.append_end()
         self.unanswered.clear()
 
     def send(self) -> None:
         """All that can go up, over as many connections as it takes."""
         for _ in range(1000):
-            if self.holding.unsuited:
+            if self.push_to_talk.unsuited:
                 self.connect()
             message = self.uplink.head
             if message is None:
                 return
-            if not self.holding.suits(message):
+            if not self.push_to_talk.suits(message):
                 continue
             if isinstance(message, Audio | ActivityStart | ActivityEnd):
                 self.server.take(message)
             self.uplink.sent(message)
-            self.holding.sent(message)
+            self.push_to_talk.sent(message)
             match message:
                 case Audio(frames=frames):
                     self.unanswered.sent_audio(list(frames))
@@ -145,10 +147,10 @@ class Rig:
         raise AssertionError("it goes from connection to connection for ever")
 
     def connect(self) -> None:
-        self.server = Server(manual=self.holding.next_is_manual())
+        self.server = Server(manual=self.push_to_talk.next_is_manual())
         self.servers.append(self.server)
-        self.holding.opened(manual=self.server.manual)
-        self.uplink.put_back(self.holding.again(self.unanswered.take()))
+        self.push_to_talk.opened(manual=self.server.manual)
+        self.uplink.put_back(self.push_to_talk.again(self.unanswered.take()))
 
 
 ANY = st.lists(st.sampled_from(OPS), max_size=60)

@@ -53,7 +53,7 @@ async def test_a_turn_that_is_held_is_bracketed_and_answered_without_a_pause(
 ) -> None:
     """From the press on and to the release, over a connection that is told when somebody speaks."""
     async with talking(tmp_path, Script(turns=(ANSWER,))) as talk:
-        holding = talk.session.holding
+        holding = talk.session.push_to_talk
         holding.press()
         talk.speak(20)
         holding.hold()
@@ -81,7 +81,7 @@ async def test_an_open_session_goes_on_over_a_connection_of_the_other_kind_and_b
         talk.speak(10)
         await talk.heard()
         talk.session.end_audio()
-        holding = talk.session.holding
+        holding = talk.session.push_to_talk
         holding.press()
         talk.speak(10)
         await asyncio.sleep(0)
@@ -110,11 +110,11 @@ async def test_a_press_that_is_no_hold_only_delays_what_it_says(tmp_path: Path) 
     """Over the connection there is."""
     async with talking(tmp_path) as talk:
         await talk.handle()
-        talk.session.holding.press()
-        talk.session.holding.press()
+        talk.session.push_to_talk.press()
+        talk.session.push_to_talk.press()
         talk.speak(10)
-        talk.session.holding.let_go()
-        talk.session.holding.let_go()
+        talk.session.push_to_talk.let_go()
+        talk.session.push_to_talk.let_go()
         talk.speak(5)
         await talk.heard()
         assert talk.server.audio == bytes(talk.said)
@@ -126,11 +126,11 @@ async def test_two_turns_that_are_held_share_a_connection(tmp_path: Path) -> Non
     """No second change is needed."""
     async with talking(tmp_path, Script(turns=(ANSWER, ANSWER))) as talk:
         for number in (1, 2):
-            talk.session.holding.press()
-            talk.session.holding.hold()
-            talk.session.holding.heard()
+            talk.session.push_to_talk.press()
+            talk.session.push_to_talk.hold()
+            talk.session.push_to_talk.heard()
             talk.speak(10)
-            talk.session.holding.release()
+            talk.session.push_to_talk.release()
             await answered(talk, number)
         record = await newest(talk, 1)
         assert held(record) == [bytes(talk.said[: 10 * FRAME]), bytes(talk.said[10 * FRAME :])]
@@ -141,10 +141,10 @@ async def test_two_turns_that_are_held_share_a_connection(tmp_path: Path) -> Non
 async def test_released_before_it_is_open_it_is_answered_all_the_same(tmp_path: Path) -> None:
     """Words and end wait together."""
     async with talking(tmp_path, Script(turns=(ANSWER,), setup_delay_s=0.2)) as talk:
-        talk.session.holding.hold()
-        talk.session.holding.heard()
+        talk.session.push_to_talk.hold()
+        talk.session.push_to_talk.heard()
         talk.speak(10)
-        talk.session.holding.release()
+        talk.session.push_to_talk.release()
         assert talk.ear.all(SessionOpened) == []
         await answered(talk)
         assert held(await newest(talk, 1)) == [bytes(talk.said)]
@@ -159,11 +159,11 @@ async def test_what_was_being_said_when_the_button_went_down_belongs_to_the_turn
         await talk.handle()
         talk.speak(100)
         await talk.heard()
-        talk.session.holding.press()
-        talk.session.holding.hold()
-        talk.session.holding.heard()
+        talk.session.push_to_talk.press()
+        talk.session.push_to_talk.hold()
+        talk.session.push_to_talk.heard()
         talk.speak(5)
-        talk.session.holding.release()
+        talk.session.push_to_talk.release()
         await answered(talk)
         assert held(await newest(talk, 2)) == [bytes(talk.said[75 * FRAME :])]
         assert talk.ear.all(AudioRepeated)[0].frames == 25
@@ -178,12 +178,12 @@ async def test_a_connection_lost_in_the_middle_of_a_turn_loses_nothing_of_it(
         turns=(ANSWER,), events=(Event("audio", Drop(), after_s=0.2, connections=(1,)),)
     )
     async with talking(tmp_path, script) as talk:
-        talk.session.holding.hold()
-        talk.session.holding.heard()
+        talk.session.push_to_talk.hold()
+        talk.session.push_to_talk.heard()
         talk.speak(10)
         await talk.ear.until(SessionOpened, 2)
         talk.speak(10)
-        talk.session.holding.release()
+        talk.session.push_to_talk.release()
         await answered(talk)
         second = await newest(talk, 2)
         assert manual(second)
@@ -194,15 +194,15 @@ async def test_a_connection_lost_in_the_middle_of_a_turn_loses_nothing_of_it(
 async def test_go_away_in_the_middle_of_a_turn_waits_for_its_end_if_it_can(tmp_path: Path) -> None:
     """Nobody is cut short, and nothing is said twice."""
     async with talking(tmp_path, Script(turns=(ANSWER,))) as talk:
-        talk.session.holding.hold()
-        talk.session.holding.heard()
+        talk.session.push_to_talk.hold()
+        talk.session.push_to_talk.heard()
         talk.speak(10)
         await talk.heard()
         await talk.server.go_away(20.0)
         talk.speak(10)
         await talk.heard()
         assert talk.session.counters["connections"] == 1
-        talk.session.holding.release()
+        talk.session.push_to_talk.release()
         await answered(talk)
         assert (await talk.ear.until(SessionOpened, 2)).resumed
         first = await newest(talk, 1)
@@ -213,14 +213,14 @@ async def test_go_away_in_the_middle_of_a_turn_waits_for_its_end_if_it_can(tmp_p
 async def test_go_away_that_cannot_wait_takes_the_turn_along(tmp_path: Path) -> None:
     """To a connection of the same kind, from its beginning."""
     async with talking(tmp_path, Script(turns=(ANSWER,))) as talk:
-        talk.session.holding.hold()
-        talk.session.holding.heard()
+        talk.session.push_to_talk.hold()
+        talk.session.push_to_talk.heard()
         talk.speak(10)
         await talk.heard()
         await talk.server.go_away(1.6)
         await talk.ear.until(SessionOpened, 2)
         talk.speak(10)
-        talk.session.holding.release()
+        talk.session.push_to_talk.release()
         await answered(talk)
         second = await newest(talk, 2)
         assert manual(second)
@@ -235,10 +235,10 @@ async def test_a_turn_whose_answer_got_lost_is_said_again_as_a_turn(tmp_path: Pa
     )
     async with talking(tmp_path, script) as talk:
         await talk.handle()
-        talk.session.holding.hold()
-        talk.session.holding.heard()
+        talk.session.push_to_talk.hold()
+        talk.session.push_to_talk.heard()
         talk.speak(10)
-        talk.session.holding.release()
+        talk.session.push_to_talk.release()
         await talk.ear.until(ReplyAudio)
         second, third = [await newest(talk, n) for n in (2, 3)]
         assert held(second) == held(third) == [bytes(talk.said)]
@@ -251,12 +251,12 @@ async def test_without_repeats_a_turn_goes_on_where_it_is(tmp_path: Path) -> Non
         turns=(ANSWER,), events=(Event("audio", Drop(), after_s=0.2, connections=(1,)),)
     )
     async with talking(tmp_path, script, repeat_s=0.0) as talk:
-        talk.session.holding.hold()
-        talk.session.holding.heard()
+        talk.session.push_to_talk.hold()
+        talk.session.push_to_talk.heard()
         talk.speak(10)
         await talk.ear.until(SessionOpened, 2)
         talk.speak(10)
-        talk.session.holding.release()
+        talk.session.push_to_talk.release()
         await answered(talk)
         assert held(await newest(talk, 2)) == [bytes(talk.said[10 * FRAME :])]
         await talk.close()
@@ -266,10 +266,10 @@ async def test_a_server_that_keeps_silent_is_nudged_with_words(tmp_path: Path) -
     """The end of the stream, which helps elsewhere, is an error here."""
     script = Script(turns=(Turn(trigger=("text",), audio=300, pace="burst", plays_out=False),))
     async with talking(tmp_path, script, patience_s=0.9) as talk:
-        talk.session.holding.hold()
-        talk.session.holding.heard()
+        talk.session.push_to_talk.hold()
+        talk.session.push_to_talk.heard()
         talk.speak(10)
-        talk.session.holding.release()
+        talk.session.push_to_talk.release()
         assert talk.session.owes
         assert (await talk.ear.until(Stalled)).what == "nudged"
         await answered(talk)
@@ -285,10 +285,10 @@ async def test_without_a_handle_the_other_connection_is_told_what_was_said(tmp_p
     async with talking(tmp_path, script, resumption=False) as talk:
         talk.session.send_text("what is the time")
         await answered(talk)
-        talk.session.holding.hold()
-        talk.session.holding.heard()
+        talk.session.push_to_talk.hold()
+        talk.session.push_to_talk.heard()
         talk.speak(10)
-        talk.session.holding.release()
+        talk.session.push_to_talk.release()
         await answered(talk, 2)
         second = await newest(talk, 2)
         assert second.setup is not None
@@ -301,21 +301,21 @@ async def test_nothing_goes_up_before_somebody_is_heard(tmp_path: Path) -> None:
     """The connection for it is made meanwhile; what was said from the press on is not lost."""
     async with talking(tmp_path, Script(turns=(ANSWER,))) as talk:
         await talk.handle()
-        talk.session.holding.heard()
-        talk.session.holding.press()
+        talk.session.push_to_talk.heard()
+        talk.session.push_to_talk.press()
         talk.speak(10)
-        talk.session.holding.hold()
-        talk.session.holding.let_go()
+        talk.session.push_to_talk.hold()
+        talk.session.push_to_talk.let_go()
         talk.speak(10)
         await talk.ear.until(SessionOpened, 2)
         talk.session.send_text("mark")
         second = await newest(talk, 2)
         assert manual(second)
         assert second.audio == b""
-        talk.session.holding.heard()
+        talk.session.push_to_talk.heard()
         await talk.heard()
-        talk.session.holding.heard()
-        talk.session.holding.release()
+        talk.session.push_to_talk.heard()
+        talk.session.push_to_talk.release()
         await answered(talk)
         assert held(await newest(talk, 2)) == [bytes(talk.said)]
         await talk.close()
@@ -326,7 +326,7 @@ async def test_a_hold_in_silence_sends_nothing_and_leaves_the_session_as_it_was(
 ) -> None:
     """Not even afterwards."""
     async with talking(tmp_path, Script(turns=(ANSWER, ANSWER))) as talk:
-        holding = talk.session.holding
+        holding = talk.session.push_to_talk
         await talk.handle()
         holding.press()
         talk.speak(10)
@@ -348,10 +348,10 @@ async def test_a_turn_without_a_sound_is_never_told(tmp_path: Path) -> None:
     """It would end the connection (1007)."""
     async with talking(tmp_path) as talk:
         await talk.handle()
-        talk.session.holding.press()
-        talk.session.holding.hold()
-        talk.session.holding.heard()
-        talk.session.holding.release()
+        talk.session.push_to_talk.press()
+        talk.session.push_to_talk.hold()
+        talk.session.push_to_talk.heard()
+        talk.session.push_to_talk.release()
         talk.speak(3)
         await talk.heard()
         assert all(each.activities == [] for each in talk.server.connections)
@@ -364,8 +364,8 @@ async def test_hang_up_in_the_middle_of_a_turn_is_in_good_order(
 ) -> None:
     """Nothing was said: the session is closed with its turn open, and the server does not mind."""
     async with talking(tmp_path) as talk:
-        talk.session.holding.hold()
-        talk.session.holding.heard()
+        talk.session.push_to_talk.hold()
+        talk.session.push_to_talk.heard()
         talk.speak(round(seconds * 50))
         await talk.heard()
         talk.session.end_audio()

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from device.assistant.hub import Assistant
 from device.assistant.parts import Parts
@@ -17,7 +17,7 @@ from device.errors import AudioDeviceError, DeviceTrouble
 from device.events import PublicEvent
 from device.frames import FRAME_BYTES, FRAME_SAMPLES, Frame
 from device.live.resumption import Past
-from device.live.session import LiveSession
+from device.live.traffic import Sent
 from device.news import (
     Detection,
     Failure,
@@ -28,7 +28,7 @@ from device.news import (
     SessionOpened,
     SpeechChanged,
 )
-from device.ports import Block, Colour, Played, Tap, WakeDetector, WakeScores
+from device.ports import Block, Colour, Played, Session, Tap, WakeDetector, WakeScores
 from device.state.mute import MuteMemory
 from device.state.talk import Keepsake
 
@@ -269,7 +269,7 @@ class FakeLights:
         self.is_open = False
 
 
-class FakeHolding:
+class FakePushToTalk:
     """Writes into what the session sent what the finger did: ``press``, ``let go``, and so on."""
 
     def __init__(self, sent: list[bytes | str]) -> None:
@@ -309,7 +309,7 @@ class FakeSession:
         self.counters = {"frames_sent": 7, "connections": 1}
         self.sent: list[bytes | str] = []
         """Frames as they came, ``end`` of audio, texts behind a ``>``."""
-        self.holding = FakeHolding(self.sent)
+        self.push_to_talk = FakePushToTalk(self.sent)
         self.user_speaking = False
         self.spoke_s = 0.0
         self.owes = True
@@ -456,12 +456,14 @@ class Hub:
         assert self.load_detector is not None
         return await self.load_detector(config)
 
-    def _session(self, _config: Config, number: int, past: Past, post: Post) -> LiveSession:
+    def _session(
+        self, _config: Config, number: int, past: Past, post: Post, _on_sent: Sent
+    ) -> Session:
         self.past = past
         if self.no_session is not None:
             raise self.no_session
         self.sessions.append(self._session_kind(number, post, self.log))
-        return cast("LiveSession", self.sessions[-1])
+        return self.sessions[-1]
 
     @asynccontextmanager
     async def running(self, *, hearing: bool = True) -> AsyncIterator[None]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 from systemd.journal import JournalHandler
 
-from device.events import PublicEvent, reply, session
+from device.events import EventName, PublicEvent, reply, session
 from device.service import journal
 from device.service import journal as story
 
@@ -95,28 +95,36 @@ def test_a_standard_error_without_a_file_is_not_the_journal(
 SECRET = "my doctor said"
 
 CONVERSATION = [
-    PublicEvent("wake", 1.0, {"word": "hey_jarvis", "score": 0.983}),
-    PublicEvent("state", 1.0, {"from": "idle", "to": "connecting", "reason": "wake word"}),
+    PublicEvent(EventName.WAKE, 1.0, {"word": "hey_jarvis", "score": 0.983}),
+    PublicEvent(EventName.STATE, 1.0, {"from": "idle", "to": "connecting", "reason": "wake word"}),
     session("opening", 1.0, model="m"),
-    PublicEvent("activity", 1.1, {"what": "started"}),
-    PublicEvent("uplink", 1.8, {"what": "started", "frames": 0, "bytes": 0}),
+    PublicEvent(EventName.ACTIVITY, 1.1, {"what": "started"}),
+    PublicEvent(EventName.UPLINK, 1.8, {"what": "started", "frames": 0, "bytes": 0}),
     session("opened", 1.8, latency_ms=812.3, model="m"),
     PublicEvent(
         "state", 1.8, {"from": "connecting", "to": "listening", "reason": "session opened"}
     ),
-    PublicEvent("transcript", 2.0, {"who": "user", "text": SECRET, "final": False}),
-    PublicEvent("state", 2.5, {"from": "listening", "to": "thinking", "reason": "speech ended"}),
-    PublicEvent("tool", 2.6, {"what": "called", "name": "light_on"}),
-    PublicEvent("transcript", 2.8, {"who": "user", "text": SECRET, "final": True}),
+    PublicEvent(EventName.TRANSCRIPT, 2.0, {"who": "user", "text": SECRET, "final": False}),
+    PublicEvent(
+        EventName.STATE, 2.5, {"from": "listening", "to": "thinking", "reason": "speech ended"}
+    ),
+    PublicEvent(EventName.TOOL, 2.6, {"what": "called", "name": "light_on"}),
+    PublicEvent(EventName.TRANSCRIPT, 2.8, {"who": "user", "text": SECRET, "final": True}),
     reply("started", 1, 0, 3.0),
     reply("first_sound", 1, 0, 3.1),
-    PublicEvent("state", 3.0, {"from": "thinking", "to": "speaking", "reason": "reply started"}),
-    PublicEvent("transcript", 4.0, {"who": "model", "text": "see a doctor", "final": True}),
-    PublicEvent("usage", 4.0, {"turn": 1, "total": 40}),
+    PublicEvent(
+        EventName.STATE, 3.0, {"from": "thinking", "to": "speaking", "reason": "reply started"}
+    ),
+    PublicEvent(EventName.TRANSCRIPT, 4.0, {"who": "model", "text": "see a doctor", "final": True}),
+    PublicEvent(EventName.USAGE, 4.0, {"turn": 1, "total": 40}),
     reply("drained", 1, 3240, 6.3),
-    PublicEvent("state", 6.3, {"from": "speaking", "to": "listening", "reason": "reply heard"}),
-    PublicEvent("state", 12.3, {"from": "listening", "to": "idle", "reason": "nothing more came"}),
-    PublicEvent("fault", 13.0, {"kind": "lights", "message": "x", "fatal": False}),
+    PublicEvent(
+        EventName.STATE, 6.3, {"from": "speaking", "to": "listening", "reason": "reply heard"}
+    ),
+    PublicEvent(
+        EventName.STATE, 12.3, {"from": "listening", "to": "idle", "reason": "nothing more came"}
+    ),
+    PublicEvent(EventName.FAULT, 13.0, {"kind": "lights", "message": "x", "fatal": False}),
     session("closed", 132.3, reason="idle"),
 ]
 
@@ -168,12 +176,12 @@ def test_with_permission_whole_transcripts_are_written(caplog: pytest.LogCapture
 @pytest.mark.parametrize(
     ("event", "line"),
     [
-        (PublicEvent("button", 0, {"gesture": "long_hold"}), "button: long hold"),
-        (PublicEvent("button", 0, {"gesture": "tap"}), "button: tap"),
+        (PublicEvent(EventName.BUTTON, 0, {"gesture": "long_hold"}), "button: long hold"),
+        (PublicEvent(EventName.BUTTON, 0, {"gesture": "tap"}), "button: tap"),
         (session("resumed", 0, latency_ms=90.0, model="m"), "session resumed in 90 ms (m)"),
         (session("failed", 0, reason="no quota", model="m"), "session failed: no quota"),
         (
-            PublicEvent("go_away", 0, {"time_left_s": 4.5}),
+            PublicEvent(EventName.GO_AWAY, 0, {"time_left_s": 4.5}),
             "the server ends this connection in 4.5 s",
         ),
         (
@@ -181,20 +189,20 @@ def test_with_permission_whole_transcripts_are_written(caplog: pytest.LogCapture
             "connection lost, trying again: no network",
         ),
         (
-            PublicEvent("repeated", 0, {"frames": 60, "bytes": 38_400}),
+            PublicEvent(EventName.REPEATED, 0, {"frames": 60, "bytes": 38_400}),
             "1.2 s without an answer go up again",
         ),
         (
-            PublicEvent("dropped", 0, {"frames": 150, "bytes": 96_000}),
+            PublicEvent(EventName.DROPPED, 0, {"frames": 150, "bytes": 96_000}),
             "3.0 s found no room and are lost",
         ),
         (
-            PublicEvent("stall", 0, {"what": "nudged", "reason": "no answer"}),
+            PublicEvent(EventName.STALL, 0, {"what": "nudged", "reason": "no answer"}),
             "the server keeps silent (no answer): nudged",
         ),
         (reply("interrupted", 2, 340, 0), "interrupted after 0.3 s"),
         (
-            PublicEvent("state", 0, {"from": "idle", "to": "muted", "reason": "mute"}),
+            PublicEvent(EventName.STATE, 0, {"from": "idle", "to": "muted", "reason": "mute"}),
             "muted (mute)",
         ),
     ],
@@ -223,5 +231,5 @@ def test_the_ends_of_a_gesture_are_no_line_of_their_own(
 ) -> None:
     """Eight lines a conversation."""
     caplog.set_level(logging.INFO)
-    story.tell(PublicEvent("button", 0, {"gesture": gesture}), transcripts=False)
+    story.tell(PublicEvent(EventName.BUTTON, 0, {"gesture": gesture}), transcripts=False)
     assert caplog.records == []

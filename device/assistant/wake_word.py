@@ -1,0 +1,55 @@
+"""`WakeWord` keeps the detector of wake words and speech running."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from device.news import Post
+from device.ports import WakeDetector
+
+
+class WakeWord:
+    """One detector at a time. Used from the event loop's thread only."""
+
+    def __init__(self, detector: WakeDetector, post: Post) -> None:
+        """`detector` has its networks loaded; what it hears is posted."""
+        self._detector = detector
+        self._post = post
+        self._tasks: asyncio.TaskGroup | None = None
+        self._running: asyncio.Task[None] | None = None
+        self._tracking = False
+
+    @property
+    def detector(self) -> WakeDetector:
+        """The detector in use."""
+        return self._detector
+
+    def start(self, tasks: asyncio.TaskGroup) -> None:
+        """Run the detector as a task of `tasks`."""
+        self._tasks = tasks
+        self._running = tasks.create_task(self._detector.run(self._post), name="wake word")
+
+    def replace(self, detector: WakeDetector) -> None:
+        """Listen for other words from now on."""
+        detector.track_speech(self._tracking)
+        self._detector = detector
+        if self._running is not None:
+            self._running.cancel()
+        if self._tasks is not None:
+            self.start(self._tasks)
+
+    def track_speech(self, on: bool) -> None:
+        """Say whether speech is to be followed beside the wake words."""
+        if on is not self._tracking:
+            self._tracking = on
+            self._detector.track_speech(on)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the words, how long hops take, and the detector's counters for `status`."""
+        scores = self._detector.scores
+        return {
+            "wake_words": list(self._detector.words),
+            "hop_ms": {"p50": round(scores.hop_ms_p50, 1), "max": round(scores.hop_ms_max, 1)},
+            "counters": dict(self._detector.counters),
+        }

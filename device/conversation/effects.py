@@ -1,0 +1,186 @@
+"""Effects are what the conversation asks of the hub on its way between states. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from device.conversation.states import State, Timer
+from device.news import Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """The conversation has gone to another state; the effects that follow belong to that."""
+
+    before: State
+    state: State
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MeetFailure:
+    """Somebody has met this failure: it is a fault from now on."""
+
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Apologise:
+    """The server owed an answer and none came: a fault, and its session is not resumed."""
+
+
+@dataclass(frozen=True, slots=True)
+class BeginReply:
+    """The first chunk of a turn arrived that will be played."""
+
+    turn: int
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """Append a chunk of this turn to what is played."""
+
+    turn: int
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """Start a session with this number."""
+
+    session: int
+
+
+@dataclass(frozen=True, slots=True)
+class CloseSession:
+    """End the session in good order."""
+
+    session: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartUplink:
+    """Send the microphone from now on, beginning with the pre-roll.
+
+    `end_sample` is where the wake word ended; None for the button: the pre-roll counts from now.
+    """
+
+    end_sample: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CatchUp:
+    """Send what the user said from shortly before `end_sample` on.
+
+    That is where a wake word over a reply ended, or where somebody was first heard over it. The
+    uplink was open all the time, but may have carried silence in place of the microphone.
+    """
+
+    end_sample: int
+
+
+@dataclass(frozen=True, slots=True)
+class StopUplink:
+    """Send no more microphone audio and tell the server that the stream pauses."""
+
+
+@dataclass(frozen=True, slots=True)
+class BeginHeld:
+    """What is said from the press on is one turn, which only `EndHeld` or `StopUplink` ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndHeld:
+    """Send no more microphone audio; what was said is to be answered at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendText:
+    """Send a typed question into the session."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndTurn:
+    """Nothing more of this turn will come: report when it has been heard."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClearPlayback:
+    """Silence the reply at once and throw the rest away."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class PauseReply:
+    """Silence the reply at once, and keep its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class GoOn:
+    """Let a paused reply go on where it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chime:
+    """Play a chime."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Tell the person what is wrong: chime and sentence of the fault in force."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenMicrophone:
+    """The microphone may be opened again."""
+
+
+@dataclass(frozen=True, slots=True)
+class CloseMicrophone:
+    """Close the microphone device."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartTimer:
+    """Post TimedOut with this clock when it has lasted; a timer with an older clock is void."""
+
+    timer: Timer
+    clock: int
+
+
+Effect = (
+    Entered
+    | MeetFailure
+    | Apologise
+    | BeginReply
+    | Play
+    | OpenSession
+    | CloseSession
+    | StartUplink
+    | CatchUp
+    | StopUplink
+    | BeginHeld
+    | EndHeld
+    | SendText
+    | EndTurn
+    | ClearPlayback
+    | PauseReply
+    | GoOn
+    | Chime
+    | Alarm
+    | OpenMicrophone
+    | CloseMicrophone
+    | StartTimer
+)
+
+TOLD_BEFORE = (MeetFailure, Apologise, BeginReply)
+"""Effects that are told before the state that follows from them."""
