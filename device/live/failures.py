@@ -84,7 +84,7 @@ _HANDLE_REFUSED = "the server no longer takes the handle of the earlier talk: a 
 _BUSY = "the server {host} cannot serve now: try again in a few minutes"
 _BROKE_OFF = "the server {host} broke the connection off: try again"
 
-# The texts are those of live-api.md 3.4 as people met them; reasons are cut at 123 bytes, so the
+# The texts are those that people met; reasons are cut at 123 bytes (RFC 6455), so the
 # expressions look for their beginnings.
 _BY_TEXT = (
     Row(
