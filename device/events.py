@@ -56,6 +56,7 @@ class EventName(StrEnum):
     FAULT = "fault"
     USAGE = "usage"
     BARGE_IN = "barge_in"
+    UNHEARD = "unheard"
     STALL = "stall"
     REPEATED = "repeated"
     DROPPED = "dropped"
@@ -161,6 +162,11 @@ def session(
 def reply(what: str, turn: int, played_ms: int, at: float) -> PublicEvent:
     """A `reply` event; `played_ms` is how much of the turn the card has taken."""
     return PublicEvent(EventName.REPLY, at, {"what": what, "turn": turn, "played_ms": played_ms})
+
+
+def unheard(why: str, what: str, at: float) -> PublicEvent:
+    """Return an `unheard` event: why a turn was no answer, and what is done about it."""
+    return PublicEvent(EventName.UNHEARD, at, {"why": why, "what": what})
 
 
 class Subscription:

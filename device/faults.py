@@ -139,6 +139,14 @@ class SessionFaults:
         self._bus.publish(PublicEvent(EventName.STALL, time.monotonic(), fields))
         self.met(Failure(FailureKind.TIMEOUT, reason, retryable=True))
 
+    def unheard(self, why: str) -> None:
+        """Tell that the server answered again and again, and nothing of it could be heard."""
+        message = (
+            f"the server's answers cannot be heard ({why.replace('_', ' ')}), also not when asked "
+            "again and over a fresh session: try again later, or another live.model"
+        )
+        self.met(Failure(FailureKind.TIMEOUT, message, retryable=True))
+
     async def watch(self) -> None:
         """Tell a missing network or time of day from the start, and when it is there; for ever."""
         local = (FailureKind.OFFLINE, FailureKind.CLOCK)

@@ -187,6 +187,7 @@ class FailureKind(StrEnum):
     """The server refuses what the configuration asks of it."""
     SERVER = "server"
     TIMEOUT = "timeout"
+    """No answer came, or none that could be heard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,6 +354,20 @@ class TurnComplete:
 
 
 @dataclass(frozen=True, slots=True)
+class Unheard:
+    """A turn of the model was no answer to what was said or typed: nobody could hear it."""
+
+    session: int
+    turn: int
+    why: Literal["empty", "text_only", "rejected", "silent", "nothing"]
+    """No sound; a text instead of sound; rejected by the server; sound at the level of a dead line
+    or one stationary tone; no turn at all."""
+    chosen: bool
+    """Whether the model may have chosen not to answer what it heard."""
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
 class Transcript:
     """What was said. A fragment as it comes, or (``final``) the whole text of that side's turn."""
 
@@ -402,6 +417,7 @@ SessionNews = (
     | Interrupted
     | GenerationComplete
     | TurnComplete
+    | Unheard
     | Transcript
     | ToolNews
     | Usage
@@ -531,6 +547,23 @@ class TimedOut:
 
 
 @dataclass(frozen=True, slots=True)
+class StillWaiting:
+    """A second has passed since an answer was asked for again, and this timer is still in force."""
+
+    clock: int
+
+
+@dataclass(frozen=True, slots=True)
+class HabitsChanged:
+    """The owner wants the conversation to go like this from now on."""
+
+    follow_up: Literal["always", "questions", "never"]
+    """After which answers it listens on."""
+    resume_reply: bool
+    """Whether an answer that a wake word paused goes on when nobody says anything."""
+
+
+@dataclass(frozen=True, slots=True)
 class SessionAged:
     """The session is as old as the owner allows."""
 
@@ -542,6 +575,6 @@ class SettingsChanged:
     """What a session is set up with has changed: the one there is has the old settings."""
 
 
-Moment = TimedOut | SessionAged | SettingsChanged
+Moment = TimedOut | StillWaiting | HabitsChanged | SessionAged | SettingsChanged
 News = WakeNews | MicrophoneNews | SpeakerNews | SessionNews | BoardNews | Wish | Moment
 Post = Callable[[News], None]

@@ -335,6 +335,14 @@ class Session(Protocol):
         """Append words of the user, after all that waits."""
         ...
 
+    def ask_again(self, *, fresh: bool, forget: bool) -> None:
+        """Put to the server again what the user said or typed last and no turn has answered.
+
+        ``fresh``: over a fresh session, without a handle; ``forget``: which is told nothing of the
+        talk so far. Harmless when nothing is kept that could be asked again.
+        """
+        ...
+
     def user_speaks(self, speaking: bool, lasted_s: float = 0.0) -> None:
         """Take note whether the user is in mid-sentence, and how long the sentence was."""
         ...

@@ -12,13 +12,16 @@ from device.assistant.settings import Settings
 from device.config import Conversation
 from device.conversation.states import Timer
 from device.frames import FRAME_MS
-from device.news import Post, TimedOut
+from device.news import Post, StillWaiting, TimedOut
 
 FIRST_WORDS_S = 6.0
 """How long somebody who has said the wake word may take a breath."""
 
 COUNTS_AUDIO = frozenset({Timer.FIRST_WORDS, Timer.FOLLOW_UP})
 """The timers that count microphone audio without speech instead of the clock."""
+
+PATIENCE_S = 1.0
+"""How long it is silent before a soft sound says that an answer is still being got."""
 
 FAULT_SHOWN_S = 8.0
 """How long a failed session stays on the lights before the speaker is at rest again."""
@@ -46,6 +49,7 @@ class Countdown:
         self._sessions = sessions
         self._post = post
         self._handle: asyncio.TimerHandle | None = None
+        self._second: asyncio.TimerHandle | None = None
         self._clock = 0
         self._audio_ms = 0.0
         self._whole_ms = 0.0
@@ -71,6 +75,17 @@ class Countdown:
         loop = asyncio.get_running_loop()
         self._handle = loop.call_later(seconds, self._run_out)
 
+    def wait_a_second(self, clock: int) -> None:
+        """Post StillWaiting with this number in a second, if it is still in force then."""
+        self._forget_second()
+        loop = asyncio.get_running_loop()
+        self._second = loop.call_later(PATIENCE_S, self._post, StillWaiting(clock))
+
+    def _forget_second(self) -> None:
+        if self._second is not None:
+            self._second.cancel()
+            self._second = None
+
     def follow(self, clock: int) -> None:
         """Forget the running timer if another number is in force."""
         if clock != self._clock:
@@ -90,6 +105,7 @@ class Countdown:
 
     def cancel(self) -> None:
         """Forget the running timer."""
+        self._forget_second()
         self._audio_ms = 0.0
         if self._handle is not None:
             self._handle.cancel()

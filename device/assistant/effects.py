@@ -9,13 +9,13 @@ from device.assistant.uplink import BUTTON_PRE_ROLL_S, SAME_BREATH_S
 from device.config import Config
 from device.conversation import effects as e
 from device.conversation.states import RESTING, State
-from device.events import EventName, PublicEvent, reply, session
+from device.events import EventName, PublicEvent, reply, session, unheard
 
 if TYPE_CHECKING:
     from device.assistant.hub import Assistant
 
 
-def perform(hub: Assistant, effect: e.Effect) -> None:  # noqa: C901, PLR0912 - a line for each effect
+def perform(hub: Assistant, effect: e.Effect) -> None:  # noqa: C901, PLR0912, PLR0915 - a line for each effect
     """Carry out one effect; returns at once."""
     config, now = hub.settings.now, time.monotonic()
     match effect:
@@ -27,6 +27,15 @@ def perform(hub: Assistant, effect: e.Effect) -> None:  # noqa: C901, PLR0912 - 
             hub.session_faults.apologise()
             # What the session would be resumed on is as deaf.
             hub.sessions.give_up_handle()
+        case e.AskAgain(why, fresh, forget):
+            hub.sessions.ask_again(fresh=fresh, forget=forget)
+            hub.bus.publish(unheard(why, "fresh_session" if fresh else "asked_again", now))
+        case e.GiveUpAsking(why):
+            hub.bus.publish(unheard(why, "told", now))
+            hub.session_faults.unheard(why)
+            hub.sessions.give_up_handle()
+        case e.WaitASecond(clock):
+            hub.countdown.wait_a_second(clock)
         case e.OpenSession(number):
             model = hub.sessions.open(number)
             hub.bus.publish(session("opening", now, model=model))

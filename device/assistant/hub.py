@@ -93,6 +93,7 @@ class Assistant:
                 self.hot_plug.start(tasks)
                 if self.parts.missing_key:
                     self.faults.begin(n.FailureKind.KEY, self.parts.missing_key, fatal=True)
+                self.tell_habits()
                 self.mute.start(tasks)
                 self.choose_board(self.panel.profile)
                 tasks.create_task(self.health.run(), name="health")
@@ -245,6 +246,11 @@ class Assistant:
     def set_volume(self, percent: int) -> None:
         """Play at 0..100 until changed again, and show it on the lights."""
         self.panel.volume(self.output.set_volume(percent))
+
+    def tell_habits(self) -> None:
+        """Let the conversation go as the owner wants it."""
+        wanted = self.settings.now.conversation
+        self.post(n.HabitsChanged(wanted.follow_up, wanted.resume_reply))
 
     def prepare_sentences(self) -> None:
         """Have the spoken sentences that are missing made, beside everything else."""

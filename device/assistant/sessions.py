@@ -113,6 +113,11 @@ class Sessions:
             self._tasks.create_task(self._session.close(reason), name="closing")
             self._session = None
 
+    def ask_again(self, *, fresh: bool, forget: bool) -> None:
+        """Put the question to the server again that no turn has answered."""
+        if self._session is not None:
+            self._session.ask_again(fresh=fresh, forget=forget)
+
     def remember(self) -> None:
         """Keep what resumes the talk, as it is now, beyond the process."""
         self._keepsake.save(self._past)

@@ -1,9 +1,10 @@
 """The short sounds of our own, synthesised: what they are made of is a table. Pure.
 
-They are told apart by which way they move: up, listening; down, over; one note and no other, it did
-not work. What did not work is told by how often that note sounds and how long, as the lights flash
-for it (`device.lights.render`), and by its pitch: two short ones, the device itself; three quick
-ones, the network; a long and a short one, the account; a single long one, the server.
+They are told apart by which way they move: up, listening; down, over; up and down, it is still
+working on it; one note and no other, it did not work. What did not work is told by how often that
+note sounds and how long, as the lights flash for it (`device.lights.render`), and by its pitch: two
+short ones, the device itself; three quick ones, the network; a long and a short one, the account; a
+single long one, the server.
 
 They are quiet, and begin and end softly. All notes lie above 850 Hz: lower ones pass for a voice
 (Silero's speech detection gives notes of 300-500 Hz more than 0.9), and a chime that the microphone
@@ -39,6 +40,7 @@ CHIMES = MappingProxyType(
     {
         "wake": (Note(0, 110, 880.0), Note(70, 120, 1318.5)),
         "end": (Note(0, 110, 1318.5), Note(70, 120, 880.0)),
+        "thinking": (Note(0, 70, 1046.5), Note(60, 70, 1244.5), Note(120, 90, 1046.5)),
         "error": (Note(0, 140, 880.0), Note(180, 150, 880.0)),
         "error_network": (Note(0, 90, 1174.7), Note(130, 90, 1174.7), Note(260, 120, 1174.7)),
         "error_account": (Note(0, 350, 1318.5), Note(400, 150, 1318.5)),

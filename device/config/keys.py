@@ -238,6 +238,10 @@ class Conversation(_Section):
 
     follow_up_s: float = Field(default=6.0, ge=0, le=3_600)
     """Seconds it listens on after a reply, without the wake word; 0 is not at all."""
+    follow_up: Literal["always", "questions", "never"] = "always"
+    """After which replies it listens on: always, after those that end with a question, never."""
+    resume_reply: OnOff = True
+    """Whether a reply that a wake word paused goes on when nobody says anything after it."""
     session_keep_s: float = Field(default=120.0, ge=0, le=86_400)
     """Seconds an idle session stays open after that: its answers come a little faster."""
     resume_within_s: float = Field(default=7_200.0, ge=0, le=86_400)

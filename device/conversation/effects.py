@@ -30,6 +30,31 @@ class Apologise:
 
 
 @dataclass(frozen=True, slots=True)
+class AskAgain:
+    """Put the question to the server again that a turn was no answer to."""
+
+    why: str
+    fresh: bool
+    """Over a fresh session, without a handle; else over the connection there is."""
+    forget: bool
+    """Whether the fresh session is told nothing of the talk so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUpAsking:
+    """Tell the person that the server's answers cannot be heard, and resume its session no more."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class WaitASecond:
+    """Post StillWaiting with this clock in a second."""
+
+    clock: int
+
+
+@dataclass(frozen=True, slots=True)
 class BeginReply:
     """The first chunk of a turn arrived that will be played."""
 
@@ -161,6 +186,9 @@ Effect = (
     Entered
     | MeetFailure
     | Apologise
+    | AskAgain
+    | GiveUpAsking
+    | WaitASecond
     | BeginReply
     | Play
     | OpenSession
@@ -182,5 +210,5 @@ Effect = (
     | StartTimer
 )
 
-TOLD_BEFORE = (MeetFailure, Apologise, BeginReply)
+TOLD_BEFORE = (MeetFailure, Apologise, GiveUpAsking, BeginReply)
 """Effects that are told before the state that follows from them."""

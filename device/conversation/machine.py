@@ -13,6 +13,7 @@ conversation. The way of a talk::
 
     HOLDING     is LISTENING while the button is held: its release ends the turn
     ONE_SHOT_*  are CONNECTING, THINKING and SPEAKING for one complete question, and rest then
+    PAUSED      is LISTENING after a wake word over a reply, which goes on in silence
     CUT_OFF     is SPEAKING what had arrived when the session failed; FAULT follows
     MUTED, FAULT, STARTING   rest without a microphone, and return to IDLE when it delivers
 
@@ -33,6 +34,7 @@ from device.conversation.effects import (
     TOLD_BEFORE,
     Alarm,
     Apologise,
+    AskAgain,
     BeginHeld,
     BeginReply,
     CatchUp,
@@ -42,12 +44,14 @@ from device.conversation.effects import (
     Effect,
     EndTurn,
     Entered,
+    GiveUpAsking,
     GoOn,
     MeetFailure,
     OpenMicrophone,
     PauseReply,
     Play,
     SendText,
+    WaitASecond,
 )
 from device.conversation.moves import (
     Step,
@@ -62,8 +66,10 @@ from device.conversation.moves import (
     to,
     to_rest,
 )
+from device.conversation.notes import is_stale, noted
 from device.conversation.states import (
     AWAITING_SERVER,
+    BUFFERED,
     CALLING,
     HOLDING,
     PLAYING,
@@ -73,6 +79,7 @@ from device.conversation.states import (
     State,
     Timer,
 )
+from device.frames import MICROPHONE_RATE_HZ
 from device.news import (
     Ask,
     BargedIn,
@@ -80,6 +87,7 @@ from device.news import (
     Detection,
     FellSilent,
     FirstSound,
+    GenerationComplete,
     Hold,
     Interrupted,
     MicrophoneDelivers,
@@ -88,21 +96,20 @@ from device.news import (
     News,
     PlaybackDrained,
     PlaybackStarved,
-    Pressed,
     Reconnecting,
     Release,
     ReplyAudio,
-    SessionAged,
     SessionClosed,
     SessionFailed,
     SessionOpened,
-    SettingsChanged,
     SpeechChanged,
+    StillWaiting,
     Stop,
     TalkedOver,
     Tap,
     TimedOut,
     TurnComplete,
+    Unheard,
     Unmute,
 )
 
@@ -127,8 +134,23 @@ REASONS: dict[type[News], str] = {
     TurnComplete: "turn complete",
     PlaybackDrained: "reply heard",
     TimedOut: "nothing more came",
+    Unheard: "no answer was heard",
 }
 """Why a state changed, for the `state` event, where the news does not say it itself."""
+
+WORDS_SAMPLES = 400 * MICROPHONE_RATE_HZ // 1000
+"""Speech that goes on for longer after a wake word was said to us."""
+
+MOST_ATTEMPTS = 2
+"""How often a question is asked again: no server gets it more than three times."""
+
+WAITING_OR_HEARING = frozenset(
+    {
+        *(State.LISTENING, State.THINKING, State.SPEAKING),
+        *(State.ONE_SHOT_THINKING, State.ONE_SHOT_SPEAKING),
+    }
+)
+"""Where a turn that nobody could hear is the user's business."""
 
 NO_ANSWER = "no answer came"
 EXPIRED = "session expired"
@@ -136,14 +158,14 @@ EXPIRED = "session expired"
 
 def step(c: Conversation, news: News) -> Step:
     """Return what `news` makes of the conversation, and what to do about it, in order."""
-    noted = _noted(c, news)
-    if _is_stale(c, news):
-        return noted, ()
-    after, effects = _decide(noted, news)
+    remembered = noted(c, news)
+    if is_stale(c, news):
+        return remembered, ()
+    after, effects = _decide(remembered, news)
     if isinstance(news, Reconnecting | SessionFailed) and c.state not in RESTING:
         # A kept session that breaks while nobody talks is no fault: the next wake opens another.
         effects = (MeetFailure(news.failure), *effects)
-    effects = _told(c, after, effects, _reason(noted, news))
+    effects = _told(c, after, effects, _reason(remembered, news))
     ended, more = _expire(after)
     return ended, (*effects, *_told(after, ended, more, EXPIRED))
 
@@ -162,9 +184,16 @@ def _decide(c: Conversation, news: News) -> Step:  # noqa: C901, PLR0911, PLR091
             return to(c, State.CONNECTING, Chime("wake"), trigger=news)
         case ((State.ONE_SHOT_THINKING | State.THINKING), Detection()) if c.rest is State.IDLE:
             return to(c, State.LISTENING, Chime("wake"), trigger=news, timer=Timer.FIRST_WORDS)
+        case State.SPEAKING, Detection(end_sample=end_sample) if c.resume_reply:
+            # Nobody may have said it: the answer goes on unless somebody speaks.
+            woken = replace(c, woken_sample=end_sample)
+            return to(woken, State.PAUSED, PauseReply(), Chime("wake"), CatchUp(end_sample))
+        case State.PAUSED, Detection(end_sample=end_sample):
+            return to(replace(c, woken_sample=end_sample), State.PAUSED, Chime("wake"))
         case State.SPEAKING, Detection(end_sample=end_sample):
-            effects = (Chime("wake"), CatchUp(end_sample))
-            return hush_to(c, State.LISTENING, *effects, timer=Timer.FIRST_WORDS)
+            catch_up = CatchUp(end_sample)
+            timer = Timer.FIRST_WORDS
+            return hush_to(c, State.LISTENING, Chime("wake"), catch_up, timer=timer)
         case ((State.SPEAKING | State.ONE_SHOT_SPEAKING), Detection() | Tap()) if (
             c.rest is State.IDLE
         ):
@@ -176,6 +205,8 @@ def _decide(c: Conversation, news: News) -> Step:  # noqa: C901, PLR0911, PLR091
             return hang_up(c, "dismissed", Chime("end"))
         case ((State.LISTENING | State.THINKING), Tap() | Stop()):
             return to_rest(c, Chime("end"))
+        case State.PAUSED, Tap() | Stop():
+            return hush_to(c, c.rest, Chime("end"))
         case state, Tap() | Stop() if state in PLAYING or state is State.ONE_SHOT_THINKING:
             return hush_to(c, c.rest)
         case State.FAULT, Stop():
@@ -190,6 +221,8 @@ def _decide(c: Conversation, news: News) -> Step:  # noqa: C901, PLR0911, PLR091
             return to(c, State.HOLDING, BeginHeld())
         case state, Hold() if state in CALLING and c.rest is State.IDLE:
             return to(c, State.HOLDING_CONNECTING, BeginHeld())
+        case State.PAUSED, Hold():
+            return hush_to(c, State.HOLDING, BeginHeld())
         case state, Hold() if state in PLAYING and c.rest is State.IDLE:
             return hold(replace(c, cut=c.turn), *hush(c))
         case State.HOLDING_CONNECTING, Release(heard=False):
@@ -216,6 +249,10 @@ def _decide(c: Conversation, news: News) -> Step:  # noqa: C901, PLR0911, PLR091
             return to(c, State.LISTENING, timer=Timer.MAX_LISTEN)
         case State.LISTENING, SpeechChanged(speaking=False):
             return to(c, State.THINKING)
+        case State.PAUSED, SpeechChanged(speaking=True):
+            return hush_to(c, State.LISTENING, timer=Timer.MAX_LISTEN)
+        case State.PAUSED, SpeechChanged(end_sample=end) if end > c.woken_sample + WORDS_SAMPLES:
+            return hush_to(c, State.THINKING)
 
         case state, TalkedOver() if state in PLAYING:
             return c, (PauseReply(),)
@@ -246,10 +283,11 @@ def _decide(c: Conversation, news: News) -> Step:  # noqa: C901, PLR0911, PLR091
             return to(c, State.ONE_SHOT_CONNECTING)
         case state, SessionClosed() | SessionFailed() if state in RESTING:
             return replace(c, session=0), ()
-        case ((State.SPEAKING | State.ONE_SHOT_SPEAKING), SessionClosed()):
-            return to(replace(c, session=0), State.ONE_SHOT_SPEAKING, EndTurn(c.turn))
-        case ((State.SPEAKING | State.ONE_SHOT_SPEAKING), SessionFailed()):
-            return to(replace(c, session=0), State.CUT_OFF, EndTurn(c.turn))
+        case ((State.SPEAKING | State.ONE_SHOT_SPEAKING | State.PAUSED), SessionClosed()):
+            over = replace(c, session=0)
+            return to(over, State.ONE_SHOT_SPEAKING, EndTurn(c.turn), *_unpause(c))
+        case ((State.SPEAKING | State.ONE_SHOT_SPEAKING | State.PAUSED), SessionFailed()):
+            return to(replace(c, session=0), State.CUT_OFF, EndTurn(c.turn), *_unpause(c))
         case _, SessionClosed():
             return to_rest(replace(c, session=0), Chime("end"))
         case _, SessionFailed():
@@ -262,6 +300,13 @@ def _decide(c: Conversation, news: News) -> Step:  # noqa: C901, PLR0911, PLR091
         case State.ONE_SHOT_THINKING, ReplyAudio(turn=turn) if turn != c.turn:
             began = replace(c, turn=turn)
             return to(began, State.ONE_SHOT_SPEAKING, *_first(news), timer=Timer.STALL)
+        case State.PAUSED, ReplyAudio(turn=turn) if turn != c.turn:
+            effects = (*hush(c), *_first(news))
+            return to(
+                replace(c, turn=turn, cut=c.turn), State.SPEAKING, *effects, timer=Timer.STALL
+            )
+        case State.PAUSED, ReplyAudio(turn=turn, pcm=pcm):
+            return c, (Play(turn, pcm),)
         case ((State.SPEAKING | State.ONE_SHOT_SPEAKING), ReplyAudio(turn=turn)) if turn != c.turn:
             return to(replace(c, turn=turn, starved=False), c.state, *_first(news))
         case ((State.SPEAKING | State.ONE_SHOT_SPEAKING), ReplyAudio(turn=turn, pcm=pcm)):
@@ -274,16 +319,25 @@ def _decide(c: Conversation, news: News) -> Step:  # noqa: C901, PLR0911, PLR091
             return hush_to(replace(c, turn=turn), State.LISTENING, timer=Timer.MAX_LISTEN)
         case State.ONE_SHOT_SPEAKING, Interrupted(turn=turn):
             return hush_to(replace(c, turn=turn), State.ONE_SHOT_THINKING)
+        case State.PAUSED, Interrupted(turn=turn) if turn == c.turn:
+            # By the wake word, most likely; what had arrived before may still be wanted.
+            return replace(c, broken=turn), (EndTurn(turn),)
         case _, Interrupted(turn=turn):
             return replace(c, cut=turn), ()
-        case state, TurnComplete(turn=turn) if state in PLAYING and turn == c.turn:
+        case state, TurnComplete(turn=turn) | GenerationComplete(turn=turn) if (
+            state in BUFFERED and turn == c.turn
+        ):
             return c, (EndTurn(turn),)
+        case state, Unheard() if state in WAITING_OR_HEARING:
+            return _unheard(c, news)
         case State.THINKING, TurnComplete(turn=turn) if turn > c.turn:
             return to(c, State.LISTENING)
         case State.ONE_SHOT_THINKING, TurnComplete(turn=turn) if turn > c.turn:
             return to_rest(c)
         case ((State.SPEAKING | State.ONE_SHOT_SPEAKING), FirstSound()):
             return to(c, c.state)
+        case State.SPEAKING, PlaybackDrained() if not _listens_on(c):
+            return to_rest(c)
         case State.SPEAKING, PlaybackDrained():
             return to(c, State.LISTENING)
         case State.ONE_SHOT_SPEAKING, PlaybackDrained():
@@ -298,6 +352,10 @@ def _decide(c: Conversation, news: News) -> Step:  # noqa: C901, PLR0911, PLR091
             close = CloseSession(c.session, NO_ANSWER)
             silent = replace(c, session=0, cut=c.turn)
             return to(silent, State.FAULT, Apologise(), *hush(c), Alarm(), close)
+        case State.PAUSED, TimedOut():
+            return to(c, State.SPEAKING, GoOn())
+        case ((State.THINKING | State.ONE_SHOT_THINKING), StillWaiting(clock)) if clock == c.clock:
+            return c, (Chime("thinking"),)
         case State.FAULT, TimedOut() if c.rest is not State.FAULT:
             return to_rest(c)
         case state, TimedOut() if state in RESTING:
@@ -312,7 +370,7 @@ def _decide(c: Conversation, news: News) -> Step:  # noqa: C901, PLR0911, PLR091
         # A typed question.
         case ((State.LISTENING | State.THINKING), Ask(text)):
             return to(c, State.THINKING, SendText(text))
-        case State.SPEAKING, Ask(text):
+        case ((State.SPEAKING | State.PAUSED), Ask(text)):
             return hush_to(c, State.THINKING, SendText(text))
         case state, Ask(text) if state in CALLING | HOLDING:
             return c, (SendText(text),)
@@ -329,7 +387,7 @@ def _decide(c: Conversation, news: News) -> Step:  # noqa: C901, PLR0911, PLR091
             return c, ()
         case State.THINKING, MicrophoneLost():
             return to(replace(c, rest=State.FAULT), State.ONE_SHOT_THINKING)
-        case State.SPEAKING, MicrophoneLost():
+        case ((State.SPEAKING | State.PAUSED), MicrophoneLost()):
             # Nobody can tell any more whether somebody talks over it.
             return to(replace(c, rest=State.FAULT), State.ONE_SHOT_SPEAKING, GoOn())
         case state, MicrophoneLost() if state in UPLINK_OPEN:
@@ -347,21 +405,31 @@ def _first(chunk: ReplyAudio) -> tuple[Effect, ...]:
     return BeginReply(chunk.turn, chunk.time), Play(chunk.turn, chunk.pcm)
 
 
-def _noted(c: Conversation, news: News) -> Conversation:
-    """Remember what is no step by itself, but decides about later ones."""
-    match news:
-        case Detection() | Pressed() | Ask():
-            return replace(c, addressed=True)
-        case BargedIn() if c.state is State.SPEAKING:
-            return replace(c, addressed=True)
-        case PlaybackDrained(turn=turn):
-            return replace(c, addressed=False, starved=c.starved and turn != c.turn)
-        case SessionAged(session) if session == c.session:
-            return replace(c, aged=True)
-        case SettingsChanged() if c.session:
-            return replace(c, outdated=True)
-        case _:
-            return c
+def _unpause(c: Conversation) -> tuple[Effect, ...]:
+    return (GoOn(),) if c.state is State.PAUSED else ()
+
+
+def _listens_on(c: Conversation) -> bool:
+    """Tell whether the user may go on talking after this reply without the wake word."""
+    return c.follow_up == "always" or (c.follow_up == "questions" and c.question)
+
+
+def _unheard(c: Conversation, news: Unheard) -> Step:
+    """Ask again at once, then over a fresh session, then tell the person."""
+    if news.chosen and not c.addressed and c.state not in PLAYING:
+        # It may have been meant for somebody else.
+        return to(replace(c, cut=news.turn), State.LISTENING)
+    silenced = replace(c, cut=max(c.cut, news.turn), attempts=c.attempts + 1)
+    if c.attempts >= MOST_ATTEMPTS:
+        close = CloseSession(c.session, f"no answer could be heard ({news.why})")
+        over = replace(silenced, session=0)
+        return to(over, State.FAULT, GiveUpAsking(news.why), *hush(c), Alarm(), close)
+    one_shot = c.state in {State.ONE_SHOT_THINKING, State.ONE_SHOT_SPEAKING}
+    waiting = State.ONE_SHOT_THINKING if one_shot else State.THINKING
+    fresh = c.attempts > 0
+    again = AskAgain(news.why, fresh=fresh, forget=fresh and news.why == "rejected")
+    after, effects = to(silenced, waiting, *hush(c), again)
+    return after, (*effects, WaitASecond(after.clock))
 
 
 def _told(
@@ -398,7 +466,7 @@ def _is_unanswered(c: Conversation, news: TimedOut) -> bool:
 
 def _expire(c: Conversation) -> Step:
     """End a session that should not go on, where the user notices it least."""
-    if not c.session or c.state in PLAYING | HOLDING:
+    if not c.session or c.state in BUFFERED | HOLDING:
         return c, ()
     if c.aged:
         reason = "max_session_s reached"
@@ -406,18 +474,3 @@ def _expire(c: Conversation) -> Step:
     if c.outdated and c.state in RESTING:
         return close_session(c, "settings changed")
     return c, ()
-
-
-def _is_stale(c: Conversation, news: News) -> bool:
-    """Tell whether the news is of a session, a turn or a timer that no longer matters."""
-    match news:
-        case SessionOpened() | Reconnecting() | SessionClosed() | SessionFailed() | SessionAged():
-            return news.session != c.session
-        case ReplyAudio() | Interrupted() | TurnComplete():
-            return news.session != c.session or news.turn <= c.cut
-        case PlaybackDrained() | PlaybackStarved() | FirstSound():
-            return news.turn != c.turn
-        case TimedOut(clock):
-            return clock != c.clock
-        case _:
-            return False

@@ -21,8 +21,8 @@ from device.conversation.effects import (
     StopUplink,
 )
 from device.conversation.states import (
+    BUFFERED,
     HOLDING,
-    PLAYING,
     RESTING,
     TIMERS,
     UPLINK_OPEN,
@@ -62,8 +62,8 @@ def _end_of_uplink(before: State, after: State) -> Effect:
 
 
 def hush(c: Conversation) -> tuple[Effect, ...]:
-    """Silence the reply, if one is playing."""
-    return (ClearPlayback(c.turn),) if c.state in PLAYING else ()
+    """Silence the reply, if one is playing or paused."""
+    return (ClearPlayback(c.turn),) if c.state in BUFFERED else ()
 
 
 def hush_to(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
+from typing import Literal
 
 
 class State(Enum):
@@ -30,6 +31,8 @@ class State(Enum):
     """As HOLDING, and the session is not open yet."""
     HOLDING = auto()
     """The button is held to talk: the user has finished when it is released, not before."""
+    PAUSED = auto()
+    """As LISTENING after a wake word over a reply, which goes on if nobody says anything."""
     CUT_OFF = auto()
     """The connection broke in the middle of a reply; what had arrived is played."""
     ONE_SHOT_CONNECTING = auto()
@@ -48,6 +51,7 @@ _LABELS = {
     State.CONNECTING_HEARD: "connecting",
     State.HOLDING_CONNECTING: "connecting",
     State.HOLDING: "listening",
+    State.PAUSED: "listening",
     State.CUT_OFF: "speaking",
     State.ONE_SHOT_CONNECTING: "connecting",
     State.ONE_SHOT_THINKING: "thinking",
@@ -62,7 +66,7 @@ CALLING = frozenset({State.CONNECTING, State.CONNECTING_HEARD, State.ONE_SHOT_CO
 
 UPLINK_OPEN = HOLDING | {
     *(State.CONNECTING, State.CONNECTING_HEARD),
-    *(State.LISTENING, State.THINKING, State.SPEAKING),
+    *(State.LISTENING, State.THINKING, State.SPEAKING, State.PAUSED),
 }
 """Where microphone audio goes to the session (which holds it until it is open)."""
 
@@ -71,6 +75,9 @@ RESTING = frozenset({State.STARTING, State.IDLE, State.MUTED, State.FAULT})
 
 PLAYING = frozenset({State.SPEAKING, State.ONE_SHOT_SPEAKING, State.CUT_OFF})
 """A reply is in the loudspeaker's buffer or on its way there."""
+
+BUFFERED = PLAYING | {State.PAUSED}
+"""A reply is kept in the loudspeaker's buffer, perhaps paused."""
 
 TRACK_SPEECH = UPLINK_OPEN | PLAYING
 """Where it matters whether the user is speaking: to the server, or to interrupt a reply."""
@@ -112,6 +119,7 @@ TIMERS = {
     State.MUTED: Timer.KEEP,
     State.STARTING: Timer.KEEP,
     State.LISTENING: Timer.FOLLOW_UP,
+    State.PAUSED: Timer.FIRST_WORDS,
     State.THINKING: Timer.REPLY,
     State.ONE_SHOT_THINKING: Timer.REPLY,
     State.FAULT: Timer.FAULT_SHOWN,
@@ -136,6 +144,16 @@ class Conversation:
     """Turns up to this number must not play (any more)."""
     clock: int = 0
     """Number of the timer that is running, or was last."""
+    broken: int = 0
+    """The turn that the server broke off while it was paused: no more of it will come."""
+    woken_sample: int = 0
+    """The microphone's sample just after the wake word that paused a reply."""
+    attempts: int = 0
+    """How often the present question was asked again."""
+    question: bool = False
+    """Whether what the model said last ended with a question."""
+    follow_up: Literal["always", "questions", "never"] = "always"
+    resume_reply: bool = True
     starved: bool = False
     """Whether the loudspeaker ran dry in the middle of this turn: its next chunk ends a stall."""
     addressed: bool = False

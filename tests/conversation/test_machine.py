@@ -52,6 +52,9 @@ EVENTS: dict[str, n.News] = {
     "FirstChunk": n.ReplyAudio(1, 4, b"44", 1.0),
     "NextChunk": n.ReplyAudio(1, 3, b"33", 1.0),
     "Interrupted": n.Interrupted(1, 3, 1.0),
+    "GenerationComplete": n.GenerationComplete(1, 3, 1.0),
+    "Unheard": n.Unheard(1, 4, "empty", False, 1.0),
+    "StillWaiting": n.StillWaiting(5),
     "TurnComplete": n.TurnComplete(1, 3, 1.0),
     "EmptyTurnComplete": n.TurnComplete(1, 4, 1.0),
     "FirstSound": n.FirstSound(3, 1.0),
@@ -136,7 +139,7 @@ THINKING         Interrupted      THINKING
 THINKING         EmptyTurnComplete LISTENING     timer:follow_up
 THINKING NoAnswer FAULT Apologise StopUplink Alarm CloseSession timer:fault_shown
 THINKING         TimedOut         IDLE          StopUplink chime:end timer:keep
-SPEAKING         Detection        LISTENING     ClearPlayback chime:wake CatchUp timer:first_words
+SPEAKING         Detection        PAUSED        PauseReply chime:wake CatchUp timer:first_words
 SPEAKING         Tap              LISTENING     ClearPlayback chime:wake timer:first_words
 SPEAKING         Ask              THINKING      ClearPlayback SendText timer:reply
 SPEAKING         Stop             IDLE          StopUplink ClearPlayback timer:keep
@@ -150,6 +153,7 @@ SPEAKING         BargedIn         LISTENING     ClearPlayback CatchUp timer:max_
 SPEAKING         FellSilent       SPEAKING      GoOn
 SPEAKING         Interrupted      LISTENING     ClearPlayback timer:max_listen
 SPEAKING         TurnComplete     SPEAKING      EndTurn
+SPEAKING         GenerationComplete SPEAKING      EndTurn
 SPEAKING         FirstSound       SPEAKING
 SPEAKING         PlaybackDrained  LISTENING     timer:follow_up
 SPEAKING         PlaybackStarved  SPEAKING      timer:stall
@@ -247,6 +251,7 @@ ONE_SHOT_SPEAKING BargedIn         IDLE          ClearPlayback timer:keep
 ONE_SHOT_SPEAKING FellSilent       ONE_SHOT_SPEAKING GoOn
 ONE_SHOT_SPEAKING Interrupted      ONE_SHOT_THINKING ClearPlayback timer:reply
 ONE_SHOT_SPEAKING TurnComplete     ONE_SHOT_SPEAKING EndTurn
+ONE_SHOT_SPEAKING GenerationComplete ONE_SHOT_SPEAKING EndTurn
 ONE_SHOT_SPEAKING FirstSound       ONE_SHOT_SPEAKING
 ONE_SHOT_SPEAKING PlaybackDrained  IDLE          timer:keep
 ONE_SHOT_SPEAKING PlaybackStarved  ONE_SHOT_SPEAKING timer:stall
@@ -282,6 +287,31 @@ MUTED            SettingsChanged  MUTED         CloseSession
 IDLE             SettingsChanged  IDLE          CloseSession
 SPEAKING         SessionAged      SPEAKING
 ONE_SHOT_SPEAKING SessionAged      ONE_SHOT_SPEAKING
+LISTENING        Unheard          THINKING      AskAgain timer:reply WaitASecond
+THINKING         Unheard          THINKING      AskAgain timer:reply WaitASecond
+SPEAKING         Unheard          THINKING      ClearPlayback AskAgain timer:reply WaitASecond
+ONE_SHOT_THINKING Unheard         ONE_SHOT_THINKING AskAgain timer:reply WaitASecond
+ONE_SHOT_SPEAKING Unheard ONE_SHOT_THINKING ClearPlayback AskAgain timer:reply WaitASecond
+THINKING         StillWaiting     THINKING      chime:thinking
+ONE_SHOT_THINKING StillWaiting    ONE_SHOT_THINKING chime:thinking
+PAUSED           Detection        PAUSED        chime:wake timer:first_words
+PAUSED           Tap              IDLE          StopUplink ClearPlayback chime:end timer:keep
+PAUSED           Stop             IDLE          StopUplink ClearPlayback chime:end timer:keep
+PAUSED           Hold             HOLDING       ClearPlayback BeginHeld
+PAUSED           Ask              THINKING      ClearPlayback SendText timer:reply
+PAUSED Mute MUTED rest:MUTED StopUplink ClearPlayback CloseMicrophone CloseSession
+PAUSED           MicrophoneLost   ONE_SHOT_SPEAKING rest:FAULT StopUplink GoOn
+PAUSED           SpeechBegan      LISTENING     ClearPlayback timer:max_listen
+PAUSED           Reconnecting     PAUSED        MeetFailure
+PAUSED           SessionClosed    ONE_SHOT_SPEAKING StopUplink EndTurn GoOn
+PAUSED           SessionFailed    CUT_OFF       MeetFailure StopUplink EndTurn GoOn
+PAUSED           FirstChunk       SPEAKING      BeginReply ClearPlayback Play timer:stall
+PAUSED           NextChunk        PAUSED        Play
+PAUSED           Interrupted      PAUSED        EndTurn
+PAUSED           TurnComplete     PAUSED        EndTurn
+PAUSED           GenerationComplete PAUSED      EndTurn
+PAUSED           TimedOut         SPEAKING      GoOn
+PAUSED           NoAnswer         SPEAKING      GoOn
 """
 
 
@@ -309,7 +339,7 @@ def cells() -> dict[tuple[State, str], tuple[State, list[str]]]:
 
 def remembered(after: Conversation) -> Conversation:
     """The conversation without what it only remembers for later steps."""
-    return replace(after, addressed=False, aged=False, outdated=False)
+    return replace(after, addressed=False, aged=False, outdated=False, question=False)
 
 
 @pytest.mark.parametrize("name", EVENTS)
@@ -529,6 +559,106 @@ def test_a_starved_reply_is_one_reply() -> None:
     assert not step(starved, n.PlaybackDrained(3, 1, 1.0))[0].starved
 
 
+def asked(effects: tuple[e.Effect, ...]) -> list[e.AskAgain]:
+    return [effect for effect in effects if isinstance(effect, e.AskAgain)]
+
+
+@pytest.mark.parametrize("state", [State.THINKING, State.ONE_SHOT_THINKING, State.SPEAKING])
+@pytest.mark.parametrize("why", ["empty", "text_only", "rejected", "silent", "nothing"])
+def test_what_nobody_could_hear_is_asked_again_then_afresh_then_told(
+    state: State, why: Any
+) -> None:
+    """Three requests a question at most; a rejected one is not told what was said before."""
+    c = conversation_in(state)
+    c, effects = step(c, n.Unheard(1, 4, why, False, 1.0))
+    assert asked(effects) == [e.AskAgain(why, fresh=False, forget=False)]
+    c, effects = step(c, n.Unheard(1, 5, why, False, 1.0))
+    assert asked(effects) == [e.AskAgain(why, fresh=True, forget=why == "rejected")]
+    c, effects = step(c, n.Unheard(1, 6, why, False, 1.0))
+    assert asked(effects) == []
+    assert effects[0] == e.GiveUpAsking(why)
+    assert e.Alarm() in effects
+    assert (c.state, c.session) == (State.FAULT, 0)
+    assert e.Chime("end") not in effects
+
+
+@pytest.mark.parametrize("name", ["SpeechBegan", "Ask", "Hold", "Detection", "PlaybackDrained"])
+def test_the_next_question_begins_its_own_count(name: str) -> None:
+    """So does an answer that was heard to its end."""
+    c, _ = step(replace(conversation_in(State.THINKING), attempts=2), EVENTS[name])
+    assert c.attempts == 0
+
+
+def test_a_model_may_choose_not_to_answer_what_was_not_said_to_it() -> None:
+    """A television after a reply; not a question that follows a wake word, a press or was typed."""
+    chosen = n.Unheard(1, 4, "empty", True, 1.0)
+    c = conversation_in(State.THINKING)
+    after, effects = step(c, chosen)
+    assert (after.state, asked(effects)) == (State.LISTENING, [])
+    after, effects = step(replace(c, addressed=True), chosen)
+    assert (after.state, len(asked(effects))) == (State.THINKING, 1)
+
+
+def test_a_soft_sound_says_after_a_second_that_it_still_tries() -> None:
+    """Not before, and not when the answer came or somebody spoke meanwhile."""
+    c, effects = step(conversation_in(State.THINKING), EVENTS["Unheard"])
+    assert e.WaitASecond(c.clock) in effects
+    assert step(c, n.StillWaiting(c.clock)) == (c, (e.Chime("thinking"),))
+    spoke, _ = step(c, EVENTS["SpeechBegan"])
+    assert step(spoke, n.StillWaiting(c.clock))[1] == ()
+
+
+@pytest.mark.parametrize(
+    ("follow_up", "said", "listens"),
+    [
+        ("always", "It is noon.", True),
+        ("questions", "It is noon.", False),
+        ("questions", "Shall I go on?", True),
+        ("questions", 'He said: "why?" ', True),
+        ("questions", "\u4f60\u597d\uff1f", True),
+        ("never", "Shall I go on?", False),
+    ],
+)
+def test_it_listens_on_after_the_replies_that_the_owner_wants(
+    follow_up: Any, said: str, *, listens: bool
+) -> None:
+    """After all, after those that end with a question, or after none."""
+    c, _ = step(conversation_in(State.SPEAKING), n.HabitsChanged(follow_up, True))
+    c, _ = step(c, n.Transcript(1, 3, "model", said, True, 1.0))
+    c, _ = step(c, EVENTS["PlaybackDrained"])
+    assert c.state is (State.LISTENING if listens else State.IDLE)
+
+
+def test_a_reply_goes_on_after_a_wake_word_that_nobody_said() -> None:
+    """Also when the server broke it off for the word: what had arrived is still played."""
+    c, effects = step(conversation_in(State.SPEAKING), EVENTS["Detection"])
+    assert (c.state, c.state.label) == (State.PAUSED, "listening")
+    assert e.PauseReply() in effects
+    c, effects = step(c, n.Interrupted(1, 3, 1.0))
+    assert effects == (e.EndTurn(3),)
+    assert step(c, n.ReplyAudio(1, 3, b"33", 1.0))[1] == ()
+    c, effects = step(c, n.TimedOut(c.clock, n.Debt.OWED))
+    assert (c.state, e.GoOn() in effects) == (State.SPEAKING, True)
+    assert step(c, EVENTS["PlaybackDrained"])[0].state is State.LISTENING
+
+
+def test_where_the_owner_wants_it_so_a_wake_word_ends_a_reply_for_good() -> None:
+    """As the button does."""
+    c, _ = step(conversation_in(State.SPEAKING), n.HabitsChanged("always", False))
+    c, effects = step(c, EVENTS["Detection"])
+    assert c.state is State.LISTENING
+    assert e.ClearPlayback(3) in effects
+
+
+def test_words_in_one_breath_with_the_wake_word_are_an_interruption() -> None:
+    """The end of speech a little after the word is that of the word itself."""
+    paused, _ = step(conversation_in(State.SPEAKING), n.Detection("hey", 0.9, 16_000, 1.0))
+    assert step(paused, n.SpeechChanged(False, 16_000 + 4_000, 1.0))[0].state is State.PAUSED
+    spoke, effects = step(paused, n.SpeechChanged(False, 16_000 + 16_000, 1.0))
+    assert spoke.state is State.THINKING
+    assert e.ClearPlayback(3) in effects
+
+
 # --- random lives --------------------------------------------------------------------------------
 
 
@@ -599,6 +729,8 @@ class Life(RuleBasedStateMachine):
                 self.microphone = False
             case e.Play(turn):
                 assert turn > self.c.cut, "what was cut is played"
+            case e.AskAgain():
+                assert self.sessions, "asked again without a session"
             case e.StartTimer(_, clock):
                 self.timer = clock
 
@@ -634,7 +766,9 @@ class Life(RuleBasedStateMachine):
 
     @precondition(lambda self: self.sessions)
     @rule(
-        name=st.sampled_from(["FirstChunk", "Interrupted", "TurnComplete"]),
+        name=st.sampled_from(
+            ["FirstChunk", "Interrupted", "TurnComplete", "GenerationComplete", "Unheard"]
+        ),
         ahead=st.integers(-1, 1),
     )
     def reply_news(self, name: str, ahead: int) -> None:

@@ -1,0 +1,82 @@
+"""Notes are what the conversation remembers of news that is no step by itself. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from device.conversation.states import Conversation, State
+from device.news import (
+    Ask,
+    BargedIn,
+    Detection,
+    FirstSound,
+    GenerationComplete,
+    HabitsChanged,
+    Hold,
+    Interrupted,
+    News,
+    PlaybackDrained,
+    PlaybackStarved,
+    Pressed,
+    Reconnecting,
+    ReplyAudio,
+    SessionAged,
+    SessionClosed,
+    SessionFailed,
+    SessionOpened,
+    SettingsChanged,
+    SpeechChanged,
+    TimedOut,
+    Transcript,
+    TurnComplete,
+    Unheard,
+)
+
+QUESTION_MARKS = ("?", "\uff1f", "\u061f", "\u037e", "\u055e", "\u1367")
+"""What ends a question in writing: Latin, East Asian, Arabic, Greek, Armenian, Ethiopic."""
+
+CLOSING = " \n\t\"'*)\u00bb\u201d\u2019\u300d"
+"""What may stand behind the end of a sentence: spaces, quotes, brackets."""
+
+
+def noted(c: Conversation, news: News) -> Conversation:
+    """Remember what is no step by itself, but decides about later ones."""
+    match news:
+        case HabitsChanged(follow_up, resume_reply):
+            return replace(c, follow_up=follow_up, resume_reply=resume_reply)
+        case Transcript(who="model", text=text) if text.strip():
+            return replace(c, question=text.rstrip(CLOSING).endswith(QUESTION_MARKS))
+        case SpeechChanged(speaking=True) | Hold():
+            return replace(c, attempts=0)
+        case Detection() | Ask():
+            return replace(c, addressed=True, attempts=0)
+        case Pressed():
+            return replace(c, addressed=True)
+        case BargedIn() if c.state is State.SPEAKING:
+            return replace(c, addressed=True)
+        case PlaybackDrained(turn=turn):
+            starved = c.starved and turn != c.turn
+            return replace(c, addressed=False, attempts=0, starved=starved)
+        case SessionAged(session) if session == c.session:
+            return replace(c, aged=True)
+        case SettingsChanged() if c.session:
+            return replace(c, outdated=True)
+        case _:
+            return c
+
+
+def is_stale(c: Conversation, news: News) -> bool:
+    """Tell whether the news is of a session, a turn or a timer that no longer matters."""
+    match news:
+        case SessionOpened() | Reconnecting() | SessionClosed() | SessionFailed() | SessionAged():
+            return news.session != c.session
+        case ReplyAudio():
+            return news.session != c.session or news.turn <= max(c.cut, c.broken)
+        case Interrupted() | TurnComplete() | GenerationComplete() | Unheard():
+            return news.session != c.session or news.turn <= c.cut
+        case PlaybackDrained() | PlaybackStarved() | FirstSound():
+            return news.turn != c.turn
+        case TimedOut(clock):
+            return clock != c.clock
+        case _:
+            return False
