@@ -331,6 +331,10 @@ class Session(Protocol):
         """Say, after all that waits, that the microphone pauses; nobody waits for an answer."""
         ...
 
+    def finish_audio(self) -> None:
+        """Say that the microphone is gone; what was said is to be answered all the same."""
+        ...
+
     def send_text(self, text: str) -> None:
         """Append words of the user, after all that waits."""
         ...

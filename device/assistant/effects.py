@@ -87,6 +87,10 @@ def _send(hub: Assistant, effect: e.Effect, config: Config) -> None:
             hub.uplink.start(end_sample, SAME_BREATH_S)
         case e.StopUplink():
             live.end_audio()
+        case e.EndUplink():
+            live.finish_audio()
+        case e.AcceptSilence():
+            live.dismiss()
         case e.BeginHeld():
             live.push_to_talk.hold()
         case e.EndHeld():

@@ -112,6 +112,16 @@ class StopUplink:
 
 
 @dataclass(frozen=True, slots=True)
+class EndUplink:
+    """Send no more microphone audio: it is gone; what was said is to be answered all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptSilence:
+    """Let the session wait for no answer any more: none was meant to come."""
+
+
+@dataclass(frozen=True, slots=True)
 class BeginHeld:
     """What is said from the press on is one turn, which only `EndHeld` or `StopUplink` ends."""
 
@@ -196,6 +206,8 @@ Effect = (
     | StartUplink
     | CatchUp
     | StopUplink
+    | EndUplink
+    | AcceptSilence
     | BeginHeld
     | EndHeld
     | SendText

@@ -32,6 +32,7 @@ from dataclasses import replace
 
 from device.conversation.effects import (
     TOLD_BEFORE,
+    AcceptSilence,
     Alarm,
     Apologise,
     AskAgain,
@@ -418,7 +419,7 @@ def _unheard(c: Conversation, news: Unheard) -> Step:
     """Ask again at once, then over a fresh session, then tell the person."""
     if news.chosen and not c.addressed and c.state not in PLAYING:
         # It may have been meant for somebody else.
-        return to(replace(c, cut=news.turn), State.LISTENING)
+        return to(replace(c, cut=news.turn), State.LISTENING, AcceptSilence())
     silenced = replace(c, cut=max(c.cut, news.turn), attempts=c.attempts + 1)
     if c.attempts >= MOST_ATTEMPTS:
         close = CloseSession(c.session, f"no answer could be heard ({news.why})")

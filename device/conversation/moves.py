@@ -14,6 +14,7 @@ from device.conversation.effects import (
     CloseSession,
     Effect,
     EndHeld,
+    EndUplink,
     OpenSession,
     SendText,
     StartTimer,
@@ -56,9 +57,10 @@ def to(
 
 
 def _end_of_uplink(before: State, after: State) -> Effect:
-    """Tell the end of a turn that was held and is to be answered from one that nobody wants."""
-    answered = before in HOLDING and after in {State.ONE_SHOT_CONNECTING, State.ONE_SHOT_THINKING}
-    return EndHeld() if answered else StopUplink()
+    """Tell the end of a turn that is to be answered from that of one that nobody wants."""
+    if after not in {State.ONE_SHOT_CONNECTING, State.ONE_SHOT_THINKING}:
+        return StopUplink()
+    return EndHeld() if before in HOLDING else EndUplink()
 
 
 def hush(c: Conversation) -> tuple[Effect, ...]:

@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
+from device.live.answers import Answer, Why
 from device.live.repeat import Unanswered
 from device.live.stalls import Stalls
 from device.live.usage import tokens
@@ -26,6 +28,7 @@ from device.news import (
     ReplyAudio,
     Transcript,
     TurnComplete,
+    Unheard,
     Usage,
 )
 
@@ -38,6 +41,12 @@ Who = Literal["user", "model"]
 
 NUDGE = "Please go on."
 """What a silent server is told by ourselves; its transcript of that is nobody's words."""
+
+
+_REJECTIONS = frozenset({"RESPONSE_REJECTED", "PROHIBITED_INPUT_CONTENT"})
+"""Why the server ends a turn that it does not want to be heard."""
+_REPEATED_CHARACTERS = 8
+"""A shorter piece of a transcript may well be said twice."""
 
 
 class Downlink:
@@ -65,9 +74,15 @@ class Downlink:
         self._interrupted = False
         self._asked_since = False
         self._working = False
-        self._sounded = False
+        self._answer = Answer()
+        self._provoked = False
+        """Whether the turn under way follows something that was said or typed."""
+        self._hopeless = False
+        self._generated = False
         self._spoken: dict[Who, _Spoken | None] = {"user": None, "model": None}
         self._bill: types.UsageMetadata | None = None
+        self.unheard: Counter[str] = Counter()
+        """How many turns were no answer, by why."""
         self.ended_at = 0.0
         """When the last turn ended; CLOCK_MONOTONIC seconds."""
         self.asked_at: float | None = None
@@ -81,7 +96,20 @@ class Downlink:
     def asked(self) -> None:
         """Take note that the user has said or typed something."""
         self.asked_at = time.monotonic()
+        self.spoke()
+
+    def spoke(self) -> None:
+        """Take note that the user has finished saying something, as far as we hear.
+
+        Should the server forget to end its turn, what comes now is the next one.
+        """
         self._asked_since = self._interrupted
+
+    def called(self) -> int:
+        """Take note that the model calls a function; returns the number of the turn it does in."""
+        turn = self.begin_turn()
+        self._answer.called()
+        return turn
 
     def begin_turn(self) -> int:
         """Return the number of the turn of the model's output that has just come.
@@ -89,11 +117,10 @@ class Downlink:
         That is the turn under way; it begins now if none is, or if that one was interrupted and
         this output answers what the user said since.
         """
-        if self._asked_since:
+        if self._asked_since or self._generated:
             self.end_turn()
         if self._turn is None:
             self._stalls.turn_began(time.monotonic())
-            self._sounded = False
         else:
             self._stalls.replied(time.monotonic())
         return self._under_way()
@@ -102,6 +129,9 @@ class Downlink:
         if self._turn is None:
             self._turn = self._coming()
             self._next = None
+            self._answer = Answer()
+            self._provoked = self._unanswered.pending
+            self._hopeless = self._generated = False
             self.asked_at = None
             self._conclude("user")
         return self._turn
@@ -117,8 +147,8 @@ class Downlink:
         self._last = turn = self._turn
         self._turn = None
         if not (self._interrupted or cut_off):
-            self._unanswered.settled()
-        self._interrupted = self._asked_since = False
+            self._judge(turn)
+        self._interrupted = self._asked_since = self._generated = False
         self._conclude("user", turn)
         self._conclude("model")
         self.ended_at = time.monotonic()
@@ -126,10 +156,24 @@ class Downlink:
         self._post(TurnComplete(self._session, turn, self.ended_at))
         self.settle_bill()
 
+    def _judge(self, turn: int) -> None:
+        """Tell a turn that was no answer to what was asked; any other is done with."""
+        why = self._answer.unheard
+        if why is None or not (self._provoked or self._unanswered.pending):
+            self._unanswered.settled()
+        elif not self._hopeless:
+            self._tell_unheard(turn, why)
+
+    def _tell_unheard(self, turn: int, why: Why) -> None:
+        now = time.monotonic()
+        self.unheard[why] += 1
+        chosen = self._stalls.may_be_chosen and why == "empty"
+        self._post(Unheard(self._session, turn, why, chosen, now))
+
     def give_up(self) -> None:
         """End here what the connection's end has cut off, so that nobody waits for the rest."""
         self.end_turn(cut_off=True)
-        self._stalls.cut_off(sounded=self._sounded)
+        self._stalls.cut_off(sounded=self._answer.audible)
         self._last = None
         self._conclude("user")
         self._conclude("model")
@@ -166,6 +210,7 @@ class Downlink:
             self._heard("model", content.output_transcription)
         if content.generation_complete and self._turn is not None:
             self._stalls.generated()
+            self._generated = True
             self._post(GenerationComplete(self._session, self._turn, time.monotonic()))
         if content.turn_complete:
             self._completed(content)
@@ -176,19 +221,33 @@ class Downlink:
         for part in model_turn.parts or ():
             turn = self.begin_turn()
             blob = part.inline_data
+            if part.text and not part.thought:
+                self._answer.text()
             if part.thought or blob is None or not blob.data:
                 continue
             if (blob.mime_type or "audio/").startswith("audio/"):
-                if not self._sounded:
-                    # Thoughts and calls are no answer yet: their connection may still be lost.
-                    self._sounded = True
-                    self._unanswered.answered()
-                self._post(ReplyAudio(self._session, turn, blob.data, time.monotonic()))
+                self._sound(turn, blob.data)
+
+    def _sound(self, turn: int, pcm: bytes) -> None:
+        if self._hopeless:
+            return
+        heard_before = self._answer.audible
+        self._hopeless = self._answer.sound(pcm)
+        if self._answer.audible and not heard_before:
+            # Thoughts, calls and silence are no answer yet: their connection may still be lost.
+            self._unanswered.answered()
+        self._post(ReplyAudio(self._session, turn, pcm, time.monotonic()))
+        why = self._answer.unheard
+        if self._hopeless and why is not None:
+            self._tell_unheard(turn, why)
 
     def _completed(self, content: types.LiveServerContent) -> None:
         self._under_way()
         if content.turn_complete_reason is not None:
-            _log.info("the server ended the turn: %s", content.turn_complete_reason.value)
+            reason = content.turn_complete_reason.value
+            _log.info("the server ended the turn: %s", reason)
+            if reason in _REJECTIONS:
+                self._answer.rejected()
         self.end_turn()
 
     def _heard(self, who: Who, transcription: types.Transcription) -> None:
@@ -200,6 +259,11 @@ class Downlink:
             if spoken is None or spoken.turn != turn:
                 self._conclude(who)
                 spoken = self._spoken[who] = _Spoken(turn)
+            if who == "model":
+                self._answer.transcribed()
+            if transcription.text == spoken.last and len(spoken.last) >= _REPEATED_CHARACTERS:
+                return  # Live API: now and then a transcript is sent twice.
+            spoken.last = transcription.text
             spoken.text += transcription.text
             self._post_transcript(turn, who, transcription.text, final=False)
             if who == "user" and turn != self._turn:
@@ -235,3 +299,5 @@ class _Spoken:
     def __init__(self, turn: int) -> None:
         self.turn = turn
         self.text = ""
+        self.last = ""
+        """The newest piece of it."""

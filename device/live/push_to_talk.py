@@ -89,6 +89,7 @@ class PushToTalk:
         if self._held:
             self._uplink.hold()
             self._stalls.speech_began()
+            self._stalls.held()
 
     def end(self) -> None:
         """Nobody is listened to any more, nor was, if `heard` was never called."""

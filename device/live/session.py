@@ -21,6 +21,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from device.frames import FRAME_MS, SILENT_FRAME
 from device.live.connection_loop import Away, carry
 from device.live.failures import Remedy, diagnose
 from device.live.link import LinkError, open_link
@@ -55,6 +56,9 @@ if TYPE_CHECKING:
     from google import genai
 
 _log = logging.getLogger(__name__)
+
+_TRAILING_FRAMES = 500 // FRAME_MS
+"""Half a second of silence."""
 
 PATIENCE_S = 15.0
 """How long the user is kept waiting for an answer, where nobody says otherwise."""
@@ -190,6 +194,27 @@ class LiveSession:
     def dismiss(self) -> None:
         """Nobody waits for an answer any more, and nothing need be said again."""
         self._traffic.dismissed()
+
+    def ask_again(self, *, fresh: bool, forget: bool) -> None:
+        """Put to the server again what the user said or typed last and no turn has answered.
+
+        ``fresh``: over a fresh connection, without a handle; ``forget``: which is told nothing of
+        the talk so far. Returns at once.
+        """
+        if fresh:
+            self._past.drop_handle()
+        if forget:
+            self._past.forget_talk()
+        self._traffic.ask_again(fresh=fresh)
+
+    def finish_audio(self) -> None:
+        """End the stretch of audio for good, and have what was said answered all the same.
+
+        Live API: a model may need to hear the silence after the words, so some goes up first.
+        """
+        for _ in range(_TRAILING_FRAMES):
+            self._traffic.uplink.append_frame(SILENT_FRAME)
+        self._traffic.uplink.append_end()
 
     def give_up_handle(self) -> None:
         """The talk is not worth being resumed, whatever handle may still come."""

@@ -33,6 +33,8 @@ class Step(StrEnum):
     """What to do about it."""
 
     NUDGE = "nudge"
+    REPEAT = "repeat"
+    """Put the typed question again, over the same connection."""
     RESUME = "resume"
     FRESH = "fresh"
     """Leave the handle too: what was resumed on it hears but never answers."""
@@ -56,6 +58,9 @@ class Stalls:
         self._deaf = 0
         self._choosy = False
         self._unproven = False
+        self._typed = False
+        self._must = False
+        """Whether the model may not choose to stay silent: it was typed to, or the button held."""
         self.heard = False
         """Whether the server has told what it understood of the user's last words."""
 
@@ -64,7 +69,12 @@ class Stalls:
         """Whether it is the server's fault if nothing more comes."""
         if self._wait is None:
             return False
-        return self._owes and not (self._wait is Wait.ANSWER and self._choosy)
+        return self._owes and not (self._wait is Wait.ANSWER and self.may_be_chosen)
+
+    @property
+    def may_be_chosen(self) -> bool:
+        """Whether the model may have chosen not to answer what it heard last."""
+        return self._choosy and not self._must
 
     # --- what happens ----------------------------------------------------------------------------
 
@@ -80,7 +90,7 @@ class Stalls:
         """The user began to speak."""
         if not self._speaking:
             self._count_deafness()
-            self.heard = self._answering = False
+            self.heard = self._answering = self._must = self._typed = False
         self._speaking = True
         self._dismissed = False
 
@@ -95,11 +105,21 @@ class Stalls:
             self._owes = self.heard or asked_before or lasted_s >= WORD_S
         self._speaking = False
 
+    def held(self) -> None:
+        """Take note that what is being said is said to it: the button is held."""
+        self._must = True
+
     def asked(self, now: float) -> None:
         """The user has typed something."""
         self._dismissed = False
+        self._must = self._typed = True
         self._count_deafness()
         self.heard = False
+        self._begin(Wait.ANSWER, now)
+        self._owes = True
+
+    def asked_again(self, now: float) -> None:
+        """Take note that the question goes up again, in whatever way it was put."""
         self._begin(Wait.ANSWER, now)
         self._owes = True
 
@@ -178,7 +198,9 @@ class Stalls:
         assert self._wait is not None  # noqa: S101 - `due` was not None
         self._steps += 1
         if self._steps == 1:
-            return Step.NUDGE, self._wait
+            # Live API: a typed question may get no event at all; words of ours would not be it.
+            again = self._typed and self._wait is Wait.ANSWER and not self.heard
+            return (Step.REPEAT if again else Step.NUDGE), self._wait
         # The next connection is not to blame for this one.
         self._deaf = 0
         return (Step.FRESH if self._poisoned else Step.RESUME), self._wait
@@ -186,7 +208,7 @@ class Stalls:
     @property
     def _chosen(self) -> bool:
         """Whether the model has heard the user and may have chosen not to answer."""
-        return self._wait is Wait.ANSWER and self._choosy and self.heard
+        return self._wait is Wait.ANSWER and self.may_be_chosen and self.heard
 
     @property
     def _poisoned(self) -> bool:
@@ -195,7 +217,7 @@ class Stalls:
 
     @property
     def _worth_resuming(self) -> bool:
-        if self._wait is Wait.ANSWER and self._choosy:
+        if self._wait is Wait.ANSWER and self.may_be_chosen:
             # Once may be its choice; twice without a word from the server is a dead connection.
             return self._deaf > 0
         return self._owes

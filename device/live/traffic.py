@@ -108,6 +108,8 @@ class Traffic:
         self._unanswered = Unanswered(care.repeat_s)
         self._downlink = Downlink(session, turns, post, self._stalls, self._unanswered)
         self._flowing = False
+        self._leave = False
+        """Whether the connection is to be left at once for a fresh one."""
         self._gap: asyncio.TimerHandle | None = None
         """Between two connections: when it is long enough to be told."""
         self._writing = asyncio.Lock()
@@ -128,6 +130,8 @@ class Traffic:
         """Every count, those of the queue among them."""
         uplink = self.uplink
         held = {"held": uplink.held, "held_max": uplink.held_max, "dropped": uplink.dropped}
+        unheard = self._downlink.unheard
+        held |= {"unheard": unheard.total(), "rejected": unheard["rejected"]}
         return dict.fromkeys(_COUNTED, 0) | self.counts | held
 
     @property
@@ -148,6 +152,7 @@ class Traffic:
             self._stalls.speech_began()
         else:
             self._stalls.speech_ended(time.monotonic(), lasted_s)
+            self._downlink.spoke()
         self.stirred.set()
 
     def dismissed(self) -> None:
@@ -163,6 +168,7 @@ class Traffic:
         """
         now = time.monotonic()
         self._end_gap()
+        self._leave = False
         self.push_to_talk.opened(manual=manual)
         self.uplink.carried(True)
         self._moment.opened(rotation)
@@ -181,10 +187,25 @@ class Traffic:
             self.counts["repeated_frames"] += frames
             self._post(AudioRepeated(self._session, frames, now))
 
+    def ask_again(self, *, fresh: bool) -> None:
+        """Put the question again that no turn has answered.
+
+        ``fresh``: over the next connection, which is made at once without a handle.
+        """
+        now = time.monotonic()
+        if fresh:
+            self._recovery.handle = None
+            self._post_handle(now)
+            self._leave = True
+        else:
+            self._repeat(now)
+        self._stalls.asked_again(now)
+        self.stirred.set()
+
     def gives_way(self) -> bool:
         """Whether the connection should give way now; a silent server may be nudged instead."""
         now = time.monotonic()
-        if self.push_to_talk.unsuited or self._moment.due() <= now:
+        if self._leave or self.push_to_talk.unsuited or self._moment.due() <= now:
             self.counts["rotations"] += 1
             _log.debug("session %d goes on over a new connection", self._session)
             return True
@@ -199,19 +220,22 @@ class Traffic:
     def _help(self, now: float) -> bool:
         """Take the next step with a server that keeps silent; return whether it is to leave it."""
         step, wait = self._stalls.step()
-        what: dict[Step, Literal["nudged", "resumed", "restarted"]] = {
+        what: dict[Step, Literal["nudged", "repeated", "resumed", "restarted"]] = {
             Step.NUDGE: "nudged",
+            Step.REPEAT: "repeated",
             Step.RESUME: "resumed",
             Step.FRESH: "restarted",
         }
-        self.counts["nudges" if step is Step.NUDGE else "stalls"] += 1
+        self.counts["stalls" if step in {Step.RESUME, Step.FRESH} else "nudges"] += 1
         self._post(Stalled(self._session, what[step], wait.value, now))
         if step is Step.NUDGE:
             self._nudge()
+        elif step is Step.REPEAT:
+            self._repeat(now)
         elif step is Step.FRESH:
             self._recovery.handle = None
             self._post_handle(now)
-        return step is not Step.NUDGE
+        return step in {Step.RESUME, Step.FRESH}
 
     def _nudge(self) -> None:
         # Live API: the end of the stream makes it look at once at what it has heard; and unlike
@@ -321,7 +345,7 @@ class Traffic:
             self._downlink.take(message.server_content)
         if message.tool_call is not None:
             for call in message.tool_call.function_calls or ():
-                self._downlink.begin_turn()
+                self._downlink.called()
                 self.counts["tool_calls"] += 1
                 self._calls.take(call)
         if message.tool_call_cancellation is not None:

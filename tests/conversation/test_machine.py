@@ -128,7 +128,7 @@ THINKING         Tap              IDLE          StopUplink chime:end timer:keep
 THINKING         Ask              THINKING      SendText timer:reply
 THINKING         Stop             IDLE          StopUplink chime:end timer:keep
 THINKING         Mute             MUTED         rest:MUTED StopUplink CloseMicrophone CloseSession
-THINKING         MicrophoneLost   ONE_SHOT_THINKING rest:FAULT StopUplink timer:reply
+THINKING         MicrophoneLost   ONE_SHOT_THINKING rest:FAULT EndUplink timer:reply
 THINKING         SpeechBegan      LISTENING     timer:max_listen
 THINKING         Reconnecting     CONNECTING_HEARD MeetFailure
 THINKING         SessionClosed    IDLE          StopUplink chime:end
@@ -712,7 +712,7 @@ class Life(RuleBasedStateMachine):
                 self.uplink = True
             case e.CatchUp():
                 assert self.uplink
-            case e.StopUplink() | e.EndHeld():
+            case e.StopUplink() | e.EndUplink() | e.EndHeld():
                 assert self.uplink
                 self.uplink = self.held = False
             case e.BeginHeld():
