@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, Self, runtime_checkable
 
 from device.frames import Frame
 from device.news import Post
@@ -42,11 +42,68 @@ Tap = Callable[[Block], None]
 """Told each block on the event loop's thread; must be quick, and not raise."""
 
 
+class SoundDevice(Protocol):
+    """What tells whose a sound device is, whether it is open or only listed."""
+
+    @property
+    def name(self) -> str:
+        """The name under which PortAudio lists it."""
+        ...
+
+    @property
+    def card(self) -> int | None:
+        """ALSA's number of its card, good for now only; None for a sound server's device."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OpenDevice:
+    """The facts of a sound device as it was opened; its text is for status and messages only."""
+
+    name: str
+    """As PortAudio lists it."""
+    card: int | None
+    """ALSA's number of the card, another one perhaps after the next start of the computer; None
+    for what is no card itself, such as a sound server's device."""
+    channel: int | None
+    """The one that is listened to, counted from 0; None for a loudspeaker."""
+    channels: int
+    """How many it was opened with."""
+    rate_hz: int
+
+    def __str__(self) -> str:
+        """Describe it to people: ``'pulse' (16000 hz, channel 0 of 6)``."""
+        if self.channel is None:
+            layout = f"{self.channels} channels"
+        else:
+            layout = f"channel {self.channel} of {self.channels}" if self.channels > 1 else "mono"
+        return f"'{self.name}' ({self.rate_hz} hz, {layout})"
+
+    @classmethod
+    def from_record(cls, record: object) -> Self | None:
+        """Read what `dataclasses.asdict` made of one; None where it is nothing like that."""
+        match record:
+            case {
+                "name": str(name),
+                "card": int() | None as card,
+                "channel": int() | None as channel,
+                "channels": int(channels),
+                "rate_hz": int(rate_hz),
+            }:
+                return cls(name, card, channel, channels, rate_hz)
+        return None
+
+
 class Microphone(Protocol):
     """One microphone channel as 20 ms frames. Used from the event loop's thread only."""
 
     taps: set[Tap]
     """Who is told each block of the card too, on its way."""
+
+    @property
+    def device(self) -> OpenDevice | None:
+        """The device that is open, or was last; None before the first opening."""
+        ...
 
     @property
     def description(self) -> str:
@@ -82,6 +139,11 @@ class Microphone(Protocol):
 
 class Speaker(Protocol):
     """Plays replies turn by turn, and chimes over them. Used from the event loop's thread only."""
+
+    @property
+    def device(self) -> OpenDevice | None:
+        """The device that is open, or was last; None before the first opening."""
+        ...
 
     @property
     def description(self) -> str:

@@ -78,6 +78,15 @@ HEAVY = {"google", "gpiozero", "onnxruntime", "pyaudio", "systemd", "usb"}
 ALARM_LINES = 500
 """Files are cut by idea, never by length; a longer one is looked at for a second idea."""
 
+DESCRIBE = {"device.audio.microphone", "device.simulator.echo", "device.simulator.sound"}
+"""Who describes a device, in its messages too."""
+
+TELL = {
+    *("device.assistant.input", "device.assistant.output", "device.assistant.status"),
+    *("device.cli.demo", "device.control.meter", "device.doctor.echo"),
+}
+"""Who shows a person how a device describes itself."""
+
 NAMES_THAT_SAY_NOTHING = {"utils", "util", "common", "helpers", "core", "manager", "base", "misc"}
 
 
@@ -312,6 +321,37 @@ def test_only_the_command_line_prints_and_exits() -> None:
     for module in set(MODULES) - at_the_top:
         for name in ("print", "sys.exit", "os._exit", "exit", "quit"):
             assert calls(module, name) == [], f"{module} calls {name}"
+
+
+def test_what_describes_a_device_is_for_people_only() -> None:
+    """Whoever decides something takes `device`, the facts; see `tests/test_ports.py`."""
+    reading = {
+        module
+        for module in MODULES
+        for node in ast.walk(tree_of(module))
+        if isinstance(node, ast.Attribute) and node.attr == "description"
+    }
+    assert reading == DESCRIBE | TELL
+
+
+def test_only_who_opens_devices_knows_how_cards_are_named() -> None:
+    """Everybody else is told the number of the card."""
+    knowing = {module for module in MODULES for text in texts(module) if "hw:" in text}
+    # The echo's file names devices as they are called, but for the number.
+    assert knowing == {"device.audio.devices", "device.state.echo"}
+
+
+def texts(module: str) -> Iterator[str]:
+    """The strings of a module that are no docstrings."""
+    tree = tree_of(module)
+    prose = {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
+            yield node.value
 
 
 def test_what_catches_everything_says_why() -> None:

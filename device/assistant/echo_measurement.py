@@ -19,7 +19,7 @@ from device.config import Config
 from device.conversation.states import State
 from device.errors import MeasuringError
 from device.news import DuplexDecided
-from device.state.echo import Way
+from device.state.echo import Measured, Way
 
 CALM_S = 5.0
 """At rest for this long before it speaks up by itself: the owner may want to talk first."""
@@ -51,19 +51,29 @@ class EchoMeasurement:
         self._one_at_a_time = asyncio.Lock()
 
     @property
-    def _way(self) -> Way:
-        microphone = self._input.microphone.description
-        return Way(self._echo.speaker.description, microphone, self._echo.canceller)
+    def _way(self) -> Way | None:
+        """None while one of the two was never open: nothing can be known of it."""
+        speaker, microphone = self._echo.speaker.device, self._input.microphone.device
+        if speaker is None or microphone is None:
+            return None
+        return Way(speaker, microphone, self._echo.canceller)
+
+    @property
+    def _known(self) -> Measured | None:
+        way = self._way
+        return None if way is None else self._parts.echo_memory.recall(way)
 
     def recall(self) -> None:
         """Begin with what is known of the devices, which are (perhaps other ones and) open."""
-        known = self._parts.echo_memory.recall(self._way)
+        known = self._known
         if known is not None:
             self._echo.duplex.recall(known.mode, known.why)
 
     def remember(self, news: DuplexDecided) -> None:
         """Keep what was decided by measurement beyond the process."""
-        self._parts.echo_memory.keep(self._way, news.mode, news.why)
+        way = self._way
+        if way is not None:
+            self._parts.echo_memory.keep(way, news.mode, news.why)
 
     async def measure(self) -> None:
         """Say the sentence, and return when it has been heard; `EchoControl` has the figures then.
@@ -119,7 +129,7 @@ class EchoMeasurement:
                 return
             if self._echo.canceller == "hardware" or self._echo.duplex.measured:
                 return
-            if self._parts.echo_memory.recall(self._way) is not None:
+            if self._known is not None:
                 return
             if self._talk.state is State.IDLE and self._echo.quiet.is_set():
                 with contextlib.suppress(MeasuringError):

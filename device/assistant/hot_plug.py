@@ -11,6 +11,7 @@ from device.board.arrivals import Arrivals
 from device.board.profiles import Profile
 from device.errors import DeviceTrouble
 from device.news import Plugged, Post
+from device.ports import OpenDevice
 
 log = logging.getLogger(__name__)
 
@@ -44,9 +45,9 @@ class HotPlug:
         if trouble is DeviceTrouble.DEAD and self._tasks is not None:
             self._tasks.create_task(asyncio.to_thread(self._parts.revive, board), name="revival")
 
-    def opened(self, board: Profile, microphone: str) -> None:
+    def opened(self, board: Profile, microphone: OpenDevice | None) -> None:
         """Set the levels of the microphone's card, which it may need to be heard."""
-        if self._tasks is not None:
+        if self._tasks is not None and microphone is not None:
             self._tasks.create_task(self._set_levels(board, microphone), name="mixer")
 
     def delivers(self, board: Profile) -> bool:
@@ -57,7 +58,7 @@ class HotPlug:
     def _came(self) -> None:
         self._post(Plugged(time.monotonic()))
 
-    async def _set_levels(self, board: Profile, microphone: str) -> None:
+    async def _set_levels(self, board: Profile, microphone: OpenDevice) -> None:
         for problem in await asyncio.to_thread(self._parts.set_levels, board, microphone):
             if problem not in self._warned:
                 self._warned.add(problem)

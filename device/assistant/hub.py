@@ -205,7 +205,7 @@ class Assistant:
                 self.faults.clear("speaker")
                 self.measurement.recall()
             case n.MicrophoneOpened():
-                self.hot_plug.opened(self.board, self.input.microphone.description)
+                self.hot_plug.opened(self.board, self.input.microphone.device)
             case n.MicrophoneDelivers():
                 self.health.hears()
             case n.UplinkChanged(flowing=flowing):

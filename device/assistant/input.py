@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from device.audio.keep_open import DeviceKeeper, Pause
@@ -60,8 +61,10 @@ class Input:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the microphone and its counters for `status`."""
+        device = self.microphone.device
         return {
             "microphone": self.microphone.description,
+            "microphone_device": asdict(device) if device else None,
             "counters": dict(self.microphone.counters),
         }
 

@@ -17,6 +17,7 @@ from device.assistant.input import Input
 from device.board.mute_switch import SwitchWatch
 from device.errors import MutingError
 from device.news import Post
+from device.ports import OpenDevice
 from device.state.mute import Kept, MuteMemory
 
 log = logging.getLogger(__name__)
@@ -49,9 +50,9 @@ class Mute:
         return "owner" if self._kept.muted else None
 
     @property
-    def microphone(self) -> str:
+    def microphone(self) -> OpenDevice | None:
         """The microphone in use, or the one that the owner has hidden: that tells the board too."""
-        return self._kept.hidden or self._input.microphone.description
+        return self._kept.hidden or self._input.microphone.device
 
     def start(self, tasks: asyncio.TaskGroup) -> None:
         """Be as muted as before the restart, before any microphone is opened."""

@@ -12,7 +12,7 @@ from device.config import Config
 from device.live.resumption import Past
 from device.live.traffic import Sent
 from device.news import Failure, Post
-from device.ports import Lights, Microphone, Session, Speaker, WakeDetector
+from device.ports import Lights, Microphone, OpenDevice, Session, Speaker, WakeDetector
 from device.state.echo import EchoMemory
 from device.state.mute import MuteMemory
 from device.state.talk import Keepsake
@@ -26,8 +26,8 @@ class Parts:
     speaker: Callable[[Config], Speaker]
     detector: Callable[[Config], Awaitable[WakeDetector]]
     """With its networks loaded; raises WakeModelError."""
-    profile: Callable[[Config, str | None], Profile]
-    """The board, from the configuration and the name of the microphone that is open (if any)."""
+    profile: Callable[[Config, OpenDevice | None], Profile]
+    """The board, from the configuration and the microphone that is open (if any)."""
     lights: Callable[[Config, Profile], Lights]
     """Raises BoardError."""
     button: Callable[[Config, Profile], GpioButton | None]
@@ -50,9 +50,9 @@ class Parts:
     """What was measured of the echo in earlier processes."""
     sentence: Callable[[Config, str], bytes | None] = lambda _config, _kind: None
     """What is said of a kind of fault, s16le mono 24 kHz; None where there are no words for it."""
-    set_levels: Callable[[Profile, str], list[str]] = lambda _board, _microphone: []
-    """Sets the mixer of the microphone's card as its board needs it, by the microphone's
-    description; blocks. Returns what could not be set.
+    set_levels: Callable[[Profile, OpenDevice], list[str]] = lambda _board, _microphone: []
+    """Sets the mixer of the microphone's card as its board needs it; blocks. Returns what could not
+    be set.
     """
     plugged: Callable[[], frozenset[str]] = frozenset
     """Names the sound cards and arrays that are plugged in, in other words at each appearance."""

@@ -113,7 +113,7 @@ class Reloader:
     def _echo(self) -> None:
         hub = self._assistant
         # Not the panel's: whether the board hears what is played depends on the loudspeaker, too.
-        board = hub.parts.profile(hub.settings.now, hub.input.microphone.description)
+        board = hub.parts.profile(hub.settings.now, hub.input.microphone.device)
         hub.echo.choose(hub.settings.now, board)
         hub.measurement.recall()
 

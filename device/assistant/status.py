@@ -83,6 +83,7 @@ class Status:
             "lights": hub.panel.lights,
             "lights_show": hub.panel.shows.value,
             "microphone": source["microphone"],
+            "microphone_device": source["microphone_device"],
             "speaker": output["speaker"],
             "volume": output["volume"],
             "wake_words": wake_word["wake_words"],

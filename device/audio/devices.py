@@ -6,12 +6,14 @@ replugs, but by a part of its name.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from device.errors import AudioDeviceError, DeviceTrouble
 from device.frames import MICROPHONE_RATE_HZ
+from device.ports import OpenDevice
 
 Direction = Literal["input", "output"]
 
@@ -37,6 +39,13 @@ PARTS: dict[Direction, str] = {"input": "microphone", "output": "loudspeaker"}
 HARDWARE_MARKS = ("(hw:", "(plughw:")
 """PortAudio names a card's own device so; plugins and servers appear by bare name."""
 
+_CARD = re.compile(r"\((?:plug)?hw:(\d+),\d+\)$")
+
+
+def name_of_card(number: int, name: str, codec: str) -> str:
+    """Return how PortAudio lists the first device of a card, by what the kernel says of it."""
+    return f"{name}: {codec} (hw:{number},0)"
+
 
 @dataclass(frozen=True, slots=True)
 class Device:
@@ -57,6 +66,16 @@ class Device:
     def is_hardware(self) -> bool:
         """Whether it is a card itself, which takes only its own rates and channel counts."""
         return any(mark in self.name for mark in HARDWARE_MARKS)
+
+    @property
+    def card(self) -> int | None:
+        """ALSA's number of its card, which PortAudio tells in the name only; None without."""
+        found = _CARD.search(self.name)
+        return int(found[1]) if found else None
+
+    def opened(self, layout: Layout, channel: int | None = None) -> OpenDevice:
+        """Return its facts when it was opened so; ``channel``: the one that is listened to."""
+        return OpenDevice(self.name, self.card, channel, layout.channels, layout.rate_hz)
 
     def channels(self, direction: Direction) -> int:
         """How many channels it has that way; 0 when it cannot be used so."""

@@ -28,7 +28,7 @@ from device.audio.reference import PlayedBlocks
 from device.audio.resample import Resampler
 from device.frames import REPLY_RATE_HZ, SAMPLE_BYTES
 from device.news import PlaybackDrained, PlaybackNews, PlaybackStarved, Post
-from device.ports import Played
+from device.ports import OpenDevice, Played
 
 NO_TURN = -1
 
@@ -54,7 +54,7 @@ class PortAudioSpeaker:
         self._played = PlayedBlocks()
         self._paused = False
         self._waiting_news: list[PlaybackNews] = []
-        self._description = f"output device '{device}'"
+        self._device: OpenDevice | None = None
         self._counters = {"underruns": 0, "starved": 0, "dropped_ms": 0, "stale_ms": 0}
         self._post: Post | None = None
         self._player: Player | None = None
@@ -68,9 +68,14 @@ class PortAudioSpeaker:
     # --- for status -------------------------------------------------------------------------------
 
     @property
+    def device(self) -> OpenDevice | None:
+        """The device that is open, or was last; None before the first opening."""
+        return self._player.device if self._player is not None else self._device
+
+    @property
     def description(self) -> str:
         """The device that is open (or was last, or is asked for), for status and messages."""
-        return self._player.description if self._player is not None else self._description
+        return str(self.device or f"output device '{self._wanted.name}'")
 
     @property
     def counters(self) -> Mapping[str, int]:
@@ -139,9 +144,9 @@ class PortAudioSpeaker:
         if player is None:
             return
         self._let_news_come()
-        self._description = player.description
+        self._device = player.device
         try:
-            await player.thread.stop(f"output device {self._description}")
+            await player.thread.stop(f"output device {self._device}")
         finally:
             if self._newest > self._over:
                 self._drain(self._newest, player.buffer.played_ms(self._newest), time.monotonic())

@@ -39,7 +39,7 @@ from device.audio.portaudio import PortAudio
 from device.audio.stream_thread import Makeshift, StreamThread
 from device.errors import AudioDeviceError, DeviceTrouble
 from device.frames import Frame
-from device.ports import Block, Tap
+from device.ports import Block, OpenDevice, Tap
 
 BLOCK_MS = 20
 PERIOD_MS = 40
@@ -70,10 +70,9 @@ class _Opening:
     channel: int
     facts: CardFacts
 
-    def __str__(self) -> str:
-        layout = self.layout
-        which = f"channel {self.channel} of {layout.channels}" if layout.channels > 1 else "mono"
-        return f"'{self.device.name}' ({layout.rate_hz} hz, {which})"
+    @property
+    def open_device(self) -> OpenDevice:
+        return self.device.opened(self.layout, self.channel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +110,7 @@ class PortAudioMicrophone:
     ) -> None:
         self._wanted = Wanted(device, facts)
         self._channel = channel
-        self._description = f"input device '{device}'"
+        self._device: OpenDevice | None = None
         self._counters = {"frames": 0, "overruns": 0, "dropped": 0}
         self.taps: set[Tap] = set()
         self._framer = Framer()
@@ -127,9 +126,14 @@ class PortAudioMicrophone:
         self._next_number = 0
 
     @property
+    def device(self) -> OpenDevice | None:
+        """The device that is open, or was last; None before the first opening."""
+        return self._device
+
+    @property
     def description(self) -> str:
         """The device that is open (or was last, or is asked for), for status and messages."""
-        return self._description
+        return str(self._device or f"input device '{self._wanted.name}'")
 
     @property
     def counters(self) -> Mapping[str, int]:
@@ -152,7 +156,7 @@ class PortAudioMicrophone:
         reader = _Reader(self._wanted, self._channel, self._arrived.set)
         await reader.thread.start(f"input device '{self._wanted.name}'")
         self._reader = reader
-        self._description = str(reader.opening)
+        self._device = reader.opening.open_device
         self._opening = None
         self._next_number = 0
         self._watch(reader)
@@ -174,7 +178,7 @@ class PortAudioMicrophone:
             self._arrived.clear()
             reader = self._reader
             if reader is None:
-                raise AudioDeviceError(DeviceTrouble.LOST, f"{self._description} is not open")
+                raise AudioDeviceError(DeviceTrouble.LOST, f"{self.description} is not open")
             if reader.blocks:
                 self._take(reader.blocks.popleft())
                 continue
@@ -199,7 +203,7 @@ class PortAudioMicrophone:
                 doubted=self._suspect,
             )
             self._opening = block.opening
-            self._description = str(block.opening)
+            self._device = block.opening.open_device
         elif block.number != self._next_number:
             self._counters["dropped"] += block.number - self._next_number
             self._framer.skip((block.number - self._next_number) * block_samples)
@@ -214,7 +218,7 @@ class PortAudioMicrophone:
             self._suspect = True
             raise AudioDeviceError(
                 DeviceTrouble.DEAD,
-                f"input device {self._description} delivers {symptom}: {_cure(block.opening)}",
+                f"input device {self.description} delivers {symptom}: {_cure(block.opening)}",
             )
         frames = self._framer.take(block.data, block.at)
         self._suspect = self._suspect and not self._liveness.alive
@@ -229,7 +233,7 @@ class PortAudioMicrophone:
         if silent_s >= STALL_S and not reader.thread.reopening:
             raise AudioDeviceError(
                 DeviceTrouble.STALLED,
-                f"input device {self._description} has delivered nothing for {STALL_S:g} s",
+                f"input device {self.description} has delivered nothing for {STALL_S:g} s",
             )
 
     async def close(self) -> None:
@@ -244,7 +248,7 @@ class PortAudioMicrophone:
             self._stall_timer.cancel()
         self._frames.clear()
         self._arrived.set()
-        await reader.thread.stop(f"input device {self._description}")
+        await reader.thread.stop(f"input device {self.description}")
 
 
 class _Reader:

@@ -23,6 +23,7 @@ from device.audio.turns import Mark, What
 from device.errors import AudioDeviceError, DeviceTrouble
 from device.frames import SAMPLE_BYTES
 from device.news import FirstSound, PlaybackDrained, PlaybackNews, PlaybackStarved
+from device.ports import OpenDevice
 
 PERIOD_MS = 20
 """A block is half of a period, or in silence a whole one where there is room for it."""
@@ -52,12 +53,12 @@ class Player:
     """One opening of the loudspeaker.
 
     ``make_buffer`` is asked for one at the card's rate; ``played`` is told what the card was given.
-    ``buffer`` and ``description`` are there once it is open. ``audible_until`` (CLOCK_MONOTONIC)
+    ``buffer`` and ``device`` are there once it is open. ``audible_until`` (CLOCK_MONOTONIC)
     and ``level`` are single values that the loop only reads.
     """
 
     buffer: PlaybackBuffer
-    description: str
+    device: OpenDevice
 
     def __init__(
         self,
@@ -90,7 +91,7 @@ class Player:
         if stuck_s >= STALL_S and not self.thread.stopping and not self.thread.reopening:
             raise AudioDeviceError(
                 DeviceTrouble.STALLED,
-                f"output device {self.description} has taken nothing for {STALL_S:g} s",
+                f"output device {self.device} has taken nothing for {STALL_S:g} s",
             )
 
     def _serve(self, audio: PortAudio) -> None:
@@ -104,7 +105,7 @@ class Player:
             ORDER.playing(facts.capture_first, self._leaves),
             audio.stream(device, "output", layouts, PERIOD_MS) as (stream, layout),
         ):
-            self._describe(device, layout)
+            self._begin(device, layout)
             self._played.opened(layout.rate_hz)
             self._taken_at = time.monotonic()
             self.thread.opened()
@@ -113,14 +114,14 @@ class Player:
     def _leaves(self) -> bool:
         return self.thread.stopping
 
-    def _describe(self, device: Device, layout: Layout) -> None:
-        self.description = f"'{device.name}' ({layout.rate_hz} hz, {layout.channels} channels)"
+    def _begin(self, device: Device, layout: Layout) -> None:
+        self.device = device.opened(layout)
         if not hasattr(self, "buffer"):
             self.buffer = self._make_buffer(layout.rate_hz)
         elif self.buffer.rate_hz != layout.rate_hz:
             raise AudioDeviceError(
                 DeviceTrouble.LOST,
-                f"output device {self.description} came back with another rate: open it again",
+                f"output device {self.device} came back with another rate: open it again",
             )
 
     def _feed(self, stream: Any, layout: Layout, device: Device, makeshift: Makeshift) -> None:

@@ -7,7 +7,6 @@ with what makes it one (`device.board.advice`). A name in the YAML outranks all 
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 
 from device.board.advice import about_board, about_missing, about_unknown, about_what_is_no_card
@@ -21,6 +20,7 @@ from device.board.profiles import (
     profile_named,
     with_codec,
 )
+from device.ports import SoundDevice
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +47,13 @@ class Finding:
     """What to do, about what was found and what is missing."""
 
 
-def detect(evidence: Evidence, setting: str = "auto", microphone: str | None = None) -> Finding:
+def detect(
+    evidence: Evidence, setting: str = "auto", microphone: SoundDevice | None = None
+) -> Finding:
     """Find the board for ``board: setting``.
 
-    ``microphone``: the name or description of the sound device that is open, or would be taken;
-    None while there is none. Raises BoardError when no board has the name ``setting``.
+    ``microphone``: the sound device that is open, or would be taken; None while there is none.
+    Raises BoardError when no board has the name ``setting``.
     """
     candidates = tuple(_candidates(evidence))
     if setting != "auto":
@@ -94,10 +96,10 @@ def _best(candidates: tuple[Candidate, ...]) -> Finding:
 
 
 def _of_microphone(
-    evidence: Evidence, candidates: tuple[Candidate, ...], microphone: str
+    evidence: Evidence, candidates: tuple[Candidate, ...], microphone: SoundDevice
 ) -> Finding:
     card = _card_of(evidence, microphone)
-    by_name = profile_for(microphone)
+    by_name = profile_for(microphone.name)
     for one in candidates:
         if one.card == card and by_name in {NONE, one.profile} | set(
             map(profile_named, one.profile.one_of)
@@ -131,11 +133,10 @@ def _face_of(profile: Profile) -> Profile:
     )
 
 
-def _card_of(evidence: Evidence, microphone: str) -> Card | None:
-    """Return the card that PortAudio's name of a device means: its number, and its name too."""
-    match = re.search(r"\((?:plug)?hw:(\d+),\d+\)", microphone)
+def _card_of(evidence: Evidence, microphone: SoundDevice) -> Card | None:
+    """Return its card: by the number, which may be another card's by now, and by the name too."""
     for card in evidence.cards:
-        if match and card.number == int(match[1]) and card.name.lower() in microphone.lower():
+        if card.number == microphone.card and card.name.lower() in microphone.name.lower():
             return card
     return None
 

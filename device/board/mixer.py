@@ -7,7 +7,6 @@ in. What is set here is not stored (``alsactl store``): the next appearance gets
 from __future__ import annotations
 
 import logging
-import re
 import subprocess
 
 from device.board.profiles import MixerLevel, Profile
@@ -19,30 +18,13 @@ TIMEOUT_S = 3.0
 
 _NO_AMIXER = "the levels of the {} cannot be set without amixer: sudo apt install alsa-utils"
 
-_CARD = re.compile(r"\((?:plug)?hw:(\d+),\d+\)")
-_CHANNELS = re.compile(r"channel \d+ of (\d+)\)$")
 
+def set_levels(profile: Profile, card: int, channels: int) -> list[str]:
+    """Set what the board needs on the card of this number; blocks for some milliseconds.
 
-def card_of(microphone: str) -> int | None:
-    """Return the number of the card that PortAudio's name of a device holds; None without."""
-    found = _CARD.search(microphone)
-    return int(found[1]) if found else None
-
-
-def _channels_of(microphone: str) -> int:
-    found = _CHANNELS.search(microphone)
-    return int(found[1]) if found else 1
-
-
-def set_levels(profile: Profile, microphone: str) -> list[str]:
-    """Set what the board needs on the card of this microphone; blocks for some milliseconds.
-
-    ``microphone`` is the description of the one that is open. Returns what could not be set, in
-    words for the owner: the speaker works on, with the levels there are.
+    ``channels``: how many it records. Returns what could not be set, in words for the owner: the
+    speaker works on, with the levels there are.
     """
-    card, channels = card_of(microphone), _channels_of(microphone)
-    if card is None:
-        return []
     wanted = [level for level in profile.mixer if level.input_channels in {None, channels}]
     problems = []
     for level in wanted:

@@ -6,18 +6,16 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-from device.audio.devices import CardFacts, Device, Facts
+from device.audio.devices import CardFacts, Device, Facts, name_of_card
 from device.board.detection import Finding, detect
 from device.board.evidence import Card, Evidence
 from device.board.kernel import read_evidence
 from device.board.profiles import LedDriver, MuteSwitch, Profile
 from device.config import Config
 from device.lights.drivers import STRIP_LEDS
+from device.ports import SoundDevice
 
 log = logging.getLogger(__name__)
-
-_NOT_OPEN = "input device "
-"""How a microphone describes itself that was never open; see `PortAudioMicrophone`."""
 
 
 class Boards:
@@ -31,13 +29,11 @@ class Boards:
         self._told = ""
         self._cautioned: set[str] = set()
 
-    def finding(self, config: Config, microphone: str | None) -> Finding:
+    def finding(self, config: Config, microphone: SoundDevice | None) -> Finding:
         """Find the board, the owner's corrections included. Raises BoardError.
 
-        ``microphone``: the name or description of the one that is open or would be taken.
+        ``microphone``: the one that is open or would be taken; None while none was open.
         """
-        if microphone is not None and microphone.startswith(_NOT_OPEN):
-            microphone = None
         evidence = read_evidence(self._root)
         found = detect(evidence, config.board, microphone)
         board = corrected(found.board, config)
@@ -45,7 +41,7 @@ class Boards:
             board = replace(board, echo_cancellation=False)
         return replace(found, board=board)
 
-    def profile(self, config: Config, microphone: str | None) -> Profile:
+    def profile(self, config: Config, microphone: SoundDevice | None) -> Profile:
         """Give the board alone, and tell the journal when it is another one than before."""
         found = self.finding(config, microphone)
         board = found.board
@@ -60,13 +56,13 @@ class Boards:
     def is_respeaker(self, device: Device) -> bool:
         """Whether a sound device is a board's own card, whatever it calls itself."""
         # Of a board that is another card nothing but lights and button are told.
-        return bool(detect(read_evidence(self._root), "auto", device.name).board.channel_maps)
+        return bool(detect(read_evidence(self._root), "auto", device).board.channel_maps)
 
     def input_facts(self, config: Config) -> Facts:
         """What is known of a microphone's card."""
 
         def facts(device: Device) -> CardFacts:
-            board = self.finding(config, device.name).board
+            board = self.finding(config, device).board
             return CardFacts(
                 respeaker=self.is_respeaker(device),
                 channel=board.channel_of(device.input_channels) if board.channel_maps else None,
@@ -83,7 +79,7 @@ class Boards:
         automatic = config.model_copy(update={"board": "auto"})
 
         def facts(device: Device) -> CardFacts:
-            board = self.finding(automatic, device.name).board
+            board = self.finding(automatic, device).board
             return CardFacts(
                 respeaker=self.is_respeaker(device),
                 output_channels=board.output_channels,
@@ -105,7 +101,7 @@ def plays_elsewhere(config: Config, evidence: Evidence, card: Card | None) -> bo
 
 
 def _is_called(card: Card, wanted: str) -> bool:
-    return wanted in f"{card.name}: {card.codec} (hw:{card.number},0)".casefold()
+    return wanted in name_of_card(card.number, card.name, card.codec).casefold()
 
 
 def corrected(board: Profile, config: Config) -> Profile:

@@ -31,7 +31,7 @@ from device.live.session import LiveSession
 from device.live.setup import host_of
 from device.live.traffic import Sent
 from device.news import Failure, Post
-from device.ports import Lights, Microphone, Speaker, WakeDetector
+from device.ports import Lights, Microphone, OpenDevice, Speaker, WakeDetector
 from device.service.health import resident_bytes
 from device.state.echo import EchoMemory
 from device.state.mute import MuteMemory
@@ -95,7 +95,7 @@ def real_parts(environ: MutableMapping[str, str]) -> Parts:
         mute_memory=MuteMemory(folder),
         sentence=sentence,
         plugged=plugged,
-        set_levels=set_levels,
+        set_levels=levels,
         revive=Revival(folder).attempt,
         make_sentences=make_sentences,
     )
@@ -132,6 +132,11 @@ def speaker(boards: Boards, config: Config) -> Speaker:
         boards.profile(config, None).ceiling_dbfs,
         boards.output_facts(config),
     )
+
+
+def levels(board: Profile, device: OpenDevice) -> list[str]:
+    """Set the levels of the microphone's card; a sound server's device has none that are ours."""
+    return [] if device.card is None else set_levels(board, device.card, device.channels)
 
 
 async def detector(config: Config) -> WakeDetector:

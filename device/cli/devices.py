@@ -64,7 +64,7 @@ def report(
     verdicts = explain(found, audio.input.device, audio.output.device, facts)
     microphone = next((v.device for v in verdicts if v.microphone), None)
     loudspeaker = next((v.device for v in verdicts if v.loudspeaker), None)
-    board = boards.finding(config, microphone.name if microphone else None)
+    board = boards.finding(config, microphone)
     if audio.input.device == "auto" and _hidden(found, best := boards.finding(config, None)):
         board = best
     about = board_report(board, config, microphone, loudspeaker)
@@ -85,7 +85,7 @@ def _hidden(found: Sequence[Device], board: Finding) -> list[str]:
     """A card that is taken does not show itself to others: say so, lest it be looked for."""
     card = board.card
     if card is None or any(
-        device.input_channels and f"hw:{card.number}," in device.name for device in found
+        device.input_channels and device.card == card.number for device in found
     ):
         return []
     if not card.allowed:

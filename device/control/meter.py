@@ -48,9 +48,10 @@ class Meter:
     async def readings(self) -> AsyncGenerator[dict[str, Any], None]:
         """Yield what came since the last reading, ten times a second; for ever.
 
-        ``microphone`` (its description), ``channel`` (the one that is listened to, from 0),
-        ``levels`` (one `device.audio.levels.Level` for each channel; none when nothing came),
-        ``silent_s`` (since when nothing has come) and ``scores`` (the best of each wake word).
+        ``microphone`` (its description), ``microphone_device`` (its facts, where it was open),
+        ``channel`` (the one that is listened to, from 0), ``levels`` (one
+        `device.audio.levels.Level` for each channel; none when nothing came), ``silent_s`` (since
+        when nothing has come) and ``scores`` (the best of each wake word).
         """
         watched, last_at = self._microphone(), self._clock()
         watched.taps.add(self._hear)
@@ -68,6 +69,7 @@ class Meter:
                 yield {
                     "time": round(now, 3),
                     "microphone": watched.description,
+                    "microphone_device": asdict(watched.device) if watched.device else None,
                     "channel": self._channel,
                     "silent_s": round(now - last_at, 1),
                     "levels": [asdict(level) for level in levels],

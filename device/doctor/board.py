@@ -19,8 +19,7 @@ from device.errors import BoardError
 
 def finding(scene: Scene) -> Finding:
     """Which board is in force, and why. Raises BoardError."""
-    microphone = scene.status["microphone"] if scene.status else None
-    return scene.boards.finding(scene.config, microphone)
+    return scene.boards.finding(scene.config, scene.microphone)
 
 
 def kernel(scene: Scene) -> Iterator[Result]:

@@ -71,7 +71,7 @@ async def _here(scene: Scene) -> list[Result]:
         return [skipped("loudspeaker", scene.notes["sound"])]
     config = scene.config
     ear, mouth = build.microphone(scene.boards, config), build.speaker(scene.boards, config)
-    canceller = _canceller(scene, ear.description)
+    canceller = _canceller(scene)
     try:
         echo = EchoCanceller(cancels=canceller == "software")
     except EchoCancellerError as error:
@@ -96,10 +96,10 @@ async def _here(scene: Scene) -> list[Result]:
     return of_the_answer(answer, played_on=mouth.description)
 
 
-def _canceller(scene: Scene, microphone: str) -> Canceller:
+def _canceller(scene: Scene) -> Canceller:
     setting = scene.config.audio.echo_cancellation
     if setting == "auto":
-        own = scene.boards.profile(scene.config, microphone).echo_cancellation
+        own = scene.boards.profile(scene.config, None).echo_cancellation
         return "hardware" if own else "software"
     return "none" if setting == "off" else setting
 

@@ -11,13 +11,13 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, suppress
 from typing import Any
 
-from device.board.profiles import Role, profile_for
+from device.board.profiles import NONE, Role, profile_for
 from device.build import real as build
 from device.control.meter import Meter
 from device.doctor.result import Result, Verdict, broken, fine, hint, judged, skipped
 from device.doctor.scene import Scene
 from device.errors import AudioDeviceError, AudioDeviceHungError, ControlError, DeviceTrouble
-from device.ports import Microphone, WakeDetector, WakeScores
+from device.ports import Microphone, OpenDevice, WakeDetector, WakeScores
 
 LISTEN_S = 3.0
 SETTLE_S = 0.5
@@ -186,7 +186,9 @@ def _others(last: dict[str, Any], channels: list[dict[str, Any]]) -> list[Result
     """Of an array, each channel; a microphone that is silent is one that does not work."""
     if len(channels) < 2:
         return []
-    roles = profile_for(last["microphone"]).channel_map(len(channels)) or ()
+    device = OpenDevice.from_record(last.get("microphone_device"))
+    board = NONE if device is None else profile_for(device.name)
+    roles = board.channel_map(len(channels)) or ()
     told = []
     for place, level in enumerate(channels):
         mark = "*" if place == last["channel"] else ""

@@ -68,7 +68,7 @@ async def button(scene: Scene) -> list[Result]:
     told = _told_of(scene, "button")
     if told.verdict != "fine":
         return [told]
-    pin = scene.boards.profile(scene.config, scene.status["microphone"]).button_pin
+    pin = scene.boards.profile(scene.config, scene.microphone).button_pin
     if pin is None and scene.config.button.pin in {"auto", "none"}:
         return [skipped("button", f"there is none ({scene.status['board']})")]
     if not scene.present:

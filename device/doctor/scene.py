@@ -14,6 +14,7 @@ from device.build.boards import Boards
 from device.config import Config
 from device.control.socket import call
 from device.errors import ParleyError
+from device.ports import OpenDevice
 
 UNIT = "parley.service"
 COMMAND_S = 10.0
@@ -127,6 +128,12 @@ class Scene:
     def unreachable(self) -> bool:
         """Whether they are a speaker's that cannot be asked."""
         return self.status is None and self.alive
+
+    @property
+    def microphone(self) -> OpenDevice | None:
+        """What the running speaker hears with, or did last; None where that is not known."""
+        told = self.status or {}
+        return OpenDevice.from_record(told.get("microphone_device"))
 
     @property
     def boards(self) -> Boards:

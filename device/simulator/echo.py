@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.frames import FRAME_SAMPLES, MICROPHONE_RATE_HZ, REPLY_RATE_HZ, Frame
+from device.ports import OpenDevice
 from device.simulator.room import Room
 from device.simulator.sound import WavMicrophone, WavSpeaker
 
@@ -37,6 +38,12 @@ class EchoedMicrophone:
         self._latency_ms = latency_ms
         self._heard_to = 0
         self.taps = microphone.taps
+
+    @property
+    def device(self) -> OpenDevice | None:
+        """The microphone inside, under the name of this one."""
+        inside = self._microphone.device
+        return None if inside is None else replace(inside, name=self.description)
 
     @property
     def description(self) -> str:

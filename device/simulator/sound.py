@@ -21,13 +21,16 @@ from device.frames import (
     Frame,
 )
 from device.news import PlaybackNews, Post
-from device.ports import Block, Played, Speaker, Tap
+from device.ports import Block, OpenDevice, Played, Speaker, Tap
 from device.simulator.playlist import Samples
 from device.simulator.sound_card import Card
 from device.simulator.voices import heard_pcm, write_wav
 
 Segment = int | str | bytes
 """Silence of so many ms; a shipped recording or a WAV by its path; or PCM (16 kHz s16le mono)."""
+
+MICROPHONE = "simulated microphone (WAV)"
+LOUDSPEAKER = "simulated loudspeaker (WAV)"
 
 
 class WavMicrophone:
@@ -49,14 +52,20 @@ class WavMicrophone:
         self._is_open = False
         self._present = True
         self._frames = 0
+        self._device: OpenDevice | None = None
         self.taps: set[Tap] = set()
         for segment in segments:
             self.say(segment)
 
     @property
+    def device(self) -> OpenDevice | None:
+        """What it is, as :class:`device.ports.Microphone` says."""
+        return self._device
+
+    @property
     def description(self) -> str:
         """What it is, for status and messages."""
-        return "simulated microphone (WAV)"
+        return MICROPHONE
 
     @property
     def counters(self) -> Mapping[str, int]:
@@ -99,6 +108,7 @@ class WavMicrophone:
         if not self._is_open:
             self._skip(int(passed_s * 1000 / FRAME_MS))
         self._is_open = True
+        self._device = OpenDevice(MICROPHONE, None, 0, 1, MICROPHONE_RATE_HZ)
 
     async def read(self) -> Frame:
         """Wait for the next frame, as :class:`device.ports.Microphone` says."""
@@ -156,11 +166,17 @@ class WavSpeaker:
         self._tee = tee
         self._post: Post | None = None
         self._dropped_bytes = 0
+        self._device: OpenDevice | None = None
+
+    @property
+    def device(self) -> OpenDevice | None:
+        """The other speaker's device, or what this one is once it was opened."""
+        return self._tee.device if self._tee else self._device
 
     @property
     def description(self) -> str:
         """What it is, for status and messages."""
-        return self._tee.description if self._tee else "simulated loudspeaker (WAV)"
+        return self._tee.description if self._tee else LOUDSPEAKER
 
     @property
     def counters(self) -> Mapping[str, int]:
@@ -196,6 +212,7 @@ class WavSpeaker:
         if self._tee is not None:
             await self._tee.open(lambda _news: None)
         self._post = post
+        self._device = OpenDevice(LOUDSPEAKER, None, None, 1, REPLY_RATE_HZ)
         self._card.start()
 
     async def wait_lost(self) -> None:

@@ -9,11 +9,12 @@ import asyncio
 import json
 import logging
 import os
-import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
+
+from device.ports import OpenDevice
 
 log = logging.getLogger(__name__)
 
@@ -27,14 +28,24 @@ Mode = Literal["full", "half"]
 class Way:
     """From a loudspeaker to a microphone; another canceller makes of it another decision."""
 
-    speaker: str
-    microphone: str
+    speaker: OpenDevice
+    microphone: OpenDevice
     canceller: str
 
-    def __str__(self) -> str:
-        # Cards are numbered anew at every start of the computer.
-        cards = re.sub(r"\bhw:\d+", "hw", f"{self.microphone} + {self.speaker}")
-        return f"{cards} + {self.canceller}"
+    @property
+    def key(self) -> str:
+        """What the file knows it by: a format of its own, whatever a status shows."""
+        return f"{_lasting(self.microphone)} + {_lasting(self.speaker)} + {self.canceller}"
+
+
+def _lasting(device: OpenDevice) -> str:
+    # Cards are numbered anew at every start of the computer.
+    name = device.name.replace(f"hw:{device.card},", "hw,")
+    if device.channel is None:
+        layout = f"{device.channels} channels"
+    else:
+        layout = f"channel {device.channel} of {device.channels}" if device.channels > 1 else "mono"
+    return f"'{name}' ({device.rate_hz} hz, {layout})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +69,14 @@ class EchoMemory:
 
     def recall(self, way: Way) -> Measured | None:
         """What was decided for this way; None: it is new."""
-        return self._ways.get(str(way))
+        return self._ways.get(way.key)
 
     def keep(self, way: Way, mode: Mode, why: str) -> None:
         """Remember a decision; returns at once."""
         known = self.recall(way)
         if known is not None and known.mode == mode:
             return
-        self._ways[str(way)] = Measured(mode, why, time.time())
+        self._ways[way.key] = Measured(mode, why, time.time())
         if self._path is None:
             return
         self._unwritten = True
@@ -83,7 +94,7 @@ class EchoMemory:
         try:
             with self._path.open("rb") as stream:
                 record = json.loads(stream.read(MAX_BYTES))
-            return {str(way): _measured(each) for way, each in record.items()}
+            return {key: _measured(each) for key, each in record.items()}
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as why:
@@ -94,8 +105,8 @@ class EchoMemory:
         while self._unwritten:
             self._unwritten = False
             ways = {
-                way: {"mode": each.mode, "why": each.why, "at": each.at}
-                for way, each in self._ways.items()
+                key: {"mode": each.mode, "why": each.why, "at": each.at}
+                for key, each in self._ways.items()
             }
             try:
                 await asyncio.to_thread(_replace, path, json.dumps(ways, indent=1))

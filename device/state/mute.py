@@ -10,8 +10,11 @@ from __future__ import annotations
 import json
 import logging
 import os
-from dataclasses import dataclass
+import re
+from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from device.ports import OpenDevice
 
 log = logging.getLogger(__name__)
 
@@ -24,12 +27,12 @@ class Kept:
     """What is remembered."""
 
     muted: bool = False
-    microphone: str | None = None
+    microphone: OpenDevice | None = None
     """The one that was open last: it tells the board, whose lights and button a speaker that
     starts muted needs although it opens no microphone."""
 
     @property
-    def hidden(self) -> str | None:
+    def hidden(self) -> OpenDevice | None:
         """The microphone that is not opened because of this; None where it is, or is not known."""
         return self.microphone if self.muted else None
 
@@ -74,7 +77,7 @@ class MuteMemory:
         folder.mkdir(parents=True, exist_ok=True)
         fresh = self._path.with_suffix(".new")
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
-            json.dump({"muted": kept.muted, "microphone": kept.microphone}, stream)
+            json.dump(asdict(kept), stream)
             stream.flush()
             os.fsync(stream.fileno())
         fresh.replace(self._path)
@@ -89,4 +92,18 @@ def _kept(record: object) -> Kept:
     if not isinstance(record, dict) or not isinstance(record.get("muted"), bool):
         raise ValueError("it does not say whether it is muted")  # noqa: TRY004 - whatever is wrong is one thing
     microphone = record.get("microphone")
-    return Kept(record["muted"], microphone if isinstance(microphone, str) else None)
+    known = _described(microphone) if isinstance(microphone, str) else None
+    return Kept(record["muted"], known or OpenDevice.from_record(microphone))
+
+
+_DESCRIBED = re.compile(r"'(.*)' \((\d+) hz, (?:channel (\d+) of (\d+)|mono)\)")
+"""A microphone in files that hold a text of it, as they all did once. Another text than this is of
+one that was never open."""
+
+
+def _described(text: str) -> OpenDevice | None:
+    found = _DESCRIBED.fullmatch(text)
+    if found is None:
+        return None
+    # Which card it is the name tells, well enough for lights and button.
+    return OpenDevice(found[1], None, int(found[3] or 0), int(found[4] or 1), int(found[2]))

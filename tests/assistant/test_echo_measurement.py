@@ -25,13 +25,13 @@ from device.frames import FRAME_BYTES, Frame
 from device.news import Pressed
 from device.ports import Played
 from device.state.echo import Way
-from tests.rig.fakes import Hub, lost, until
+from tests.rig.fakes import Hub, lost, microphone_device, speaker_device, until
 
 SENTENCE = b"None: hello"
 """As the fakes say it."""
 GOOD = EchoFigures(6.0, 25.0, 5.0, -60.0, 86.0, 0.0, 40.0, learned=True)
 OURS = bytes(FRAME_BYTES)
-WAY = Way("loudspeaker A", "microphone A", "software")
+WAY = Way(speaker_device(), microphone_device(), "software")
 SHORT_S = 0.02
 """In place of the seconds that it waits for what does not come."""
 
@@ -100,7 +100,7 @@ async def room_of(hub: Hub) -> AsyncIterator[Room]:
 def in_state(state: State, hub: Hub, parts: Parts) -> Measuring:
     """Of a speaker that is doing this."""
     mouth, overheard = hub.assistant.mouth, hub.assistant.overheard
-    return Measuring(parts, mouth, overheard, lambda: Conversation(state), lambda: "microphone A")
+    return Measuring(parts, mouth, overheard, lambda: Conversation(state), microphone_device)
 
 
 @pytest.fixture

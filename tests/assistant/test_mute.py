@@ -16,7 +16,7 @@ from device.control.commands import Commands
 from device.errors import ControlError, MutingError
 from device.news import MuteSwitched, Post
 from device.state.mute import Kept, MuteMemory
-from tests.rig.fakes import Hub, until
+from tests.rig.fakes import Hub, microphone_device, until
 
 
 class FakeSwitch:
@@ -38,7 +38,7 @@ class FakeSwitch:
 
 async def test_muted_it_starts_muted_without_ever_opening_the_microphone(tmp_path: Path) -> None:
     """READY comes all the same, with a status that says why it hears nothing."""
-    MuteMemory(tmp_path).keep(Kept(True, "microphone A"))
+    MuteMemory(tmp_path).keep(Kept(True, microphone_device()))
     hub = Hub(state=tmp_path)
     hub.boards["microphone A"] = profile_named("2mic-hat")
     async with hub.running(hearing=False):
@@ -53,7 +53,7 @@ async def test_muted_it_starts_muted_without_ever_opening_the_microphone(tmp_pat
 
 async def test_muted_it_starts_with_the_lights_and_button_of_its_board(tmp_path: Path) -> None:
     """Whose microphone nobody opens; else no button could unmute it."""
-    MuteMemory(tmp_path).keep(Kept(True, "microphone A"))
+    MuteMemory(tmp_path).keep(Kept(True, microphone_device()))
     asked: list[str] = []
     hub = Hub(state=tmp_path)
     hub.boards["microphone A"] = profile_named("2mic-hat")
@@ -82,13 +82,13 @@ async def test_what_the_owner_said_is_kept_before_the_command_returns(tmp_path: 
     hub = Hub(state=tmp_path)
     async with hub.running():
         await hub.assistant.mute.mute()
-        assert MuteMemory(tmp_path).load() == Kept(True, "microphone A")
+        assert MuteMemory(tmp_path).load() == Kept(True, microphone_device())
         assert not hub.microphone.is_open
     hub = Hub(state=tmp_path)
     async with hub.running(hearing=False):
         await until(lambda: hub.state == "muted")
         await hub.assistant.mute.unmute()
-        assert MuteMemory(tmp_path).load() == Kept(False, "microphone A")
+        assert MuteMemory(tmp_path).load() == Kept(False, microphone_device())
         await until(lambda: hub.microphone.is_open)
     hub = Hub(state=tmp_path)
     async with hub.running():

@@ -19,7 +19,16 @@ from device.conversation import states as v
 from device.errors import ConfigError, WakeModelError
 from device.ports import WakeDetector
 from device.state.echo import Way
-from tests.rig.fakes import FakeDetector, FakeLights, FakeMicrophone, FakeSpeaker, Hub, until
+from tests.rig.fakes import (
+    FakeDetector,
+    FakeLights,
+    FakeMicrophone,
+    FakeSpeaker,
+    Hub,
+    microphone_device,
+    speaker_device,
+    until,
+)
 
 
 class Owner:
@@ -268,7 +277,7 @@ async def test_what_the_echo_depends_on_begins_it_anew(owner: Owner, text: str) 
 async def test_what_was_measured_of_other_devices_is_not_forgotten(owner: Owner) -> None:
     """A loudspeaker that was in use before is met again."""
     memory = owner.hub.assistant.parts.echo_memory
-    memory.keep(Way("headset", "microphone A", "software"), "full", "")
+    memory.keep(Way(speaker_device("headset"), microphone_device(), "software"), "full", "")
     owner.hub.speaker = FakeSpeaker("headset")
     await owner.write("audio: {output: {device: headset}}")
     await until(lambda: owner.hub.speaker.is_open)

@@ -15,10 +15,12 @@ from device.audio.devices import (
     choose_channel,
     explain,
     input_layouts,
+    name_of_card,
     output_layouts,
 )
 from device.board.profiles import known_name_parts
 from device.errors import AudioDeviceError, DeviceTrouble
+from device.ports import OpenDevice
 
 
 def device(
@@ -33,6 +35,21 @@ XVF3800 = device("reSpeaker XVF3800 4-Mic Array: USB Audio (hw:2,0)", index=2)
 PLUGGED = device("ReSpeaker Lite: USB Audio (plughw:3,0)", index=3)
 SYSDEFAULT = device("sysdefault", 128, 128, index=4)
 DEFAULT = device("default", 32, 32, index=5, default=True)
+
+
+def test_a_card_s_number_is_told_by_portaudio_s_name_of_it() -> None:
+    """Through ALSA's converter too; a plugin, a server and a card's own words hold none."""
+    named = device(name_of_card(12, "Array (hw:3,0)", "USB Audio"))
+    plugins = [SYSDEFAULT, DEFAULT, device("dmix (hw:3,0) of mine")]
+    found = [one.card for one in (HEADPHONES, HAT, PLUGGED, named, *plugins)]
+    assert found == [0, 1, 3, 12, None, None, None]
+
+
+def test_what_is_open_is_known_by_the_device_and_its_layout() -> None:
+    """A loudspeaker listens to no channel."""
+    layout = Layout(16_000, 6, 4)
+    assert XVF3800.opened(layout, 1) == OpenDevice(XVF3800.name, 2, 1, 6, 16_000)
+    assert DEFAULT.opened(layout) == OpenDevice("default", None, None, 6, 16_000)
 
 
 def test_auto_prefers_the_respeakers_in_their_order_whatever_the_system_s_default_is() -> None:

@@ -24,7 +24,7 @@ from device.audio.chimes import render
 from device.audio.loudspeaker import PortAudioSpeaker
 from device.errors import AudioDeviceError, DeviceTrouble
 from device.news import FirstSound, News, PlaybackDrained, PlaybackStarved
-from device.ports import Played
+from device.ports import OpenDevice, Played
 from tests.rig.sound import Recorder, SoundServer, espeak
 
 RATE_HZ = 48_000
@@ -562,6 +562,7 @@ async def test_while_closed_replies_are_dropped_and_turns_drain_at_once(
     speaker.end_turn(1)
     assert [news.turn for news in listener.news if isinstance(news, PlaybackDrained)] == [1]
     assert speaker.description == "'default' (48000 hz, 1 channels)"
+    assert speaker.device == OpenDevice("default", None, None, 1, 48_000)
     speaker.set_volume(100)
     async with opened(speaker, listener):
         with sound_server.recorder() as recorder:
@@ -574,7 +575,7 @@ async def test_while_closed_replies_are_dropped_and_turns_drain_at_once(
 async def test_a_missing_device_is_named_with_what_there_is(sound_server: SoundServer) -> None:
     """The message is all an owner needs to correct the YAML."""
     speaker = PortAudioSpeaker("seeed")
-    assert speaker.description == "output device 'seeed'"
+    assert (speaker.description, speaker.device) == ("output device 'seeed'", None)
     with pytest.raises(AudioDeviceError, match="no output device contains 'seeed'") as caught:
         await speaker.open(Listener().post)
     assert caught.value.trouble is DeviceTrouble.MISSING

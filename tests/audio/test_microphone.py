@@ -19,6 +19,7 @@ from device.audio.devices import CardFacts, Device
 from device.audio.microphone import QUEUE_BLOCKS, PortAudioMicrophone
 from device.errors import AudioDeviceError, AudioDeviceHungError, DeviceTrouble
 from device.frames import FRAME_SAMPLES, Frame
+from device.ports import OpenDevice
 from tests.audio.period_card import Clock, PeriodCard
 from tests.rig.sound import Sink, SoundServer, wait_until
 
@@ -115,19 +116,19 @@ async def test_one_channel_of_a_48_khz_card_is_picked_and_resampled(
         server.apply(monkeypatch)
         async with opened(PortAudioMicrophone(facts=facts)) as microphone:
             heard = joined(await heard_while(microphone, server, both)).astype(float)
-            description = microphone.description
     reference = soxr.resample(wanted, 48_000, 16_000)
     offset = int(np.argmax(np.correlate(heard, reference, "valid")))
     match = heard[offset : offset + len(reference)]
     assert np.corrcoef(match, reference)[0, 1] > 0.99
     assert asked == ["default"]
-    assert description == "'default' (16000 hz, channel 1 of 8)"
+    assert microphone.description == "'default' (16000 hz, channel 1 of 8)"
+    assert microphone.device == OpenDevice("default", None, 1, 8, 16_000)
 
 
 async def test_a_missing_device_is_named_with_what_there_is(sound_server: SoundServer) -> None:
     """The message is all an owner needs to correct the YAML."""
     microphone = PortAudioMicrophone("seeed")
-    assert microphone.description == "input device 'seeed'"
+    assert (microphone.description, microphone.device) == ("input device 'seeed'", None)
     with pytest.raises(AudioDeviceError) as caught:
         await microphone.open()
     assert caught.value.trouble is DeviceTrouble.MISSING

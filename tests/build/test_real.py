@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from device.board.profiles import profile_named
 from device.build import real as build
 from device.config import Config, parse
 from device.errors import CredentialError
@@ -14,6 +15,7 @@ from device.live import network as readiness
 from device.live.resumption import Past
 from device.live.session import LiveSession
 from device.news import FailureKind, News
+from device.ports import OpenDevice
 
 
 def nobody(_: News) -> None:
@@ -36,6 +38,17 @@ async def test_without_a_key_every_session_says_what_to_do() -> None:
     with pytest.raises(CredentialError) as caught:
         parts.session(Config(), 1, Past(), nobody)
     assert str(caught.value) == parts.missing_key
+
+
+def test_a_sound_server_s_idea_of_an_array_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Levels are those of a card; this one's are asked of an amixer that is not there."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    parts, array = build.real_parts({}), profile_named("xvf3800")
+    assert parts.set_levels(array, OpenDevice("pulse", None, 1, 2, 16_000)) == []
+    (problem,) = parts.set_levels(array, OpenDevice("array (hw:2,0)", 2, 1, 2, 16_000))
+    assert "amixer" in problem
 
 
 def test_what_the_speaker_takes_of_the_memory_is_told() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -38,7 +39,7 @@ from device.news import (
     TurnComplete,
 )
 from device.service.latency import Kind
-from tests.rig.fakes import MODEL, Hub, until
+from tests.rig.fakes import MODEL, Hub, microphone_device, until
 
 
 class Desk:
@@ -101,6 +102,7 @@ async def test_the_status_is_whole(desk: Desk) -> None:
         "lights": 3,
         "lights_show": "idle",
         "microphone": "microphone A",
+        "microphone_device": asdict(microphone_device()),
         "speaker": "loudspeaker A",
         "volume": 60,
         "wake_words": ["hey_test"],
@@ -275,6 +277,7 @@ async def test_the_meter_shows_what_the_microphone_hears_until_the_client_goes(d
                 break
         await hearing
         assert reading["microphone"] == "microphone A"
+        assert reading["microphone_device"] == asdict(microphone_device())
         assert reading["scores"] == {"hey_test": 0.42}
         assert reading["muted"] is False
         await desk.give("mute")

@@ -31,7 +31,7 @@ async def test_it_tells_each_channel_and_the_best_score() -> None:
             detector.score = score
             heard(microphone, loud(2, channel=1))
         reading = await anext(readings)
-        assert reading["microphone"] == "microphone A"
+        assert (reading["microphone"], reading["microphone_device"]) == ("microphone A", None)
         assert reading["channel"] == 1
         assert reading["scores"] == {"hey_test": 0.71}
         assert [level["peak_dbfs"] for level in reading["levels"]] == [-6.0, -6.0]

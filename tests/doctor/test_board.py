@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import grp
 import os
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from device.board.mixer import card_of
 from device.board.profiles import Profile
 from device.doctor import board as checks
 from device.doctor import mixer
 from device.doctor.result import Verdict
 from device.doctor.scene import Account, Outcome
 from device.errors import ParleyError
+from device.ports import OpenDevice
 from tests.rig.scene import Commands, machine, only
 
 PI = "Raspberry Pi 4 Model B Rev 1.4\0"
@@ -182,17 +183,17 @@ def test_levels_that_a_board_needs_are_read_and_set(
     told = only(mixer.mixer(scene))
     assert told.verdict is Verdict.HINT
     assert told.figure == "PCM,0 should be 100%, PCM,1 should be 100%"
-    given: list[str] = []
+    given: list[tuple[str, int, int]] = []
     problems: list[str] = []
 
-    def set_levels(board: Profile, microphone: str) -> list[str]:
-        given.append(microphone)
+    def set_levels(board: Profile, card: int, channels: int) -> list[str]:
+        given.append((board.name, card, channels))
         return problems
 
     monkeypatch.setattr(mixer, "set_levels", set_levels)
     assert told.cure is not None
     told.cure.do()
-    assert card_of(given[0]) == 2
+    assert given == [("xvf3800", 2, 1)]
     problems.append("amixer cannot set PCM,0")
     with pytest.raises(ParleyError, match="amixer cannot set PCM,0"):
         told.cure.do()
@@ -200,7 +201,8 @@ def test_levels_that_a_board_needs_are_read_and_set(
 
 def test_the_levels_of_the_six_channels_are_values(tmp_path: Path) -> None:
     """The channel count is that of the microphone in use."""
-    status = {"microphone": "Array: USB Audio (hw:2,0)' (16000 hz, channel 1 of 6)"}
+    array = OpenDevice("reSpeaker XVF3800 4-Mic Array: USB Audio (hw:2,0)", 2, 1, 6, 16_000)
+    status = {"microphone": str(array), "microphone_device": asdict(array)}
     on = "numid=8\n  : values=on,on,on,on,on,on\n"
     commands = Commands(amixer=on)
     scene = machine(tmp_path, files=XVF3800, run=commands, status=status, alive=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from device.doctor import microphone as checks
 from device.doctor.result import Result, Verdict
 from device.doctor.scene import Outcome, Scene
 from device.errors import AudioDeviceError, DeviceTrouble, EchoCancellerError
+from device.ports import OpenDevice
 from tests.rig.answering import Answering, level, reading
 from tests.rig.fakes import FakeMicrophone, FakeSpeaker
 from tests.rig.scene import Commands, by_name, machine, only
@@ -87,16 +89,19 @@ async def test_of_an_array_each_channel_is_told(tmp_path: Path, speaker: Answeri
     """A microphone that is silent is a hint; a loopback may be silent."""
     array = "ReSpeaker 4 Mic Array (UAC1.0): USB Audio (hw:1,0)"
     six = [level() for _ in range(5)] + [level(dead=True)]
-    told = await heard(tmp_path, speaker, reading(*six, microphone=array))
+    facts = asdict(OpenDevice(array, 1, 0, 6, 16_000))
+    told = await heard(tmp_path, speaker, reading(*six, microphone_device=facts))
     assert told["channels"].verdict is Verdict.FINE
     assert told["channels"].figure == (
         "noise floors 0* -62, 1 -62, 2 -62, 3 -62, 4 -62, 5 silent dBFS"
     )
     six[2] = level(dead=True)
-    told = await heard(tmp_path, speaker, reading(*six, microphone=array))
+    told = await heard(tmp_path, speaker, reading(*six, microphone_device=facts))
     assert told["channels"].verdict is Verdict.HINT
     assert "microphone 2 of the array" in told["channels"].advice
     assert told["channels"].figures == {"count": 6, "dead": [2, 5]}
+    told = await heard(tmp_path, speaker, reading(*six, microphone_device=None))
+    assert told["channels"].verdict is Verdict.FINE, "nobody knows which are microphones"
 
 
 async def test_a_muted_microphone_is_a_hint_and_a_deaf_one_broken(
@@ -293,20 +298,21 @@ async def test_much_cancelled_or_little_left_is_good(
 
 
 @pytest.mark.parametrize(
-    ("setting", "name", "canceller"),
+    ("setting", "card", "canceller"),
     [
         ("auto", "some card", "software"),
-        ("auto", "ReSpeaker XVF3800", "hardware"),
-        ("off", "ReSpeaker XVF3800", "none"),
-        ("software", "ReSpeaker XVF3800", "software"),
+        ("auto", "reSpeaker XVF3800", "hardware"),
+        ("off", "reSpeaker XVF3800", "none"),
+        ("software", "reSpeaker XVF3800", "software"),
     ],
 )
 def test_who_cancels_is_decided_as_the_speaker_does(
-    tmp_path: Path, setting: str, name: str, canceller: str
+    tmp_path: Path, setting: str, card: str, canceller: str
 ) -> None:
     """By the configuration, or by the board."""
-    scene = machine(tmp_path, config=f"audio: {{echo_cancellation: {setting}}}")
-    assert echo_checks._canceller(scene, name) == canceller
+    files = {"proc/asound/cards": f" 2 [Array          ]: USB-Audio - {card}\n"}
+    scene = machine(tmp_path, config=f"audio: {{echo_cancellation: {setting}}}", files=files)
+    assert echo_checks._canceller(scene) == canceller
 
 
 async def test_without_a_speaker_the_microphone_is_opened_here(

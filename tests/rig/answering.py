@@ -6,11 +6,13 @@ import asyncio
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from device.control.socket import Command, ControlServer, Record, Records
 from device.errors import ControlError
+from device.ports import OpenDevice
 
 Answer = Mapping[str, Any]
 
@@ -71,5 +73,6 @@ def level(**over: Any) -> dict[str, Any]:
 def reading(*levels: dict[str, Any], **over: Any) -> dict[str, Any]:
     """What the meter says ten times a second."""
     usual = {"time": 100.0, "microphone": "ReSpeaker XVF3800: USB Audio (hw:1,0)", "channel": 0}
+    usual["microphone_device"] = asdict(OpenDevice(str(usual["microphone"]), 1, 0, 2, 16_000))
     channels = list(levels or [level()])
     return {**usual, "silent_s": 0.0, "levels": channels, "scores": {}, "muted": False, **over}

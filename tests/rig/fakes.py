@@ -15,7 +15,7 @@ from device.board.profiles import NONE, Profile
 from device.config import Config, parse
 from device.errors import AudioDeviceError, DeviceTrouble
 from device.events import PublicEvent
-from device.frames import FRAME_BYTES, FRAME_SAMPLES, Frame
+from device.frames import FRAME_BYTES, FRAME_SAMPLES, MICROPHONE_RATE_HZ, REPLY_RATE_HZ, Frame
 from device.live.resumption import Past
 from device.live.traffic import Sent
 from device.news import (
@@ -28,7 +28,7 @@ from device.news import (
     SessionOpened,
     SpeechChanged,
 )
-from device.ports import Block, Colour, Played, Session, Tap, WakeDetector, WakeScores
+from device.ports import Block, Colour, OpenDevice, Played, Session, Tap, WakeDetector, WakeScores
 from device.state.mute import MuteMemory
 from device.state.talk import Keepsake
 
@@ -53,11 +53,22 @@ def frame(number: int) -> Frame:
     return Frame(pcm, number * FRAME_SAMPLES, time.monotonic())
 
 
+def microphone_device(name: str = "microphone A") -> OpenDevice:
+    """What a microphone of this name is once it was opened."""
+    return OpenDevice(name, None, 0, 1, MICROPHONE_RATE_HZ)
+
+
+def speaker_device(name: str = "loudspeaker A") -> OpenDevice:
+    """The same of a loudspeaker."""
+    return OpenDevice(name, None, None, 1, REPLY_RATE_HZ)
+
+
 class FakeMicrophone:
     """Gives out the frames it is told to; ``opening`` is what its next openings raise."""
 
     def __init__(self, description: str = "microphone A", log: list[str] | None = None) -> None:
         self.description = description
+        self.device: OpenDevice | None = None
         self.counters: dict[str, int] = {"frames": 0, "overruns": 0, "dropped": 0}
         self.opening: list[AudioDeviceError] = []
         self.is_open = False
@@ -73,6 +84,7 @@ class FakeMicrophone:
         if self.opening:
             raise self.opening.pop(0)
         self.is_open = True
+        self.device = microphone_device(self.description)
         self.log.append(f"{self.description} opened")
 
     async def read(self) -> Frame:
@@ -111,6 +123,7 @@ class FakeSpeaker:
 
     def __init__(self, description: str = "loudspeaker A") -> None:
         self.description = description
+        self.device: OpenDevice | None = None
         self.counters: dict[str, int] = {"underruns": 0}
         self.audible = False
         self.level = 0.0
@@ -132,6 +145,7 @@ class FakeSpeaker:
         if self.opening:
             raise self.opening.pop(0)
         self.is_open = True
+        self.device = speaker_device(self.description)
 
     async def wait_lost(self) -> None:
         await self._lost.wait()
@@ -417,7 +431,7 @@ class Hub:
             microphone=lambda _config: self._make("microphone", self.microphone),
             speaker=lambda _config: self._make("speaker", self.speaker),
             detector=self._detector,
-            profile=lambda _config, name: self.boards.get(name or "", NONE),
+            profile=self._profile,
             lights=lambda _config, _profile: self._make("lights", self.lights),
             button=self._button,
             session=self._session,
@@ -441,8 +455,11 @@ class Hub:
         self.looks += 1
         return self.plugged
 
-    def _set_levels(self, profile: Profile, microphone: str) -> list[str]:
-        self.refitted.append(f"levels of {profile.name} by {microphone}")
+    def _profile(self, _config: Config, microphone: OpenDevice | None) -> Profile:
+        return self.boards.get(microphone.name, NONE) if microphone is not None else NONE
+
+    def _set_levels(self, profile: Profile, microphone: OpenDevice) -> list[str]:
+        self.refitted.append(f"levels of {profile.name} by {microphone.name}")
         return self.no_levels
 
     def _revive(self, profile: Profile) -> bool:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from device.errors import AudioDeviceError, DeviceTrouble
 from device.frames import FRAME_SAMPLES, Frame
 from device.news import FirstSound, News, PlaybackDrained, PlaybackStarved
-from device.ports import Microphone, Speaker
+from device.ports import Microphone, OpenDevice, Speaker
 from device.simulator.sound import WavMicrophone, WavSpeaker
 from device.simulator.voices import load, tone
 
@@ -463,6 +463,7 @@ class OtherSpeaker:
         self.asked: list[str] = []
         self.lost = asyncio.Event()
         self.description = "a real card"
+        self.device = OpenDevice("card (hw:1,0)", 1, None, 2, 48_000)
 
     def __getattr__(self, name: str) -> Callable[..., object]:
         def note(*arguments: object) -> int:
@@ -487,7 +488,7 @@ async def test_another_speaker_plays_the_same() -> None:
     """The news come from the simulated one alone; the loss of the other is a loss."""
     other, news = OtherSpeaker(), Posted()
     speaker: Speaker = WavSpeaker(chime, tee=other)  # type: ignore[arg-type]
-    assert speaker.description == "a real card"
+    assert (speaker.description, speaker.device) == ("a real card", other.device)
     await speaker.open(news.post)
     speaker.play(b"", 1)
     speaker.end_turn(1)
@@ -512,6 +513,10 @@ async def test_another_speaker_plays_the_same() -> None:
 async def test_alone_it_is_never_lost() -> None:
     """Waiting for its loss takes for ever."""
     speaker = WavSpeaker(chime)
-    assert speaker.description == "simulated loudspeaker (WAV)"
+    name = "simulated loudspeaker (WAV)"
+    assert (speaker.description, speaker.device) == (name, None)
+    await speaker.open(Posted().post)
+    await speaker.close()
+    assert speaker.device == OpenDevice(name, None, None, 1, 24_000)
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(speaker.wait_lost(), 0.05)

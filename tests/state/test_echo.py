@@ -10,9 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from device.ports import OpenDevice
 from device.state.echo import FILE, EchoMemory, Way
 
-WAY = Way("'USB Audio: - (hw:1,0)' (48000 hz)", "'ReSpeaker: - (hw:2,0)' channel 0", "software")
+SPEAKER = OpenDevice("USB Audio: - (hw:1,0)", 1, None, 2, 48_000)
+MICROPHONE = OpenDevice("ReSpeaker 4 Mic Array: USB Audio (hw:2,0)", 2, 0, 6, 16_000)
+WAY = Way(SPEAKER, MICROPHONE, "software")
+HEADSET = OpenDevice("default", None, None, 1, 48_000)
 WHY = "25 dB of the echo are cancelled"
 
 
@@ -36,7 +40,7 @@ async def test_a_decision_survives_the_process(tmp_path: Path) -> None:
 
 async def test_the_decisions_of_several_ways_are_kept_side_by_side(tmp_path: Path) -> None:
     """Who plugs the headset in again need not measure again."""
-    headset = replace(WAY, speaker="headset")
+    headset = replace(WAY, speaker=HEADSET)
     memory = await kept(tmp_path)
     memory.keep(headset, "half", "")
     await memory.kept()
@@ -47,8 +51,11 @@ async def test_the_decisions_of_several_ways_are_kept_side_by_side(tmp_path: Pat
 @pytest.mark.parametrize(
     "other",
     [
-        replace(WAY, speaker="headset"),
-        replace(WAY, microphone="webcam"),
+        replace(WAY, speaker=HEADSET),
+        replace(WAY, speaker=replace(SPEAKER, rate_hz=44_100)),
+        replace(WAY, microphone=replace(MICROPHONE, name="webcam: - (hw:2,0)")),
+        replace(WAY, microphone=replace(MICROPHONE, channel=1)),
+        replace(WAY, microphone=replace(MICROPHONE, channels=1)),
         # Without the canceller that earned it, full duplex would answer itself.
         replace(WAY, canceller="none"),
     ],
@@ -63,8 +70,30 @@ async def test_another_way_is_new(tmp_path: Path, other: Way) -> None:
 async def test_cards_that_are_numbered_anew_are_the_same(tmp_path: Path) -> None:
     """The next start of the computer may find them in another order."""
     await kept(tmp_path)
-    renumbered = replace(WAY, speaker=WAY.speaker.replace("hw:1", "hw:12"))
-    assert EchoMemory(tmp_path).recall(renumbered) is not None
+    renumbered = replace(SPEAKER, name="USB Audio: - (hw:12,0)", card=12)
+    assert EchoMemory(tmp_path).recall(replace(WAY, speaker=renumbered)) is not None
+
+
+@pytest.mark.parametrize(
+    ("key", "way"),
+    [
+        (
+            (
+                "'ReSpeaker 4 Mic Array: USB Audio (hw,0)' (16000 hz, channel 0 of 6)"
+                " + 'USB Audio: - (hw,0)' (48000 hz, 2 channels) + software"
+            ),
+            WAY,
+        ),
+        (
+            "'default' (16000 hz, mono) + 'default' (48000 hz, 1 channels) + none",
+            Way(HEADSET, OpenDevice("default", None, 0, 1, 16_000), "none"),
+        ),
+    ],
+)
+async def test_the_keys_of_the_file_stay_as_they_are(tmp_path: Path, key: str, way: Way) -> None:
+    """A speaker that was measured before an upgrade is not measured again."""
+    await kept(tmp_path, way)
+    assert list(json.loads((tmp_path / FILE).read_text())) == [key]
 
 
 def test_nothing_kept_is_the_first_start(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -75,7 +104,7 @@ def test_nothing_kept_is_the_first_start(tmp_path: Path, caplog: pytest.LogCaptu
 
 def record(**changes: object) -> bytes:
     """A file with one decision in it."""
-    return json.dumps({str(WAY): {"mode": "full", "why": WHY, "at": 1.0, **changes}}).encode()
+    return json.dumps({WAY.key: {"mode": "full", "why": WHY, "at": 1.0, **changes}}).encode()
 
 
 DAMAGED = {
@@ -153,7 +182,8 @@ async def test_what_is_decided_during_the_writing_is_written_too(tmp_path: Path)
     """However slow the card is."""
     memory = EchoMemory(tmp_path)
     for number in range(20):
-        memory.keep(replace(WAY, speaker=f"loudspeaker {number}"), "half", "")
+        loudspeaker = replace(SPEAKER, name=f"loudspeaker {number}")
+        memory.keep(replace(WAY, speaker=loudspeaker), "half", "")
     writing = asyncio.create_task(memory.kept())
     await asyncio.sleep(0)
     memory.keep(WAY, "half", "it took its own echo for a person again and again")

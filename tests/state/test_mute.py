@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from device.ports import OpenDevice
 from device.state.mute import Kept, MuteMemory
 
-CARD = "reSpeaker XVF3800 4-Mic Array: USB Audio (hw:2,0)"
+CARD = OpenDevice("reSpeaker XVF3800 4-Mic Array: USB Audio (hw:2,0)", 2, 1, 2, 16_000)
 
 
 def test_what_was_kept_is_loaded(tmp_path: Path) -> None:
@@ -59,6 +62,24 @@ def test_an_odd_microphone_is_no_reason_to_mute(tmp_path: Path) -> None:
     """It only tells the board."""
     (tmp_path / "mute.json").write_text('{"muted": false, "microphone": 7}')
     assert MuteMemory(tmp_path).load() == Kept(False, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "microphone"),
+    [
+        (f"'{CARD.name}' (16000 hz, channel 1 of 2)", replace(CARD, card=None)),
+        ("'USB PnP' (48000 hz, mono)", OpenDevice("USB PnP", None, 0, 1, 48_000)),
+        ("input device 'auto'", None),
+        (None, None),
+    ],
+)
+@pytest.mark.parametrize("muted", [True, False])
+def test_a_file_with_the_microphone_s_text_is_understood(
+    tmp_path: Path, text: str | None, microphone: OpenDevice | None, *, muted: bool
+) -> None:
+    """As it lies on speakers that were muted long ago."""
+    (tmp_path / "mute.json").write_text(json.dumps({"muted": muted, "microphone": text}))
+    assert MuteMemory(tmp_path).load() == Kept(muted, microphone)
 
 
 def test_file_and_folder_are_on_the_disk_before_it_returns(
