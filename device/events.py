@@ -18,6 +18,7 @@ from device.news import (
     AudioDropped,
     AudioRepeated,
     BargedIn,
+    ContextFailed,
     Detection,
     FellSilent,
     FirstSound,
@@ -58,6 +59,7 @@ class EventName(StrEnum):
     BARGE_IN = "barge_in"
     UNHEARD = "unheard"
     STALL = "stall"
+    CONTEXT = "context"
     REPEATED = "repeated"
     DROPPED = "dropped"
     LOST = "lost"
@@ -131,6 +133,9 @@ def _session_event(news: News) -> PublicEvent | None:
             return session("failed", at, reason=failure.message, model=model)
         case Stalled(_, what, reason, at):
             return PublicEvent(EventName.STALL, at, {"what": what, "reason": reason})
+        case ContextFailed(_, what, before, now, at):
+            fields = {"what": what, "before_tokens": before, "now_tokens": now}
+            return PublicEvent(EventName.CONTEXT, at, fields)
         case AudioRepeated(_, frames, at):
             return _audio(EventName.REPEATED, frames, at)
         case AudioDropped(_, frames, at):

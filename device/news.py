@@ -276,6 +276,22 @@ class Stalled:
 
 
 @dataclass(frozen=True, slots=True)
+class ContextFailed:
+    """The server has forgotten the talk after a resume, or never compresses it.
+
+    The talk goes on over a fresh session that is told of it in words.
+    """
+
+    session: int
+    what: Literal["lost", "growing"]
+    before: int
+    """Tokens of the context before the resume; or the trigger of compression."""
+    now: int
+    """Tokens of the context."""
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
 class AudioRepeated:
     """What the user had said and nobody has answered goes up again, over a new connection."""
 
@@ -409,6 +425,7 @@ SessionNews = (
     | HandleChanged
     | ModelReplaced
     | Stalled
+    | ContextFailed
     | AudioRepeated
     | AudioDropped
     | GoAway

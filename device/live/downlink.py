@@ -81,6 +81,8 @@ class Downlink:
         self._generated = False
         self._spoken: dict[Who, _Spoken | None] = {"user": None, "model": None}
         self._bill: types.UsageMetadata | None = None
+        self.prompt_tokens = 0
+        """Of the newest bill; what the server's context holds."""
         self.unheard: Counter[str] = Counter()
         """How many turns were no answer, by why."""
         self.ended_at = 0.0
@@ -191,7 +193,9 @@ class Downlink:
             return
         bill, self._bill = self._bill, None
         if bill is not None and self._last is not None:
-            self._post(Usage(self._session, self._last, tokens(bill), time.monotonic()))
+            counts = tokens(bill)
+            self.prompt_tokens = counts.get("prompt", self.prompt_tokens)
+            self._post(Usage(self._session, self._last, counts, time.monotonic()))
 
     def take(self, content: types.LiveServerContent) -> None:
         """Post all that one server message holds."""

@@ -52,7 +52,8 @@ class Recovery:
         talk_patience_s: float = TALK_PATIENCE_S,
     ) -> None:
         self._models = list(models)
-        self._resumes = resumes
+        self.resumes = resumes
+        """Whether a talk goes on over connections."""
         self._chance = chance
         self._talk_patience_s = talk_patience_s
         self._tries = 0
@@ -86,7 +87,7 @@ class Recovery:
             self._tries = self._spoiled = 0
         if opened_at is not None and not self._tries:
             self._since = now
-        if self._began and not self._resumes:
+        if self._began and not self.resumes:
             return None
         match diagnosis.remedy:
             case Remedy.STOP | Remedy.LATER:

@@ -51,6 +51,10 @@ class Rotation:
         self._wanted_from = min(self._wanted_from, now)
         self._deadline = min(self._deadline, deadline)
 
+    def leave(self, now: float) -> None:
+        """Want the connection given up from now on, in a quiet moment."""
+        self._wanted_from = min(self._wanted_from, now)
+
     def due(self, quiet_from: float | None) -> float:
         """Return when to rotate.
 
@@ -94,6 +98,7 @@ class Moment:
         self._rotation = Rotation(0.0)
         self._resumable = True
         self._handle_at: float | None = None
+        self._told_in_words = False
         self.speaking = False
         """Whether the user is in mid-sentence."""
 
@@ -101,10 +106,16 @@ class Moment:
         """A new connection begins, with its plan to give way to the next."""
         self._rotation = rotation
         self._resumable = True
+        self._told_in_words = False
 
     def go_away(self, now: float, time_left_s: float) -> None:
         """The server has announced the end of the connection."""
         self._rotation.go_away(now, time_left_s)
+
+    def leave(self, now: float) -> None:
+        """Give the connection up at the next quiet moment; the talk is told in words after it."""
+        self._rotation.leave(now)
+        self._told_in_words = True
 
     def take_handle(self, update: types.LiveServerSessionResumptionUpdate, now: float) -> bool:
         """Take what the server says of resuming; return whether there is a new handle."""
@@ -126,7 +137,8 @@ class Moment:
         if self._unanswered.pending:
             # The user has finished, and the server has not noticed or not answered yet.
             return None
-        if self._resumes and not (self._resumable and self._recovery.handle):
+        resumes = self._resumes and not self._told_in_words
+        if resumes and not (self._resumable and self._recovery.handle):
             return None
         quiet_from = 0.0
         if self._downlink.asked_at is not None:

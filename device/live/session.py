@@ -123,7 +123,8 @@ class LiveSession:
             resumes=settings.resumption,
             talk_patience_s=lost_after_s,
         )
-        care = Care(settings.resumption, patience_s, settings.repeat_s)
+        trigger = settings.compression.trigger_tokens
+        care = Care(settings.resumption, patience_s, trigger, settings.repeat_s)
         self._traffic = Traffic(number, past.turns, self._note, self._recovery, care, on_sent)
         self.push_to_talk = self._traffic.push_to_talk
         """Told what the finger on the button does."""

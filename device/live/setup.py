@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 GOOGLE = "https://generativelanguage.googleapis.com"
 """Live API: where Google serves it; ``live.endpoint`` names another server."""
 
+GOES_ON = "This conversation goes on after a change of connection: do not greet the user again."
+"""What every resumed session is told. Live API: a resumed talk may begin with a greeting, or be
+resumed without what was said."""
+
 _CLOSE_S = 1.0
 """How long a close may take before the connection is cut."""
 _UNACKNOWLEDGED_MS = 6_000
@@ -212,7 +216,8 @@ def connect_config(
     from google.genai import types  # noqa: PLC0415 - heavy
 
     level = profile.thinking_level(settings.thinking_level)
-    instruction = "\n\n".join(filter(None, [settings.system_instruction, earlier]))
+    told = GOES_ON if handle else earlier
+    instruction = "\n\n".join(filter(None, [settings.system_instruction, told]))
     return types.LiveConnectConfig(
         response_modalities=[types.Modality.AUDIO],
         system_instruction=instruction or None,

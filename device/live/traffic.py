@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from device.live.calls import Calls
+from device.live.context import Context
 from device.live.downlink import NUDGE, Downlink
 from device.live.link import Link
 from device.live.messages import (
@@ -38,6 +39,7 @@ from device.live.uplink import (
 from device.news import (
     AudioDropped,
     AudioRepeated,
+    ContextFailed,
     GoAway,
     HandleChanged,
     Post,
@@ -84,6 +86,8 @@ class Care:
     """Whether it goes on over several connections."""
     patience_s: float
     """How long the user is kept waiting for an answer."""
+    trigger_tokens: int
+    """From how many tokens of context on the server should compress it."""
     repeat_s: float
     """How much of an unanswered sentence is said again over a new connection; 0: nothing."""
 
@@ -118,6 +122,7 @@ class Traffic:
             recovery, self._downlink, self.uplink, self._unanswered, resumes=care.resumes
         )
         self._calls = Calls(session, post, self.uplink)
+        self._context = Context(care.trigger_tokens)
         self.counts: Counter[str] = Counter()
         self.stirred = asyncio.Event()
         """Set when something has come in that may change what to do next."""
@@ -173,6 +178,7 @@ class Traffic:
         self.uplink.carried(True)
         self._moment.opened(rotation)
         self._stalls.opened(now, resumed=resumed, choosy=choosy)
+        self._context.opened(resumed=resumed)
         self._repeat(now)
         lost = self.uplink.new_losses()
         if lost:
@@ -353,6 +359,20 @@ class Traffic:
                 self._calls.cancel(call_id)
         # Only now it is known whether the message itself began or ended the turn it bills.
         self._downlink.settle_bill()
+        if message.usage_metadata is not None:
+            self._watch_context()
+
+    def _watch_context(self) -> None:
+        """Go on over a fresh session, with the talk in words, where the server's memory fails."""
+        found = self._context.billed(self._downlink.prompt_tokens)
+        if found is None:
+            return
+        now = time.monotonic()
+        self._post(ContextFailed(self._session, found.trouble.value, found.before, found.now, now))
+        if self._recovery.resumes:
+            self._recovery.handle = None
+            self._post_handle(now)
+            self._moment.leave(now)
 
     def _take_handle(self, update: types.LiveServerSessionResumptionUpdate) -> None:
         now = time.monotonic()

@@ -101,6 +101,10 @@ def _trouble(event: PublicEvent) -> str:
             return f"{frames * FRAME_MS / 1000:.1f} s without an answer go up again"
         case "dropped", {"frames": frames}:
             return f"{frames * FRAME_MS / 1000:.1f} s found no room and are lost"
+        case "unheard", {"why": why, "what": what}:
+            return f"an answer that nobody could hear ({why}): {what.replace('_', ' ')}"
+        case "context", {"what": what, "before_tokens": before, "now_tokens": now}:
+            return f"the server's context is {what} ({before} to {now} tokens): it begins anew"
         case "stall", {"what": what, "reason": reason}:
             return f"the server keeps silent ({reason}): {what}"
         case _:
