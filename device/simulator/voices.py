@@ -91,11 +91,16 @@ def load(name: str) -> tuple[bytes, int]:
 
 
 def tone(duration_ms: int, rate_hz: int = REPLY_RATE_HZ) -> bytes:
-    """Return a 440 Hz tone, s16le mono, that begins and ends without a click."""
+    """Return a tone, s16le mono, that begins and ends without a click.
+
+    It changes its pitch every second: one that stays where it is would be taken for a line that is
+    broken, and not for an answer.
+    """
     count = rate_hz * duration_ms // 1000
     time_s = np.arange(count) / rate_hz
     ramp = np.minimum(1.0, np.minimum(time_s, time_s[::-1]) / 0.01)
-    wave_form = TONE_LEVEL * ramp * np.sin(2 * np.pi * TONE_HZ * time_s)
+    pitch_hz = np.where(time_s.astype(int) % 2, TONE_HZ * 9 / 8, TONE_HZ)
+    wave_form = TONE_LEVEL * ramp * np.sin(2 * np.pi * np.cumsum(pitch_hz) / rate_hz)
     return (wave_form * 32_767).astype("<i2").tobytes()
 
 

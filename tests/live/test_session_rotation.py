@@ -141,7 +141,8 @@ async def test_sentence_of_the_user_is_not_cut_by_a_rotation(tmp_path: Path) -> 
         await talk.ear.when(lambda: any(t.text == "later mark" for t in talk.ear.all(Transcript)))
         assert talk.session.counters["rotations"] == 0
         talk.session.user_speaks(speaking=False)
-        await talk.server.do(Send(content))
+        later = {"serverContent": {"outputTranscription": {"text": "and more"}}}
+        await talk.server.do(Send(later))
         await talk.ear.until(Transcript, 3)
         assert talk.session.counters["rotations"] == 0, "the server has not noticed the end yet"
         await talk.server.say(SHORT)
