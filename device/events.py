@@ -31,6 +31,7 @@ from device.news import (
     SessionClosed,
     SessionFailed,
     SessionOpened,
+    SettingRefused,
     SpeechChanged,
     Stalled,
     TalkedOver,
@@ -60,6 +61,7 @@ class EventName(StrEnum):
     UNHEARD = "unheard"
     STALL = "stall"
     CONTEXT = "context"
+    SETTING_REFUSED = "setting_refused"
     REPEATED = "repeated"
     DROPPED = "dropped"
     LOST = "lost"
@@ -133,6 +135,9 @@ def _session_event(news: News) -> PublicEvent | None:
             return session("failed", at, reason=failure.message, model=model)
         case Stalled(_, what, reason, at):
             return PublicEvent(EventName.STALL, at, {"what": what, "reason": reason})
+        case SettingRefused(_, setting, model, reason, at):
+            fields = {"setting": setting, "model": model, "reason": reason}
+            return PublicEvent(EventName.SETTING_REFUSED, at, fields)
         case ContextFailed(_, what, before, now, at):
             fields = {"what": what, "before_tokens": before, "now_tokens": now}
             return PublicEvent(EventName.CONTEXT, at, fields)

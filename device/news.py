@@ -276,6 +276,17 @@ class Stalled:
 
 
 @dataclass(frozen=True, slots=True)
+class SettingRefused:
+    """The server refuses one setting for this model, and the talk goes on without it."""
+
+    session: int
+    setting: str
+    model: str
+    reason: str
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
 class ContextFailed:
     """The server has forgotten the talk after a resume, or never compresses it.
 
@@ -426,6 +437,7 @@ SessionNews = (
     | ModelReplaced
     | Stalled
     | ContextFailed
+    | SettingRefused
     | AudioRepeated
     | AudioDropped
     | GoAway

@@ -165,7 +165,7 @@ class Assistant:
                 self.session_faults.connected(model, self.settings.now.live.model)
             case n.ModelReplaced(gone=gone, successor=successor):
                 self.session_faults.replaced(gone, successor)
-            case n.HandleChanged():
+            case n.HandleChanged() | n.SettingRefused():
                 self.sessions.remember()
             case n.SessionClosed(session=number) | n.SessionFailed(session=number):
                 self.sessions.forget(number)

@@ -158,6 +158,9 @@ class Sessions:
         return {
             "model": live.model if live else None,
             "open_s": round(self.age_s, 1) if live else None,
+            "refused_settings": self._past.refusals.known(
+                live.model if live else self._settings.now.live.model, time.time()
+            ),
             "resumable_s": None if resumable_s is None else round(resumable_s, 1),
             **(dict(live.counters) if live else {}),
         }

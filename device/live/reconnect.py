@@ -80,6 +80,10 @@ class Recovery:
         self._began = True
         self._opened_at = now
 
+    def again(self) -> None:
+        """Take note that another connection is made at once, for a reason of its own."""
+        self._opened_at = None
+
     def after(self, diagnosis: Diagnosis, now: float) -> float | None:
         """Return how many seconds to wait before the next connection, None to give up."""
         opened_at, self._opened_at = self._opened_at, None

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from device.live.refusals import Refusals
 from device.news import HandleChanged, News, Transcript
 
 GONE_S = 86_400.0
@@ -41,6 +42,8 @@ class Past:
         """When the talk was last known to go on."""
         self.gone: dict[str, float] = {}
         """Models that a server did not have, as ``model@server``, and when."""
+        self.refusals = Refusals()
+        """What of a setup a server was found not to take."""
         self._lines: deque[str] = deque(maxlen=LINES)
 
     def keep(self, handle: str, model: str, host: str, now: float) -> None:
@@ -119,6 +122,7 @@ class Past:
             "host": self.host,
             "at": self.at,
             "gone": self.gone,
+            "setup": self.refusals.as_record(),
         }
 
     def restore(self, record: object) -> None:
@@ -139,3 +143,4 @@ class Past:
             raise ValueError("at and gone must be times") from None
         self.handle, self.model, self.host = handle, str(words[0]), str(words[1])
         self.at, self.gone = at, lost
+        self.refusals.restore(record.get("setup"))

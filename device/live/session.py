@@ -21,6 +21,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from device import __version__
 from device.frames import FRAME_MS, SILENT_FRAME
 from device.live.connection_loop import Away, carry
 from device.live.failures import Remedy, diagnose
@@ -28,6 +29,7 @@ from device.live.link import LinkError, open_link
 from device.live.models import profile
 from device.live.network import obstacle
 from device.live.reconnect import TALK_PATIENCE_S, Recovery
+from device.live.refusals import Field
 from device.live.resumption import Past
 from device.live.rotation import ROTATE_AFTER_S, Rotation
 from device.live.setup import (
@@ -36,13 +38,15 @@ from device.live.setup import (
     connect_config,
     host_of,
     load_sdk,
+    optional_fields,
     unusable,
     unusable_trust,
 )
-from device.live.symptoms import Family
+from device.live.symptoms import Family, Place, Symptom
 from device.live.traffic import Care, Sent, Traffic
 from device.news import (
     Failure,
+    FailureKind,
     HandleChanged,
     ModelReplaced,
     News,
@@ -50,6 +54,7 @@ from device.news import (
     SessionClosed,
     SessionFailed,
     SessionOpened,
+    SettingRefused,
 )
 
 if TYPE_CHECKING:
@@ -57,6 +62,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_FREE_TIER = "free tier"
+"""Live API: what the refusal of a plan's limits holds."""
 _TRAILING_FRAMES = 500 // FRAME_MS
 """Half a second of silence."""
 
@@ -130,6 +137,12 @@ class LiveSession:
         """Told what the finger on the button does."""
         self._connecting: asyncio.Timeout | None = None
         self._away = Away(number, post, self._host)
+        past.refusals.renew(__version__, key)
+        self._sent: frozenset[Field] = frozenset()
+        """What could have been left out of the newest setup."""
+        self._bare = False
+        """Whether setups go without all that can be left out."""
+        self._without_search = False
         self._closing: str | None = None
         self._running = False
         self._over = asyncio.Event()
@@ -299,9 +312,13 @@ class LiveSession:
         model, handle = self.model, self.handle if self._settings.resumption else None
         resuming = handle is not None
         about = {"resuming": resuming, "model": model, "host": self._host, "secret": self._key}
+        without = self._without(model)
+        self._sent = optional_fields(self._settings, profile(model)) - without
         earlier = "" if handle else self._past.summary
         manual = self.push_to_talk.next_is_manual()
-        config = connect_config(self._settings, profile(model), handle, earlier, manual=manual)
+        config = connect_config(
+            self._settings, profile(model), handle, earlier, manual=manual, without=without
+        )
         self._connecting = asyncio.timeout(self._settings.connect_timeout_s)
         try:
             connecting = self._connecting
@@ -310,6 +327,36 @@ class LiveSession:
                 await carry(self._traffic, link, lambda: self._closing is not None)
         finally:
             self._connecting = None
+
+    def _without(self, model: str) -> frozenset[Field]:
+        """Return what is left out of the next setup: what is refused, and what is in doubt."""
+        if self._bare:
+            return optional_fields(self._settings, profile(model))
+        left_out = self._past.refusals.left_out(model, time.time())
+        return left_out | {Field.SEARCH} if self._without_search else left_out
+
+    def _is_left_out(self, symptom: Symptom, failure: Failure, model: str) -> bool:
+        """Take note of a refused setup; return whether to try again with less in it.
+
+        Each way is tried once for a session, so that no question is asked in a storm.
+        """
+        if symptom.place is not Place.SETUP or symptom.resuming or not self._sent:
+            return False
+        plan = failure.kind is FailureKind.QUOTA or _FREE_TIER in symptom.text.lower()
+        if plan and Field.SEARCH in self._sent and not self._without_search:
+            self._without_search = True
+            return True
+        refused = failure.kind is FailureKind.SETTINGS and symptom.family is Family.CLOSED
+        if not refused or self._bare:
+            return False
+        field = self._past.refusals.refuse(model, self._sent)
+        if field is not None:
+            self._tell_refused(field, model, symptom.text)
+        self._bare = field is None
+        return True
+
+    def _tell_refused(self, field: Field, model: str, reason: str) -> None:
+        self._note(SettingRefused(self.number, field.value, model, reason, time.monotonic()))
 
     def _connected(self) -> None:
         self._connecting = None
@@ -320,6 +367,13 @@ class LiveSession:
         self._traffic.counts["connections"] += 1
         self._away.back()
         self._recovery.opened(now)
+        if self._without_search and Field.SEARCH not in self._past.refusals.known(
+            self.model, time.time()
+        ):
+            self._past.refusals.needs_another_plan(self.model, Field.SEARCH, time.time())
+            self._tell_refused(Field.SEARCH, self.model, "search needs a paid key")
+        if not self._bare:
+            self._past.refusals.open(self.model, self._sent)
         what = "resumed" if resumed else "opened"
         _log.debug("session %d %s: %s, %.0f ms", self.number, what, self.model, latency_ms)
         if self.model != self._settings.model:
@@ -347,6 +401,9 @@ class LiveSession:
         wait_s = self._recovery.after(diagnosis, time.monotonic())
         if handle is not None and self.handle is None:
             self._note(HandleChanged(self.number, None, model, time.monotonic()))
+        if self._is_left_out(error.symptom, diagnosis.failure, model):
+            self._recovery.again()
+            return None
         if diagnosis.remedy is Remedy.NEXT_MODEL:
             self._past.found_gone(model, self._server, time.time())
         if wait_s is not None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from device.live.models import ModelProfile
+from device.live.refusals import Field
 from device.news import Failure, FailureKind
 
 if TYPE_CHECKING:
@@ -207,57 +208,84 @@ def connect_config(
     earlier: str = "",
     *,
     manual: bool = False,
+    without: frozenset[Field] = frozenset(),
 ) -> types.LiveConnectConfig:
     """Return the setup of one connection: what is configured, as far as the model takes it.
 
     ``earlier`` tells a fresh session what was said before. ``manual``: it is told when the user
-    speaks, and does not find out by itself.
+    speaks, and does not find out by itself. ``without``: what is left out all the same.
     """
     from google.genai import types  # noqa: PLC0415 - heavy
 
+    sent = optional_fields(settings, profile) - without
     level = profile.thinking_level(settings.thinking_level)
+    transcription = types.AudioTranscriptionConfig()
     told = GOES_ON if handle else earlier
     instruction = "\n\n".join(filter(None, [settings.system_instruction, told]))
     return types.LiveConnectConfig(
         response_modalities=[types.Modality.AUDIO],
         system_instruction=instruction or None,
-        speech_config=_speech(settings, profile),
+        speech_config=_speech(settings, sent),
         thinking_config=(
             types.ThinkingConfig(thinking_level=types.ThinkingLevel(level.upper()))
-            if level
+            if level and Field.THINKING in sent
             else None
         ),
-        tools=[types.Tool(google_search=types.GoogleSearch())] if settings.google_search else None,
-        input_audio_transcription=types.AudioTranscriptionConfig(),
-        output_audio_transcription=types.AudioTranscriptionConfig(),
+        tools=[types.Tool(google_search=types.GoogleSearch())] if Field.SEARCH in sent else None,
+        input_audio_transcription=transcription if Field.INPUT_TRANSCRIPTION in sent else None,
+        output_audio_transcription=transcription if Field.OUTPUT_TRANSCRIPTION in sent else None,
         # The server's own voice activity detection, where it is on, stays at the server's defaults.
         realtime_input_config=types.RealtimeInputConfig(
             automatic_activity_detection=(
                 types.AutomaticActivityDetection(disabled=True) if manual else None
             ),
-            turn_coverage=types.TurnCoverage(profile.turn_coverage),
+            turn_coverage=(
+                types.TurnCoverage(profile.turn_coverage) if Field.TURN_COVERAGE in sent else None
+            ),
         ),
         session_resumption=(
-            types.SessionResumptionConfig(handle=handle) if settings.resumption else None
+            types.SessionResumptionConfig(handle=handle) if Field.RESUMPTION in sent else None
         ),
-        context_window_compression=types.ContextWindowCompressionConfig(
-            trigger_tokens=settings.compression.trigger_tokens,
-            sliding_window=types.SlidingWindow(target_tokens=settings.compression.target_tokens),
+        context_window_compression=(
+            types.ContextWindowCompressionConfig(
+                trigger_tokens=settings.compression.trigger_tokens,
+                sliding_window=types.SlidingWindow(
+                    target_tokens=settings.compression.target_tokens
+                ),
+            )
+            if Field.COMPRESSION in sent
+            else None
         ),
     )
 
 
-def _speech(settings: LiveSettings, profile: ModelProfile) -> types.SpeechConfig | None:
+def optional_fields(settings: LiveSettings, profile: ModelProfile) -> frozenset[Field]:
+    """Return what a setup with these settings has that could be left out of it."""
+    has = {
+        Field.THINKING: profile.thinking_level(settings.thinking_level) is not None,
+        Field.COMPRESSION: True,
+        Field.RESUMPTION: settings.resumption,
+        Field.INPUT_TRANSCRIPTION: True,
+        Field.OUTPUT_TRANSCRIPTION: True,
+        Field.LANGUAGE: profile.takes_language and settings.language is not None,
+        Field.TURN_COVERAGE: True,
+        Field.VOICE: bool(settings.voice),
+        Field.SEARCH: settings.google_search,
+    }
+    return frozenset(field for field, there in has.items() if there)
+
+
+def _speech(settings: LiveSettings, sent: frozenset[Field]) -> types.SpeechConfig | None:
     from google.genai import types  # noqa: PLC0415 - heavy
 
-    language = settings.language if profile.takes_language else None
-    if settings.voice is None and language is None:
+    language = settings.language if Field.LANGUAGE in sent else None
+    if Field.VOICE not in sent and language is None:
         return None
     voice = (
         types.VoiceConfig(
             prebuilt_voice_config=types.PrebuiltVoiceConfig(voice_name=settings.voice)
         )
-        if settings.voice
+        if Field.VOICE in sent
         else None
     )
     return types.SpeechConfig(voice_config=voice, language_code=language)

@@ -101,6 +101,8 @@ def _trouble(event: PublicEvent) -> str:
             return f"{frames * FRAME_MS / 1000:.1f} s without an answer go up again"
         case "dropped", {"frames": frames}:
             return f"{frames * FRAME_MS / 1000:.1f} s found no room and are lost"
+        case "setting_refused", {"setting": setting, "model": model, "reason": reason}:
+            return f"{model} refuses {setting} ({reason}): the talk goes on without it"
         case "unheard", {"why": why, "what": what}:
             return f"an answer that nobody could hear ({why}): {what.replace('_', ' ')}"
         case "context", {"what": what, "before_tokens": before, "now_tokens": now}:
