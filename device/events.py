@@ -139,8 +139,8 @@ def _session_event(news: News) -> PublicEvent | None:
             fields = {"setting": setting, "model": model, "reason": reason}
             return PublicEvent(EventName.SETTING_REFUSED, at, fields)
         case ContextFailed(_, what, before, now, at):
-            fields = {"what": what, "before_tokens": before, "now_tokens": now}
-            return PublicEvent(EventName.CONTEXT, at, fields)
+            sizes = {"before_tokens": before, "now_tokens": now}
+            return PublicEvent(EventName.CONTEXT, at, {"what": what, **sizes})
         case AudioRepeated(_, frames, at):
             return _audio(EventName.REPEATED, frames, at)
         case AudioDropped(_, frames, at):

@@ -1,4 +1,4 @@
-"""`Refusals` remembers which optional fields of a setup a server refuses, and finds out which. Pure.
+"""`Refusals` finds out and remembers which optional fields of a setup are refused. Pure.
 
 Live API: a setup with one field that a model does not take is closed with 1007 "Request contains an
 invalid argument.", which does not say the field. So the talk is opened without all that can be left
@@ -21,14 +21,14 @@ PLAN_S = 86_400.0
 class Field(StrEnum):
     """What may be left out of a setup, by the key of the configuration that it comes from."""
 
-    THINKING = "live.thinking_level"
-    COMPRESSION = "live.compression"
     RESUMPTION = "live.resumption"
+    VOICE = "live.voice"
+    COMPRESSION = "live.compression"
     INPUT_TRANSCRIPTION = "the transcript of what you say"
     OUTPUT_TRANSCRIPTION = "the transcript of what it says"
-    LANGUAGE = "live.language"
     TURN_COVERAGE = "the turn coverage"
-    VOICE = "live.voice"
+    LANGUAGE = "live.language"
+    THINKING = "live.thinking_level"
     SEARCH = "live.google_search"
 
 
@@ -55,12 +55,7 @@ class Refusals:
 
         Of what is suspected all but the first is left out: that one is tried.
         """
-        refused = {
-            field
-            for field, until in self._refused.get(model, {}).items()
-            if not until or now < until
-        }
-        return frozenset(refused | set(self._suspects.get(model, [])[1:]))
+        return frozenset([*self.known(model, now), *self._suspects.get(model, [])[1:]])
 
     def known(self, model: str, now: float) -> list[Field]:
         """Return the fields that this model is known to refuse."""
@@ -72,13 +67,13 @@ class Refusals:
 
         None: it is not known yet, and the next setup leaves all of them out.
         """
-        fields = sorted(set(sent))
+        # In the order of their definition: what a talk misses most is tried first.
+        fields = [field for field in Field if field in set(sent)]
         suspects = self._suspects.get(model, [])
         tried = [field for field in fields if field in suspects] if suspects else fields
         if len(tried) == 1:
             self._blame(model, tried[0])
             return tried[0]
-        # The first place is that of the one to be tried next: nothing is, in the next setup.
         self._suspects[model] = fields
         return None
 
