@@ -10,7 +10,15 @@ from google.genai import types
 
 from device.config import Live
 from device.live.models import profile
-from device.live.setup import GOOGLE, client_of, connect_config, host_of, load_sdk, unusable
+from device.live.setup import (
+    GOES_ON,
+    GOOGLE,
+    client_of,
+    connect_config,
+    host_of,
+    load_sdk,
+    unusable,
+)
 from device.news import FailureKind
 from tests.live.talk import Settings
 
@@ -20,7 +28,7 @@ def test_setup_says_what_is_configured() -> None:
     settings = Settings(voice="Kore", language="de-DE", google_search=True)
     config = connect_config(settings, profile(settings.model), "H")
     assert config.response_modalities == [types.Modality.AUDIO]
-    assert config.system_instruction == "Be brief."
+    assert config.system_instruction == f"Be brief.\n\n{GOES_ON}"
     assert config.speech_config == types.SpeechConfig(
         voice_config=types.VoiceConfig(
             prebuilt_voice_config=types.PrebuiltVoiceConfig(voice_name="Kore")

@@ -17,7 +17,7 @@ async def test_call_that_the_connection_did_not_outlive_is_cancelled() -> None:
     """A new connection knows nothing of the old one's calls: the answer must not go there."""
     news: list[News] = []
     recovery = Recovery(["m"], chance=lambda: 0.5)
-    traffic = Traffic(1, itertools.count(1), news.append, recovery, Care(True, 15.0, 10.0))
+    traffic = Traffic(1, itertools.count(1), news.append, recovery, Care(True, 15.0, 25_600, 10.0))
     traffic.opened(Rotation(time.monotonic()), resumed=False, choosy=False, manual=False)
     call = types.FunctionCall(id="c1", name="lamp")
     message = types.LiveServerMessage(tool_call=types.LiveServerToolCall(function_calls=[call]))
