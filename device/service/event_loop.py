@@ -10,17 +10,15 @@ ATTEMPT_DELAY_S = 0.25
 
 
 class EventLoop(asyncio.SelectorEventLoop):
-    """asyncio's loop, for whom an IPv6 address that leads nowhere costs a quarter of a second.
+    """asyncio's loop, to which an IPv6 address that leads nowhere costs a quarter of a second.
 
-    google-genai hands no such wish on to where the connection is made, so it is made here, for
-    every connection of the process by a name.
+    google-genai hands no such wish on to where a connection is made, so it is made here, for every
+    connection of the process to a name.
     """
 
     async def create_connection(self, *args: Any, **kwargs: Any) -> Any:
         """Connect as asyncio does, but try the addresses of a name beside each other."""
-        by_name = kwargs.get("sock") is None and (
-            kwargs.get("host") or args[1:2] not in ((), (None,))
-        )
-        if by_name:
+        host = kwargs.get("host", args[1] if len(args) > 1 else None)
+        if host is not None:
             kwargs.setdefault("happy_eyeballs_delay", ATTEMPT_DELAY_S)
         return await super().create_connection(*args, **kwargs)
