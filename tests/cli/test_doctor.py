@@ -218,7 +218,7 @@ def test_it_can_be_interrupted(tmp_path: Path) -> None:
 HANGING = """
 import itertools, sys
 from device.cli import doctor
-from device.cli.checks import wake
+from device.doctor import wake
 from device.doctor.examination import Check
 
 def for_ever(scene):

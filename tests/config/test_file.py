@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ class Home:
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     home = Home(tmp_path)
-    monkeypatch.setattr("device.config.DEFAULT_PATH", home.path)
+    monkeypatch.setattr(import_module("device.config.load"), "DEFAULT_PATH", home.path)
     return home
 
 

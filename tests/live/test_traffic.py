@@ -13,11 +13,16 @@ from device.live.traffic import Care, Traffic
 from device.news import News, ToolNews, TurnComplete
 
 
+def nothing_was_sent(captured_at: float, sent_at: float) -> None:
+    raise AssertionError("nothing goes up here")
+
+
 async def test_call_that_the_connection_did_not_outlive_is_cancelled() -> None:
     """A new connection knows nothing of the old one's calls: the answer must not go there."""
     news: list[News] = []
     recovery = Recovery(["m"], chance=lambda: 0.5)
-    traffic = Traffic(1, itertools.count(1), news.append, recovery, Care(True, 15.0, 10.0))
+    care = Care(True, 15.0, 10.0)
+    traffic = Traffic(1, itertools.count(1), news.append, recovery, care, nothing_was_sent)
     traffic.opened(Rotation(time.monotonic()), resumed=False, choosy=False, manual=False)
     call = types.FunctionCall(id="c1", name="lamp")
     message = types.LiveServerMessage(tool_call=types.LiveServerToolCall(function_calls=[call]))

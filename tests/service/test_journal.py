@@ -102,7 +102,7 @@ CONVERSATION = [
     PublicEvent(EventName.UPLINK, 1.8, {"what": "started", "frames": 0, "bytes": 0}),
     session("opened", 1.8, latency_ms=812.3, model="m"),
     PublicEvent(
-        "state", 1.8, {"from": "connecting", "to": "listening", "reason": "session opened"}
+        EventName.STATE, 1.8, {"from": "connecting", "to": "listening", "reason": "session opened"}
     ),
     PublicEvent(EventName.TRANSCRIPT, 2.0, {"who": "user", "text": SECRET, "final": False}),
     PublicEvent(
