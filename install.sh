@@ -48,6 +48,7 @@ usage() {
     cat <<'USAGE'
 usage: ./install.sh --demo [OPTIONS OF parley demo]   a whole conversation, no hardware needed
        ./install.sh --test [OPTIONS OF pytest]        the test suite
+       ./install.sh --test --quick [OPTIONS ...]      its quick part: all that needs no real time
        sudo ./install.sh [--yes] [--key-file FILE]    install or upgrade the speaker
        sudo ./install.sh --uninstall [--purge]        remove it; --purge: config, key, state too
 
@@ -299,10 +300,19 @@ demo() {
     exec .venv/bin/parley demo "$@"
 }
 
+# Several files of tests at a time, in the order of tests/conftest.py.
+BESIDE_EACH_OTHER=(-n auto --dist loadfile --no-loadscope-reorder)
+
+# The whole suite and its quick part run several files at a time; with options of pytest alone it
+# runs what they say, as they say.
 run_tests() {
     ensure_packages "${TEST_PACKAGES[@]}"
     prepare_checkout
     export GPIOZERO_PIN_FACTORY=mock
+    case ${1:-} in
+    '') set -- "${BESIDE_EACH_OTHER[@]}" ;;
+    --quick) set -- "${BESIDE_EACH_OTHER[@]}" -m 'not real_time' "${@:2}" ;;
+    esac
     say "pytest $*"
     exec .venv/bin/python -m pytest "$@"
 }

@@ -87,9 +87,9 @@ TELL = {
 }
 """Who shows a person how a device describes itself."""
 
-DECLARATIONS = {"device.news", "device.ports"}
-"""One list each of what everybody speaks, without any code: they grow by an entry at a time, and a
-part of them elsewhere would be a second place to look."""
+DECLARATIONS = {"device.news"}
+"""A list of what everybody speaks, without any code: it grows by an entry at a time, and a
+part of it elsewhere would be a second place to look."""
 
 NAMES_THAT_SAY_NOTHING = {"utils", "util", "common", "helpers", "core", "manager", "base", "misc"}
 

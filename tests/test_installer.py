@@ -345,6 +345,14 @@ class TestTakingBack:
         assert page.read_text().startswith(".TH PARLEY 1")
         assert "complete -o filenames" in completion.read_text()
         assert page.stat().st_mode & 0o777 == 0o644
+        done = sourced(f"{places} remove_manual; remove_manual; echo on")
+        assert done.stdout == "on\n"
+        assert not page.parent.exists()
+        assert not completion.parent.parent.exists()
+        page.parent.mkdir(parents=True)
+        completion.parent.mkdir(parents=True)
+        page.write_text("of a newer release")
+        completion.write_text("of a newer release")
         old = tmp_path / "old" / ".venv" / "bin" / "parley"
         old.parent.mkdir(parents=True)
         old.write_text("#!/bin/sh\nexit 2\n")
@@ -352,10 +360,6 @@ class TestTakingBack:
         assert sourced(f"{places} ensure_manual {tmp_path / 'old'}").returncode == 0
         assert not page.exists()
         assert not completion.exists()
-        both = f"{places} ensure_manual {ROOT}; remove_manual; remove_manual; echo on"
-        assert sourced(both).stdout == "on\n"
-        assert not page.parent.exists()
-        assert not completion.parent.parent.exists()
         script = (ROOT / "install.sh").read_text()
         assert '    ensure_manual "$release"\n' in script.split("put_in_force() {")[1]
         assert "    remove_manual\n" in script.split("uninstall() {")[1]

@@ -20,6 +20,7 @@ from tests.rig.installer import ROOT, run, sourced
 
 UNIT = ROOT / "systemd" / "parley.service"
 RECOVERY = ROOT / "systemd" / "parley-recover.service"
+BESIDE_EACH_OTHER = "-n auto --dist loadfile --no-loadscope-reorder"
 UDEV_RULES = ROOT / "systemd" / "60-parley-respeaker.rules"
 
 
@@ -71,6 +72,29 @@ class TestInstaller:
         assert done.returncode == 1
         wanted = "systemd does not run here" if os.geteuid() == 0 else "run it as root"
         assert wanted in done.stderr
+
+    @pytest.mark.parametrize(
+        ("asked", "given"),
+        [
+            ("", BESIDE_EACH_OTHER),
+            ("--quick", f"{BESIDE_EACH_OTHER} -m not real_time"),
+            ("--quick tests/wake -x", f"{BESIDE_EACH_OTHER} -m not real_time tests/wake -x"),
+            ("-k gate --quick", "-k gate --quick"),
+            ("-m benchmark -s tests/benchmarks", "-m benchmark -s tests/benchmarks"),
+        ],
+    )
+    def test_whoever_picks_tests_says_how_they_run(
+        self, tmp_path: Path, asked: str, given: str
+    ) -> None:
+        """All of them and the quick ones run several at a time; options of pytest reach it."""
+        python = tmp_path / ".venv" / "bin" / "python"
+        python.parent.mkdir(parents=True)
+        python.write_text('#!/bin/sh\necho "$*"\n')
+        python.chmod(0o755)
+        nothing = "ensure_packages() { :; }; prepare_checkout() { :; }"
+        done = sourced(f"{nothing}; cd {tmp_path}; run_tests {asked}")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout == f"==> pytest {given}\n-m pytest {given}\n"
 
     def test_an_unfit_python_is_named(self, tmp_path: Path) -> None:
         """What was found, with its version, and what is needed."""

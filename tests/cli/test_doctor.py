@@ -217,7 +217,7 @@ def test_it_can_be_interrupted(tmp_path: Path) -> None:
 
 HANGING = """
 import itertools, sys
-from device.cli import doctor
+from device.doctor import checklist
 from device.doctor import wake
 from device.doctor.examination import Check
 
@@ -225,7 +225,7 @@ def for_ever(scene):
     for _ in itertools.count():
         list(wake.wake(scene))
 
-doctor.CHECKS = [Check("wake word", "wake words", for_ever, 1.0)]
+checklist.CHECKS = [Check("wake word", "wake words", for_ever, 1.0)]
 from device.__main__ import main
 sys.exit(main(sys.argv[1:]))
 """

@@ -153,6 +153,7 @@ def test_a_file_that_may_not_be_read_is_told(tmp_path: Path) -> None:
     """As the speaker's own user, who is not root: the file, or the folder that it is in."""
     code = """
 import os, sys
+from importlib import import_module
 from pathlib import Path
 from device.config import load, parse
 from device.config.file import ConfigFile
