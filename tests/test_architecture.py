@@ -20,7 +20,9 @@ ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "device").rglob("*.py"))
 
 MAP = (ROOT / "device" / "README.md").read_text()
-WORDS = ("errors", "frames", "news", "signals", "ports", "events", "faults")
+WORDS = (
+    *("errors", "api_key", "threads", "frames", "news", "signals", "ports", "events", "faults"),
+)
 """What everybody speaks, at the top of `device/`; each may import those before it."""
 
 
@@ -365,6 +367,50 @@ def texts(module: str) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
             yield node.value
+
+
+THREADS = {
+    *("device.threads", "device.audio.stream_thread", "device.board.mute_switch"),
+    *("device.lights.ring", "device.wake.detector"),
+}
+"""Who starts threads; each says in its docstring why it is none of `device.threads`' calls."""
+
+
+def test_threads_are_started_and_tell_the_loop_in_one_way() -> None:
+    """One that hangs is left behind, and a loop that is closed is not told."""
+    for module in MODULES:
+        assert calls(module, "threading.Thread") == [] or module in THREADS, module
+        methods = {call.attr: call.lineno for call in method_calls(module)}
+        assert "run_in_executor" not in methods, module
+        assert "call_soon_threadsafe" not in methods or module == "device.threads", module
+    for module in THREADS - {"device.threads"}:
+        assert "`device.threads`" in (ast.get_docstring(tree_of(module)) or ""), module
+
+
+WRITERS = {"device.state.store", "device.simulator.certificate"}
+"""Who writes small files; those of the stand-in server are in a folder that is thrown away."""
+
+
+def test_small_files_are_written_in_one_way() -> None:
+    """Whole, on the disk, and none by hand."""
+    for module in MODULES:
+        called = {call.attr for call in method_calls(module)}
+        by_hand = {"write_text", "write_bytes", "fsync", "NamedTemporaryFile", "mkstemp"}
+        assert not called & by_hand or module in WRITERS, module
+
+
+def test_what_a_google_key_is_stands_in_one_place() -> None:
+    """Its look, its names and its file, but for what is told of them in docstrings."""
+    for module in set(MODULES) - {"device.api_key"}:
+        for text in texts(module):
+            for fact in ("AIza", "gemini_api_key", "GEMINI_API_KEY", "GOOGLE_API_KEY"):
+                assert fact not in text, f"{module}: {text}"
+
+
+def method_calls(module: str) -> list[ast.Attribute]:
+    tree = tree_of(module)
+    called = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return [function for function in called if isinstance(function, ast.Attribute)]
 
 
 def test_what_catches_everything_says_why() -> None:

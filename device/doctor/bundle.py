@@ -24,9 +24,9 @@ from pathlib import Path
 from typing import Any
 
 from device import __version__
+from device.api_key import CREDENTIAL_NAME, KEY_FILE, VARIABLES
 from device.board.kernel import read_evidence
 from device.config import Config, describe
-from device.config.credentials import CREDENTIAL_NAME, KEY_FILE, VARIABLES
 from device.doctor.redaction import Blotter, secrets_in_yaml
 from device.doctor.scene import UNIT, Scene
 from device.errors import ParleyError

@@ -7,15 +7,17 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from device.api_key import KEY_FILE, VARIABLES
 from device.build import checked_config as checked
-from device.config.credentials import KEY_FILE, ApiKey, find_api_key
+from device.config.credentials import ApiKey, find_api_key
 from device.doctor.result import Cure, Result, Verdict, broken, fine, hint, judged, skipped
 from device.doctor.scene import UNIT, Scene
-from device.errors import ConfigError, CredentialError, ParleyError
+from device.errors import ConfigError, CredentialError, DamagedFileError, ParleyError
 from device.state.echo import FILE as ECHO_FILE
+from device.state.store import DurableFile
 from device.state.talk import FILE as TALK_FILE
 
 LATELY_S = 24 * 3600
@@ -56,7 +58,7 @@ def key_in(scene: Scene) -> ApiKey:
     try:
         return find_api_key(scene.environ)
     except CredentialError:
-        if any(name in scene.environ for name in ("GEMINI_API_KEY", "GOOGLE_API_KEY")):
+        if any(name in scene.environ for name in VARIABLES):
             raise
     # systemd's copy while the unit runs; it is there also where the key is kept encrypted.
     folders = (scene.root / "run/credentials" / UNIT, scene.root / str(KEY_FILE.parent)[1:])
@@ -117,10 +119,11 @@ def state(scene: Scene) -> Iterator[Result]:
         advice = f"sudo chown -R {account.name}: {folder}"
         yield broken("state", f"{folder} does not belong to {account.name}", advice, cure)
         return
-    damaged = [folder / name for name in (ECHO_FILE, TALK_FILE) if _is_damaged(folder / name)]
+    kept = {name: DurableFile(folder, name) for name in (ECHO_FILE, TALK_FILE)}
+    damaged = {name: file for name, file in kept.items() if _is_damaged(file)}
     if damaged:
-        names = " and ".join(path.name for path in damaged)
-        cure = Cure(f"{names} set aside as *.broken", lambda: _set_aside(damaged))
+        names = " and ".join(damaged)
+        cure = Cure(f"{names} set aside as *.damaged", lambda: _set_aside(damaged.values()))
         yield hint("state", f"{names} cannot be read", "--fix sets it aside", cure)
         return
     yield fine("state", f"{folder}", path=str(folder))
@@ -137,19 +140,20 @@ def _own(folder: Path, uid: int) -> None:
         shutil.chown(path, uid)
 
 
-def _set_aside(damaged: list[Path]) -> None:
-    for path in damaged:
-        path.replace(path.with_suffix(".broken"))
+def _set_aside(damaged: Iterable[DurableFile]) -> None:
+    for file in damaged:
+        file.set_aside()
 
 
-def _is_damaged(path: Path) -> bool:
+def _is_damaged(file: DurableFile) -> bool:
     """Whether what should be a JSON object is none."""
     try:
-        return not isinstance(json.loads(path.read_bytes()), dict)
-    except (ValueError, RecursionError):
+        file.read_record()
+    except DamagedFileError:
         return True
     except OSError:
-        return False
+        pass  # it may not be read: who may will tell
+    return False
 
 
 def unit(scene: Scene) -> Iterator[Result]:

@@ -7,10 +7,8 @@ says only of the last what went wrong. No setup is sent, so nothing is billed.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import ssl
-import threading
 import time
 import urllib.request
 from collections.abc import AsyncGenerator, Awaitable
@@ -22,6 +20,7 @@ from device.live.failures import diagnose
 from device.live.setup import GOOGLE, LiveSettings, host_of
 from device.live.symptoms import symptom_of
 from device.news import Failure
+from device.threads import in_thread
 
 PATH = "/ws/google.ai.generativelanguage.{version}.GenerativeService.BidiGenerateContent"
 """Live API: where its WebSocket is."""
@@ -117,31 +116,12 @@ async def _timed(name: str, work: Awaitable[T], about: dict[str, Any]) -> tuple[
 
 async def _resolve(goal: Goal) -> list[str]:
     """In a thread that nobody waits for: a resolver may take half a minute to give up."""
-    loop = asyncio.get_running_loop()
-    found: asyncio.Future[list[str]] = loop.create_future()
 
-    def settle(names: list[str], error: OSError | None) -> None:
-        if found.done():
-            return
-        if error is None:
-            found.set_result(names)
-        else:
-            found.set_exception(error)
+    def resolve() -> list[str]:
+        told = socket.getaddrinfo(goal.host, goal.port, type=socket.SOCK_STREAM)
+        return list(dict.fromkeys(str(address[0]) for *_, address in told))
 
-    def resolve() -> None:
-        names: list[str] = []
-        failure: OSError | None = None
-        try:
-            told = socket.getaddrinfo(goal.host, goal.port, type=socket.SOCK_STREAM)
-            names = list(dict.fromkeys(str(address[0]) for *_, address in told))
-        except OSError as error:
-            failure = error
-        # RuntimeError: the loop is closed, and nobody is left to tell.
-        with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(settle, names, failure)
-
-    threading.Thread(target=resolve, name="resolver", daemon=True).start()
-    return await found
+    return await in_thread(resolve, "resolver")
 
 
 async def _connect(

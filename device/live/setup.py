@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
+from device.api_key import RENEWAL, flaw
 from device.live.models import ModelProfile
 from device.news import Failure, FailureKind
 
@@ -88,13 +89,10 @@ def host_of(settings: LiveSettings) -> str:
 
 def unusable(key: str) -> Failure | None:
     """Return what is wrong with a key that no server needs to be asked about."""
-    if key and key.isascii() and key.isprintable() and " " not in key:
+    problem = flaw(key)
+    if problem is None:
         return None
-    what = "holds characters that no key has" if key else "is empty"
-    message = (
-        f"the API key {what}: put a valid one into /etc/parley/credentials/gemini_api_key, then "
-        "systemctl restart parley"
-    )
+    message = f"the API key {problem}: put a valid one {RENEWAL}"
     return Failure(FailureKind.KEY, message, retryable=False)
 
 

@@ -151,7 +151,14 @@ def test_a_memory_that_is_damaged_is_set_aside(tmp_path: Path, text: str) -> Non
     assert told.cure is not None
     told.cure.do()
     assert only(checks.state(scene)).verdict is Verdict.FINE
-    assert (tmp_path / "state/echo.broken").read_text() == text
+    assert (tmp_path / "state/echo.json.damaged").read_text() == text
+
+
+def test_a_memory_that_may_not_be_read_is_not_set_aside(tmp_path: Path) -> None:
+    """It may be whole; here a folder stands for every other trouble."""
+    scene = machine(tmp_path, files={"state/talk.json": "{}"})
+    (tmp_path / "state/echo.json").mkdir()
+    assert only(checks.state(scene)).verdict is Verdict.FINE
 
 
 def test_a_folder_that_may_not_be_looked_into_is_skipped(
