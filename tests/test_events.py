@@ -9,6 +9,7 @@ import pytest
 
 from device.errors import DeviceTrouble
 from device.events import (
+    SUBSCRIBER_CHARACTERS,
     SUBSCRIBER_EVENTS,
     EventBus,
     EventName,
@@ -255,3 +256,22 @@ def test_a_slow_reader_loses_the_oldest_and_is_told_how_many() -> None:
     assert subscription.lost == 3
     assert oldest is not None
     assert oldest.time == 3.0
+
+
+def test_a_slow_reader_is_kept_no_more_text_for_than_a_bound() -> None:
+    """A server that sends long texts does not fill the memory with them."""
+    bus = EventBus(lambda _event: None)
+    text = "x" * (SUBSCRIBER_CHARACTERS // 4)
+    with bus.subscribe(lambda: None) as subscription:
+        for number in range(10):
+            bus.publish(
+                PublicEvent(EventName.TRANSCRIPT, float(number), {"text": text, "final": True})
+            )
+        oldest = subscription.take()
+        assert oldest is not None
+        assert (oldest.time, subscription.lost) == (6.0, 6)
+        while subscription.take() is not None:
+            pass
+        for event in numbered(SUBSCRIBER_EVENTS):
+            bus.publish(event)
+        assert subscription.lost == 6

@@ -28,6 +28,7 @@ from device.news import (
     TurnComplete,
     Usage,
 )
+from device.text import printable
 
 if TYPE_CHECKING:
     from google.genai import types
@@ -38,6 +39,12 @@ Who = Literal["user", "model"]
 
 NUDGE = "Please go on."
 """What a silent server is told by ourselves; its transcript of that is nobody's words."""
+
+TURN_CHARACTERS = 20_000
+"""Of a side's transcript in one turn; what comes beyond is cut off and counted. It is what is
+spoken in twenty minutes, and the longest reply that can wait to be heard has ten."""
+_REASON_CHARACTERS = 60
+"""Of the reason why a turn ended, which is one word."""
 
 
 class Downlink:
@@ -68,6 +75,8 @@ class Downlink:
         self._sounded = False
         self._spoken: dict[Who, _Spoken | None] = {"user": None, "model": None}
         self._bill: types.UsageMetadata | None = None
+        self.cut_characters = 0
+        """Of transcripts, beyond `TURN_CHARACTERS`."""
         self.ended_at = 0.0
         """When the last turn ended; CLOCK_MONOTONIC seconds."""
         self.asked_at: float | None = None
@@ -188,11 +197,15 @@ class Downlink:
     def _completed(self, content: types.LiveServerContent) -> None:
         self._under_way()
         if content.turn_complete_reason is not None:
-            _log.info("the server ended the turn: %s", content.turn_complete_reason.value)
+            reason = printable(content.turn_complete_reason.value, _REASON_CHARACTERS)
+            _log.info("the server ended the turn: %s", reason)
         self.end_turn()
 
     def _heard(self, who: Who, transcription: types.Transcription) -> None:
-        if transcription.text and not (who == "user" and transcription.text.strip() == NUDGE):
+        told = transcription.text or ""
+        text = printable(told[:TURN_CHARACTERS])
+        self.cut_characters += len(told[TURN_CHARACTERS:])
+        if text and not (who == "user" and text.strip() == NUDGE):
             if who == "user":
                 self._stalls.understood(time.monotonic())
             turn = self._turn_of(who)
@@ -200,8 +213,10 @@ class Downlink:
             if spoken is None or spoken.turn != turn:
                 self._conclude(who)
                 spoken = self._spoken[who] = _Spoken(turn)
-            spoken.text += transcription.text
-            self._post_transcript(turn, who, transcription.text, final=False)
+            kept = spoken.add(text)
+            self.cut_characters += len(text) - len(kept)
+            if kept:
+                self._post_transcript(turn, who, kept, final=False)
             if who == "user" and turn != self._turn:
                 self.asked()
         if transcription.finished:
@@ -235,3 +250,9 @@ class _Spoken:
     def __init__(self, turn: int) -> None:
         self.turn = turn
         self.text = ""
+
+    def add(self, piece: str) -> str:
+        """Return as much of the piece as there is room for; it is part of the text now."""
+        kept = piece[: TURN_CHARACTERS - len(self.text)]
+        self.text += kept
+        return kept

@@ -263,7 +263,8 @@ _BY_FAMILY = (
     _family(Family.NETWORK, FailureKind.NETWORK, Remedy.RESUME,
             "the connection to {host} broke ({text}): check the network"),
     _family(Family.CERTIFICATE, FailureKind.TLS, Remedy.WAIT,
-            _CERTIFICATE + "the speaker's clock may be wrong",
+            _CERTIFICATE + "the speaker's clock may be wrong; it is set from the network within a "
+            "minute of a start (timedatectl shows whether it is): try again then",
             text=r"expired|not yet valid"),
     _family(Family.CERTIFICATE, FailureKind.PORTAL, Remedy.LATER,
             _CERTIFICATE + "something else answers in its place, most likely the sign-in page of "

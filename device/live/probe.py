@@ -20,6 +20,7 @@ from device.live.failures import diagnose
 from device.live.setup import GOOGLE, LiveSettings, host_of
 from device.live.symptoms import symptom_of
 from device.news import Failure
+from device.text import printable
 from device.threads import in_thread
 
 PATH = "/ws/google.ai.generativelanguage.{version}.GenerativeService.BidiGenerateContent"
@@ -27,6 +28,8 @@ PATH = "/ws/google.ai.generativelanguage.{version}.GenerativeService.BidiGenerat
 STEP_S = 8.0
 ADDRESSES = 4
 """How many of a name's addresses are tried."""
+ISSUER_CHARACTERS = 80
+"""Of the name of who made a certificate; RFC 5280 lets it have 64."""
 T = TypeVar("T")
 
 
@@ -144,7 +147,9 @@ async def _secure(writer: asyncio.StreamWriter, host: str) -> str:
     certificate = inner.getpeercert() or {}
     left_days = (ssl.cert_time_to_seconds(certificate["notAfter"]) - time.time()) / 86_400
     issuer = dict(pair for each in certificate["issuer"] for pair in each)
-    by = issuer.get("organizationName") or issuer.get("commonName", "?")
+    by = printable(
+        issuer.get("organizationName") or issuer.get("commonName", "?"), ISSUER_CHARACTERS
+    )
     return f"{inner.version()}, certificate by {by}, good for {left_days:.0f} days"
 
 

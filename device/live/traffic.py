@@ -128,7 +128,8 @@ class Traffic:
         """Every count, those of the queue among them."""
         uplink = self.uplink
         held = {"held": uplink.held, "held_max": uplink.held_max, "dropped": uplink.dropped}
-        return dict.fromkeys(_COUNTED, 0) | self.counts | held
+        cut = {"cut_characters": self._downlink.cut_characters}
+        return dict.fromkeys(_COUNTED, 0) | self.counts | held | cut
 
     @property
     def owes(self) -> bool:
@@ -302,6 +303,8 @@ class Traffic:
     async def read(self, link: Link) -> None:
         """Take what the server says. Raises LinkError when the connection is lost."""
         while True:
+            # A server that never pauses must not keep the microphone waiting.
+            await asyncio.sleep(0)
             message = await link.receive()
             if message is None:
                 self.counts["odd_messages"] += 1

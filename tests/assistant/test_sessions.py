@@ -287,7 +287,9 @@ async def test_at_the_end_the_session_is_closed_and_the_talk_is_kept(tmp_path: P
         keeps_a_talk(hub)
         await hub.sessions.goodbye()
         assert hub.newest.closed_with == "shutting down"
-        assert Keepsake(tmp_path).load().handle == "some-handle"
+        kept = Keepsake(tmp_path).load()
+        assert kept is not None
+        assert kept["handle"] == "some-handle"
 
 
 async def test_a_session_that_does_not_close_is_not_waited_for_long(
