@@ -99,7 +99,7 @@ class TestInstaller:
     def test_an_unfit_python_is_named(self, tmp_path: Path) -> None:
         """What was found, with its version, and what is needed."""
         (tmp_path / "python3").write_text(
-            "#!/bin/sh\ncase $2 in *ensurepip*) exit 1 ;; *) echo 3.9.2 ;; esac\n"
+            "#!/bin/sh\ncase $3 in *ensurepip*) exit 1 ;; *) echo 3.9.2 ;; esac\n"
         )
         (tmp_path / "python3").chmod(0o755)
         done = sourced('find_python python3; echo "not reached"', PATH=f"{tmp_path}:/usr/bin:/bin")
@@ -314,7 +314,7 @@ class TestUnit:
     def test_systemd_understands_the_recovery_too(self, tmp_path: Path) -> None:
         """It runs before the speaker, only while an upgrade is not proven."""
         copy = tmp_path / RECOVERY.name
-        start = "ExecStart=/opt/parley/current/install.sh --recover"
+        start = "ExecStart=/opt/parley/proven/install.sh --recover"
         mark = sourced('echo "$UNPROVEN_MARK $RECOVERY"').stdout.split()
         assert f"ConditionPathExists={mark[0]}\n" in RECOVERY.read_text()
         assert mark[1].endswith(f"/{RECOVERY.name}")
@@ -338,7 +338,8 @@ class TestUnit:
 
     def test_a_light_that_lies_is_put_out(self, tmp_path: Path) -> None:
         """Also when it is the configuration that keeps the speaker from starting."""
-        [command] = unit_settings()["ExecStopPost"]
+        noted, command = unit_settings()["ExecStopPost"]
+        assert noted.endswith("/systemd/parley-ends note")
         assert command.startswith("-/opt/parley/current/.venv/bin/parley lights --off ")
         wrong = tmp_path / "config.yaml"
         wrong.write_text("audio: {volume: 500}")
