@@ -3,7 +3,6 @@
 set -Eeuo pipefail
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-UV_VERSION=0.13.9
 PREFIX=/opt/parley
 CACHE=/var/cache/parley
 KEY_DIR=/etc/parley/credentials
@@ -16,6 +15,10 @@ UNIT=/etc/systemd/system/parley.service
 RECOVERY=/etc/systemd/system/parley-recover.service
 # Names the release to go back to, and the one that is put in force and not ready yet.
 UNPROVEN_MARK=$PREFIX/unproven
+# The last release that became ready: it is the one whose install.sh takes an upgrade back.
+PROVEN=$PREFIX/proven
+LOCK=/run/parley-install.lock
+LOG=/var/log/parley-install.log
 TMPFILES=/etc/tmpfiles.d/parley.conf
 MAN_PAGE=/usr/local/share/man/man1/parley.1
 COMPLETION=/usr/local/share/bash-completion/completions/parley
@@ -23,23 +26,38 @@ BOOT_CONFIG=/boot/firmware/config.txt
 OS_RELEASE=/etc/os-release
 ROUTES=/proc/net/route
 ROUTES_6=/proc/net/ipv6_route
-# How long a start may take, on the slowest Pi from a cold card, and until it is worth a look whether
-# it waits for a microphone.
-READY_WITHIN_S=120
+WIRELESS=/proc/net/wireless
+MEMINFO=/proc/meminfo
+PI_MODEL=/proc/device-tree/model
+SOUND_CARDS=/dev/snd
+# Where Debian's packages put what they hold for Python.
+DEBIAN_PYTHON=/usr/lib/python3/dist-packages
+# How long a start may take, on the slowest Pi from a cold card (a little longer than the unit's
+# TimeoutStartSec=, so that systemd judges), until it is worth a look whether it waits for a
+# microphone, and how long the command may take to be answered then.
+READY_WITHIN_S=190
 LOOK_AFTER_S=20
+ANSWERS_WITHIN_S=30
+# How often a step that takes long says that it goes on.
+TICK_S=30
 APT_LOCK_WAIT_S=600
+CLOCK_WAIT_S=60
+# No machine that gets this code can have an earlier day; device.live.network has the same.
+RELEASED=2026-11-01
 # What a release, its packages and what uv keeps for the next one take.
 OPT_MB=1200
 VAR_MB=600
 
-# PyAudio and systemd-python have no wheels: both are compiled here.
-BUILD_PACKAGES=(ca-certificates gcc libsystemd-dev pkg-config portaudio19-dev python3 python3-dev
-    python3-venv)
+# PyAudio and systemd-python are the only ones without wheels: they come as Debian has built them,
+# so that no compiler is needed and root builds nothing that was downloaded.
+BUILD_PACKAGES=(ca-certificates python3 python3-pyaudio python3-systemd python3-venv)
+NOT_FROM_PYPI=(pyaudio systemd-python)
 # espeak-ng speaks what is said when nothing else works, libspeexdsp1 cancels echo, libusb-1.0-0
 # lights the rings of USB arrays.
 RUN_PACKAGES=("${BUILD_PACKAGES[@]}" espeak-ng libasound2-plugins libspeexdsp1 libusb-1.0-0)
-TEST_PACKAGES=("${RUN_PACKAGES[@]}" iproute2 procps pulseaudio pulseaudio-utils shellcheck sox
-    systemd)
+# The compiler builds a sound card of the tests' own.
+TEST_PACKAGES=("${RUN_PACKAGES[@]}" gcc iproute2 libasound2-dev libc6-dev procps pulseaudio
+    pulseaudio-utils shellcheck sox systemd)
 APPLIANCE_PACKAGES=("${RUN_PACKAGES[@]}" alsa-utils procps)
 # Only Raspberry Pi OS has it; PyPI's has no wheel for Python 3.13.
 PI_PACKAGE=python3-lgpio
@@ -48,6 +66,7 @@ usage() {
     cat <<'USAGE'
 usage: ./install.sh --demo [OPTIONS OF parley demo]   a whole conversation, no hardware needed
        ./install.sh --test [OPTIONS OF pytest]        the test suite
+       ./install.sh --test --quick [OPTIONS ...]      its quick part: all that needs no real time
        sudo ./install.sh [--yes] [--key-file FILE]    install or upgrade the speaker
        sudo ./install.sh --uninstall [--purge]        remove it; --purge: config, key, state too
 
@@ -55,7 +74,9 @@ usage: ./install.sh --demo [OPTIONS OF parley demo]   a whole conversation, no h
   --yes             ask nothing; without a key the speaker starts and says that it has none
 
 --demo and --test leave a .venv here, so .venv/bin/parley works from then on.
-A release that does not start is taken back: the one before it goes on.
+A release that does not start is taken back: the one before it goes on. What an
+installation says is kept in /var/log/parley-install.log; it goes on when the
+connection over which it was started is lost.
 
 Exit codes: 0 fine, 1 failed, 2 wrong usage, 78 the configuration does not suit the release.
 USAGE
@@ -80,21 +101,78 @@ if [ ! -t 1 ]; then
 fi
 trap '[ $? -eq "$TOLD" ] && exit 1; fail "stopped at line $LINENO: $BASH_COMMAND"' ERR
 
-# quietly WHAT COMMAND...: run it; show what it printed only when it fails.
+# printable: pass text on, less what could move the cursor, change the terminal or turn the writing
+# around. What a server has answered may be in it.
+printable() {
+    { iconv -cs -f UTF-8 -t UTF-8 || true; } | LC_ALL=C.UTF-8 sed 's/[^[:print:]]/?/g' |
+        LC_ALL=C sed $'s/\xe2\x80[\x8e\x8f\xa8-\xae]/?/g; s/\xe2\x81[\xa6-\xa9]/?/g'
+}
+
+# tick WHAT LOG: say again and again that it goes on, and the last that it said, until it is killed
+# or this script has ended. Nothing is started for the waiting: it would outlive a kill.
+tick() {
+    local what=$1 log=$2 began=$SECONDS last
+    while ! read -rt "$TICK_S" <> <(:) && [ -d "/proc/$$" ]; do
+        last=$(tail -n 1 "$log" 2>/dev/null | tr -d '\r' | cut -c 1-60 | printable || true)
+        begun
+        note "$what: for $((SECONDS - began)) s so far${last:+ ($last)}"
+    done
+}
+
+# quietly WHAT COMMAND...: run it; show what it printed only when it fails. HINT says what else to do
+# then.
 quietly() {
-    local what=$1 log started=$SECONDS
+    local what=$1 log started=$SECONDS code=0 ticker
     shift
     log=$(mktemp)
     begin "$what"
-    if ! "$@" >"$log" 2>&1; then
-        begun
-        tail -n 30 "$log" >&2
+    tick "$what" "$log" 9>&- &
+    ticker=$!
+    "$@" >"$log" 2>&1 || code=$?
+    { kill "$ticker" && wait "$ticker"; } 2>/dev/null || true
+    begun
+    if [ "$code" -ne 0 ]; then
+        tail -n 30 "$log" | printable >&2
         rm -f "$log"
-        fail "$what failed; the end of what it said is above"
+        fail "$what failed; the end of what it said is above${HINT:+; $HINT}"
     fi
     rm -f "$log"
-    begun
     note "$what: done in $((SECONDS - started)) s"
+}
+
+# keep_going: from here on a lost connection ends nothing. Whoever has hung up gets no more of what
+# is said, and a terminal that is gone would end whoever writes to it, so all of it goes by way of
+# the log. Children inherit that the signal is ignored.
+LOGGERS=()
+keep_going() {
+    trap '' HUP
+    install -m 0640 /dev/null "$LOG"
+    exec 7>&1 8>&2
+    exec > >(exec tee -ai --output-error=warn "$LOG" 2>/dev/null)
+    LOGGERS=("$!")
+    exec 2> >(exec tee -ai --output-error=warn "$LOG" 2>/dev/null >&8)
+    LOGGERS+=("$!")
+}
+
+# let_go: wait until all that was said is in the log, and on the terminal if that is there.
+let_go() {
+    [ ${#LOGGERS[@]} -gt 0 ] || return 0
+    exec >&7 2>&8 7>&- 8>&-
+    wait "${LOGGERS[@]}" || true
+}
+
+# Root runs what is installed: no module of the current directory, of a home directory or of what the
+# caller's environment names (PYTHONSAFEPATH counts from Python 3.11 on; -I is used besides).
+stand_apart() {
+    unset PYTHONPATH PYTHONHOME PYTHONSTARTUP
+    export PYTHONSAFEPATH=1 PYTHONNOUSERSITE=1
+    cd /
+}
+
+# One at a time, uninstalling too. The file stays: another one of that name would be another lock.
+lock_others_out() {
+    exec 9>"$LOCK"
+    flock -n 9 || fail "another install.sh is running"
 }
 
 # --- what a machine needs -------------------------------------------------------------------------
@@ -103,7 +181,11 @@ is_installed() { [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" 
 
 is_offered() { apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [0-9]'; }
 
-is_raspberry_pi() { tr -d '\0' 2>/dev/null </proc/device-tree/model | grep -q '^Raspberry Pi'; }
+pi_model() { tr -d '\0' 2>/dev/null <"$PI_MODEL" || true; }
+
+is_raspberry_pi() { [[ $(pi_model) == "Raspberry Pi"* ]]; }
+
+memory_mb() { awk '/^MemTotal:/ { print int($2 / 1024) }' "$MEMINFO"; }
 
 missing_of() {
     local package
@@ -130,13 +212,32 @@ APT=(env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300
 APT_LOCKS=(/var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock
     /var/cache/apt/archives/lock)
 
+# has_open PROCESS FILE...: whether it has one of them open. Yes where that may not be looked at.
+has_open() {
+    local process=$1 descriptor file
+    shift
+    [ -r "/proc/$process/fd" ] || return 0
+    for descriptor in "/proc/$process/fd"/*; do
+        for file in "$@"; do
+            [ ! "$descriptor" -ef "$file" ] || return 0
+        done
+    done
+    return 1
+}
+
 # lock_holder FILE...: print the number of the process that holds a lock on one of them (0: one that
-# cannot be seen from here), or nothing.
+# cannot be seen from here), or nothing. The kernel's table names files by their number, which a file
+# of another disk may have too.
 lock_holder() {
-    local inodes
+    local inodes process
     inodes=$(stat --format=%i -- "$@" 2>/dev/null | tr '\n' ' ')
-    awk -v inodes=" $inodes" \
-        '{ split($6, file, ":") } index(inodes, " " file[3] " ") { print $5; exit }' /proc/locks
+    while read -r process; do
+        if has_open "$process" "$@"; then
+            printf '%s\n' "$process"
+            return
+        fi
+    done < <(awk -v inodes=" $inodes" \
+        '{ split($6, file, ":") } index(inodes, " " file[3] " ") { print $5 }' /proc/locks)
 }
 
 # Updates that run by themselves hold it for minutes, above all after the first boot.
@@ -177,8 +278,20 @@ has_a_route() {
 require_network() {
     has_a_route || fail "this machine is connected to no network (it has no default route):" \
         "packages must be downloaded; connect it and run this again"
-    [ "$(date +%Y)" -ge 2025 ] || fail "the clock says $(date +%F), which cannot be: certificates" \
-        "would be refused; it is set from the network: timedatectl"
+    wait_for_clock
+}
+
+# A Pi has no clock of its own: after its start it takes a while until the network has told it.
+wait_for_clock() {
+    local began=$SECONDS told=''
+    while [[ $(date -u +%F) < $RELEASED ]]; do
+        [ $((SECONDS - began)) -lt "$CLOCK_WAIT_S" ] ||
+            fail "the clock says $(date -u +%F), which cannot be: certificates would be refused;" \
+                "it is set from the network: timedatectl"
+        [ -n "$told" ] || note "the clock says $(date -u +%F): waiting for the network to set it"
+        told=yes
+        sleep 1
+    done
 }
 
 # ensure_packages PACKAGE...: install with apt what is missing.
@@ -197,7 +310,8 @@ ensure_packages() {
     finish_interrupted_packages
     quietly "package lists" as_root "${APT[@]}" update
     wait_for_apt
-    quietly "packages" as_root "${APT[@]}" install -y --no-install-recommends "${missing[@]}"
+    HINT='where packages do not fit together: sudo apt full-upgrade, then run this again' \
+        quietly "packages" as_root "${APT[@]}" install -y --no-install-recommends "${missing[@]}"
 }
 
 # On a Pi, python3-lgpio moves the LEDs and the button; elsewhere there is nothing to move.
@@ -217,10 +331,11 @@ ensure_gpio() {
 
 # --- the Python environment and what runs in a checkout -------------------------------------------
 
-python_version() { "$1" -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null; }
+# -I: nothing but what is installed, whatever lies in the current directory.
+python_version() { "$1" -I -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null; }
 
 is_right_python() {
-    "$1" -c 'import sys, ensurepip, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+    "$1" -I -c 'import sys, ensurepip, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
         2>/dev/null
 }
 
@@ -241,34 +356,89 @@ find_python() {
 # Certificates of the machine count, as they do for apt and pip; SSL_CERT_FILE beats them.
 export UV_SYSTEM_CERTS=true UV_PYTHON_DOWNLOADS=never
 
-# ensure_venv DIR PYTHON: a virtual environment that sees the system's packages.
-ensure_venv() {
-    local dir=$1 python=$2
-    if [ -x "$dir/bin/python" ] && is_right_python "$dir/bin/python"; then
-        return
-    fi
-    quietly "environment with Python $(python_version "$python")" \
-        "$python" -m venv --clear --system-site-packages "$dir"
+# What uv may do at once on a machine with little memory, and for how long on a slow card: it would
+# compile four files at a time on a Pi with four processors, and gives up after a minute. A /tmp in
+# memory (Debian 13) is no place for downloads there.
+suit_uv_to_this_machine() {
+    local memory
+    memory=$(memory_mb)
+    export UV_COMPILE_BYTECODE_TIMEOUT=${UV_COMPILE_BYTECODE_TIMEOUT:-600}
+    export UV_HTTP_TIMEOUT=${UV_HTTP_TIMEOUT:-120}
+    [ "${memory:-0}" -lt 1100 ] || return 0
+    export UV_CONCURRENT_BUILDS=1 UV_CONCURRENT_DOWNLOADS=4 UV_CONCURRENT_INSTALLS=2
+    export TMPDIR=${TMPDIR:-/var/tmp}
+    [ "$memory" -ge 600 ] || export UV_CONCURRENT_INSTALLS=1
 }
 
-# ensure_uv DIR: uv, from PyPI, in that environment.
+# make_venv DIR PYTHON OPTION...: a virtual environment that sees what Debian's packages hold for
+# Python, and nothing else from outside: what a user or root has once installed by hand would be in
+# it for ever, over every upgrade.
+make_venv() {
+    local dir=$1 python=$2 packages
+    shift 2
+    "$python" -I -m venv --clear "$@" "$dir" &&
+        packages=$("$dir/bin/python" -I -c 'import sysconfig; print(sysconfig.get_path("purelib"))') &&
+        printf '%s\n' "$DEBIAN_PYTHON" >"$packages/debian.pth"
+}
+
+is_closed_venv() {
+    grep -qx 'include-system-site-packages = false' "$1/pyvenv.cfg" 2>/dev/null &&
+        is_right_python "$1/bin/python"
+}
+
+# ensure_venv DIR PYTHON: such an environment, with pip.
+ensure_venv() {
+    local dir=$1 python=$2
+    is_closed_venv "$dir" ||
+        quietly "environment with Python $(python_version "$python")" make_venv "$dir" "$python"
+}
+
+# locked NAME: print what uv.lock holds of that package as pip wants it: its version and its hashes.
+locked() {
+    awk -v name="$1" '
+        $0 == "[[package]]" { found = 0 }
+        $0 == "name = \"" name "\"" { found = 1 }
+        found && $1 == "version" { gsub(/"/, "", $3); printf "%s==%s", name, $3 }
+        found && match($0, /sha256:[0-9a-f]+/) { printf " --hash=%s", substr($0, RSTART, RLENGTH) }
+        END { print "" }' "$HERE/uv.lock"
+}
+
+# ensure_uv DIR: uv, from PyPI, in that environment, by the hash that uv.lock has.
 ensure_uv() {
-    local dir=$1
+    local dir=$1 wanted version
+    wanted=$(locked uv)
+    version=${wanted%% *} version=${version#uv==}
     case $("$dir/bin/uv" --version 2>/dev/null || true) in
-    "uv $UV_VERSION"*) return ;;
+    "uv $version"*) return ;;
     esac
-    "$dir/bin/python" -m pip --version >/dev/null 2>&1 ||
-        quietly "pip" "$dir/bin/python" -m ensurepip --default-pip
-    quietly "uv $UV_VERSION" "$dir/bin/python" -m pip install --quiet --ignore-installed \
-        --disable-pip-version-check --root-user-action=ignore "uv==$UV_VERSION"
+    "$dir/bin/python" -I -m pip --version >/dev/null 2>&1 ||
+        quietly "pip" "$dir/bin/python" -I -m ensurepip --default-pip
+    quietly "uv $version" fetch_uv "$dir" "$wanted"
+}
+
+fetch_uv() {
+    "$1/bin/python" -I -m pip install --quiet --ignore-installed --disable-pip-version-check \
+        --root-user-action=ignore --only-binary=:all: --no-deps --require-hashes \
+        --requirement <(printf '%s\n' "$2")
+}
+
+# has_debian_builds PYTHON: whether Debian has built for it what PyPI has no wheels of.
+has_debian_builds() {
+    "$1" -I -c "import sys; sys.path.append('$DEBIAN_PYTHON'); import pyaudio, systemd.journal" \
+        >/dev/null 2>&1
 }
 
 # install_locked UV DIR OPTION...: exactly what uv.lock names, checked by hash, into the environment.
+# Only where the Python is not Debian's is something compiled.
 install_locked() {
-    local uv=$1 dir=$2
+    local uv=$1 dir=$2 builds=()
     shift 2
+    if has_debian_builds "$dir/bin/python"; then
+        mapfile -t builds < <(printf -- '--no-install-package=%s\n' "${NOT_FROM_PYPI[@]}")
+        builds+=(--no-build)
+    fi
     UV_PROJECT_ENVIRONMENT=$dir "$uv" sync --project "$HERE" --frozen --python "$dir/bin/python" \
-        "$@"
+        "${builds[@]}" "$@"
 }
 
 require_checkout() {
@@ -279,6 +449,7 @@ require_checkout() {
 prepare_checkout() {
     local venv=$HERE/.venv python
     require_checkout
+    suit_uv_to_this_machine
     python=$(find_python /usr/bin/python3 python3 python3.13 python3.12 python3.11)
     ensure_venv "$venv" "$python"
     ensure_uv "$venv"
@@ -299,10 +470,19 @@ demo() {
     exec .venv/bin/parley demo "$@"
 }
 
+# Several files of tests at a time, in the order of tests/conftest.py.
+BESIDE_EACH_OTHER=(-n auto --dist loadfile --no-loadscope-reorder)
+
+# The whole suite and its quick part run several files at a time; with options of pytest alone it
+# runs what they say, as they say.
 run_tests() {
     ensure_packages "${TEST_PACKAGES[@]}"
     prepare_checkout
     export GPIOZERO_PIN_FACTORY=mock
+    case ${1:-} in
+    '') set -- "${BESIDE_EACH_OTHER[@]}" ;;
+    --quick) set -- "${BESIDE_EACH_OTHER[@]}" -m 'not real_time' "${@:2}" ;;
+    esac
     say "pytest $*"
     exec .venv/bin/python -m pytest "$@"
 }
@@ -340,7 +520,10 @@ require_space() {
 }
 
 # Quotes or the name of a variable around it, a line of something else, nothing at all.
-looks_like_a_key() { [[ $1 =~ ^[A-Za-z0-9._~+/-]{16,1024}$ ]]; }
+# (No =~ with a count of {16,1024}: that alone takes 16 MB of memory.)
+looks_like_a_key() {
+    [ ${#1} -ge 16 ] && [ ${#1} -le 1024 ] && [[ $1 != *[!A-Za-z0-9._~+/-]* ]]
+}
 
 # The key never becomes an argument of a command: those can be seen by everybody.
 KEY_TEXT=
@@ -371,6 +554,19 @@ read_key() {
 }
 
 # --- the appliance: what belongs to it besides a release ------------------------------------------
+
+# The account is the speaker's own: it is given devices and a home, and --purge deletes it.
+NOT_A_PERSONS=1000
+require_own_account() {
+    local id shell
+    IFS=: read -r _ _ id _ _ _ shell < <(getent passwd parley || true) || return 0
+    case $shell in
+    */nologin | */false) [ "$id" -ge "$NOT_A_PERSONS" ] || return 0 ;;
+    esac
+    fail "there is a user 'parley' already (number $id, shell $shell), and it is a person's: the" \
+        "speaker needs that name for itself; rename it as another user: sudo usermod -l NEW parley," \
+        "sudo groupmod -n NEW parley"
+}
 
 ensure_user() {
     getent group parley >/dev/null || groupadd --system parley
@@ -431,6 +627,18 @@ ensure_udev() {
     note "$UDEV_RULES: written"
 }
 
+# A radio that sleeps between packets, as it does on Raspberry Pi OS, answers up to two seconds late.
+# A connection that asks for something else itself gets that.
+ensure_wifi_awake() {
+    local interface
+    interface=$(awk 'NR > 2 { sub(/:$/, "", $1); print $1; exit }' "$WIRELESS" 2>/dev/null || true)
+    [ -n "$interface" ] && [ -d "${WIFI_AWAKE%/*}" ] && [ ! -e "$WIFI_AWAKE" ] || return 0
+    printf '[connection]\nwifi.powersave = 2\n' >"$WIFI_AWAKE"
+    chmod 0644 "$WIFI_AWAKE"
+    iw dev "$interface" set power_save off 2>/dev/null || true
+    note "$WIFI_AWAKE: written, $interface does not sleep any more"
+}
+
 remove_udev() {
     [ -e "$UDEV_RULES" ] || return 0
     rm -f "$UDEV_RULES"
@@ -441,7 +649,7 @@ remove_udev() {
 # each line: "board WHICH AND WHY", "advice WHAT TO DO", and "need spi" or "need i2c" for what the
 # header of a Pi must offer for its LEDs and its sound chip, and config.txt does not switch on.
 board_facts() {
-    (cd / && "$1/.venv/bin/python" -P - "$CONFIG" "${2:-/}") <<'PYTHON'
+    (cd / && "$1/.venv/bin/python" -I - "$CONFIG" "${2:-/}") <<'PYTHON'
 import sys
 from pathlib import Path
 
@@ -480,15 +688,16 @@ switch_bus_on() {
     sync -f "$BOOT_CONFIG"
 }
 
-# Which board it is, and what keeps it from working. The LEDs of a HAT hang on SPI, which a fresh
-# Raspberry Pi OS has switched off.
+# Which board it is, and what keeps it from working, to be said last. The LEDs of a HAT hang on SPI,
+# which a fresh Raspberry Pi OS has switched off.
+ADVICE=()
 ensure_board() {
     local what told
     is_raspberry_pi || return 0
     while read -r what told; do
         case $what in
         board) note "$told" ;;
-        advice) warn "$told" ;;
+        advice) ADVICE+=("$told") ;;
         need)
             switch_bus_on "$told"
             note "$BOOT_CONFIG: ${told^^} switched on for the board, counts from the next boot"
@@ -509,9 +718,9 @@ configured_language() {
 make_clips() {
     local release=$1 language
     language=$(configured_language "$release")
-    # -P: nothing but the release's own modules.
+    # -I: nothing but the release's own modules.
     install -d -o parley -g parley -m 0750 "$STATE_DIR" &&
-        runuser -u parley -- env -C "$STATE_DIR" "$release/.venv/bin/python" -P \
+        runuser -u parley -- env -C "$STATE_DIR" "$release/.venv/bin/python" -I \
             -m device.announcements.clips "$STATE_DIR/clips" ${language:+"$language"}
 }
 
@@ -546,21 +755,42 @@ release_name() {
 build_release() {
     local release=$1 python=$2 uv=$PREFIX/uv
     export UV_CACHE_DIR=${UV_CACHE_DIR:-$CACHE/uv}
+    # Files of its own: a bad block of the card must not be in the release before as well.
+    export UV_LINK_MODE=copy
     require_network
+    has_debian_builds "$python" || fail "$python cannot load what these packages hold: ${BUILD_PACKAGES[*]};" \
+        "put them in order with: sudo apt-get install --reinstall python3-pyaudio python3-systemd"
+    suit_uv_to_this_machine
     ensure_venv "$uv" "$python"
     ensure_uv "$uv"
     BUILDING=$release
     rm -rf "$release"
     mkdir -p "$release"
     cp -R "$HERE"/{config,systemd,install.sh,README.md,LICENSE} "$release/"
-    "$python" -m venv --without-pip --system-site-packages "$release/.venv"
+    make_venv "$release/.venv" "$python" --without-pip
     quietly "Python packages" install_locked "$uv/bin/uv" "$release/.venv" --no-dev --no-editable \
         --compile-bytecode
     chmod -R a+rX,go-w "$release"
+    try_out "$release"
     # A power cut from here on finds all of it on the card, or no .complete.
     sync -f "$release"
     touch "$release/.complete"
     BUILDING=
+}
+
+# try_out RELEASE: load and run all that is compiled in it. A wheel for another processor than this
+# one ends by a signal: better here than at the start of the speaker.
+try_out() {
+    local told code=0
+    told=$("$1/.venv/bin/python" -I -m device.doctor.compiled 2>&1) || code=$?
+    [ "$code" -ne 0 ] || return 0
+    [ -z "$told" ] || printf '%s\n' "$told" | tail -n 5 | printable >&2
+    case $code in
+    132) fail "a package of this release uses instructions that this processor has not (signal ILL);" \
+        "nothing was switched over; please report it with what /proc/cpuinfo says" ;;
+    *) fail "this release does not run here (exit code $code; the end of what it said is above);" \
+        "nothing was switched over" ;;
+    esac
 }
 
 # replace_link TARGET LINK: at no moment is the link missing.
@@ -598,10 +828,6 @@ put_in_force() {
     replace_link "$PREFIX/current/.venv/bin/parley" /usr/local/bin/parley
     install -m 0644 "$release/systemd/parley.service" "$UNIT.new"
     mv "$UNIT.new" "$UNIT"
-    if [ -e "$release/systemd/${RECOVERY##*/}" ]; then
-        install -m 0644 "$release/systemd/${RECOVERY##*/}" "$RECOVERY"
-        systemctl --quiet enable "${RECOVERY##*/}"
-    fi
     ensure_udev "$release"
     ensure_manual "$release"
     sync -f "$PREFIX"
@@ -610,9 +836,35 @@ put_in_force() {
     systemctl reset-failed parley.service 2>/dev/null || true
 }
 
+# prove RELEASE: it has become ready, so it is the one to go back to, by its own means. Until then
+# those of the release before it are there.
+prove() {
+    local release=$1
+    replace_link "releases/${release##*/}" "$PROVEN"
+    if [ -e "$release/systemd/${RECOVERY##*/}" ]; then
+        install -m 0644 "$release/systemd/${RECOVERY##*/}" "$RECOVERY.new"
+        mv "$RECOVERY.new" "$RECOVERY"
+        systemctl daemon-reload
+        systemctl --quiet enable "${RECOVERY##*/}"
+    fi
+    sync -f "$PREFIX"
+    rm -f "$UNPROVEN_MARK"
+}
+
+# answers: whether the speaker answers, once it is ready. From a cold card the command alone takes
+# seconds, and the speaker has other things to load as well.
+answers() {
+    local began=$SECONDS
+    until timeout 10 "$PREFIX/current/.venv/bin/parley" status >/dev/null 2>&1; do
+        [ $((SECONDS - began)) -lt "$ANSWERS_WITHIN_S" ] &&
+            systemctl --quiet is-active parley.service || return 1
+        sleep 1
+    done
+}
+
 # Whether it is up, although it cannot hear: it has told a fault, and waits for the end of it.
 waits_with_a_fault() {
-    timeout 10 parley status --json 2>/dev/null | grep -q '"state": *"fault"'
+    timeout 10 "$PREFIX/current/.venv/bin/parley" status --json 2>/dev/null | grep -q '"state": *"fault"'
 }
 
 # restart_service: print how it ended: ready, waiting (for a microphone), starting or failed. The
@@ -627,7 +879,7 @@ restart_service() {
             systemctl start parley.service >/dev/null 2>&1 || code=$?
     fi
     case $code in
-    0) if timeout 10 parley status >/dev/null 2>&1; then echo ready; else echo failed; fi ;;
+    0) if answers; then echo ready; else echo failed; fi ;;
     124) if waits_with_a_fault; then echo waiting; else echo starting; fi ;;
     *) echo failed ;;
     esac
@@ -641,6 +893,7 @@ take_back() {
     set +e
     [ -z "$BUILDING" ] || rm -rf "$BUILDING"
     [ -z "$UNPROVEN" ] || roll_back
+    let_go
     exit "$code"
 }
 
@@ -653,7 +906,7 @@ roll_back() {
         return
     fi
     warn "release ${broken##*/} does not become ready; the last it said:"
-    journalctl --quiet --no-pager --output=cat --lines=8 --unit=parley.service |
+    journalctl --quiet --no-pager --output=cat --lines=8 --unit=parley.service | printable |
         sed 's/^/    /' >&2
     say "Going back to release ${PREVIOUS##*/}"
     put_in_force "$PREVIOUS"
@@ -671,7 +924,10 @@ switch_to() {
     PREVIOUS=$(readlink -f "$PREFIX/current" || true)
     if [ ! -e "${PREVIOUS:-/nowhere}/.complete" ] || [ "$PREVIOUS" = "$release" ]; then PREVIOUS=; fi
     UNPROVEN=$release
-    if [ -n "$PREVIOUS" ]; then printf '%s\n' "$PREVIOUS" "$release" >"$UNPROVEN_MARK"; fi
+    if [ -n "$PREVIOUS" ]; then
+        replace_link "releases/${PREVIOUS##*/}" "$PROVEN"
+        printf '%s\n' "$PREVIOUS" "$release" >"$UNPROVEN_MARK"
+    fi
     put_in_force "$release"
     began=$SECONDS
     begin "${release##*/}"
@@ -680,7 +936,10 @@ switch_to() {
     note "${release##*/}: $STATE after $((SECONDS - began)) s"
     # A release that cannot hear with a microphone that its predecessor heard with is no better.
     case $STATE$heard_before in
-    ready* | waiting) UNPROVEN= ;;
+    ready* | waiting)
+        UNPROVEN=
+        prove "$release"
+        ;;
     *)
         if [ -n "$PREVIOUS" ]; then
             roll_back
@@ -689,15 +948,16 @@ switch_to() {
         UNPROVEN=
         ;;
     esac
-    rm -f "$UNPROVEN_MARK"
 }
 
 # What parley-recover.service does at the boot after a power cut that came between a release's
-# being put in force and its becoming ready: nobody saw whether it works.
+# being put in force and its becoming ready: nobody saw whether it works. It is run by the script of
+# the release that is gone back to.
 recover() {
     local marked unproven
     require_root
-    exec 9>/run/parley-install.lock
+    stand_apart
+    exec 9>"$LOCK"
     flock -n 9 || return 0
     [ -e "$UNPROVEN_MARK" ] || return 0
     mapfile -t marked <"$UNPROVEN_MARK"
@@ -730,13 +990,32 @@ remove_old_releases() {
 
 # --- the appliance: all of it ---------------------------------------------------------------------
 
+# A sound card that somebody else plays to or records from can be taken by nobody else: on a desktop,
+# the sound server of whoever has logged in.
+name_holders() {
+    local descriptor process owner last=''
+    while read -r descriptor; do
+        process=${descriptor#/proc/} process=${process%%/*}
+        owner=$(stat --format=%U "/proc/$process" 2>/dev/null) || continue
+        if [ "$owner" = parley ] || [ "$process" = "$last" ]; then
+            continue
+        fi
+        last=$process
+        warn "$(cat "/proc/$process/comm") of user $owner (process $process) holds a sound card" \
+            "open: end it, or start this machine without a desktop (sudo raspi-config, System, Boot)"
+    done < <(find /proc/[0-9]*/fd -lname "$SOUND_CARDS/pcm*" 2>/dev/null)
+}
+
 summary() {
-    local state=$1 release=$2 status
-    status=$(systemctl show --property=StatusText --value parley.service)
+    local state=$1 release=$2 status advice
+    status=$(systemctl show --property=StatusText --value parley.service | printable)
     say "Parley ${release##*/} is ${state}${status:+: $status}"
     case $state in
     ready) ;;
-    waiting | starting) warn "it cannot hear yet; why: parley status; journalctl -u parley -n 20" ;;
+    waiting | starting)
+        name_holders
+        warn "it cannot hear yet; why: parley status; journalctl -u parley -n 20"
+        ;;
     *) warn "it did not start; why: journalctl -u parley -n 20; sudo parley config check" ;;
     esac
     if [ ! -s "$KEY" ]; then
@@ -751,8 +1030,26 @@ summary() {
     if [ -n "${SUDO_USER:-}" ] && [ "$SUDO_USER" != root ]; then
         note "$SUDO_USER may use the parley command without sudo after the next login."
     fi
-    [ -z "$REBOOT" ] || warn "reboot once, for the board's lights: sudo reboot"
     note "All of it took $SECONDS s."
+    # Last, where it is seen.
+    for advice in "${ADVICE[@]}"; do
+        warn "still to do: $advice"
+    done
+    [ -z "$REBOOT" ] || warn "still to do: reboot once, for the board's lights: sudo reboot"
+}
+
+# tell_time: what it takes the first time, before it begins.
+tell_time() {
+    local model minutes=3
+    model=$(pi_model)
+    case $model in
+    *"Pi 5"* | *"Module 5"*) minutes=2 ;;
+    *"Pi 4"* | *"Module 4"*) minutes=4 ;;
+    *"Pi 3"* | *"Module 3"*) minutes=8 ;;
+    *"Zero 2"*) minutes=15 ;;
+    esac
+    note "${model:-this machine}, $(memory_mb) MB of memory: about $minutes minutes the first time"
+    note "It goes on when the connection is lost; what it says is also in $LOG"
 }
 
 install_appliance() {
@@ -760,12 +1057,15 @@ install_appliance() {
     require_root
     require_checkout
     require_appliance_machine
+    require_own_account
     umask 022
-    exec 9>/run/parley-install.lock
-    flock -n 9 || fail "another install.sh is running"
+    lock_others_out
     trap take_back EXIT
     read_key "$key_file" "$unattended"
+    keep_going
+    stand_apart
     [ -e "$PREFIX/current" ] || { require_space /var "$VAR_MB" && require_space /opt "$OPT_MB"; }
+    [ -e "$PREFIX/current" ] || tell_time
     [ -z "$(missing_of "${APPLIANCE_PACKAGES[@]}")" ] || require_network
     ensure_packages "${APPLIANCE_PACKAGES[@]}"
     ensure_gpio
@@ -776,13 +1076,14 @@ install_appliance() {
         say "Release ${release##*/} is there already"
         touch "$release"
     else
-        say "Building release ${release##*/} (the first time takes a few minutes on a Pi)"
+        say "Building release ${release##*/}"
         require_space /opt "$((OPT_MB / 2))"
         build_release "$release" "$python"
     fi
     say "User, configuration, key"
     ensure_user
     ensure_config "$release"
+    ensure_wifi_awake
     ensure_board "$release"
     ensure_clips "$release"
     if runs_already "$release"; then
@@ -798,9 +1099,26 @@ install_appliance() {
     [ "$STATE" != failed ] || exit 1
 }
 
+# Only the account that ensure_user has made; one that cannot be deleted now keeps nothing else.
+remove_user() {
+    local id name told
+    if IFS=: read -r _ _ id _ name _ < <(getent passwd parley || true); then
+        if [ "$name" != 'Parley speaker' ] || [ "$id" -ge "$NOT_A_PERSONS" ]; then
+            warn "user parley stays: it was not made by this script"
+            return 0
+        fi
+        told=$(userdel parley 2>&1) || warn "user parley stays: $told"
+    fi
+    if getent group parley >/dev/null; then
+        told=$(groupdel parley 2>&1) || warn "group parley stays: $told"
+    fi
+}
+
 uninstall() {
     local purge=$1
     require_root
+    stand_apart
+    lock_others_out
     if [ -d /run/systemd/system ]; then
         systemctl disable --now --quiet parley.service 2>/dev/null || true
         systemctl reset-failed parley.service 2>/dev/null || true
@@ -813,11 +1131,10 @@ uninstall() {
     case $(readlink /usr/local/bin/parley 2>/dev/null || true) in
     "$PREFIX"/*) rm -f /usr/local/bin/parley ;;
     esac
-    rm -rf "$PREFIX" "$CACHE" /run/parley-install.lock
+    rm -rf "$PREFIX" "$CACHE"
     if [ -n "$purge" ]; then
-        rm -rf /etc/parley "$STATE_DIR" /run/parley "$UNIT.d" "$BOOT_CONFIG.before-parley"
-        if getent passwd parley >/dev/null; then userdel parley 2>/dev/null; fi
-        if getent group parley >/dev/null; then groupdel parley; fi
+        rm -rf /etc/parley "$STATE_DIR" /run/parley "$UNIT.d" "$BOOT_CONFIG.before-parley" "$LOG"
+        remove_user
         say "Parley is removed, with its configuration, key and state"
     else
         say "Parley is removed; /etc/parley and $STATE_DIR stay (--purge removes them too)"
@@ -860,4 +1177,6 @@ main() {
     fi
 }
 
-main "$@"
+# On one line: a script that is written over while it runs (git pull) is not read any further. (With
+# `&&` no failure in main would end it; eval, or shellcheck takes what traps call for unreachable.)
+main "$@"; eval exit

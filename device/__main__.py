@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from device import __version__
 from device.errors import ConfigError, ParleyError
+from device.text import printable, printable_lines
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -44,10 +45,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except ConfigError as error:
         for line in error.lines():
-            print(line, file=sys.stderr)
+            print(printable(line), file=sys.stderr)
         return os.EX_CONFIG
     except ParleyError as error:
-        print(f"parley: {error}", file=sys.stderr)
+        print(f"parley: {printable_lines(str(error))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -80,7 +81,7 @@ def _add_socket(commands: Subparsers) -> None:
             "--socket",
             metavar="PATH",
             default=argparse.SUPPRESS,
-            help="the control socket (default: in $RUNTIME_DIRECTORY or /run/parley)",
+            help="the control socket (default: your own speaker's, or that in /run/parley)",
         )
         for action in command._actions:  # argparse has no public way to them
             if isinstance(action, argparse._SubParsersAction):

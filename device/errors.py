@@ -5,6 +5,7 @@
     ParleyError
     ├── ConfigError            the YAML is wrong; carries every mistake; exit code 78
     ├── CredentialError        no API key, or one that cannot be read
+    ├── DamagedFileError       a file of ours does not hold what was written; a ValueError too
     ├── AudioDeviceError       a microphone or loudspeaker cannot be used now; retried
     │   └── AudioDeviceHungError    its thread does not come back: only ending the process helps
     ├── OutgrownError          the process takes too much memory; only ending it helps
@@ -63,6 +64,15 @@ class ConfigError(ParleyError):
 
 class CredentialError(ParleyError):
     """No API key was found, or the one found cannot be used."""
+
+
+class DamagedFileError(ParleyError, ValueError):
+    """A file that the speaker keeps for itself does not hold what was written into it."""
+
+    def __init__(self, path: str, why: str) -> None:
+        self.path = path
+        self.why = why
+        super().__init__(f"{path} cannot be used: {why}")
 
 
 class DeviceTrouble(StrEnum):

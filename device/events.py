@@ -70,6 +70,8 @@ class EventName(StrEnum):
 
 SUBSCRIBER_EVENTS = 1000
 """How many events a slow reader may be behind before it loses the oldest."""
+SUBSCRIBER_CHARACTERS = 500_000
+"""How much text may be in them: a thousand events hold some 50,000, unless a server wants more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,11 @@ class PublicEvent:
     time: float
     """CLOCK_MONOTONIC seconds at which it happened, not when it was written."""
     fields: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def characters(self) -> int:
+        """How much text is in it."""
+        return sum(len(value) for value in self.fields.values() if isinstance(value, str))
 
     def as_record(self) -> dict[str, Any]:
         """The JSON object that stands for the event."""
@@ -185,18 +192,26 @@ class Subscription:
     def __init__(self, wake: Callable[[], None]) -> None:
         """`wake` is called whenever there is something new to take."""
         self._wake = wake
-        self._events: deque[PublicEvent] = deque(maxlen=SUBSCRIBER_EVENTS)
+        self._events: deque[PublicEvent] = deque()
+        self._characters = 0
         self.lost = 0
 
     def put(self, event: PublicEvent) -> None:
-        """Append an event; the oldest goes when the reader is too far behind."""
-        self.lost += len(self._events) == SUBSCRIBER_EVENTS
+        """Append an event; the oldest go when the reader is too far behind."""
         self._events.append(event)
+        self._characters += event.characters
+        while len(self._events) > SUBSCRIBER_EVENTS or self._characters > SUBSCRIBER_CHARACTERS:
+            self.take()
+            self.lost += 1
         self._wake()
 
     def take(self) -> PublicEvent | None:
         """The oldest event not yet taken, or None."""
-        return self._events.popleft() if self._events else None
+        if not self._events:
+            return None
+        event = self._events.popleft()
+        self._characters -= event.characters
+        return event
 
 
 class EventBus:

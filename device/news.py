@@ -2,7 +2,7 @@
 
 Every part that speaks up by itself is given a ``post`` function when it starts. ``post`` takes one
 of the news below and must be called on the event loop's thread; a part with a thread of its own
-uses ``loop.call_soon_threadsafe(post, news)``. Times are CLOCK_MONOTONIC seconds of the moment the
+uses ``threads.tell(loop, post, news)``. Times are CLOCK_MONOTONIC seconds of the moment the
 thing happened.
 """
 

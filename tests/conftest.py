@@ -1,5 +1,42 @@
-"""The fixtures that the tests of several rooms share."""
+"""The fixtures that the tests of several rooms share, and how tests run beside each other."""
 
 from __future__ import annotations
 
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.rig import real_time
+
 pytest_plugins = ("tests.rig.board_fixtures", "tests.rig.sound_fixtures")
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("parley", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("parley")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Run twice as many tests at a time as there are cores: most of the time they wait."""
+    return 2 * len(os.sched_getaffinity(0))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the tests that need real time; where several run at a time, their files come first.
+
+    Beside each other they leave most of a machine idle; beside the others they would compete with
+    tests that only compute. They are the longest, too: what is short fills the gaps at the end.
+    """
+    for item in items:
+        if real_time.needs_real_time(item):
+            item.add_marker(real_time.MARKER)
+    if hasattr(config, "workerinput"):
+        first = {item.path for item in items if item.get_closest_marker(real_time.MARKER)}
+        items.sort(key=lambda item: item.path not in first)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Tell the rig which test it works for."""
+    real_time.begin(item)

@@ -20,7 +20,10 @@ ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "device").rglob("*.py"))
 
 MAP = (ROOT / "device" / "README.md").read_text()
-WORDS = ("errors", "frames", "news", "signals", "ports", "events", "faults")
+WORDS = (
+    *("errors", "api_key", "text", "threads", "frames", "news", "signals", "ports", "events"),
+    "faults",
+)
 """What everybody speaks, at the top of `device/`; each may import those before it."""
 
 
@@ -86,6 +89,10 @@ TELL = {
     *("device.cli.demo", "device.control.meter", "device.doctor.echo"),
 }
 """Who shows a person how a device describes itself."""
+
+DECLARATIONS = {"device.news"}
+"""A list of what everybody speaks, without any code: it grows by an entry at a time, and a
+part of it elsewhere would be a second place to look."""
 
 NAMES_THAT_SAY_NOTHING = {"utils", "util", "common", "helpers", "core", "manager", "base", "misc"}
 
@@ -229,7 +236,7 @@ def test_pure_modules_only_compute(module: str) -> None:
     """No I/O, no clock and no chance; so they can be tested in full without any of it."""
     for found in ours(module):
         word = found.name.removeprefix("device.")
-        pure_word = word in {"errors", "frames", "news", "ports", "signals"}
+        pure_word = word in {"errors", "frames", "news", "ports", "signals", "text"}
         assert pure_word or found.name in PURE, f"{module}:{found.line}: {found.name} is not pure"
     assert {found.library for found in libraries(module)} <= COMPUTES
     assert [found for found in imports(module) if found.library in NO_COMPUTATION] == []
@@ -298,12 +305,21 @@ def test_modules_are_short_and_well_named() -> None:
     """And open with a sentence for a stranger."""
     for module, file in MODULES.items():
         text = file.read_text()
-        assert len(text.splitlines()) <= ALARM_LINES, f"{module}: is this still one idea?"
+        if module not in DECLARATIONS:
+            assert len(text.splitlines()) <= ALARM_LINES, f"{module}: is this still one idea?"
         assert module.rsplit(".", 1)[-1] not in NAMES_THAT_SAY_NOTHING
         docstring = ast.get_docstring(tree_of(module)) or ""
         assert docstring.split("\n\n")[0].rstrip().endswith((".", "?", ":")), module
         if file.name != "__init__.py":
             assert "from __future__ import annotations\n" in text, module
+
+
+@pytest.mark.parametrize("module", sorted(DECLARATIONS))
+def test_declarations_hold_no_code(module: str) -> None:
+    """Only what has no second idea may be as long as it likes."""
+    for node in ast.walk(tree_of(module)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert all(isinstance(line, ast.Expr) for line in node.body), f"{module}:{node.lineno}"
 
 
 def calls(module: str, name: str) -> list[int]:
@@ -352,6 +368,50 @@ def texts(module: str) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
             yield node.value
+
+
+THREADS = {
+    *("device.threads", "device.audio.stream_thread", "device.board.mute_switch"),
+    *("device.lights.ring", "device.wake.detector"),
+}
+"""Who starts threads; each says in its docstring why it is none of `device.threads`' calls."""
+
+
+def test_threads_are_started_and_tell_the_loop_in_one_way() -> None:
+    """One that hangs is left behind, and a loop that is closed is not told."""
+    for module in MODULES:
+        assert calls(module, "threading.Thread") == [] or module in THREADS, module
+        methods = {call.attr: call.lineno for call in method_calls(module)}
+        assert "run_in_executor" not in methods, module
+        assert "call_soon_threadsafe" not in methods or module == "device.threads", module
+    for module in THREADS - {"device.threads"}:
+        assert "`device.threads`" in (ast.get_docstring(tree_of(module)) or ""), module
+
+
+WRITERS = {"device.state.store", "device.simulator.certificate"}
+"""Who writes small files; those of the stand-in server are in a folder that is thrown away."""
+
+
+def test_small_files_are_written_in_one_way() -> None:
+    """Whole, on the disk, and none by hand."""
+    for module in MODULES:
+        called = {call.attr for call in method_calls(module)}
+        by_hand = {"write_text", "write_bytes", "fsync", "NamedTemporaryFile", "mkstemp"}
+        assert not called & by_hand or module in WRITERS, module
+
+
+def test_what_a_google_key_is_stands_in_one_place() -> None:
+    """Its look, its names and its file, but for what is told of them in docstrings."""
+    for module in set(MODULES) - {"device.api_key"}:
+        for text in texts(module):
+            for fact in ("AIza", "gemini_api_key", "GEMINI_API_KEY", "GOOGLE_API_KEY"):
+                assert fact not in text, f"{module}: {text}"
+
+
+def method_calls(module: str) -> list[ast.Attribute]:
+    tree = tree_of(module)
+    called = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return [function for function in called if isinstance(function, ast.Attribute)]
 
 
 def test_what_catches_everything_says_why() -> None:

@@ -7,7 +7,9 @@ from typing import get_args
 
 import pytest
 
+from device.errors import DeviceTrouble
 from device.events import (
+    SUBSCRIBER_CHARACTERS,
     SUBSCRIBER_EVENTS,
     EventBus,
     EventName,
@@ -17,37 +19,60 @@ from device.events import (
     session,
 )
 from device.news import (
+    Ask,
     AudioDropped,
     AudioRepeated,
+    BargedIn,
     ButtonEdge,
+    Debt,
     Detection,
+    DuplexDecided,
     Failure,
     FailureKind,
+    FellSilent,
     FirstSound,
     GenerationComplete,
     GoAway,
     HandleChanged,
+    Hold,
     Interrupted,
+    MicrophoneDelivers,
+    MicrophoneLost,
+    MicrophoneOpened,
     ModelReplaced,
+    Mute,
     MuteSwitched,
+    MuteToggled,
     News,
     PartLost,
     PlaybackDrained,
     PlaybackStarved,
+    Plugged,
     Pressed,
     Reconnecting,
+    Release,
     ReplyAudio,
+    SessionAged,
     SessionClosed,
     SessionFailed,
     SessionOpened,
+    SettingsChanged,
+    SpeakerLost,
+    SpeakerOpened,
     SpeechChanged,
     SpeechJudged,
     Stalled,
+    Stop,
+    TalkedOver,
+    Tap,
+    TimedOut,
     ToolNews,
     Transcript,
     TurnComplete,
+    Unmute,
     UplinkChanged,
     Usage,
+    VolumeStepped,
 )
 
 FAILURE = Failure(FailureKind.QUOTA, "the quota is used up", retryable=True)
@@ -133,6 +158,28 @@ CONTRACT: list[tuple[News, dict[str, object] | None]] = [
     (MuteSwitched(True, 7.5), None),
     (PartLost("lights", "gone", 7.5), None),
     (SpeechJudged(0.5, 0, 512, 7.5), None),
+    (MicrophoneOpened(7.5), None),
+    (MicrophoneDelivers(7.5), None),
+    (MicrophoneLost(DeviceTrouble.LOST, "gone", 7.5), None),
+    (SpeakerOpened(7.5), None),
+    (SpeakerLost("gone", 7.5), None),
+    (TalkedOver(7.2, 7.5), {"event": "barge_in", "what": "began"}),
+    (BargedIn(320, 7.5), {"event": "barge_in", "what": "confirmed"}),
+    (FellSilent(7.5), {"event": "barge_in", "what": "dismissed"}),
+    (DuplexDecided("full", "25 dB of the echo are cancelled", 7.5), None),
+    (Plugged(7.5), None),
+    (Tap(), None),
+    (Hold(), None),
+    (Release(heard=True), None),
+    (Ask("why?"), None),
+    (Stop(), None),
+    (Mute(), None),
+    (Unmute(), None),
+    (MuteToggled(), None),
+    (VolumeStepped(10), None),
+    (TimedOut(3, Debt.NONE), None),
+    (SessionAged(1), None),
+    (SettingsChanged(), None),
 ]
 
 
@@ -209,3 +256,22 @@ def test_a_slow_reader_loses_the_oldest_and_is_told_how_many() -> None:
     assert subscription.lost == 3
     assert oldest is not None
     assert oldest.time == 3.0
+
+
+def test_a_slow_reader_is_kept_no_more_text_for_than_a_bound() -> None:
+    """A server that sends long texts does not fill the memory with them."""
+    bus = EventBus(lambda _event: None)
+    text = "x" * (SUBSCRIBER_CHARACTERS // 4)
+    with bus.subscribe(lambda: None) as subscription:
+        for number in range(10):
+            bus.publish(
+                PublicEvent(EventName.TRANSCRIPT, float(number), {"text": text, "final": True})
+            )
+        oldest = subscription.take()
+        assert oldest is not None
+        assert (oldest.time, subscription.lost) == (6.0, 6)
+        while subscription.take() is not None:
+            pass
+        for event in numbered(SUBSCRIBER_EVENTS):
+            bus.publish(event)
+        assert subscription.lost == 6

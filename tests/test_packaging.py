@@ -20,6 +20,7 @@ from tests.rig.installer import ROOT, run, sourced
 
 UNIT = ROOT / "systemd" / "parley.service"
 RECOVERY = ROOT / "systemd" / "parley-recover.service"
+BESIDE_EACH_OTHER = "-n auto --dist loadfile --no-loadscope-reorder"
 UDEV_RULES = ROOT / "systemd" / "60-parley-respeaker.rules"
 
 
@@ -72,10 +73,33 @@ class TestInstaller:
         wanted = "systemd does not run here" if os.geteuid() == 0 else "run it as root"
         assert wanted in done.stderr
 
+    @pytest.mark.parametrize(
+        ("asked", "given"),
+        [
+            ("", BESIDE_EACH_OTHER),
+            ("--quick", f"{BESIDE_EACH_OTHER} -m not real_time"),
+            ("--quick tests/wake -x", f"{BESIDE_EACH_OTHER} -m not real_time tests/wake -x"),
+            ("-k gate --quick", "-k gate --quick"),
+            ("-m benchmark -s tests/benchmarks", "-m benchmark -s tests/benchmarks"),
+        ],
+    )
+    def test_whoever_picks_tests_says_how_they_run(
+        self, tmp_path: Path, asked: str, given: str
+    ) -> None:
+        """All of them and the quick ones run several at a time; options of pytest reach it."""
+        python = tmp_path / ".venv" / "bin" / "python"
+        python.parent.mkdir(parents=True)
+        python.write_text('#!/bin/sh\necho "$*"\n')
+        python.chmod(0o755)
+        nothing = "ensure_packages() { :; }; prepare_checkout() { :; }"
+        done = sourced(f"{nothing}; cd {tmp_path}; run_tests {asked}")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout == f"==> pytest {given}\n-m pytest {given}\n"
+
     def test_an_unfit_python_is_named(self, tmp_path: Path) -> None:
         """What was found, with its version, and what is needed."""
         (tmp_path / "python3").write_text(
-            "#!/bin/sh\ncase $2 in *ensurepip*) exit 1 ;; *) echo 3.9.2 ;; esac\n"
+            "#!/bin/sh\ncase $3 in *ensurepip*) exit 1 ;; *) echo 3.9.2 ;; esac\n"
         )
         (tmp_path / "python3").chmod(0o755)
         done = sourced('find_python python3; echo "not reached"', PATH=f"{tmp_path}:/usr/bin:/bin")
@@ -290,7 +314,7 @@ class TestUnit:
     def test_systemd_understands_the_recovery_too(self, tmp_path: Path) -> None:
         """It runs before the speaker, only while an upgrade is not proven."""
         copy = tmp_path / RECOVERY.name
-        start = "ExecStart=/opt/parley/current/install.sh --recover"
+        start = "ExecStart=/opt/parley/proven/install.sh --recover"
         mark = sourced('echo "$UNPROVEN_MARK $RECOVERY"').stdout.split()
         assert f"ConditionPathExists={mark[0]}\n" in RECOVERY.read_text()
         assert mark[1].endswith(f"/{RECOVERY.name}")
@@ -314,7 +338,8 @@ class TestUnit:
 
     def test_a_light_that_lies_is_put_out(self, tmp_path: Path) -> None:
         """Also when it is the configuration that keeps the speaker from starting."""
-        [command] = unit_settings()["ExecStopPost"]
+        noted, command = unit_settings()["ExecStopPost"]
+        assert noted.endswith("/systemd/parley-ends note")
         assert command.startswith("-/opt/parley/current/.venv/bin/parley lights --off ")
         wrong = tmp_path / "config.yaml"
         wrong.write_text("audio: {volume: 500}")

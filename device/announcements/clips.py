@@ -14,21 +14,22 @@ import hashlib
 import io
 import itertools
 import logging
-import os
 import sys
-import tempfile
 import wave
 from collections.abc import Sequence
 from pathlib import Path
 
 from device.announcements import espeak, loudness
 from device.announcements.sentences import ENGLISH, Sentence, sentence, sentences
-from device.errors import VoiceError
+from device.errors import DamagedFileError, VoiceError
 from device.frames import REPLY_RATE_HZ, SAMPLE_BYTES
+from device.state.store import DurableFile, reason
 
 log = logging.getLogger(__name__)
 
 WAV_HEADER_BYTES = 44
+MAX_BYTES = 8_000_000
+"""Nearly three minutes; a sentence takes seconds."""
 
 RECIPE = f"1 {espeak.WORDS_PER_MINUTE} {loudness.RMS} {loudness.KNEE} {loudness.CEILING}"
 """What a clip is made with; its first number counts the changes that no other figure shows."""
@@ -76,7 +77,7 @@ class Clips:
             except VoiceError as error:
                 log.warning("no sentences are spoken by the voice '%s': %s", voice, error)
             except OSError as error:
-                log.warning("no sentences can be kept in %s: %s", self._folder, error.strerror)
+                log.warning("no sentences can be kept in %s: %s", self._folder, reason(error))
                 break
         return made
 
@@ -87,42 +88,36 @@ class Clips:
             raise VoiceError(f"{program} said nothing")
         return pcm
 
-    def _path(self, wanted: Sentence) -> Path:
+    def _file(self, wanted: Sentence) -> DurableFile:
         origin = f"{wanted.voice}\n{wanted.text}\n{RECIPE}"
         fingerprint = hashlib.sha256(origin.encode()).hexdigest()[:12]
-        return self._folder / f"{wanted.voice}-{wanted.kind}-{fingerprint}.wav"
+        name = f"{wanted.voice}-{wanted.kind}-{fingerprint}.wav"
+        return DurableFile(self._folder, name, max_bytes=MAX_BYTES)
 
     def _read(self, wanted: Sentence) -> bytes | None:
-        path = self._path(wanted)
+        file = self._file(wanted)
         try:
-            content = path.read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
+            content = file.read()
+        except NotADirectoryError:
             return None
-        except OSError as error:
-            log.warning("%s is ignored: %s", path, error.strerror)
+        except (OSError, DamagedFileError) as error:
+            log.warning("%s is ignored: %s", file.path, reason(error))
+            return None
+        if content is None:
             return None
         pcm = content[WAV_HEADER_BYTES:]
-        # Only what was written here is played: a reader of any WAV stumbles over damaged ones.
+        # Only what was written here is played: a reader of any WAV stumbles over damaged ones. None
+        # is set aside, since nothing is lost with it: it is spoken anew.
         if not pcm or content != _wav(pcm):
-            log.warning("%s is ignored: it is damaged", path)
+            log.warning("%s is ignored: it is damaged", file.path)
             return None
         return pcm
 
     def _write(self, wanted: Sentence, pcm: bytes) -> None:
-        path = self._path(wanted)
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=self._folder, suffix=".new", delete=False) as new:
-            try:
-                new.write(_wav(pcm))
-                new.flush()
-                # Speakers lose their power at any time: no name without its content.
-                os.fsync(new.fileno())
-                Path(new.name).replace(path)
-            except BaseException:  # interrupted too: no half file is left behind
-                Path(new.name).unlink(missing_ok=True)
-                raise
+        file = self._file(wanted)
+        file.write(_wav(pcm))
         for old in self._folder.glob(f"{wanted.voice}-{wanted.kind}-*.wav"):
-            if old != path:
+            if old != file.path:
                 old.unlink(missing_ok=True)
 
 

@@ -1,4 +1,7 @@
-"""`perform` says what each effect of the conversation asks of which part."""
+"""`perform` says what each effect of the conversation asks of which part.
+
+Tested in tests/assistant/test_hub.py.
+"""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class Sessions:
         self._keepsake = keepsake
         self._settings = settings
         self._post = post
-        self._past = keepsake.load()
+        self._past = talk_so_far(keepsake)
         self._session: Session | None = None
         self._tasks: asyncio.TaskGroup | None = None
         self._age: asyncio.TimerHandle | None = None
@@ -120,7 +120,7 @@ class Sessions:
 
     def remember(self) -> None:
         """Keep what resumes the talk, as it is now, beyond the process."""
-        self._keepsake.save(self._past)
+        self._keepsake.save(self._past.as_record())
 
     def give_up_handle(self) -> None:
         """Resume the talk no more: the next session is told of it in words."""
@@ -164,3 +164,14 @@ class Sessions:
             "resumable_s": None if resumable_s is None else round(resumable_s, 1),
             **(dict(live.counters) if live else {}),
         }
+
+
+def talk_so_far(keepsake: Keepsake) -> Past:
+    """Return the talk of an earlier process; one that makes no sense is a new one, and is told."""
+    past, record = Past(), keepsake.load()
+    if record is not None:
+        try:
+            past.restore(record)
+        except ValueError as why:
+            keepsake.reject(why)
+    return past

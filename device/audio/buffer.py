@@ -25,7 +25,10 @@ from device.audio.overlay import Overlay, Samples
 from device.audio.turns import Mark, Turns
 
 CAPACITY_S = 600.0
-"""Ten minutes: at 48 kHz 58 MB, if a server should really go on for that long."""
+"""Ten minutes, if a server should really go on for that long without being heard."""
+CAPACITY_SAMPLES = 15_000_000
+"""30 MB, whatever the rate: at 48 kHz that is five minutes. Ten would take 58 MB of the 65 that a
+speaker can grow by on the smallest board (512 MB) before the machine swaps."""
 
 
 def gain(percent: int) -> float:
@@ -49,7 +52,7 @@ class Block:
 
 
 class PlaybackBuffer:
-    """Bounded in time; every method may be called from any thread.
+    """Bounded in time and size; every method may be called from any thread.
 
     ``ceiling_dbfs``: the loudest peak that leaves it. ``cushion``: how much of a turn waits before
     it sounds, and what it learns of the network.
@@ -65,7 +68,8 @@ class PlaybackBuffer:
     ) -> None:
         self.rate_hz = rate_hz
         self._lock = threading.Lock()
-        self._turns = Turns(rate_hz, round(capacity_s * rate_hz), cushion or Cushion())
+        capacity_samples = min(round(capacity_s * rate_hz), CAPACITY_SAMPLES)
+        self._turns = Turns(rate_hz, capacity_samples, cushion or Cushion())
         self._overlay = Overlay(rate_hz)
         self._limiter = Limiter(rate_hz, ceiling_dbfs)
         self._gain = self._next_gain = gain(volume)

@@ -47,6 +47,13 @@ def name_of_card(number: int, name: str, codec: str) -> str:
     return f"{name}: {codec} (hw:{number},0)"
 
 
+SCREEN_MARKS = ("hdmi", "displayport")
+"""Parts of the names of cards that end in a screen: vc4-hdmi-0 on a Raspberry Pi."""
+
+SOUND_SERVERS = ("pulse", "pipewire", "jack")
+"""ALSA plugins by which a sound server is reached."""
+
+
 @dataclass(frozen=True, slots=True)
 class Device:
     """One sound device as PortAudio lists it."""
@@ -179,6 +186,11 @@ def _automatic(usable: Sequence[Device], direction: Direction, facts: Facts) -> 
     for device in cards:
         if facts(device).respeaker:
             return Choice(device, "a ReSpeaker by its USB id or codec")
+    if direction == "output" and _is_a_screen_by_default(usable):
+        for device in cards:
+            if not _is_a_screen(device):
+                why = "no ReSpeaker here; the first loudspeaker that is no screen's"
+                return Choice(device, why, fallback=True)
     for device in usable:
         if device.is_default(direction):
             why = f"no ReSpeaker here; the system's default {direction}"
@@ -187,6 +199,27 @@ def _automatic(usable: Sequence[Device], direction: Direction, facts: Facts) -> 
         why = f"neither a ReSpeaker nor a default; the first {direction}"
         return Choice(usable[0], why, fallback=True)
     return None
+
+
+def _is_a_screen(device: Device) -> bool:
+    return any(mark in device.name.casefold() for mark in SCREEN_MARKS)
+
+
+def _is_a_screen_by_default(usable: Sequence[Device]) -> bool:
+    """Whether the system's default loudspeaker is on HDMI.
+
+    On a Raspberry Pi 5 or Zero 2 W that is card 0, and with it ALSA's own default, whether a screen
+    is connected or not (without one it cannot be opened: github.com/raspberrypi/linux, issue 6015).
+    A sound server knows better which of its cards is in use.
+    """
+    names = {device.name.casefold() for device in usable}
+    first_card = [device for device in usable if "hw:0," in device.name]
+    of_alsa = bool(first_card) and all(map(_is_a_screen, first_card))
+    of_alsa = of_alsa and names.isdisjoint(SOUND_SERVERS)
+    defaults = [device for device in usable if device.is_default("output")]
+    return any(
+        _is_a_screen(device) or (of_alsa and not device.is_hardware) for device in defaults
+    ) or (not defaults and of_alsa)
 
 
 def _nothing_fits(usable: Sequence[Device], wanted: str, direction: Direction) -> str:

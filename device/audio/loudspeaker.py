@@ -83,8 +83,8 @@ class PortAudioSpeaker:
 
         ``underruns``: the card ran dry while something played, or in the silence between where the
         device is a card itself. ``starved``: a turn's sound did not come fast enough.
-        ``dropped_ms``: replies that came while no device was open or beyond the buffer's ten
-        minutes. ``stale_ms``: replies of turns that were over. ``cushion_ms``, as it is now: how
+        ``dropped_ms``: replies that came while no device was open or beyond what the buffer
+        holds. ``stale_ms``: replies of turns that were over. ``cushion_ms``, as it is now: how
         much of a turn waits before it sounds.
         """
         return {**self._counters, "cushion_ms": self._cushion.ms}

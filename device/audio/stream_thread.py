@@ -2,7 +2,8 @@
 
 PortAudio may hang in any call, so nothing of it happens on the event loop's thread, and the loop
 waits for this thread with a deadline. The thread is a daemon: one that never comes back does not
-keep the process from ending, which is then the only cure.
+keep the process from ending, which is then the only cure. It is no call of `device.threads`: it
+has priorities of its own, is told to stop, and its stream may be opened anew in it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Callable
 
 from device.audio import portaudio
 from device.errors import AudioDeviceError, AudioDeviceHungError, DeviceTrouble
+from device.threads import tell
 
 OPEN_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 2.0
@@ -77,9 +79,7 @@ class StreamThread:
 
     def call(self, function: Callable[[], None]) -> None:
         """Have ``function`` called on the loop's thread. Called by ``serve``."""
-        # A loop that was closed under us wants nothing any more.
-        with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(function)
+        tell(self._loop, function)
 
     def _run(self) -> None:
         # The card has room for 40 ms. An ordinary user may not (LimitNICE= allows it): then not.

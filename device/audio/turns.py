@@ -23,6 +23,10 @@ from device.audio.overlay import FADE_MS, NOTHING, Samples, ramp_down
 
 LONGEST_GATHERING_MS = 1000
 
+_PIECE_SAMPLES = 1024
+"""Pieces up to this length are kept as one: each costs an object, and a server may send its sound
+sample by sample (ten minutes of them would take 2 GB)."""
+
 
 class What(Enum):
     """What a mark says about its turn."""
@@ -59,6 +63,13 @@ class _Turn:
     """It ran dry, and nothing of it was played since."""
     starved: bool = False
     """It ran dry once, and was not at its end."""
+
+    def add(self, piece: npt.NDArray[np.int16]) -> None:
+        if self.pieces and len(self.pieces[-1]) + len(piece) <= _PIECE_SAMPLES:
+            self.pieces[-1] = np.concatenate((self.pieces[-1], piece))
+        else:
+            self.pieces.append(piece)
+        self.waiting_samples += len(piece)
 
     def take(self, samples: int) -> Samples:
         taken = self.peek(samples)
@@ -122,8 +133,7 @@ class Turns:
                 self._cushion.starved()
                 turn.starved = turn.gathering = True
                 turn.gathered_samples = 0
-            turn.pieces.append(kept)
-            turn.waiting_samples += len(kept)
+            turn.add(kept)
         return len(piece) - len(kept)
 
     def end(self, number: int, tail: npt.NDArray[np.int16]) -> int:

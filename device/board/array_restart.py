@@ -14,7 +14,8 @@ from pathlib import Path
 from device.board.profiles import LedDriver, Profile
 from device.board.usb_control import XVF3800_ARRAY, Load, connect, libusb
 from device.board.xvf3800 import Xvf3800
-from device.errors import BoardError
+from device.errors import BoardError, DamagedFileError
+from device.state.store import DurableFile
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ class Revival:
     """Remembers in a file of ``folder`` (None: in this process only) in which boot it was tried."""
 
     def __init__(self, folder: Path | None, *, usb: Load = libusb, boot_id: Path = BOOT_ID) -> None:
-        self._file = folder / FILE_NAME if folder is not None else None
+        self._file = DurableFile(folder, FILE_NAME, mode=0o666)
         self._usb = usb
         self._boot_id = boot_id
         self._tried = False
@@ -63,24 +64,25 @@ class Revival:
             return False
 
     def _was_tried(self) -> bool:
-        return self._tried or (bool(self._boot) and self._read(self._file) == self._boot)
+        return self._tried or (bool(self._boot) and self._noted == self._boot)
 
     @property
     def _boot(self) -> str:
-        return self._read(self._boot_id)
+        try:
+            return self._boot_id.read_text().strip()
+        except (OSError, UnicodeDecodeError):
+            return ""
+
+    @property
+    def _noted(self) -> str:
+        try:
+            return (self._file.read_text() or "").strip()
+        except (OSError, DamagedFileError):
+            return ""
 
     def _note(self) -> None:
         self._tried = True
-        if self._file is not None:
-            try:
-                self._file.parent.mkdir(parents=True, exist_ok=True)
-                self._file.write_text(self._boot)
-            except OSError as error:
-                log.warning("cannot remember that the array was restarted: %s", error)
-
-    @staticmethod
-    def _read(path: Path | None) -> str:
         try:
-            return path.read_text().strip() if path is not None else ""
-        except (OSError, UnicodeDecodeError):
-            return ""
+            self._file.write(self._boot.encode())
+        except OSError as error:
+            log.warning("cannot remember that the array was restarted: %s", error)

@@ -8,13 +8,13 @@ decided elsewhere (`device.board.gestures`).
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from typing import Any
 
 from device.board.gpio import attempt, gpio_factory, let_go, refuse_taken
 from device.board.profiles import Profile
 from device.news import ButtonEdge, Post
+from device.threads import tell
 
 BOUNCE_S = 0.03
 """How long a level must last to count. lgpio reports an edge that much later."""
@@ -59,9 +59,7 @@ class GpioButton:
 
     def _hand_over(self, loop: asyncio.AbstractEventLoop, *, down: bool) -> None:
         """Runs in gpiozero's thread."""
-        # RuntimeError: the loop is closed, and nobody is left to tell.
-        with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(self._on_edge, down, time.monotonic())
+        tell(loop, self._on_edge, down, time.monotonic())
 
     def _on_edge(self, down: bool, at: float) -> None:
         if self._post is not None:

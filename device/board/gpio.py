@@ -16,6 +16,7 @@ import importlib.metadata
 import logging
 import os
 import shutil
+import stat
 import sys
 import tempfile
 import warnings
@@ -68,8 +69,7 @@ def _version(distribution: str) -> str:
 
 def real_lgpio() -> ModuleType:
     """Import lgpio so that it leaves the working directory alone; BoardError when it is no good."""
-    if "LG_WD" not in os.environ:
-        os.environ["LG_WD"] = _writable_directory()
+    os.environ["LG_WD"] = _private_directory()
     try:
         # Left at once, so that the change lgpio makes while it is imported is undone.
         with contextlib.chdir("."):
@@ -85,11 +85,18 @@ def real_lgpio() -> ModuleType:
     return lgpio
 
 
-def _writable_directory() -> str:
-    runtime = os.environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
-    if runtime and os.access(runtime, os.W_OK):
-        return runtime
-    directory = tempfile.mkdtemp(prefix="parley-lgpio-")
+def _private_directory() -> str:
+    """Return a directory for lgpio's pipes that only this user may enter.
+
+    lgpio lets everybody read them (0664, whatever the umask), and who reads an event of the button
+    takes it away: holding it would mute no more. The runtime directory is open to all, for the
+    control socket.
+    """
+    wanted = os.environ.get("LG_WD"), os.environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
+    place = next((each for each in wanted if each and os.access(each, os.W_OK)), None)
+    if place is not None and not Path(place).stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        return place
+    directory = tempfile.mkdtemp(prefix="parley-lgpio-", dir=place)
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     return directory
 

@@ -4,13 +4,13 @@ The XVF3800 mutes itself at its own button and lights a red LED; the Pi can only
 (GPO_READ_VALUES, pin X0D30). A look is one vendor request of a millisecond; it may also take a
 second and fail, since the array reboots, or is pulled out. So it is looked at in a thread of its
 own, which finds the array anew after a failure, and says nothing while it does not know: a speaker
-that was muted stays so.
+that was muted stays so. It is no call of `device.threads`, which ends with one result: this one
+tells of every change, until it is closed.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import threading
 import time
@@ -21,6 +21,7 @@ from device.board.usb_control import XVF3800_ARRAY, UsbControl, connect
 from device.board.xvf3800 import Xvf3800
 from device.errors import BoardError
 from device.news import MuteSwitched, Post
+from device.threads import tell
 
 log = logging.getLogger(__name__)
 
@@ -80,9 +81,7 @@ class SwitchWatch:
                 continue
             if on is not known:
                 known = on
-                # RuntimeError: the loop is closed, and nobody is left to tell.
-                with contextlib.suppress(RuntimeError):
-                    loop.call_soon_threadsafe(self._tell, post, on, time.monotonic())
+                tell(loop, self._tell, post, on, time.monotonic())
             self._over.wait(self._look_s)
         if control is not None:
             control.close()

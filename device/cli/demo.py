@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from device.api_key import VARIABLES
 from device.assistant.hub import Assistant
 from device.assistant.parts import Parts
 from device.audio.chimes import render as chime
@@ -166,7 +167,7 @@ async def _perform(out: Path, room: str | None, card: Speaker | None, console: C
 
 def _parts(microphone: Microphone, speaker: WavSpeaker, lights: TerminalLights) -> Parts:
     """The demo's cast: simulated where there is no hardware, everything else as it really is."""
-    real = build.real_parts({"GEMINI_API_KEY": "demo-key"})
+    real = build.real_parts({VARIABLES[0]: "demo-key"})
     return replace(
         real,
         microphone=lambda _config: microphone,

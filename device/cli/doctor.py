@@ -27,10 +27,11 @@ from device.cli.exit import leave
 from device.doctor import meters
 from device.doctor.bundle import pack, secrets_of
 from device.doctor.checklist import CHECKS, scene_of
-from device.doctor.examination import Check, Found, cure, examine, is_broken, left_behind
+from device.doctor.examination import Check, Found, cure, examine, is_broken
 from device.doctor.redaction import Blotter
 from device.doctor.result import Verdict, worst
 from device.doctor.scene import Scene
+from device.threads import left_behind
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from device import __version__
+from device.api_key import KEY_FILE, VARIABLES
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -76,10 +77,10 @@ def man(top: Page) -> str:
 
 _MAN_END = (
     *(".SH FILES", ".TP", ".I /etc/parley/config.yaml", "The configuration."),
-    *(".TP", ".I /etc/parley/credentials/gemini_api_key", "The API key (root, 0600)."),
+    *(".TP", f".I {KEY_FILE}", "The API key (root, 0600)."),
     *(".TP", ".I /run/parley/control.sock", "Where a running speaker is spoken to."),
     *(".TP", ".I /var/lib/parley/last_good.yaml", "The settings that were in force last."),
-    *(".SH ENVIRONMENT", ".TP", ".B GEMINI_API_KEY, GOOGLE_API_KEY"),
+    *(".SH ENVIRONMENT", ".TP", f".B {', '.join(VARIABLES)}"),
     *("The key, where systemd hands over none.", ".SH EXIT STATUS"),
     "0: fine. 1: found broken or failed. 2: wrong usage. 78: a mistake in the configuration.",
 )

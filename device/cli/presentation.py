@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from device.text import printable_record
+
 STATE_STYLES = {
     "idle": "green",
     "connecting": "cyan",
@@ -29,7 +31,8 @@ GESTURES = {
 
 
 def status(answer: dict[str, Any], console: Console) -> None:
-    """Print the status as a small table, faults first."""
+    """Print the status as a small table, faults first; whatever is in it only shows."""
+    answer = printable_record(answer)
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold")
     table.add_column(overflow="fold")
@@ -91,7 +94,8 @@ def _echo(figures: dict[str, Any]) -> str:
 
 
 def event(record: dict[str, Any]) -> str:
-    """One event as one line: seconds, name, what it says."""
+    """One event as one line: seconds, name, what it says. Whatever is in it only shows."""
+    record = printable_record(record)
     if record["event"] == "button":
         said = GESTURES.get(record["gesture"], record["gesture"])
         return f"{record['time']:12.3f}  {'button':<10}  {said}"

@@ -24,8 +24,8 @@ from device.cli.exit import leave
 from device.config import DEFAULT_PATH, Config
 from device.config.file import ConfigFile
 from device.config.last_good import LastGood
-from device.control.commands import Commands
-from device.control.socket import ControlServer, socket_path
+from device.control.commands import LASTING, Commands
+from device.control.socket import ControlServer, listening_path
 from device.errors import (
     AudioDeviceHungError,
     ConfigError,
@@ -38,6 +38,7 @@ from device.live.session import warm_up
 from device.service import journal
 from device.service.event_loop import EventLoop
 from device.service.health import notifier
+from device.service.swap import calm
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -58,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     journal.set_up(os.environ, verbose=args.verbose)
     file = _config_file(args.config)
     parts = build.real_parts(os.environ)
-    path = socket_path(args.socket, os.environ)
+    path = listening_path(args.socket, os.environ)
     try:
         asyncio.Runner(loop_factory=EventLoop).run(speak(file, parts, path))
     except WakeModelError as missing:
@@ -92,21 +93,27 @@ async def speak(file: ConfigFile, parts: Parts, socket: Path) -> None:
     ExceptionGroup, what failed unexpectedly later.
     """
     config = file.first()
+    notify = notifier(os.environ)
+    if parts.storm.ended_the_last_run():
+        await calm(notify)
+        parts.storm.forget()
     detector = await parts.detector(config)
     watchdog_usec = os.environ.get("WATCHDOG_USEC")
-    assistant = Assistant(config, parts, detector, notifier(os.environ), watchdog_usec)
+    assistant = Assistant(config, parts, detector, notify, watchdog_usec)
     reloader = Reloader(assistant, file)
     if file.mistakes:
         assistant.faults.begin("config", "; ".join(file.mistakes))
     settling = asyncio.create_task(_settle(file, config))
     stopped = _cancelled_by_signals(reloader)
     try:
-        async with ControlServer(socket, Commands(assistant, reloader.reload, file).table()):
+        commands = Commands(assistant, reloader.reload, file).table()
+        async with ControlServer(socket, commands, LASTING):
             log.info("parley %s starts; control socket %s", __version__, socket)
             await assistant.run()
     except asyncio.CancelledError:
         if not stopped.is_set():
             raise
+        parts.storm.forget()
         log.info("stopped")
     finally:
         settling.cancel()

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from device.api_key import VARIABLES
 from device.echo.path import EchoFigures
 from device.events import PublicEvent
 from device.frames import MICROPHONE_RATE_HZ, SAMPLE_BYTES
@@ -151,7 +152,7 @@ class Timeline:
         self._console.print(table)
         self._console.print(f"\nThe answers as they were heard: {wav} (played by: {card})")
         self._console.print("[bold]The answering side was a stand-in.[/] To talk to the real one:")
-        self._console.print("    GEMINI_API_KEY=… .venv/bin/parley run", markup=False)
+        self._console.print(f"    {VARIABLES[0]}=… .venv/bin/parley run", markup=False)
 
     def _microphone_pcm(self) -> bytes:
         end = max(place + len(pcm) // SAMPLE_BYTES for place, pcm in self._stream.items())

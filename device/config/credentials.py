@@ -19,14 +19,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from device.api_key import (
+    CREDENTIAL_NAME,
+    KEY_FILE,
+    MAX_CHARACTERS,
+    ORIGIN,
+    VARIABLES,
+    flaw,
+)
 from device.errors import CredentialError
-
-CREDENTIAL_NAME: Final = "gemini_api_key"
-KEY_FILE: Final = Path("/etc/parley/credentials") / CREDENTIAL_NAME
-"""Where the owner of an installed speaker keeps the key; systemd passes a copy on."""
-VARIABLES: Final = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
-MAX_KEY_BYTES: Final = 1_024
-"""Google's keys have 39 to about 120 characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def _read(file: Path) -> str | None:
     """Return what the file holds; None where there is no such file."""
     try:
         with file.open("rb") as stream:
-            return stream.read(MAX_KEY_BYTES + 1).decode("latin-1")
+            return stream.read(MAX_CHARACTERS + 1).decode("latin-1")
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -95,16 +96,7 @@ def _read(file: Path) -> str | None:
 def _checked(text: str, what: str, place: str) -> str:
     """Strip the key and make sure that it can be one; ``latin-1`` text shows every byte."""
     key = text.strip()
-    if len(key) > MAX_KEY_BYTES:
-        problem = f"is longer than {MAX_KEY_BYTES} characters"
-    elif any(character.isspace() for character in key):
-        problem = "has a space or a line break in the middle"
-    elif not (key.isascii() and key.isprintable()):
-        problem = "has a character that no key has"
-    elif key[0] in "'\"" or key.startswith(VARIABLES):
-        problem = "has quotes or a variable's name around the key"
-    else:
+    problem = flaw(key)
+    if problem is None:
         return key
-    raise CredentialError(
-        f"{what} {problem}: put the key from https://aistudio.google.com, and only that, {place}"
-    )
+    raise CredentialError(f"{what} {problem}: put the key from {ORIGIN}, and only that, {place}")

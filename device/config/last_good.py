@@ -12,18 +12,19 @@ give back something else than was written, and a part of the settings is not wha
 from __future__ import annotations
 
 import logging
-import os
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from device.config import MAX_BYTES, Config, changes
-from device.errors import ConfigError, Mistake
+from device.errors import ConfigError, DamagedFileError, Mistake
+from device.state.store import DurableFile, reason
 
 log = logging.getLogger(__name__)
 
 FILE: Final = "last_good.yaml"
+_WHAT: Final = "the last good configuration"
 
 Parse = Callable[[str, str], Config]
 """Checks the text of a configuration, named by its path; raises ConfigError."""
@@ -34,7 +35,9 @@ class LastGood:
 
     def __init__(self, folder: Path | None, of: Path, parse: Parse) -> None:
         """`of` is the owner's file; settings of another one are not used."""
-        self.path = folder / FILE if folder is not None else None
+        # The group may read it: `parley config` is for whoever may use the speaker.
+        self._file = DurableFile(folder, FILE, mode=0o640, max_bytes=MAX_BYTES)
+        self.path = self._file.path
         self._of = of.absolute()
         self._parse = parse
 
@@ -57,58 +60,54 @@ class LastGood:
                 fewer = _without(text, error.mistakes)
                 told = "is left out" if fewer is not None else "cannot be used"
                 for line in error.lines():
-                    log.warning("the last good configuration %s: %s", told, line)
+                    log.warning("%s %s: %s", _WHAT, told, line)
                 text = fewer
         return None
 
     def keep(self, config: Config) -> None:
         """Write the settings down, whole or not at all; a card that is full is only told."""
-        if self.path is None:
-            return
         body = changes(config)
         text = f"{self._heading(body)}\n{body}"
+        # A card wears out by writing, and most starts change nothing.
+        if self._kept() == text:
+            return
         try:
-            # A card wears out by writing, and most starts change nothing.
-            if not self.path.exists() or self.path.read_bytes() != text.encode():
-                self._write(self.path, text)
+            self._file.write(text.encode())
         except OSError as error:
             log.warning("%s cannot be written (%s): a mistake in %s would keep the speaker from "
-                        "its next start", self.path, error.strerror or error, self._of)  # fmt: skip
+                        "its next start", self.path, reason(error), self._of)  # fmt: skip
 
     def _heading(self, body: str) -> str:
-        return f"# {zlib.crc32(body.encode()):08x} was in force last, of {str(self._of)!r}"
+        return f"# {_checksum(body)} was in force last, of {str(self._of)!r}"
 
     def _read(self) -> str | None:
-        """Return the file as it was written, None (and why, in the journal) for anything else."""
-        if self.path is None:
-            return None
-        try:
-            with self.path.open("rb") as stream:
-                text = stream.read(MAX_BYTES + 1).decode()
-        except FileNotFoundError:
-            return None
-        except (OSError, UnicodeDecodeError) as error:
-            log.warning("the last good configuration %s cannot be read: %s", self.path, error)
+        """Return the settings of this file as they were written, None where there are none."""
+        text = self._kept()
+        if text is None:
             return None
         heading, _, body = text.partition("\n")
         if heading == self._heading(body):
             return text
-        log.warning(
-            "the last good configuration %s is not used: it is damaged, or not of %s",
-            self.path,
-            self._of,
-        )
+        log.warning("%s %s is not used: it is not of %s", _WHAT, self.path, self._of)
         return None
 
-    def _write(self, path: Path, text: str) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        new = path.with_suffix(".new")
-        # The group may read it: `parley config` is for whoever may use the speaker.
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640), "w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
+    def _kept(self) -> str | None:
+        """Return what was written, of whichever file; None for anything else, which is told."""
+        try:
+            text = self._file.read_text()
+            _, _, body = (text or "").partition("\n")
+            if text is None or text.startswith(f"# {_checksum(body)} "):
+                return text
+            raise self._file.damaged("its checksum is wrong")
+        except DamagedFileError as error:
+            log.warning("%s %s is not used: it is damaged (%s)", _WHAT, self.path, reason(error))
+        except OSError as error:
+            log.warning("%s %s cannot be read: %s", _WHAT, self.path, reason(error))
+        return None
+
+
+def _checksum(body: str) -> str:
+    return f"{zlib.crc32(body.encode()):08x}"
 
 
 def _without(text: str, mistakes: list[Mistake]) -> str | None:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from device.api_key import KEY_FILE, LOOK, VARIABLES
 from device.config.view import flow
 from device.config.yaml import Document, KeyPath, dotted, shortened, spot_at
 from device.errors import Mistake
@@ -18,12 +19,11 @@ from device.errors import Mistake
 MAX_MISTAKES: Final = 200
 """More are counted, not listed: the file is then something else than a configuration."""
 
-_SECRET_KEYS = {"api_key", "apikey", "key", "gemini_api_key", "google_api_key", "gemini_key"}
-_SECRET = re.compile(r"AIza[\w-]{16,}|\bAQ\.[\w-]{20,}")
-"""What Google's API keys look like: AIza and 35 more, or AQ. and more."""
+_SECRET_KEYS = {"api_key", "apikey", "key", "gemini_key", *(name.lower() for name in VARIABLES)}
+_SECRET = re.compile(LOOK)
 _WHERE_IT_BELONGS = (
-    "an API key does not belong in this file: put it into "
-    "/etc/parley/credentials/gemini_api_key, or into the variable GEMINI_API_KEY"
+    f"an API key does not belong in this file: put it into {KEY_FILE}, or into the variable "
+    f"{VARIABLES[0]}"
 )
 
 

@@ -20,6 +20,8 @@ from device.events import EventName, PublicEvent, Subscription
 from device.news import Ask, Stop
 
 ASK_TEXT_CHARACTERS = 4000
+LASTING = frozenset({"ask", "measure", "meter", "watch"})
+"""The commands that are not over at once."""
 
 
 class Commands:

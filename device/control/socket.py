@@ -4,6 +4,9 @@ A client sends one line, ``{"command": "volume", "percent": 40}``, and reads lin
 connection closes: any number of records, the last one ``{"result": …}`` or ``{"error": "…"}``.
 `watch` sends public events until the client goes away. Whoever may open the socket (its owner and
 the group `parley`) may do everything; there is no other access.
+
+A command that is over at once always finds room: those that last (`watch`, `ask`) get a part of the
+connections only, and one that has not said yet what it wants gives way to one that comes.
 """
 
 from __future__ import annotations
@@ -18,11 +21,12 @@ import select
 import socket
 import stat
 import tempfile
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Self
 
 from device.errors import ControlError
+from device.text import printable_lines, printable_record
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +39,11 @@ REQUEST_TIMEOUT_S = 10.0
 WRITE_TIMEOUT_S = 10.0
 """How long a client may leave what we send unread before it is dropped."""
 
-CLIENTS = 32
-"""How many connections are served at once; as many more are heard, to be refused in words."""
+CLIENTS = 64
+"""How many connections there may be at once: descriptors are what sessions and sound need too."""
+
+LASTING_CLIENTS = 24
+"""How many of them may hold a command that lasts."""
 
 GONE_CHECK_S = 1.0
 """How often a client that has said all it had to say is looked after: is it still there?"""
@@ -46,20 +53,25 @@ Records = AsyncGenerator[Record, None]
 Command = Callable[[Record], Records]
 
 
-def socket_path(given: str | None, environment: Mapping[str, str], user: int | None = None) -> Path:
-    """Where the control socket is: as given, else systemd's runtime directory, else the user's.
+SERVICE = Path("/run/parley/control.sock")
+"""Where the service listens; systemd makes the folder, for as long as the service runs."""
 
-    ``user``: a user's number, by default who runs this. Raises ControlError when another user
-    might put a socket there.
+
+def listening_path(
+    given: str | None, environment: Mapping[str, str], user: int | None = None
+) -> Path:
+    """Return where a speaker listens: as given, else where systemd says, else the user's own.
+
+    Root's own is the service's. ``user``: a user's number, by default who runs this. Raises
+    ControlError when another user might put a socket there.
     """
     user = os.getuid() if user is None else user
     if given:
         return Path(given)
     if environment.get("RUNTIME_DIRECTORY"):
         return Path(environment["RUNTIME_DIRECTORY"].split(":")[0], "control.sock")
-    service = Path("/run/parley/control.sock")
-    if user == 0 or service.parent.is_dir():
-        return service
+    if user == 0:
+        return SERVICE
     if environment.get("XDG_RUNTIME_DIR"):
         return Path(environment["XDG_RUNTIME_DIR"], "parley", "control.sock")
     folder = Path(tempfile.gettempdir(), f"parley-{user}")
@@ -67,12 +79,36 @@ def socket_path(given: str | None, environment: Mapping[str, str], user: int | N
     return folder / "control.sock"
 
 
-def _only_for(user: int, folder: Path) -> None:
-    """Anybody may make a folder of that name among temporary files, and listen in it."""
+def socket_path(given: str | None, environment: Mapping[str, str], user: int | None = None) -> Path:
+    """Return where a speaker is spoken to: where one of the user's own listens, else the service.
+
+    A folder of the service without a socket, as a crash leaves it, is nobody. Raises ControlError
+    as `listening_path` does.
+    """
+    own = listening_path(given, environment, user)
+    asked = given or environment.get("RUNTIME_DIRECTORY")
+    return SERVICE if not asked and not _is_socket(own) and _is_socket(SERVICE) else own
+
+
+def _is_socket(path: Path) -> bool:
     try:
+        return path.is_socket()
+    except OSError:
+        return False
+
+
+def _only_for(user: int, folder: Path) -> None:
+    """Make sure of a folder among temporary files, where anybody may make one of that name.
+
+    It is made before it is looked at, also by who only wants to speak: what is not there yet could
+    be somebody else's a moment later.
+    """
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
         found = folder.lstat()
-    except FileNotFoundError:
-        return
+    except OSError as error:
+        message = f"{folder} cannot be made: {error.strerror}; choose a socket with --socket"
+        raise ControlError(message) from error
     others_write = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != user or others_write:
         raise ControlError(
@@ -84,15 +120,22 @@ def _only_for(user: int, folder: Path) -> None:
 class ControlServer:
     """Serves the control socket inside an ``async with`` block."""
 
-    def __init__(self, path: Path, commands: Mapping[str, Command]) -> None:
+    def __init__(
+        self, path: Path, commands: Mapping[str, Command], lasting: Collection[str] = ()
+    ) -> None:
+        """`lasting`: the names of those commands that go on for as long as the client wants."""
         self._path = path
         self._commands = commands
-        self._clients: set[asyncio.Task[None]] = set()
+        self._lasting = frozenset(lasting)
+        self._clients: dict[asyncio.Task[None], str] = {}
+        """What each one wants, in the order in which they came; empty until it is known."""
+        self._made: list[Path] = []
+        """The folders that were made for the socket, the outermost first."""
 
     async def __aenter__(self) -> Self:
         """Raises ControlError when another speaker serves this socket, or it cannot be made."""
         try:
-            self._path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+            self._make_folders()
             self._remove_stale()
             before = os.umask(0o117)
             try:
@@ -113,6 +156,16 @@ class ControlServer:
         if self._clients:
             await asyncio.wait(self._clients)
         self._path.unlink(missing_ok=True)
+        # What is left behind would tell the next who looks that a speaker is there.
+        with contextlib.suppress(OSError):
+            for folder in reversed(self._made):
+                folder.rmdir()
+
+    def _make_folders(self) -> None:
+        missing = [folder for folder in self._path.parents if not folder.exists()]
+        for folder in reversed(missing):
+            folder.mkdir(mode=0o750, exist_ok=True)
+            self._made.append(folder)
 
     def _remove_stale(self) -> None:
         """A socket left behind by a crash goes; one that answers is somebody else's."""
@@ -132,11 +185,10 @@ class ControlServer:
         task = asyncio.current_task()
         if task is None:
             return
-        if len(self._clients) >= 2 * CLIENTS:
-            # Descriptors are what sessions and sound devices need too.
+        if len(self._clients) >= CLIENTS and not self._make_room():
             writer.transport.abort()
             return
-        self._clients.add(task)
+        self._clients[task] = ""
         try:
             await self._answer(reader, writer)
         except (ConnectionError, TimeoutError, asyncio.CancelledError):
@@ -144,8 +196,17 @@ class ControlServer:
             # What it did not read is not waited for.
             writer.transport.abort()
         finally:
-            self._clients.discard(task)
+            self._clients.pop(task, None)
             writer.close()
+
+    def _make_room(self) -> bool:
+        """Cut off who has been silent for longest; return whether there was one."""
+        silent = next((task for task, wants in self._clients.items() if not wants), None)
+        if silent is None:
+            return False
+        silent.cancel()
+        del self._clients[silent]
+        return True
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -155,14 +216,22 @@ class ControlServer:
             await _send(writer, {"error": str(error)})
 
     def _command(self, request: Record) -> Command:
-        if len(self._clients) > CLIENTS:
-            raise ControlError(f"more than {CLIENTS} clients at once; try again later")
         name = request.get("command")
-        command = self._commands.get(name) if isinstance(name, str) else None
-        if command is None:
+        if not isinstance(name, str) or name not in self._commands:
             known = ", ".join(sorted(self._commands))
             raise ControlError(f"command {reprlib.repr(name)} is not known; there are: {known}")
-        return command
+        if name in self._lasting:
+            lasting = sum(wants in self._lasting for wants in self._clients.values())
+            if lasting >= LASTING_CLIENTS:
+                kinds = ", ".join(sorted(self._lasting))
+                raise ControlError(
+                    f"{LASTING_CLIENTS} clients hold one of {kinds} already; end one of them, or"
+                    " try again later"
+                )
+        task = asyncio.current_task()
+        if task in self._clients:
+            self._clients[task] = name
+        return self._commands[name]
 
     async def _read(self, reader: asyncio.StreamReader) -> bytes:
         try:
@@ -254,11 +323,22 @@ async def call(path: Path, request: Record) -> AsyncGenerator[dict[str, Any], No
         writer.write(json.dumps(request).encode() + b"\n")
         await writer.drain()
         async for line in reader:
-            record = json.loads(line)
+            record = _record(line)
             if "error" in record and "event" not in record:
-                raise ControlError(record["error"])
+                raise ControlError(str(record["error"]))
             yield record
-    except (ConnectionError, ValueError) as error:
+    except (ConnectionError, ValueError, RecursionError) as error:
         raise ControlError(f"the speaker on {path} hung up: {error}") from error
     finally:
         writer.close()
+
+
+def _record(line: bytes) -> dict[str, Any]:
+    """Return a record whose texts only show. Raises ValueError or RecursionError.
+
+    Whoever asks may be root, and what answers a speaker that somebody has taken over.
+    """
+    record = printable_record(json.loads(line), printable_lines)
+    if not isinstance(record, dict):
+        raise ValueError(f"{reprlib.repr(record)} is no record")  # noqa: TRY004 - as what is no JSON
+    return record

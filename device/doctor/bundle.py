@@ -14,6 +14,7 @@ import json
 import os
 import platform
 import re
+import secrets
 import sys
 import tarfile
 import time
@@ -24,12 +25,14 @@ from pathlib import Path
 from typing import Any
 
 from device import __version__
+from device.api_key import CREDENTIAL_NAME, KEY_FILE, VARIABLES
 from device.board.kernel import read_evidence
 from device.config import Config, describe
-from device.config.credentials import CREDENTIAL_NAME, KEY_FILE, VARIABLES
 from device.doctor.redaction import Blotter, secrets_in_yaml
 from device.doctor.scene import UNIT, Scene
+from device.doctor.state_files import small_text
 from device.errors import ParleyError
+from device.service.last_warnings import FILE as LAST_WARNINGS
 
 FOLDER = "parley-bundle"
 PACKAGES = (
@@ -46,6 +49,9 @@ JOURNAL_FIELDS = ("MESSAGE", "PRIORITY", "FAULT", "EVENT", "_PID")
 UNIT_PROPERTIES = (
     "ActiveState,SubState,Result,NRestarts,ExecMainStatus,UnitFileState,MemoryCurrent,FragmentPath"
 )
+LASTING = (LAST_WARNINGS, "ends")
+"""Of the state directory: the last warnings, and how the service ended lately."""
+VOLATILE = "journal.txt goes back to the last start only: there is no /var/log/journal\n"
 SAID = re.compile(r"^(user|model): ")
 """How the story tells what was said, where privacy.log_transcripts allows it."""
 
@@ -79,17 +85,34 @@ def pack(path: Path, scene: Scene, findings: Mapping[str, Any], lines: int) -> l
         "board.json": _json(blotter.value(_evidence(scene))),
         "devices.json": blotter.text(_devices(scene)),
         "journal.txt": _journal(scene, blotter, lines),
+        **_lasting(scene, blotter),
         **_system(scene, blotter),
     }
     content = _tar(files)
     if any(blotter.holds(text.encode()) for text in files.values()) or blotter.holds(content):
         raise ParleyError("a key got into the bundle, so it was not written: please report this")
     try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(content)
+        _write(path, content)
     except OSError as error:
         raise ParleyError(f"{path} cannot be written: {error.strerror}") from error
     return list(files)
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Put a new file of that name there, which others may not read, whatever was there before.
+
+    Its folder may be anybody's (root packs it in /tmp): a link is not followed but replaced.
+    """
+    if path.exists() and not path.is_file():
+        raise ParleyError(f"{path} is no file: give the name of one, such as {FOLDER}.tar.gz")
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        with os.fdopen(os.open(fresh, flags, 0o600), "wb") as file:
+            file.write(content)
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def config_text(config: Config) -> str:
@@ -128,7 +151,8 @@ def _evidence(scene: Scene) -> dict[str, Any]:
 
 def _devices(scene: Scene) -> str:
     """What `parley devices` says, in a process of its own: sound systems may hang."""
-    words = [sys.executable, "-m", "device", "devices", "--json"]
+    # -I: what is installed, and no folder `device` of where one happens to be.
+    words = [sys.executable, "-I", "-m", "device", "devices", "--json"]
     path = ["--config", str(scene.config_path)] if scene.config_path.exists() else []
     outcome = scene.run([*words, *path])
     return outcome.out or _json({"failed": outcome.err.strip() or outcome.code})
@@ -141,6 +165,17 @@ def _journal(scene: Scene, blotter: Blotter, lines: int) -> str:
         return f"journalctl: {blotter.text(outcome.err, strict=True)}\n"
     told = (_line(line, blotter) for line in outcome.out.splitlines())
     return "".join(line for line in told if line)
+
+
+def _lasting(scene: Scene, blotter: Blotter) -> dict[str, str]:
+    """What outlives the journal, which on a Raspberry Pi is kept in memory."""
+    kept = scene.root / "var/log/journal"
+    files = {} if kept.is_dir() else {"journal-note.txt": VOLATILE}
+    for name in LASTING:
+        if scene.state_folder is not None:
+            text = small_text(scene.state_folder / name)
+            files[f"state/{name}"] = blotter.text(text, strict=True)
+    return files
 
 
 def _line(line: str, blotter: Blotter) -> str:

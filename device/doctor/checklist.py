@@ -16,7 +16,9 @@ from device.control.socket import call, socket_path
 from device.doctor import board, echo, machine, mixer, network, service, wake, wireless
 from device.doctor import microphone as sound
 from device.doctor import panel as face
+from device.doctor.card_holders import card_holders
 from device.doctor.examination import Check
+from device.doctor.kernel_log import kernel_log
 from device.doctor.scene import Account, Scene
 from device.errors import ConfigError, ControlError
 
@@ -30,6 +32,7 @@ CHECKS = (
     Check("machine", "memory", machine.memory),
     Check("machine", "temperature", machine.temperature),
     Check("machine", "power", machine.power, 15.0),
+    Check("machine", "kernel log", kernel_log, 15.0),
     Check("service", "config", service.config, 30.0),
     Check("service", "key", service.key),
     Check("service", "state", service.state),
@@ -42,6 +45,7 @@ CHECKS = (
     Check("board", "lights", face.lights, 15.0, "the LEDs are lit red, green and blue …"),
     Check("board", "button", face.button, 20.0),
     Check("sound", "sound system", sound.system, 15.0),
+    Check("sound", "cards held", card_holders),
     Check("sound", "mixer", mixer.mixer, 30.0),
     Check("sound", "microphone", sound.microphone, 15.0, "listening for three seconds …"),
     Check(
@@ -100,7 +104,7 @@ def _account() -> Account:
     except KeyError:
         found = pwd.getpwuid(os.getuid())
     gids = frozenset(os.getgrouplist(found.pw_name, found.pw_gid))
-    return Account(found.pw_name, found.pw_uid, gids)
+    return Account(found.pw_name, found.pw_uid, gids, found.pw_gid)
 
 
 async def _status(socket: Path) -> tuple[dict[str, Any] | None, str, bool, bool]:

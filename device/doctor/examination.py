@@ -9,22 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar, cast
+from typing import cast
 
 from device.doctor.result import Cure, Result, Verdict, broken
 from device.doctor.scene import Scene
 from device.errors import ParleyError
+from device.threads import in_thread
 
-_T = TypeVar("_T")
 Look = Callable[[Scene], object]
 """Returns an iterable of `Result`, or an awaitable of one."""
 
 CURE_S = 60.0
-
-_abandoned: set[threading.Thread] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +66,9 @@ async def results_of(check: Check, scene: Scene) -> list[Result]:
             if inspect.iscoroutinefunction(check.look):
                 made = await check.look(scene)
             else:
-                made = await in_thread(lambda: list(cast("Iterable[Result]", check.look(scene))))
+                made = await in_thread(
+                    lambda: list(cast("Iterable[Result]", check.look(scene))), "check"
+                )
             return list(made)
     except TimeoutError:
         advice = "what it looks at hangs; try again after a restart of the machine"
@@ -105,50 +104,12 @@ async def _done(remedy: Cure) -> str | None:
     """Return why it could not be done; None when it was."""
     try:
         async with asyncio.timeout(CURE_S):
-            await in_thread(remedy.do)
+            await in_thread(remedy.do, "cure")
     except TimeoutError:
         return f"it did not end within {CURE_S:g} s"
     except (OSError, ParleyError) as error:
         return str(getattr(error, "strerror", None) or error)
     return None
-
-
-async def in_thread(work: Callable[[], _T]) -> _T:
-    """Do work in a thread that keeps nobody from leaving when it hangs."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[_T] = loop.create_future()
-
-    def settle(result: _T | None, error: BaseException | None) -> None:
-        if done.done():
-            return
-        if error is None:
-            done.set_result(cast("_T", result))
-        else:
-            done.set_exception(error)
-
-    def run() -> None:
-        result, failure = None, None
-        try:
-            result = work()
-        except Exception as error:  # noqa: BLE001 - raised where it is waited for
-            failure = error
-        try:
-            loop.call_soon_threadsafe(settle, result, failure)
-        except RuntimeError:
-            return  # nobody waits any more
-
-    thread = threading.Thread(target=run, name="check", daemon=True)
-    thread.start()
-    try:
-        return await done
-    except asyncio.CancelledError:
-        _abandoned.add(thread)
-        raise
-
-
-def left_behind() -> set[threading.Thread]:
-    """The threads that nobody waits for any more, and which have not ended since."""
-    return {thread for thread in _abandoned if thread.is_alive()}
 
 
 def is_broken(found: Sequence[Found]) -> bool:

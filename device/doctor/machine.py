@@ -16,6 +16,13 @@ MB = 1_000_000
 LITTLE_DISK_BYTES, NO_DISK_BYTES = 500 * MB, 50 * MB
 LITTLE_MEMORY_BYTES, NO_MEMORY_BYTES = 120 * MB, 40 * MB
 """A speaker takes about 150 MB; these are what is left beside it."""
+SMALL_BYTES = 512 * MB
+LARGE_CMA_BYTES = 100 * MB
+"""Set aside for pictures (contiguous memory allocator): 256 MB as Raspberry Pi OS comes."""
+CMA_ADVICE = (
+    "no screen? give the memory for pictures back: dtoverlay=vc4-kms-v3d,cma-64 in "
+    "/boot/firmware/config.txt, then reboot"
+)
 WARM_C, HOT_C = 75.0, 82.0
 """From 80 degrees on a Raspberry Pi slows down, at 85 it crawls."""
 
@@ -83,14 +90,21 @@ def memory(scene: Scene) -> Iterator[Result]:
         yield skipped("memory", "the kernel does not tell")
         return
     available, total = (int(known[name]) * 1024 for name in ("MemAvailable", "MemTotal"))
+    cma = int(known.get("CmaTotal", 0)) * 1024
+    verdict = _below(available, LITTLE_MEMORY_BYTES, NO_MEMORY_BYTES)
+    advice = "end what else runs here, or use a model with 1 GB"
+    if total < SMALL_BYTES and cma > LARGE_CMA_BYTES:
+        advice = CMA_ADVICE if verdict is Verdict.FINE else f"{advice}; {CMA_ADVICE}"
+        verdict = Verdict.HINT if verdict is Verdict.FINE else verdict
     yield judged(
         "memory",
-        _below(available, LITTLE_MEMORY_BYTES, NO_MEMORY_BYTES),
+        verdict,
         f"{available // MB} of {total // MB} MB available",
-        "end what else runs here, or use a model with 1 GB",
+        advice,
         None,
         available_mb=available // MB,
         total_mb=total // MB,
+        cma_mb=cma // MB,
     )
 
 

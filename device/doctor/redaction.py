@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from device.api_key import LOOK
+
 BLOT = "[left out]"
 SHORTEST = 8
 """Shorter words are no secrets, and would blot out half of the text."""
@@ -18,7 +20,7 @@ TELLING = 12
 """The shortest beginning of a known secret that is taken for a part of it."""
 
 _LOOKS = re.compile(
-    r"AIza[\w-]{20,}|AQ\.[\w.-]{16,}|ya29\.[\w.-]{16,}|sk-[\w-]{16,}"
+    rf"{LOOK}|ya29\.[\w.-]{{16,}}|sk-[\w-]{{16,}}"
     r"|(?<=key=)[^\s&\"']+|(?<=bearer )\S{8,}|(?<=://)[^/\s@]+(?=@)",
     re.IGNORECASE,
 )

@@ -82,6 +82,9 @@ class Account:
     name: str
     uid: int
     gids: frozenset[int]
+    """All its groups."""
+    gid: int = -1
+    """The one that its files get; -1: whichever they have."""
 
 
 def _nobody_reads(_text: str) -> None:

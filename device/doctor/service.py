@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
-import shutil
 import stat
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from device.api_key import KEY_FILE, VARIABLES
 from device.build import checked_config as checked
-from device.config.credentials import KEY_FILE, ApiKey, find_api_key
+from device.config.credentials import ApiKey, find_api_key
 from device.doctor.result import Cure, Result, Verdict, broken, fine, hint, judged, skipped
-from device.doctor.scene import UNIT, Scene
+from device.doctor.scene import UNIT, Account, Scene
+from device.doctor.state_files import small_content
 from device.errors import ConfigError, CredentialError, ParleyError
 from device.state.echo import FILE as ECHO_FILE
+from device.state.store import DurableFile
 from device.state.talk import FILE as TALK_FILE
 
 LATELY_S = 24 * 3600
@@ -56,7 +59,7 @@ def key_in(scene: Scene) -> ApiKey:
     try:
         return find_api_key(scene.environ)
     except CredentialError:
-        if any(name in scene.environ for name in ("GEMINI_API_KEY", "GOOGLE_API_KEY")):
+        if any(name in scene.environ for name in VARIABLES):
             raise
     # systemd's copy while the unit runs; it is there also where the key is kept encrypted.
     folders = (scene.root / "run/credentials" / UNIT, scene.root / str(KEY_FILE.parent)[1:])
@@ -105,7 +108,7 @@ def state(scene: Scene) -> Iterator[Result]:
     try:
         about = folder.stat()
     except FileNotFoundError:
-        cure = Cure(f"{folder} was made", lambda: _make(folder, account.uid, account.gids))
+        cure = Cure(f"{folder} was made", lambda: _make(folder, account))
         advice = "it is made when the speaker starts; --fix makes it"
         yield hint("state", f"{folder} is not there", advice, cure)
         return
@@ -113,43 +116,55 @@ def state(scene: Scene) -> Iterator[Result]:
         yield skipped("state", f"{folder}: {error.strerror}", "sudo parley doctor")
         return
     if account.uid not in (0, about.st_uid):
-        cure = Cure(f"{folder} belongs to {account.name} now", lambda: _own(folder, account.uid))
+        cure = Cure(f"{folder} belongs to {account.name} now", lambda: _own(folder, account))
         advice = f"sudo chown -R {account.name}: {folder}"
         yield broken("state", f"{folder} does not belong to {account.name}", advice, cure)
         return
-    damaged = [folder / name for name in (ECHO_FILE, TALK_FILE) if _is_damaged(folder / name)]
+    kept = {name: DurableFile(folder, name) for name in (ECHO_FILE, TALK_FILE)}
+    damaged = {name: file for name, file in kept.items() if _is_damaged(folder / name)}
     if damaged:
-        names = " and ".join(path.name for path in damaged)
-        cure = Cure(f"{names} set aside as *.broken", lambda: _set_aside(damaged))
+        names = " and ".join(damaged)
+        cure = Cure(f"{names} set aside as *.damaged", lambda: _set_aside(damaged.values()))
         yield hint("state", f"{names} cannot be read", "--fix sets it aside", cure)
         return
     yield fine("state", f"{folder}", path=str(folder))
 
 
-def _make(folder: Path, uid: int, gids: frozenset[int]) -> None:
+def _make(folder: Path, account: Account) -> None:
     folder.mkdir(mode=0o750, parents=True)
-    if os.geteuid() == 0 and uid:
-        os.chown(folder, uid, min(gids, default=-1))
+    if os.geteuid() == 0 and account.uid:
+        os.chown(folder, account.uid, account.gid)
 
 
-def _own(folder: Path, uid: int) -> None:
-    for path in (folder, *folder.rglob("*")):
-        shutil.chown(path, uid)
+def _own(folder: Path, account: Account) -> None:
+    """Give a folder and all in it to the account, and nothing that a link in it points to.
+
+    Whoever may write there could put a link to a file of root's, at any moment: so each file is
+    named by its open folder, and no link is followed.
+    """
+    for _, names, files, descriptor in os.fwalk(folder, follow_symlinks=False):
+        os.chown(descriptor, account.uid, account.gid)
+        for name in (*names, *files):
+            os.chown(name, account.uid, account.gid, dir_fd=descriptor, follow_symlinks=False)
 
 
-def _set_aside(damaged: list[Path]) -> None:
-    for path in damaged:
-        path.replace(path.with_suffix(".broken"))
+def _set_aside(damaged: Iterable[DurableFile]) -> None:
+    for file in damaged:
+        file.set_aside()
 
 
 def _is_damaged(path: Path) -> bool:
-    """Whether what should be a JSON object is none."""
+    """Tell whether what should be a small file with a JSON object is none."""
     try:
-        return not isinstance(json.loads(path.read_bytes()), dict)
+        content = small_content(path)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        return error.errno in {errno.ELOOP, errno.EINVAL}
+    try:
+        return not isinstance(json.loads(content), dict)
     except (ValueError, RecursionError):
         return True
-    except OSError:
-        return False
 
 
 def unit(scene: Scene) -> Iterator[Result]:

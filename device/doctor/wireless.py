@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from device.doctor.result import Cure, Result, fine, hint, skipped
 from device.doctor.scene import Scene
+from device.state.store import DurableFile
 
 WEAK_DBM = -75.0
 NETWORK_MANAGER = "etc/NetworkManager/conf.d"
@@ -47,11 +48,12 @@ def power(scene: Scene) -> Iterator[Result]:
         yield fine("wifi power", f"{interface} stays awake", power_save=False)
     else:
         words = ["iw", "dev", interface, "set", "power_save", "off"]
-        lasting = (scene.root / NETWORK_MANAGER).is_dir()
+        folder = scene.root / NETWORK_MANAGER
+        lasting = folder.is_dir()
 
         def wake_up() -> None:
             if lasting:
-                (scene.root / NETWORK_MANAGER / AWAKE).write_text(STAY_AWAKE)
+                DurableFile(folder, AWAKE, mode=0o644).write(STAY_AWAKE.encode())
             scene.must(words)
 
         until = "" if lasting else ", until the next boot: nothing here would keep that"

@@ -8,6 +8,9 @@ next `show`; the thread has then tried to darken the ring, and let the device go
 
 The thread also asks the array where somebody speaks, after a frame, while `direction` is being
 called: ten times a second at most, seldom when it fails, and a failure is none of the lights'.
+
+It is no call of `device.threads`, which tells an event loop of one result: `open` and `close` wait
+for this thread without a loop, as the end of the process and ``parley lights --off`` need it.
 """
 
 from __future__ import annotations

@@ -17,11 +17,17 @@ from device.live.uplink import (
     Uplink,
 )
 from device.news import Post, ToolNews
+from device.text import printable
 
 if TYPE_CHECKING:
     from google.genai import types
 
 _log = logging.getLogger(__name__)
+
+NAME_CHARACTERS = 64
+"""Live API: the longest name that a function can be declared with."""
+ID_CHARACTERS = 256
+"""Of a call that can be answered: an id goes back as it came. Live API: theirs have about 40."""
 
 
 class Calls:
@@ -34,10 +40,10 @@ class Calls:
 
     def take(self, call: types.FunctionCall) -> None:
         """Answer a call."""
-        name = call.name or "(unnamed)"
+        name = printable(call.name or "", NAME_CHARACTERS) or "(unnamed)"
         self._tell("called", name)
-        if call.id is None:
-            _log.warning("the server called %s without an id: no answer is possible", name)
+        if call.id is None or len(call.id) > ID_CHARACTERS:
+            _log.warning("the server called %s without a usable id: no answer is possible", name)
             self._tell("failed", name)
         else:
             self._uplink.append_answer(not_available(call.id, name))

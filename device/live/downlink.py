@@ -31,6 +31,7 @@ from device.news import (
     Unheard,
     Usage,
 )
+from device.text import printable
 
 if TYPE_CHECKING:
     from google.genai import types
@@ -41,6 +42,12 @@ Who = Literal["user", "model"]
 
 NUDGE = "Please go on."
 """What a silent server is told by ourselves; its transcript of that is nobody's words."""
+
+TURN_CHARACTERS = 20_000
+"""Of a side's transcript in one turn; what comes beyond is cut off and counted. It is what is
+spoken in twenty minutes, and the longest reply that can wait to be heard has ten."""
+_REASON_CHARACTERS = 60
+"""Of the reason why a turn ended, which is one word."""
 
 
 _REJECTIONS = frozenset({"RESPONSE_REJECTED", "PROHIBITED_INPUT_CONTENT"})
@@ -85,6 +92,8 @@ class Downlink:
         """Of the newest bill; what the server's context holds."""
         self.unheard: Counter[str] = Counter()
         """How many turns were no answer, by why."""
+        self.cut_characters = 0
+        """Of transcripts, beyond `TURN_CHARACTERS`."""
         self.ended_at = 0.0
         """When the last turn ended; CLOCK_MONOTONIC seconds."""
         self.asked_at: float | None = None
@@ -248,14 +257,17 @@ class Downlink:
     def _completed(self, content: types.LiveServerContent) -> None:
         self._under_way()
         if content.turn_complete_reason is not None:
-            reason = content.turn_complete_reason.value
+            reason = printable(content.turn_complete_reason.value, _REASON_CHARACTERS)
             _log.info("the server ended the turn: %s", reason)
             if reason in _REJECTIONS:
                 self._answer.rejected()
         self.end_turn()
 
     def _heard(self, who: Who, transcription: types.Transcription) -> None:
-        if transcription.text and not (who == "user" and transcription.text.strip() == NUDGE):
+        told = transcription.text or ""
+        text = printable(told[:TURN_CHARACTERS])
+        self.cut_characters += len(told[TURN_CHARACTERS:])
+        if text and not (who == "user" and text.strip() == NUDGE):
             if who == "user":
                 self._stalls.understood(time.monotonic())
             turn = self._turn_of(who)
@@ -265,11 +277,13 @@ class Downlink:
                 spoken = self._spoken[who] = _Spoken(turn)
             if who == "model":
                 self._answer.transcribed()
-            if transcription.text == spoken.last and len(spoken.last) >= _REPEATED_CHARACTERS:
+            if text == spoken.last and len(text) >= _REPEATED_CHARACTERS:
                 return  # Live API: now and then a transcript is sent twice.
-            spoken.last = transcription.text
-            spoken.text += transcription.text
-            self._post_transcript(turn, who, transcription.text, final=False)
+            spoken.last = text
+            kept = spoken.add(text)
+            self.cut_characters += len(text) - len(kept)
+            if kept:
+                self._post_transcript(turn, who, kept, final=False)
             if who == "user" and turn != self._turn:
                 self.asked()
         if transcription.finished:
@@ -305,3 +319,9 @@ class _Spoken:
         self.text = ""
         self.last = ""
         """The newest piece of it."""
+
+    def add(self, piece: str) -> str:
+        """Return as much of the piece as there is room for; it is part of the text now."""
+        kept = piece[: TURN_CHARACTERS - len(self.text)]
+        self.text += kept
+        return kept

@@ -16,6 +16,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from device.api_key import RENEWAL
 from device.live.symptoms import Family, Place, Symptom
 from device.news import Failure, FailureKind
 
@@ -71,11 +72,8 @@ class Row:
 
 
 _BEFORE_OPEN = frozenset({Place.DIAL, Place.SETUP})
-_KEY_FILE = "/etc/parley/credentials/gemini_api_key"
 
-_KEY_REFUSED = (
-    f"the server refused the key: put a valid one into {_KEY_FILE}, then systemctl restart parley"
-)
+_KEY_REFUSED = f"the server refused the key: put a valid one {RENEWAL}"
 _SETTINGS_REFUSED = (
     "the server refused the settings for {model}: look through live: in the configuration "
     "(voice, language, thinking_level, google_search, compression)"
@@ -125,7 +123,7 @@ _BY_TEXT = (
         FailureKind.KEY,
         Remedy.STOP,
         "the key is not allowed to use the Live API: allow it in the key's project, or put "
-        f"another one into {_KEY_FILE}, then systemctl restart parley",
+        f"another one {RENEWAL}",
         text=r"permission[_ ]denied|has not been used in project|api .*is (disabled|blocked)"
         r"|unauthenticated|invalid authentication",
     ),
@@ -286,7 +284,8 @@ _BY_FAMILY = (
     _family(Family.NETWORK, FailureKind.NETWORK, Remedy.RESUME,
             "the connection to {host} broke ({text}): check the network"),
     _family(Family.CERTIFICATE, FailureKind.TLS, Remedy.WAIT,
-            _CERTIFICATE + "the speaker's clock may be wrong",
+            _CERTIFICATE + "the speaker's clock may be wrong; it is set from the network within a "
+            "minute of a start (timedatectl shows whether it is): try again then",
             text=r"expired|not yet valid"),
     _family(Family.CERTIFICATE, FailureKind.PORTAL, Remedy.LATER,
             _CERTIFICATE + "something else answers in its place, most likely the sign-in page of "

@@ -2,14 +2,18 @@
 
 Whatever goes wrong here is one exception, `LinkError`, with the failure in plain values. The SDK
 and what lies under it raise four families of them, and lose what matters in their contexts.
+
+This is also where foreign bytes become objects. What the SDK raises over them has no list: it reads
+JSON of any shape and depth with code that expects one shape. So everything that it raises while it
+reads is an odd message, told and counted; what our own code raises is not caught here.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from device.errors import ParleyError
@@ -60,23 +64,28 @@ class Link:
         Cancelling loses no message. Raises LinkError when the connection is lost, or when nothing
         readable comes any more.
         """
-        with _told(opened=True, about=self._about):
-            while True:
-                try:
-                    message = await anext(self._stream)
-                except StopAsyncIteration:
-                    # The SDK ends the stream with each turn; the next one goes on where it ended.
-                    self._stream = self._session.receive()
-                except (TypeError, ValueError) as error:
-                    self._stream = self._session.receive()
-                    self._odd_in_a_row += 1
-                    _log.debug("unreadable message: %s", type(error).__name__)
-                    if self._odd_in_a_row >= _ODD_IN_A_ROW:
-                        raise
-                    return None
-                else:
-                    self._odd_in_a_row = 0
-                    return message
+        ends = _ends()
+        while True:
+            try:
+                message = await anext(self._stream)
+            except StopAsyncIteration:
+                # The SDK ends the stream with each turn; the next one goes on where it ended.
+                self._stream = self._session.receive()
+            except ends as error:
+                raise self._lost(error) from error
+            except Exception as error:  # what the SDK raises over foreign JSON has no list
+                self._stream = self._session.receive()
+                self._odd_in_a_row += 1
+                _log.debug("unreadable message: %s", type(error).__name__)
+                if self._odd_in_a_row >= _ODD_IN_A_ROW:
+                    raise self._lost(error) from error
+                return None
+            else:
+                self._odd_in_a_row = 0
+                return message
+
+    def _lost(self, error: Exception) -> LinkError:
+        return LinkError(symptom_of(error, opened=True, **self._about))
 
     async def send(self, message: Message) -> None:
         """Hand a message to the socket; waits while the network takes nothing.
@@ -85,7 +94,8 @@ class Link:
         """
         from google.genai import types  # noqa: PLC0415 - heavy
 
-        with _told(opened=True, about=self._about):
+        refused: tuple[type[Exception], ...] = (*_ends(), TypeError, ValueError)
+        try:
             match message:
                 case Audio():
                     blob = types.Blob(data=message.pcm, mime_type=_MIME_TYPE)
@@ -104,6 +114,8 @@ class Link:
                             id=call_id, name=name, response=dict(response)
                         )
                     )
+        except refused as error:
+            raise self._lost(error) from error
 
 
 @asynccontextmanager
@@ -123,9 +135,11 @@ async def open_link(
     `client_of` sees to. Raises LinkError.
     """
     connection = client.aio.live.connect(model=model, config=config)
-    with _told(opened=False, about=about):
+    try:
         async with patience:
             session = await connection.__aenter__()
+    except Exception as error:  # the SDK reads the server's first message in there
+        raise LinkError(symptom_of(error, opened=False, **about)) from error
     connected()
     try:
         if session.setup_complete is None:
@@ -136,12 +150,9 @@ async def open_link(
         await connection.__aexit__(None, None, None)
 
 
-@contextmanager
-def _told(*, opened: bool, about: Mapping[str, Any]) -> Iterator[None]:
+def _ends() -> tuple[type[Exception], ...]:
+    """Return what is raised when the connection is over, whatever had come on it."""
     from google.genai.errors import APIError  # noqa: PLC0415 - heavy
     from websockets.exceptions import WebSocketException  # noqa: PLC0415 - heavy
 
-    try:
-        yield
-    except (APIError, WebSocketException, OSError, TypeError, ValueError, ImportError) as error:
-        raise LinkError(symptom_of(error, opened=opened, **about)) from error
+    return APIError, WebSocketException, OSError

@@ -7,10 +7,8 @@ says only of the last what went wrong. No setup is sent, so nothing is billed.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import ssl
-import threading
 import time
 import urllib.request
 from collections.abc import AsyncGenerator, Awaitable
@@ -22,12 +20,16 @@ from device.live.failures import diagnose
 from device.live.setup import GOOGLE, LiveSettings, host_of
 from device.live.symptoms import symptom_of
 from device.news import Failure
+from device.text import printable
+from device.threads import in_thread
 
 PATH = "/ws/google.ai.generativelanguage.{version}.GenerativeService.BidiGenerateContent"
 """Live API: where its WebSocket is."""
 STEP_S = 8.0
 ADDRESSES = 4
 """How many of a name's addresses are tried."""
+ISSUER_CHARACTERS = 80
+"""Of the name of who made a certificate; RFC 5280 lets it have 64."""
 T = TypeVar("T")
 
 
@@ -117,31 +119,12 @@ async def _timed(name: str, work: Awaitable[T], about: dict[str, Any]) -> tuple[
 
 async def _resolve(goal: Goal) -> list[str]:
     """In a thread that nobody waits for: a resolver may take half a minute to give up."""
-    loop = asyncio.get_running_loop()
-    found: asyncio.Future[list[str]] = loop.create_future()
 
-    def settle(names: list[str], error: OSError | None) -> None:
-        if found.done():
-            return
-        if error is None:
-            found.set_result(names)
-        else:
-            found.set_exception(error)
+    def resolve() -> list[str]:
+        told = socket.getaddrinfo(goal.host, goal.port, type=socket.SOCK_STREAM)
+        return list(dict.fromkeys(str(address[0]) for *_, address in told))
 
-    def resolve() -> None:
-        names: list[str] = []
-        failure: OSError | None = None
-        try:
-            told = socket.getaddrinfo(goal.host, goal.port, type=socket.SOCK_STREAM)
-            names = list(dict.fromkeys(str(address[0]) for *_, address in told))
-        except OSError as error:
-            failure = error
-        # RuntimeError: the loop is closed, and nobody is left to tell.
-        with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(settle, names, failure)
-
-    threading.Thread(target=resolve, name="resolver", daemon=True).start()
-    return await found
+    return await in_thread(resolve, "resolver")
 
 
 async def _connect(
@@ -164,7 +147,9 @@ async def _secure(writer: asyncio.StreamWriter, host: str) -> str:
     certificate = inner.getpeercert() or {}
     left_days = (ssl.cert_time_to_seconds(certificate["notAfter"]) - time.time()) / 86_400
     issuer = dict(pair for each in certificate["issuer"] for pair in each)
-    by = issuer.get("organizationName") or issuer.get("commonName", "?")
+    by = printable(
+        issuer.get("organizationName") or issuer.get("commonName", "?"), ISSUER_CHARACTERS
+    )
     return f"{inner.version()}, certificate by {by}, good for {left_days:.0f} days"
 
 

@@ -34,6 +34,9 @@ _AT_LEAST_S = 1.0
 """A server that ends every connection as soon as it is open is not hurried along."""
 _UNTOLD_S = 10.0
 """The shortest notice seen, for a goAway whose time cannot be read."""
+HANDLE_CHARACTERS = 4_096
+"""Of a session handle that is kept: it goes into every setup, and into a small file. Live API:
+theirs have some hundreds."""
 
 
 class Rotation:
@@ -68,7 +71,7 @@ class Rotation:
 
 def seconds(duration: str | None) -> float:
     """Return a protobuf duration ("9.5s") in seconds, a short one when it cannot be read."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)s", duration or "")
+    found = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,9})?)s", duration or "")
     return float(found[1]) if found else _UNTOLD_S
 
 
@@ -120,9 +123,10 @@ class Moment:
     def take_handle(self, update: types.LiveServerSessionResumptionUpdate, now: float) -> bool:
         """Take what the server says of resuming; return whether there is a new handle."""
         # Live API: empty and not resumable while the model speaks; the older handle stays good.
-        self._resumable = bool(update.resumable and update.new_handle)
+        handle = update.new_handle or ""
+        self._resumable = bool(update.resumable) and 0 < len(handle) <= HANDLE_CHARACTERS
         if self._resumable:
-            self._recovery.handle = update.new_handle
+            self._recovery.handle = handle
             self._handle_at = now
         return self._resumable
 

@@ -182,7 +182,8 @@ class LiveSession:
         (frames and words without room), ``repeated`` (messages sent again because a stalled
         connection may not have taken them), ``repeated_frames`` (of an unanswered sentence, sent
         again on purpose), ``attempts``, ``connections``, ``rotations``, ``recoveries``, ``nudges``
-        and ``stalls`` (of a silent server), ``odd_messages``, ``tool_calls``.
+        and ``stalls`` (of a silent server), ``odd_messages``, ``tool_calls``, ``cut_characters``
+        (of transcripts, beyond what a turn can hold).
         """
         return self._traffic.counters
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import logging
 import os
-import socket
 import ssl
-from types import TracebackType
+import warnings
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
+from device.api_key import RENEWAL, flaw
+from device.live import websocket
 from device.live.models import ModelProfile
 from device.live.refusals import Field
 from device.news import Failure, FailureKind
@@ -23,7 +23,6 @@ from device.news import Failure, FailureKind
 if TYPE_CHECKING:
     from google import genai
     from google.genai import types
-    from websockets.asyncio.client import ClientConnection
 
 GOOGLE = "https://generativelanguage.googleapis.com"
 """Live API: where Google serves it; ``live.endpoint`` names another server."""
@@ -31,19 +30,6 @@ GOOGLE = "https://generativelanguage.googleapis.com"
 GOES_ON = "This conversation goes on after a change of connection: do not greet the user again."
 """What every resumed session is told. Live API: a resumed talk may begin with a greeting, or be
 resumed without what was said."""
-
-_CLOSE_S = 1.0
-"""How long a close may take before the connection is cut."""
-_UNACKNOWLEDGED_MS = 6_000
-"""How long the other end's system may leave data unacknowledged until the connection is lost.
-
-tcp(7): without it a network that has gone is noticed after a quarter of an hour. It is not the
-model's silence that is measured here, nor its late pongs, but the acknowledgements of the network.
-"""
-
-# At DEBUG websockets writes every header of the handshake, the key among them, and every frame.
-_WIRE_LOG = logging.getLogger("device.live.wire")
-_WIRE_LOG.setLevel(logging.INFO)
 
 
 class CompressionSettings(Protocol):
@@ -93,13 +79,10 @@ def host_of(settings: LiveSettings) -> str:
 
 def unusable(key: str) -> Failure | None:
     """Return what is wrong with a key that no server needs to be asked about."""
-    if key and key.isascii() and key.isprintable() and " " not in key:
+    problem = flaw(key)
+    if problem is None:
         return None
-    what = "holds characters that no key has" if key else "is empty"
-    message = (
-        f"the API key {what}: put a valid one into /etc/parley/credentials/gemini_api_key, then "
-        "systemctl restart parley"
-    )
+    message = f"the API key {problem}: put a valid one {RENEWAL}"
     return Failure(FailureKind.KEY, message, retryable=False)
 
 
@@ -135,36 +118,6 @@ def load_sdk() -> None:
     types.LiveServerMessage(server_content=types.LiveServerContent()).model_dump()
 
 
-def _connection_type() -> type[ClientConnection]:
-    """Return a WebSocket whose every end is a goodbye: 1000, and within about a second."""
-    from websockets.asyncio.client import ClientConnection  # noqa: PLC0415 - heavy
-
-    class OrderlyConnection(ClientConnection):
-        # websockets calls every end by an exception an internal error (1011), also our own
-        # cancelling of a connect, which the SDK does inside its context manager.
-        def connection_made(self, transport: asyncio.BaseTransport) -> None:
-            super().connection_made(transport)
-            connected = transport.get_extra_info("socket")
-            if connected is not None:
-                option = (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNACKNOWLEDGED_MS)
-                connected.setsockopt(*option)
-
-        async def __aexit__(
-            self,
-            exc_type: type[BaseException] | None,
-            exc_value: BaseException | None,
-            traceback: TracebackType | None,
-        ) -> None:
-            # websockets waits without end for a stalled network to take the close frame.
-            stalled = asyncio.get_running_loop().call_later(_CLOSE_S, self.transport.abort)
-            try:
-                await self.close()
-            finally:
-                stalled.cancel()
-
-    return OrderlyConnection
-
-
 def client_of(settings: LiveSettings, key: str) -> genai.Client:
     """Build the SDK's client. Takes seconds the first time and tenths later: call it in a thread.
 
@@ -173,6 +126,9 @@ def client_of(settings: LiveSettings, key: str) -> genai.Client:
     from google import genai  # noqa: PLC0415 - heavy
     from google.genai import types  # noqa: PLC0415 - heavy
 
+    # Of a word that it does not know the SDK warns in the server's own characters, on standard
+    # error; and each of them would be remembered for ever.
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"google\.genai\._common$")
     options: dict[str, Any] = _UNUSED | {
         "ssl": ssl.create_default_context(),
         # Live API: late pongs kill healthy sessions, and without pings idle connections are
@@ -181,13 +137,13 @@ def client_of(settings: LiveSettings, key: str) -> genai.Client:
         "ping_timeout": None,
         # Below the timeout over the whole connect, so that one tells from the other.
         "open_timeout": settings.connect_timeout_s * 0.75,
-        "close_timeout": _CLOSE_S,
-        "create_connection": _connection_type(),
-        "max_size": None,
+        "close_timeout": websocket.CLOSE_S,
+        "create_connection": websocket.connection_type(),
+        "max_size": websocket.LONGEST_BYTES,
         "max_queue": 256,
         # Base64 of sound hardly shrinks, and a Pi has better uses for its time.
         "compression": None,
-        "logger": _WIRE_LOG,
+        "logger": websocket.WIRE_LOG,
     }
     return genai.Client(
         vertexai=False,

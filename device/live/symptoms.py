@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from device.text import printable
+
 
 class Place(StrEnum):
     """How far a connection had come."""
@@ -72,6 +74,17 @@ _BEFORE_SETUP = frozenset(
     }
 )
 _TEXT_CHARACTERS = 200
+_READ_CHARACTERS = 4_000
+"""Of a text from elsewhere this much is looked at: a body of a megabyte of ``://`` would keep the
+expression below busy for hours."""
+_CODES = 100_000
+"""Close codes, HTTP statuses and the server's own codes are all below."""
+_OUR_REFUSALS = {
+    1002: "frames that are no WebSocket's",
+    1007: "text that is not UTF-8",
+    1009: "a message that is too long",
+}
+"""RFC 6455: the codes with which our own library closes, because of what has come."""
 _CREDENTIALS = re.compile(r"://\S*@")
 """User and password in a URL; greedy, since either may have a slash or an @ of its own."""
 _TELLING_CHARACTERS = 8
@@ -90,7 +103,8 @@ def symptom_of(
     """Translate what the SDK, websockets, ssl or the system raised; ``secret`` is blotted out.
 
     The SDK raises four families: APIError when receiving and at setup, ConnectionClosed when
-    sending, InvalidStatus or an OSError when dialling, TypeError or ValueError for odd JSON.
+    sending, InvalidStatus or an OSError when dialling, and anything for JSON that it did not
+    expect. The symptom's text only shows, on one line (see `device.text`).
     """
     family, code, text = _plain(error)
     if opened:
@@ -100,7 +114,7 @@ def symptom_of(
         place = Place.DIAL
     else:
         place = Place.SETUP
-    text = _blotted(" ".join(text.split()), secret)[:_TEXT_CHARACTERS]
+    text = _blotted(" ".join(printable(text, _READ_CHARACTERS).split()), secret)[:_TEXT_CHARACTERS]
     return Symptom(place, family, code, text, resuming, model, host)
 
 
@@ -127,10 +141,6 @@ def _plain(error: BaseException) -> tuple[Family, int, str]:
     if "InvalidStatus" in names:
         response: Any = vars(error)["response"]
         return Family.REFUSED, response.status_code, _body_text(response.body)
-    if names & {"InvalidURI", "SecurityError"}:
-        # websockets follows redirects, and trips over one that leads to a web page.
-        response = getattr(error.__context__, "response", None)
-        return Family.REFUSED, getattr(response, "status_code", 302), ""
     if isinstance(error, OSError):
         return _os_error(error)
     if "InvalidMessage" in names:
@@ -138,10 +148,10 @@ def _plain(error: BaseException) -> tuple[Family, int, str]:
     if names & {"ProxyError", "InvalidProxy", "ImportError"}:
         # websockets imports what a SOCKS proxy needs when the environment names one.
         return Family.PROXY, 0, str(error)
-    if isinstance(error, TypeError):
-        # The SDK trips over a message of which it knows no key; its own words say nothing.
-        return Family.ODD, 0, "a message of an unknown kind"
-    return Family.ODD, 0, str(error)
+    if isinstance(error, ValueError) or "WebSocketException" in names:
+        return Family.ODD, 0, str(error)
+    # The SDK trips over JSON of another shape; its own words say nothing.
+    return Family.ODD, 0, "a message of an unknown kind"
 
 
 def _api_error(error: Any) -> tuple[Family, int, str]:
@@ -150,25 +160,41 @@ def _api_error(error: Any) -> tuple[Family, int, str]:
             # The SDK hides that our own library closed, and why, in the exception's context.
             return _closed_connection(error.__context__)
         return Family.CLOSED, error.code, error.details
-    return Family.ERROR, error.code or 0, str(error.message or error.details or "")
+    return Family.ERROR, _number(error.code), _error_text(error.details)
 
 
 def _closed_connection(error: Any) -> tuple[Family, int, str]:
     received, sent = getattr(error, "rcvd", None), getattr(error, "sent", None)
     if received is not None:
         return Family.CLOSED, received.code, received.reason
-    return Family.CLOSED, 1006, sent.reason if sent is not None else ""
+    if sent is None:
+        return Family.CLOSED, 1006, ""
+    if sent.code in _OUR_REFUSALS:
+        return Family.ODD, 0, _OUR_REFUSALS[sent.code]
+    return Family.CLOSED, 1006, sent.reason
+
+
+def _number(code: object) -> int:
+    """Return a code of the server, which may be anything that JSON holds."""
+    return code if type(code) is int and 0 <= code < _CODES else 0
+
+
+def _error_text(answer: object) -> str:
+    """Return what an error in Google's JSON says: ``message``, at the top or under ``error``."""
+    if not isinstance(answer, dict):
+        return ""
+    inner = answer.get("error")
+    told = answer.get("message") or (inner.get("message") if isinstance(inner, dict) else None)
+    return told if isinstance(told, str) else ""
 
 
 def _body_text(body: bytes | None) -> str:
     """Return what an HTTP error says, in Google's JSON or plainly; a page of HTML says nothing."""
     text = (body or b"").decode(errors="replace").strip()
     try:
-        answer = json.loads(text)
-    except ValueError:
+        return _error_text(json.loads(text))
+    except (ValueError, RecursionError):
         return "" if text.startswith("<") else text
-    error = answer.get("error") if isinstance(answer, dict) else None
-    return str(error.get("message", "")) if isinstance(error, dict) else ""
 
 
 def _os_error(error: OSError) -> tuple[Family, int, str]:

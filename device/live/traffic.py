@@ -135,9 +135,10 @@ class Traffic:
         """Every count, those of the queue among them."""
         uplink = self.uplink
         held = {"held": uplink.held, "held_max": uplink.held_max, "dropped": uplink.dropped}
-        unheard = self._downlink.unheard
-        held |= {"unheard": unheard.total(), "rejected": unheard["rejected"]}
-        return dict.fromkeys(_COUNTED, 0) | self.counts | held
+        heard = self._downlink
+        cut = {"cut_characters": heard.cut_characters}
+        unheard = {"unheard": heard.unheard.total(), "rejected": heard.unheard["rejected"]}
+        return dict.fromkeys(_COUNTED, 0) | self.counts | held | cut | unheard
 
     @property
     def owes(self) -> bool:
@@ -332,6 +333,8 @@ class Traffic:
     async def read(self, link: Link) -> None:
         """Take what the server says. Raises LinkError when the connection is lost."""
         while True:
+            # A server that never pauses must not keep the microphone waiting.
+            await asyncio.sleep(0)
             message = await link.receive()
             if message is None:
                 self.counts["odd_messages"] += 1

@@ -8,18 +8,21 @@ is a fault that somebody is working on.
 
 A process that grows without end is ended here, before the machine swaps itself to death: the unit's
 MemoryMax= does nothing on a Raspberry Pi, whose firmware starts the kernel with
-``cgroup_disable=memory``.
+``cgroup_disable=memory``. How much is too much follows the machine's memory. Where it swaps all the
+same, the watchdog is given more patience (see `device.service.swap`).
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 import resource
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 from device.errors import OutgrownError
+from device.service.swap import PATIENCE_USEC, SwapStorm
 
 Notify = Callable[[str], None]
 
@@ -27,6 +30,12 @@ LONGEST_INTERVAL_S = 5.0
 LARGEST_BYTES = 350 * 2**20
 """More than twice what a speaker takes (137 MB after a conversation, measured on amd64), and less
 than the unit's MemoryMax=."""
+LARGEST_SHARE = 0.55
+"""Of the machine's memory: a board with 512 MB has 426 for its programs, of which the system itself
+takes 190."""
+LEAST_BYTES = 220 * 2**20
+"""What a speaker may take on any machine: less, and a healthy one would be ended again and again.
+It has 170 MB after a conversation, a reply that waits 30 and the longest message 26."""
 
 
 def notifier(environment: Mapping[str, str]) -> Notify:
@@ -42,6 +51,18 @@ def notifier(environment: Mapping[str, str]) -> Notify:
 def resident_bytes(statm: Path = Path("/proc/self/statm")) -> int:
     """How much of the machine's memory this process has now (proc(5))."""
     return int(statm.read_text().split()[1]) * resource.getpagesize()
+
+
+def ceiling_bytes(meminfo: Path = Path("/proc/meminfo")) -> int:
+    """Return how much this process may grow to on this machine (proc(5))."""
+    try:
+        found = re.search(r"^MemTotal:\s+(\d+) kB$", meminfo.read_text(), re.MULTILINE)
+    except OSError:
+        found = None
+    if found is None:
+        return LARGEST_BYTES
+    share = int(int(found[1]) * 1024 * LARGEST_SHARE)
+    return max(min(share, LARGEST_BYTES), LEAST_BYTES)
 
 
 def _nobody_listens(message: str) -> None:
@@ -71,12 +92,18 @@ class Health:
         signs: Signs,
         resident: Callable[[], int],
         watchdog_usec: str | None = None,
+        storm: SwapStorm | None = None,
     ) -> None:
         """`resident` tells our size in bytes.
 
-        `watchdog_usec` is what systemd set (WATCHDOG_USEC).
+        `resident` tells our size in bytes; `watchdog_usec` is what systemd set (WATCHDOG_USEC);
+        `storm` notices when the machine swaps.
         """
         self._resident = resident
+        self._ceiling = ceiling_bytes()
+        self._storm = storm if storm is not None else SwapStorm(None)
+        self._storms = False
+        self._watchdog_usec = watchdog_usec
         self._notify = notify
         self._signs = signs
         self._seen = (0, 0)
@@ -117,15 +144,22 @@ class Health:
             return True
         return False
 
+    def _be_patient(self, *, storms: bool) -> None:
+        """Have the watchdog wait longer while the machine swaps (sd_notify(3), WATCHDOG_USEC)."""
+        if self._watchdog_usec is not None and storms is not self._storms:
+            self._notify(f"WATCHDOG_USEC={PATIENCE_USEC if storms else self._watchdog_usec}")
+        self._storms = storms
+
     async def run(self) -> None:
         """Check as often as the watchdog wants it, until cancelled. Raises OutgrownError."""
         while True:
             await asyncio.sleep(self.interval_s)
-            if (size := self._resident()) > LARGEST_BYTES:
+            if (size := self._resident()) > self._ceiling:
                 raise OutgrownError(
-                    f"the speaker has grown to {size >> 20} MB, more than {LARGEST_BYTES >> 20} MB:"
+                    f"the speaker has grown to {size >> 20} MB, more than {self._ceiling >> 20} MB:"
                     " it ends, and systemd starts a fresh one"
                 )
+            self._be_patient(storms=await self._storm.lasts())
             self.check()
             if not self.ready and self._signs.excused:
                 # Nothing to hear with is a told fault and no hang: more time to start, please.

@@ -1,6 +1,7 @@
 """The journal tells the story: one conversation is about eight lines, each with fields.
 
-As a service the lines go to journald with structured fields, otherwise to standard error.
+As a service the lines go to journald with structured fields, and warnings into a file in the state
+directory as well; otherwise they go to standard error.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 from device.events import PublicEvent
 from device.frames import FRAME_MS
+from device.service.last_warnings import LastWarnings
 
 
 def set_up(environment: Mapping[str, str], *, verbose: bool = False) -> None:
@@ -20,9 +23,11 @@ def set_up(environment: Mapping[str, str], *, verbose: bool = False) -> None:
     Only our own loggers speak at INFO; libraries are heard from WARNING on, and the ones that would
     print request headers (and with them the key) never below that.
     """
-    handler = _handler(environment)
+    handlers = [_handler(environment)]
+    if _is_journal(environment) and environment.get("STATE_DIRECTORY"):
+        handlers.append(LastWarnings(Path(environment["STATE_DIRECTORY"].split(":")[0])))
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    root.handlers[:] = handlers
     root.setLevel(logging.WARNING)
     logging.getLogger("device").setLevel(logging.DEBUG if verbose else logging.INFO)
 

@@ -47,16 +47,18 @@ def make_certificate(
     names: Sequence[str] = LOOPBACK_NAMES,
     age_s: float = DAY_S,
     lifetime_s: float = 30 * DAY_S,
+    issuer: str = "Parley stand-in server",
 ) -> Certificate:
     """Write ``certificate.pem`` and ``key.pem`` into a directory (made when missing).
 
     ``names`` are host names and IP addresses; a name that is not loopback's makes a certificate
     that clients refuse. It is valid from ``age_s`` ago (a Pi's clock may be behind) until
-    ``lifetime_s`` after that, so ``age_s > lifetime_s`` makes an expired one. Raises OSError.
+    ``lifetime_s`` after that, so ``age_s > lifetime_s`` makes an expired one. ``issuer`` is who
+    vouches for it, in words. Raises OSError.
     """
     private_key = ec.generate_private_key(ec.SECP256R1())
     begin = datetime.now(UTC) - timedelta(seconds=age_s)
-    signed = _sign(private_key, names, begin, begin + timedelta(seconds=lifetime_s))
+    signed = _sign(private_key, names, issuer, begin, begin + timedelta(seconds=lifetime_s))
     directory.mkdir(parents=True, exist_ok=True)
     made = Certificate(directory / "certificate.pem", directory / "key.pem")
     made.certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
@@ -74,10 +76,14 @@ def make_certificate(
 
 
 def _sign(
-    private_key: ec.EllipticCurvePrivateKey, names: Sequence[str], begin: datetime, end: datetime
+    private_key: ec.EllipticCurvePrivateKey,
+    names: Sequence[str],
+    issuer: str,
+    begin: datetime,
+    end: datetime,
 ) -> x509.Certificate:
 
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Parley stand-in server")])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)])
     builder = (
         x509.CertificateBuilder()
         .subject_name(name)

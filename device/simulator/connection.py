@@ -11,6 +11,7 @@ import asyncio
 import functools
 import json
 import time
+from collections.abc import Mapping
 
 from websockets.asyncio.server import ServerConnection
 
@@ -75,8 +76,7 @@ class Connection:
             case script.Deaf(for_s):
                 self._wire.stop_hearing(for_s)
             case script.Send(message, padding_bytes):
-                text = message if isinstance(message, str) else json.dumps(dict(message))
-                await self._wire.send_raw((text + " " * padding_bytes).encode(), ["literal"])
+                await self._wire.send_raw(_literal(message) + b" " * padding_bytes, ["literal"])
             case script.Resumable(now):
                 self._model.resumable = now
                 await self._model.tell_resumption()
@@ -194,3 +194,9 @@ class Connection:
                 self._wire.later(event.after_s, functools.partial(self.do, event.do))
             else:
                 await self.do(event.do)
+
+
+def _literal(message: Mapping[str, object] | str | bytes) -> bytes:
+    if isinstance(message, bytes):
+        return message
+    return (message if isinstance(message, str) else json.dumps(dict(message))).encode()

@@ -95,9 +95,9 @@ class Deaf:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send this as it stands: an object as JSON, a string literally (need not be JSON)."""
+    """Send this as it stands: an object as JSON, text or bytes literally (need not be JSON)."""
 
-    message: Mapping[str, Any] | str
+    message: Mapping[str, Any] | str | bytes
     padding_bytes: int = 0
     """So many spaces are added, which JSON allows: a way to a message of any size."""
 

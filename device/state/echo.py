@@ -1,25 +1,23 @@
 """Remembers over restarts what was measured between this microphone and this loudspeaker.
 
-One small file in the state directory. Written in a thread, since a memory card may take its time.
+One small file in the state directory.
 """
 
 from __future__ import annotations
 
-import asyncio
-import json
 import logging
-import os
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
+from device.errors import DamagedFileError
 from device.ports import OpenDevice
+from device.state.store import DurableFile, WriteBehind, as_json, reason
 
 log = logging.getLogger(__name__)
 
 FILE = "echo.json"
-MAX_BYTES = 65_536
 
 Mode = Literal["full", "half"]
 
@@ -62,10 +60,10 @@ class EchoMemory:
     """Without a folder nothing is remembered. Used from the event loop's thread only."""
 
     def __init__(self, folder: Path | None) -> None:
-        self._path = folder / FILE if folder is not None else None
+        # No secret: how it may be read is for the umask of the process to say.
+        self._file = DurableFile(folder, FILE, mode=0o666)
+        self._writing = WriteBehind(self._file, "a restart measures the echo anew")
         self._ways = self._load()
-        self._unwritten = False
-        self._writing: asyncio.Task[None] | None = None
 
     def recall(self, way: Way) -> Measured | None:
         """What was decided for this way; None: it is new."""
@@ -77,55 +75,24 @@ class EchoMemory:
         if known is not None and known.mode == mode:
             return
         self._ways[way.key] = Measured(mode, why, time.time())
-        if self._path is None:
-            return
-        self._unwritten = True
-        if self._writing is None or self._writing.done():
-            self._writing = asyncio.get_running_loop().create_task(self._write(self._path))
+        ways = {key: asdict(each) for key, each in self._ways.items()}
+        self._writing.write(as_json(ways, indent=1))
 
     async def kept(self) -> None:
         """Wait until everything is written."""
-        if self._writing is not None:
-            await self._writing
+        await self._writing.saved()
 
     def _load(self) -> dict[str, Measured]:
-        if self._path is None:
-            return {}
         try:
-            with self._path.open("rb") as stream:
-                record = json.loads(stream.read(MAX_BYTES))
-            return {key: _measured(each) for key, each in record.items()}
-        except FileNotFoundError:
-            return {}
-        except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as why:
-            log.warning("%s cannot be used (%s): the echo is measured anew", self._path, why)
+            record = self._file.read_record() or {}
+            return {key: self._measured(each) for key, each in record.items()}
+        except (OSError, DamagedFileError) as error:
+            why = reason(error)
+            log.warning("%s cannot be used (%s): the echo is measured anew", self._file.path, why)
             return {}
 
-    async def _write(self, path: Path) -> None:
-        while self._unwritten:
-            self._unwritten = False
-            ways = {
-                key: {"mode": each.mode, "why": each.why, "at": each.at}
-                for key, each in self._ways.items()
-            }
-            try:
-                await asyncio.to_thread(_replace, path, json.dumps(ways, indent=1))
-            except OSError as error:
-                log.warning("%s cannot be written: %s", path, error.strerror)
-
-
-def _replace(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".new")
-    with fresh.open("w") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    fresh.replace(path)
-
-
-def _measured(record: dict[str, object]) -> Measured:
-    mode, at = record["mode"], record["at"]
-    if mode not in get_args(Mode) or not isinstance(at, int | float):
-        raise ValueError(f"no decision: {record}")
-    return Measured("full" if mode == "full" else "half", str(record["why"]), at)
+    def _measured(self, record: object) -> Measured:
+        match record:
+            case {"mode": "full" | "half" as mode, "why": why, "at": int() | float() as at}:
+                return Measured(mode, str(why), at)
+        raise self._file.damaged(f"no decision: {record!s:.80}")

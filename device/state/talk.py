@@ -1,79 +1,54 @@
 """Keeps the talk so far beyond the process: one small file in the state directory.
 
 It holds the handle that resumes the talk, never what was said. Written after every turn, so a crash
-loses nothing; in a thread, since a memory card may take its time.
+loses nothing. What the record means is for the talk to know (`device.live.resumption`).
 """
 
 from __future__ import annotations
 
-import asyncio
-import json
 import logging
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from device.live.resumption import Past
+from device.errors import DamagedFileError
+from device.state.store import DurableFile, WriteBehind, as_json, reason
 
 log = logging.getLogger(__name__)
 
 FILE = "talk.json"
-MAX_BYTES = 65_536
 
 
 class Keepsake:
     """One file; without a folder nothing is kept. Used from the event loop's thread only."""
 
     def __init__(self, folder: Path | None) -> None:
-        self._path = folder / FILE if folder is not None else None
-        self._waiting: Mapping[str, Any] | None = None
-        self._writing: asyncio.Task[None] | None = None
-        self._told = False
+        self._file = DurableFile(folder, FILE)
+        self._writing = WriteBehind(self._file, "a restart begins a new talk")
 
-    def load(self) -> Past:
-        """Return the talk so far; one that cannot be read is a new one, and the journal says so."""
-        past = Past()
-        if self._path is None:
-            return past
+    def load(self) -> dict[str, Any] | None:
+        """Return the record saved last, None for a new talk.
+
+        One that cannot be read is a new talk too, and the journal says so.
+        """
         try:
-            with self._path.open("rb") as stream:
-                record = json.loads(stream.read(MAX_BYTES))
-            past.restore(record)
-        except FileNotFoundError:
-            pass
-        except (OSError, ValueError) as error:
-            log.warning("%s cannot be used (%s): the next talk begins anew", self._path, error)
-        return past
+            return self._file.read_record()
+        except (OSError, DamagedFileError) as error:
+            self._tell(error)
+            return None
 
-    def save(self, past: Past) -> None:
+    def reject(self, why: ValueError) -> None:
+        """Note that the record that was loaded makes no talk: the journal says so."""
+        self._tell(self._file.damaged(why))
+
+    def _tell(self, error: OSError | DamagedFileError) -> None:
+        why = reason(error)
+        log.warning("%s cannot be used (%s): the next talk begins anew", self._file.path, why)
+
+    def save(self, record: Mapping[str, Any]) -> None:
         """Write it down soon; returns at once."""
-        if self._path is None:
-            return
-        self._waiting = past.as_record()
-        if self._writing is None or self._writing.done():
-            self._writing = asyncio.get_running_loop().create_task(self._write_all())
+        self._writing.write(as_json(record))
 
     async def saved(self) -> None:
         """Wait until everything is written."""
-        if self._writing is not None:
-            await self._writing
-
-    async def _write_all(self) -> None:
-        while self._waiting is not None:
-            record, self._waiting = self._waiting, None
-            await asyncio.to_thread(self._write, record)
-
-    def _write(self, record: Mapping[str, Any]) -> None:
-        assert self._path is not None  # noqa: S101 - else nothing is saved
-        new = self._path.with_suffix(".new")
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-                json.dump(record, file)
-            new.replace(self._path)
-            self._told = False
-        except OSError as error:
-            if not self._told:
-                log.warning("%s cannot be written (%s): a restart begins a new talk", new, error)
-            self._told = True
+        await self._writing.saved()

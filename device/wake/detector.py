@@ -1,8 +1,11 @@
 """The wake word detector: one worker thread between the microphone's frames and the news.
 
 The event loop puts frames into a bounded inbox and never waits. The worker takes them out, runs the
-networks, and posts what it hears with ``call_soon_threadsafe``. When it cannot keep up, the oldest
+networks, and posts what it hears on the loop. When it cannot keep up, the oldest
 frames go first; that leaves a gap, so the worker begins afresh instead of joining what was apart.
+
+The worker is no call of `device.threads`, which nobody waits for: its networks must not be used by
+two threads, so whoever ends it waits until it has ended.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from device.frames import FRAME_MS, Frame
 from device.news import Post, WakeNews
 from device.ports import WakeScores
+from device.threads import tell
 from device.wake.worker import Hearing, Word
 
 INBOX_FRAMES = 2000 // FRAME_MS
@@ -86,9 +90,9 @@ class OnnxWakeDetector:
 
         def work() -> None:
             try:
-                self._work(hearing, lambda news: loop.call_soon_threadsafe(deliver, news))
+                self._work(hearing, lambda news: tell(loop, deliver, news))
             except Exception as error:  # noqa: BLE001 - run() raises it, on the loop's thread
-                loop.call_soon_threadsafe(fail, error)
+                tell(loop, fail, error)
 
         self._inbox.open()
         thread = threading.Thread(target=work, name="wake", daemon=True)

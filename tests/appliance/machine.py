@@ -18,6 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tests.appliance.bounds import Bounds
+
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "parley-appliance"
 """Kept from run to run: the bare systems, and what apt, pip and uv download."""
 
@@ -40,11 +42,14 @@ Completed = subprocess.CompletedProcess[str]
 class Machine:
     """A booted machine, from entering the context to leaving it."""
 
-    def __init__(self, suite: str) -> None:
-        """`suite` is a release of Debian: bookworm or trixie."""
+    def __init__(self, suite: str, bounds: Bounds | None = None) -> None:
+        """`suite` is a release of Debian: bookworm or trixie; `bounds` make it a small machine."""
         self.suite = suite
+        self._bounds = bounds
         self._nspawn: subprocess.Popen[bytes] | None = None
         self._mounts: list[Path] = []
+        self._held: list[str] = []
+        """Words before a command that keep it within the bounds."""
         self._init = 0
 
     def __enter__(self) -> Self:
@@ -80,14 +85,19 @@ class Machine:
                 self._nspawn.wait()
         for mount in reversed(self._mounts):
             unmount(mount)
+        if self._bounds is not None:
+            self._bounds.leave()
         shutil.rmtree(self._layers)
         shutil.rmtree(self.shared)
 
     def _boot(self) -> None:
         for name in ("apt-" + self.suite, "downloads"):
             (CACHE / name).mkdir(exist_ok=True)
+        if self._bounds is not None:
+            self._held = self._bounds.enter(self.shared / "meminfo")
         self._nspawn = subprocess.Popen(
             [
+                *self._held,
                 *("systemd-nspawn", "--quiet", "--boot", f"--directory={self.root}"),
                 *("--register=no", "--keep-unit", "--console=pipe", "--resolv-conf=off"),
                 # BPF is what DeviceAllow= and IPAddressDeny= are made of.
@@ -104,6 +114,8 @@ class Machine:
         )
         self.until(self._has_init, "PID 1", BOOTS_S)
         self.until(self._is_up, "systemd to be up", BOOTS_S)
+        if self._held:
+            self.run("mount", "--bind", self.shared / "meminfo", "/proc/meminfo")
 
     def cut_the_power(self) -> None:
         """Everything ends at once, and boots again."""
@@ -149,7 +161,7 @@ class Machine:
             "PIP_CACHE_DIR": f"{DOWNLOADS}/pip",
             **environment,
         }
-        enter = ["nsenter", f"--target={self._init}", "--all", "env", "-i", "-C", "/"]
+        enter = [*self._held, "nsenter", f"--target={self._init}", "--all", "env", "-i", "-C", "/"]
         return [*enter, *(f"{k}={v}" for k, v in variables.items()), *map(str, words)]
 
     def run(

@@ -42,7 +42,15 @@ WantedBy=multi-user.target
 """
 
 OF_A_DAEMON = (
-    *("Type=", "NotifyAccess=", "ExecStart=", "ExecReload=", "ExecStopPost=", "Restart="),
+    *(
+        "Type=",
+        "NotifyAccess=",
+        "ExecStartPre=",
+        "ExecStart=",
+        "ExecReload=",
+        "ExecStopPost=",
+        "Restart=",
+    ),
     *("RestartSec=", "WatchdogSec=", "WantedBy="),
 )
 """Lines of the unit that do not fit a script which runs once."""
@@ -297,9 +305,14 @@ class Speaker:
         return {release.name.partition("+")[0] for release in kept}
 
     @property
+    def release_name(self) -> str:
+        """The name of the release in force."""
+        return self.path("/opt/parley/current").readlink().name
+
+    @property
     def current(self) -> str:
         """The version in force."""
-        return self.path("/opt/parley/current").readlink().name.partition("+")[0]
+        return self.release_name.partition("+")[0]
 
     def path(self, inside: str) -> Path:
         return self.machine.path(inside)

@@ -30,7 +30,7 @@ Record = Callable[[str, object], None]
 pytestmark = [pytest.mark.appliance, pytest.mark.timeout(1800)]
 
 ASKED_FOR = os.environ.get("PARLEY_APPLIANCE", "trixie bookworm").split()
-SUITES = [suite for suite in ASKED_FOR if suite != "arm64"]
+SUITES = [suite for suite in ASKED_FOR if suite not in {"arm64", "small"}]
 ANSWER = Turn(heard="weather", says="sunny", audio="answer_weather", delay_s=0.2)
 HERE = Path(__file__).parent
 HANGS_AFTER_S = 30 + 5
@@ -96,6 +96,34 @@ def test_one_command_makes_a_speaker(speaker: Speaker, record_property: Record) 
     assert speaker.unit("ActiveState") == "active"
     assert speaker.unit("UnitFileState") == "enabled"
     assert speaker.status()["state"] == "idle"
+
+
+def test_root_has_built_nothing(speaker: Speaker) -> None:
+    """There is no compiler, each file of the release is its own, and the log has told it all."""
+    assert speaker.machine.run("sh", "-c", "command -v cc gcc", check=False).stdout == ""
+    shared = "find /opt/parley/releases -type f -links +1"
+    assert speaker.machine.shell(shared) == ""
+    log = speaker.machine.shell("cat /var/log/parley-install.log")
+    assert "Building release 0.1.0" in log
+    assert " is ready: idle; hears with " in log
+    assert KEY not in log
+    assert speaker.path("/opt/parley/proven").readlink().name == speaker.release_name
+
+
+def test_what_lies_in_its_home_is_never_run(speaker: Speaker) -> None:
+    """Whoever got hold of the speaker once is not back after a restart, nor at root's commands."""
+    mark = "/var/lib/parley/was-imported"
+    python = "/opt/parley/current/.venv/bin/python"
+    ask = "import sys; print('python%d.%d' % sys.version_info[:2])"
+    version = speaker.machine.run(python, "-c", ask).stdout.strip()
+    for home in ("/var/lib/parley", "/root"):
+        trap = f"{home}/.local/lib/{version}/site-packages/usercustomize.py"
+        speaker.machine.write(trap, f"open({mark!r}, 'w')\n")
+    speaker.machine.run("systemctl", "restart", "parley")
+    assert speaker.status()["state"] == "idle"
+    speaker.machine.run(python, "-c", "pass")
+    assert not speaker.path(mark).exists()
+    speaker.machine.run("rm", "-r", "/var/lib/parley/.local", "/root/.local")
 
 
 def test_nobody_but_root_can_read_the_key(speaker: Speaker) -> None:
@@ -205,6 +233,7 @@ def test_hung_it_is_restarted(speaker: Speaker, record_property: Record) -> None
     speaker.until_active(other_than=pid)
     record_property("hears again after s", f"{time.monotonic() - hung:.1f}")
     assert "watchdog" in speaker.machine.journal("-u", "parley").lower()
+    assert speaker.path("/var/lib/parley/ends").read_text().split()[-3:-1] == ["watchdog", "killed"]
     talks(speaker)
 
 
@@ -350,8 +379,8 @@ def test_an_upgrade_takes_its_place(speaker: Speaker) -> None:
 
 CRASHES = {"device/cli/run.py": ("    journal.set_up(", "    raise RuntimeError('broken')  # (")}
 IS_DEAF = {
-    "device/health.py": ('self._notify("READY=1")', "pass"),
-    "install.sh": ("READY_WITHIN_S=120", "READY_WITHIN_S=30"),
+    "device/service/health.py": ('self._notify("READY=1")', "pass"),
+    "install.sh": ("READY_WITHIN_S=190", "READY_WITHIN_S=30"),
 }
 
 
@@ -391,6 +420,7 @@ def test_a_power_cut_in_the_middle_of_an_upgrade_is_survived(
     assert speaker.current == "0.2.0"
     assert not speaker.path("/opt/parley/unproven").exists()
     assert "release 0.2.0" in speaker.machine.journal("-u", "parley-recover")
+    assert "0.2.0" in str(speaker.path("/opt/parley/proven").readlink())
     assert speaker.releases == {"0.1.0", "0.2.0"}
     talks(speaker)
 

@@ -219,8 +219,8 @@ async def test_who_talks_for_long_does_not_mute() -> None:
         session = await hold(hub)
         session.opened()
         hub.detector.speech(speaking=True)
-        finger = hub.assistant.finger
-        due = finger._gestures.due(finger._used)
+        button = hub.assistant.button
+        due = button._gestures.due(button._used)
         assert due is not None
         assert due - time.monotonic() > LONG_HOLD_S
         await release(hub)
@@ -311,7 +311,7 @@ async def test_the_hold_of_a_button_that_is_replaced_ends() -> None:
         session = await hold(hub)
         session.opened()
         hub.detector.speech(speaking=True)
-        hub.assistant.choose_board()
+        hub.assistant.choose_board(hub.assistant.board)
         assert hub.state == "thinking"
     assert session.sent[-1] == "release"
 

@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import cast
 
 import pytest
 
-from device.assistant import echo_measurement as measuring
-from device.assistant.echo_measurement import HINDRANCES, Measuring
+from device import news as n
+from device.assistant import echo_measurement as module
+from device.assistant.echo_measurement import HINDRANCES, EchoMeasurement
 from device.assistant.parts import Parts
+from device.assistant.settings import Settings
+from device.assistant.talk import Talk
 from device.audio import keep_open as keeping
 from device.board.profiles import profile_named
-from device.config import Config, parse
-from device.conversation import states as v
-from device.conversation.states import Conversation, State
+from device.config import parse
+from device.conversation.states import State
 from device.echo.canceller import EchoCanceller, Heard
 from device.echo.path import EchoFigures
 from device.errors import MeasuringError
@@ -59,12 +61,12 @@ class Room:
 
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
-        self.measuring = hub.assistant.measuring
+        self.measurement = hub.assistant.measurement
         self.echo = FakeEcho()
         hub.assistant.echo.echo = cast("EchoCanceller", self.echo)
 
     def measure(self) -> asyncio.Task[None]:
-        return asyncio.create_task(self.measuring.measure(self.hub.assistant.settings.now))
+        return asyncio.create_task(self.measurement.measure())
 
     async def said(self, times: int = 1) -> None:
         """Wait until the sentence was given to the loudspeaker."""
@@ -86,9 +88,7 @@ class Room:
 
     def first_start(self) -> asyncio.Task[None]:
         """What the hub began when it was started; that one is still waiting for its seconds."""
-        return asyncio.create_task(
-            self.measuring.at_first_start(lambda: self.hub.assistant.settings.now)
-        )
+        return asyncio.create_task(self.measurement.at_first_start())
 
 
 @asynccontextmanager
@@ -97,10 +97,18 @@ async def room_of(hub: Hub) -> AsyncIterator[Room]:
         yield Room(hub)
 
 
-def in_state(state: State, hub: Hub, parts: Parts) -> Measuring:
+@dataclass
+class FakeTalk:
+    """Stands where it is put."""
+
+    state: State
+
+
+def in_state(state: State, hub: Hub, parts: Parts, config: str = "") -> EchoMeasurement:
     """Of a speaker that is doing this."""
-    mouth, overheard = hub.assistant.mouth, hub.assistant.overheard
-    return Measuring(parts, mouth, overheard, lambda: Conversation(state), microphone_device)
+    assistant, talk = hub.assistant, cast("Talk", FakeTalk(state))
+    settings = Settings(parse(config, "test.yaml"))
+    return EchoMeasurement(parts, assistant.echo, assistant.input, talk, settings)
 
 
 @pytest.fixture
@@ -112,14 +120,14 @@ async def room() -> AsyncIterator[Room]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is waited for long."""
-    monkeypatch.setattr(measuring, "BEGINS_WITHIN_S", SHORT_S)
-    monkeypatch.setattr(measuring, "LASTS_AT_MOST_S", SHORT_S)
+    monkeypatch.setattr(module, "BEGINS_WITHIN_S", SHORT_S)
+    monkeypatch.setattr(module, "LASTS_AT_MOST_S", SHORT_S)
 
 
 @pytest.fixture
 def calm(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is calm at once; the hub of the room still waits for it."""
-    monkeypatch.setattr(measuring, "CALM_S", 0.001)
+    monkeypatch.setattr(module, "CALM_S", 0.001)
 
 
 # --- when asked -----------------------------------------------------------------------------------
@@ -181,7 +189,7 @@ async def test_it_is_only_measured_at_rest(state: State) -> None:
     """The refusal says what the speaker is doing, or what to do about it."""
     hub = Hub()
     with pytest.raises(MeasuringError) as caught:
-        await in_state(state, hub, hub.parts()).measure(Config())
+        await in_state(state, hub, hub.parts()).measure()
     why = HINDRANCES.get(state, f"the speaker is {state.label}")
     assert str(caught.value) == f"it cannot be measured now: {why}"
     assert hub.speaker.announced == []
@@ -199,7 +207,7 @@ async def test_without_a_sentence_it_says_why_there_is_none(config: str, reason:
     hub = Hub()
     speechless = replace(hub.parts(), sentence=lambda _config, _kind: None)
     with pytest.raises(MeasuringError) as caught:
-        await in_state(State.IDLE, hub, speechless).measure(parse(config, "test.yaml"))
+        await in_state(State.IDLE, hub, speechless, config).measure()
     assert str(caught.value) == reason
     assert hub.speaker.announced == []
 
@@ -246,7 +254,7 @@ async def test_a_microphone_that_is_muted_breaks_it_off(
 ) -> None:
     """It hears no more that the sentence is over."""
     # Time enough for the mute on a busy machine.
-    monkeypatch.setattr(measuring, "LASTS_AT_MOST_S", 1.0)
+    monkeypatch.setattr(module, "LASTS_AT_MOST_S", 1.0)
     measured = room.measure()
     await room.said()
     await room.sounds()
@@ -299,7 +307,7 @@ async def test_it_does_not_insist(room: Room, calm: None) -> None:
 
 async def test_it_waits_until_it_is_calm(room: Room) -> None:
     """For five seconds: whoever has just switched it on may want to talk first."""
-    assert measuring.CALM_S == 5.0
+    assert module.CALM_S == 5.0
     first = room.first_start()
     await room.hub.hear(5)
     assert room.hub.speaker.announced == []
@@ -345,7 +353,7 @@ async def test_a_wake_word_before_it_speaks_puts_it_off(
     room: Room, calm: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Until the talk is over, if that has told nothing of the echo."""
-    monkeypatch.setattr(measuring, "TRIES", 1_000_000)
+    monkeypatch.setattr(module, "TRIES", 1_000_000)
     await room.hub.wake()
     first = room.first_start()
     await room.hub.hear(20)
@@ -359,7 +367,7 @@ async def test_what_still_rings_puts_it_off(
     room: Room, calm: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """That is no try; what was heard of it may have been too little to tell anything."""
-    monkeypatch.setattr(measuring, "TRIES", 1)
+    monkeypatch.setattr(module, "TRIES", 1)
     room.echo.figures = replace(GOOD, return_loss_db=None, erle_db=None, residue_db=None)
     await room.sounds()
     first = room.first_start()
@@ -380,7 +388,7 @@ async def test_in_a_long_talk_it_gives_up(room: Room, calm: None) -> None:
 async def test_what_failed_is_tried_again(room: Room, calm: None, impatient: None) -> None:
     """The loudspeaker was not open yet, or its sentences not made; but not for ever."""
     await room.first_start()
-    assert room.hub.speaker.announced == [SENTENCE] * measuring.TRIES
+    assert room.hub.speaker.announced == [SENTENCE] * module.TRIES
 
 
 # --- the hub --------------------------------------------------------------------------------------
@@ -388,7 +396,7 @@ async def test_what_failed_is_tried_again(room: Room, calm: None, impatient: Non
 
 async def test_the_hub_measures_at_its_first_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """By itself, when the microphone delivers; and ends when it is told to."""
-    monkeypatch.setattr(measuring, "CALM_S", 0.1)
+    monkeypatch.setattr(module, "CALM_S", 0.1)
     hub = Hub()
     async with room_of(hub) as room:
         await room.said()
@@ -407,7 +415,7 @@ async def test_the_hub_ends_while_it_waits_for_calm() -> None:
 
 async def test_the_hub_ends_in_the_middle_of_the_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     """Which is broken off."""
-    monkeypatch.setattr(measuring, "CALM_S", 0.1)
+    monkeypatch.setattr(module, "CALM_S", 0.1)
     hub = Hub()
     async with room_of(hub) as room:
         await room.said()

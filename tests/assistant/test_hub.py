@@ -6,23 +6,28 @@ import asyncio
 import inspect
 import logging
 import time
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
-from device import faults as troubles
+from device import faults
 from device import news as n
-from device.assistant import sessions as calling
+from device.assistant import countdown, sessions
 from device.assistant.countdown import FIRST_WORDS_S
 from device.assistant.uplink import SAME_BREATH_S
+from device.board.gestures import HOLD_S
 from device.board.profiles import profile_named
-from device.config import Config
+from device.config import Config, parse
+from device.echo.canceller import EchoCanceller, Heard
+from device.echo.path import EchoFigures
 from device.errors import AudioDeviceError, BoardError, CredentialError, DeviceTrouble
-from device.frames import SILENT_FRAME, Frame
+from device.frames import FRAME_SAMPLES, SILENT_FRAME, Frame
 from device.lights.render import WHITE
 from device.live.session import LiveSession
 from device.news import (
+    ButtonEdge,
     Failure,
     FailureKind,
     HandleChanged,
@@ -40,6 +45,7 @@ from device.news import (
     TurnComplete,
     UplinkChanged,
 )
+from device.ports import Played
 from device.signals import SIGNALS
 from tests.rig.fakes import MODEL, FakeMicrophone, FakeSession, Hub, lost, until
 
@@ -152,6 +158,37 @@ async def test_a_press_sends_from_half_a_second_before() -> None:
     assert hub.session.frames == pcm(before[-FRAMES_A_SECOND // 2 :] + after)
 
 
+class FakeEcho:
+    """Hears our own voice in every frame, and somebody over it in every second one."""
+
+    def __init__(self) -> None:
+        self.figures = EchoFigures(None, None, None, None, None, None, 40.0, learned=False)
+        self.blind = False
+        self.doubted = True
+
+    def hear(self, frame: Frame, _: list[Played], *, attentive: bool = False) -> Heard:
+        assert not attentive
+        cleaned = replace(frame, pcm=frame.pcm[::-1])
+        return Heard(cleaned, frame.pcm, near=frame.first_sample // FRAME_SAMPLES % 2 == 0)
+
+
+async def test_the_detector_and_the_server_are_given_what_is_left_of_our_own_voice() -> None:
+    """The detector is told besides what of ours was in it, and whether somebody talks over it."""
+    hub = Hub("audio: {duplex: full}")
+    async with hub.running():
+        hub.assistant.echo.echo = cast("EchoCanceller", FakeEcho())
+        known = len(hub.detector.fed)
+        before = await hub.hear(10)
+        session = await hub.wake()
+        after = await hub.hear(10)
+    delivered = [*before, *after]
+    assert [fed.pcm for fed in hub.detector.fed[known:]] == [f.pcm[::-1] for f in delivered]
+    assert hub.detector.far_ends[known:] == pcm(delivered)
+    over = [f.first_sample // FRAME_SAMPLES % 2 == 0 for f in delivered]
+    assert hub.detector.talked_over[known:] == over
+    assert session.frames[-20:] == [f.pcm[::-1] for f in delivered]
+
+
 async def test_half_duplex_sends_silence_while_a_reply_is_audible() -> None:
     """The cadence goes on; a wake word opens the microphone again from the next frame on."""
     hub = Hub("audio: {duplex: half}")
@@ -255,7 +292,7 @@ async def test_a_reply_is_played_turn_by_turn() -> None:
 @pytest.mark.parametrize("how", ["stop", "tap", "wake word", "interrupted"])
 async def test_what_is_left_of_a_cut_reply_never_reaches_the_loudspeaker(how: str) -> None:
     """It is silenced at once, told once, and its late chunks go nowhere."""
-    hub = Hub()
+    hub = Hub("conversation: {resume_reply: false}")
     async with hub.running():
         session = await hub.speaking(turn=1)
         match how:
@@ -330,6 +367,62 @@ async def test_a_reply_that_starved_goes_on_when_more_comes() -> None:
         assert len(hub.told("reply", what="started")) == 1
 
 
+async def test_who_talks_over_a_reply_pauses_it_until_it_is_known_what_they_want() -> None:
+    """How soon it falls silent counts from the frame in which they were heard."""
+    hub = Hub()
+    async with hub.running():
+        session = await hub.speaking()
+        heard_at = time.monotonic() - 0.25
+        hub.assistant.post(n.TalkedOver(heard_at, time.monotonic()))
+        assert hub.speaker.paused == [True]
+        hub.assistant.post(n.FellSilent(time.monotonic()))
+        assert hub.speaker.paused == [True, False]
+        assert (hub.state, hub.speaker.cleared) == ("speaking", 0)
+        assert not session.user_speaking
+        silence = hub.assistant.latency.figures()["barge_in_to_silence"]
+        assert silence["count"] == 1
+        assert silence["p50"] is not None
+        assert silence["p50"] >= 250
+    told = [event.fields for event in hub.told("barge_in")]
+    assert told == [{"what": "began"}, {"what": "dismissed"}]
+
+
+async def test_who_speaks_on_over_a_reply_is_heard_from_where_they_began() -> None:
+    """The reply is over; the session learns that they speak, and gets what was held back."""
+    hub = Hub("audio: {duplex: half}")
+    async with hub.running():
+        session = await hub.speaking()
+        hub.speaker.audible = True
+        before = len(session.frames)
+        unsent = await hub.hear(50)
+        hub.assistant.post(n.TalkedOver(1.0, 1.0))
+        hub.assistant.post(n.BargedIn(unsent[-10].end_sample, 1.0))
+        assert hub.state == "listening"
+        assert session.user_speaking
+        same_breath = round(SAME_BREATH_S * FRAMES_A_SECOND)
+        assert session.frames[before + 50 :] == pcm(unsent[-9 - same_breath :])
+    assert [event.fields["what"] for event in hub.told("barge_in")] == ["began", "confirmed"]
+    assert len(hub.told("reply", what="interrupted")) == 1
+
+
+async def test_what_is_said_while_the_button_is_held_is_one_turn() -> None:
+    """From the press to the release, whoever speaks in between and whoever pauses."""
+    hub = Hub()
+    async with hub.running():
+        hub.assistant.post(ButtonEdge(True, time.monotonic() - HOLD_S))
+        await until(lambda: hub.told("button", gesture="hold"))
+        hub.session.opened()
+        hub.detector.speech(speaking=True)
+        hub.detector.speech(speaking=False)
+        said = await hub.hear(3)
+        hub.assistant.post(ButtonEdge(False, time.monotonic()))
+        await until(lambda: hub.state == "thinking")
+        await hub.hear(3)
+    words = [item for item in hub.session.sent if isinstance(item, str)]
+    assert words == ["press", "hold", "heard", "release"]
+    assert hub.session.sent[-4:] == [*pcm(said), "release"]
+
+
 async def test_chimes_are_played_once_or_not_at_all() -> None:
     """One for waking, one for the end; none where the owner wants none."""
     for config, chimes in [("", ["wake", "end"]), ("audio: {chimes: off}", [])]:
@@ -338,6 +431,101 @@ async def test_chimes_are_played_once_or_not_at_all() -> None:
             await hub.wake()
             hub.assistant.post(n.Stop())
             assert hub.speaker.chimes == chimes
+
+
+# --- what nobody could hear -----------------------------------------------------------------------
+
+
+def unheard(session: FakeSession, turn: int, why: Any = "empty") -> None:
+    session.post(n.Unheard(session.number, turn, why, False, 1.0))
+
+
+async def test_what_nobody_could_hear_is_asked_again_and_at_last_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each step is an event; the light thinks, and no sound says that it is over."""
+    monkeypatch.setattr(countdown, "PATIENCE_S", 0.01)
+    hub = Hub()
+    async with hub.running():
+        session = await hub.wake()
+        hub.detector.speech(speaking=True)
+        hub.detector.speech(speaking=False)
+        unheard(session, 1)
+        assert hub.state == "thinking"
+        await until(lambda: hub.speaker.chimes == ["wake", "thinking"])
+        unheard(session, 2, "rejected")
+        assert session.sent[-2:] == ["ask again", "ask afresh"]
+        assert session.forgets
+        unheard(session, 3, "silent")
+        assert hub.state == "fault"
+        assert [(e.fields["why"], e.fields["what"]) for e in hub.told("unheard")] == [
+            ("empty", "asked_again"),
+            ("rejected", "fresh_session"),
+            ("silent", "told"),
+        ]
+        (fault,) = hub.told("fault")
+        assert fault.fields["kind"] == "timeout"
+        assert "cannot be heard (silent)" in fault.fields["message"]
+        assert hub.speaker.chimes == ["wake", "thinking", "error_service"]
+        await until(lambda: session.closed_with is not None)
+        assert session.gave_up
+
+
+async def test_a_reply_that_is_a_dead_line_is_silenced_and_asked_for_again() -> None:
+    """Its rest is not played when it comes."""
+    hub = Hub()
+    async with hub.running():
+        session = await hub.speaking(turn=1)
+        unheard(session, 1, "silent")
+        assert hub.speaker.cleared == 1
+        assert hub.state == "thinking"
+        session.say(1)
+        session.say(2)
+        assert hub.speaker.played == [(1, b"\1\0"), (2, b"\1\0")]
+
+
+async def test_a_reply_goes_on_after_a_wake_word_that_nobody_said() -> None:
+    """It pauses for it, and nothing of it is lost."""
+    hub = Hub("conversation: {follow_up_s: 1}")
+    async with hub.running():
+        session = await hub.speaking(turn=1)
+        hub.detector.hear(hub.detector.fed[-1].end_sample)
+        assert (hub.state, hub.speaker.paused, hub.speaker.cleared) == ("listening", [True], 0)
+        session.say(1, b"\2\0")
+        await hub.hear(FIRST_WORDS_FRAMES)
+        assert (hub.state, hub.speaker.paused) == ("speaking", [True, False])
+        assert hub.speaker.played == [(1, b"\1\0"), (1, b"\2\0")]
+        heard(hub, 1)
+        assert hub.state == "listening"
+
+
+async def test_it_listens_on_as_the_owner_wants() -> None:
+    """From the start, and after a reload of the setting."""
+    hub = Hub("conversation: {follow_up: never}")
+    async with hub.running():
+        await hub.speaking(turn=1)
+        heard(hub, 1)
+        assert hub.state == "idle"
+        hub.assistant.settings.replace(parse("conversation: {follow_up: always}", "test.yaml"))
+        hub.assistant.tell_habits()
+        session = await hub.wake()
+        session.say(2)
+        heard(hub, 2)
+        assert hub.state == "listening"
+
+
+async def test_a_microphone_that_goes_away_after_the_last_word_loses_no_answer() -> None:
+    """What was said is answered all the same."""
+    hub = Hub()
+    async with hub.running():
+        session = await hub.wake()
+        hub.detector.speech(speaking=True)
+        hub.detector.speech(speaking=False)
+        hub.microphone.fail(lost())
+        await until(lambda: session.sent[-1] == "finish")
+        assert session.dismissed == 0
+        session.say(1)
+        assert hub.state == "speaking"
 
 
 # --- mute ----------------------------------------------------------------------------------------
@@ -359,6 +547,18 @@ async def test_muted_the_microphone_is_closed_and_the_session_over() -> None:
         await hub.hear(5)
         assert len(session.sent) == sent
         assert hub.path[-3:] == ["muted", "starting", "idle"]
+
+
+async def test_what_was_heard_before_it_was_muted_goes_up_to_nobody() -> None:
+    """Although a wake word sends what came right before it."""
+    hub = Hub()
+    async with hub.running():
+        await hub.hear(100)
+        await hub.assistant.mute.mute()
+        await hub.assistant.mute.unmute()
+        delivered = await hub.hear(5)
+        session = await hub.wake()
+    assert session.frames == pcm(delivered)
 
 
 # --- faults --------------------------------------------------------------------------------------
@@ -563,7 +763,7 @@ async def test_what_is_missing_on_the_device_is_told_from_the_start_and_over_by_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """No network and no time of day are seen without sending anything."""
-    monkeypatch.setattr(troubles, "LOOK_AGAIN_S", 0.01)
+    monkeypatch.setattr(faults, "LOOK_AGAIN_S", 0.01)
     hub = Hub()
     hub.hindrance = Failure(FailureKind.CLOCK, "it is 1970", retryable=True)
     async with hub.running():
@@ -760,6 +960,20 @@ async def test_a_kept_session_that_breaks_at_rest_is_no_fault() -> None:
         assert hub.state == "idle"
         await hub.wake()
         assert len(hub.sessions) == 2
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_a_session_that_is_over_is_asked_for_nothing_more(fails: bool) -> None:
+    """It is forgotten before the conversation decides what comes next."""
+    hub = Hub()
+    async with hub.running():
+        session = await hub.wake()
+        over = SessionFailed(1, NETWORK, MODEL, 1.0) if fails else SessionClosed(1, "", 1.0)
+        hub.assistant.post(over)
+        assert hub.assistant.sessions.session is None
+        assert hub.state == ("fault" if fails else "idle")
+        assert "end" not in session.sent
+        assert session.dismissed == 0
 
 
 async def test_news_of_an_older_session_does_not_touch_the_new_one() -> None:
@@ -1162,7 +1376,7 @@ async def test_a_session_that_does_not_close_is_not_waited_for_long(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It is cut off then."""
-    monkeypatch.setattr(calling, "GOODBYE_S", 0.05)
+    monkeypatch.setattr(sessions, "GOODBYE_S", 0.05)
     hub = Hub(session=Stubborn)
     async with hub.running():
         await hub.wake()
@@ -1189,7 +1403,7 @@ async def test_a_part_that_fails_unexpectedly_ends_it_all_in_the_dark() -> None:
 
 async def test_nothing_happens_after_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """No timer outlives it, not even that of a session which had to be cut off."""
-    monkeypatch.setattr(calling, "GOODBYE_S", 0.01)
+    monkeypatch.setattr(sessions, "GOODBYE_S", 0.01)
     hub = Hub("conversation: {session_keep_s: 0.2}", session=Stubborn)
     async with hub.running():
         await hub.wake()

@@ -1,4 +1,4 @@
-"""The microphone is kept open unless muted; what it heard last is remembered."""
+"""The microphone is kept open unless muted, and every frame of it is handed on."""
 
 from __future__ import annotations
 
@@ -9,46 +9,47 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from device.assistant.input import RING_S, Ears, Listener
-from device.echo.canceller import Heard
-from device.frames import FRAME_BYTES, FRAME_SAMPLES, Frame
-from device.news import Detection, News
-from tests.rig.fakes import FakeDetector, FakeMicrophone, lost, until
-
-OURS = bytes(FRAME_BYTES)
+from device.assistant.input import Input
+from device.errors import DeviceTrouble
+from device.frames import FRAME_SAMPLES, Frame
+from device.news import MicrophoneDelivers, MicrophoneLost, MicrophoneOpened, News
+from tests.rig.fakes import FakeMicrophone, lost, until
 
 
-class Head:
-    """Ears, and what they tell."""
+async def pause(_: float) -> bool:
+    """Wait for nothing between two tries."""
+    await asyncio.sleep(0)
+    return False
+
+
+class Listener:
+    """An input, and what it tells."""
 
     def __init__(self) -> None:
         self.log: list[str] = []
         self.microphone = FakeMicrophone("A", self.log)
-        self.detector = FakeDetector()
         self.frames: list[Frame] = []
-        self.posted: list[News] = []
-        listener = Listener(
-            self._frame,
-            lambda error: self.log.append(f"lost: {error}"),
-            lambda: self.log.append("back"),
-            lambda: None,
-        )
-        self.ears = Ears(self.microphone, self.detector, listener, self._clean)
+        self.delivers_after: list[int] = []
+        """How many frames had been handed on each time it was told to deliver."""
+        self.lost: list[MicrophoneLost] = []
+        self.input = Input(self.microphone, self._post, self.frames.append, pause)
 
-    def _clean(self, frame: Frame) -> Heard:
-        return Heard(frame, OURS, near=frame.first_sample % (2 * 320) == 0)
-
-    def _frame(self, heard: Heard) -> None:
-        assert self.detector.fed[-1] is heard.frame
-        assert self.detector.far_ends[-1] == OURS
-        assert self.detector.talked_over[-1] == heard.near
-        self.frames.append(heard.frame)
+    def _post(self, news: News) -> None:
+        match news:
+            case MicrophoneOpened():
+                self.log.append("told open")
+            case MicrophoneDelivers():
+                self.delivers_after.append(len(self.frames))
+                self.log.append("delivers")
+            case MicrophoneLost(message=message):
+                self.lost.append(news)
+                self.log.append(f"lost: {message}")
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
         with contextlib.suppress(asyncio.CancelledError):
             async with asyncio.TaskGroup() as tasks:
-                self.ears.start(tasks, self.posted.append)
+                self.input.start(tasks)
                 await until(lambda: self.microphone.is_open)
                 yield
                 raise asyncio.CancelledError
@@ -60,151 +61,122 @@ class Head:
         return delivered
 
 
+OPENED = ["A opened", "told open"]
+
+
 @pytest.fixture
-async def head() -> AsyncIterator[Head]:
-    head = Head()
-    async with head.listening():
-        yield head
+async def listener() -> AsyncIterator[Listener]:
+    listener = Listener()
+    async with listener.listening():
+        yield listener
 
 
-async def test_every_frame_reaches_detector_and_listener_in_order(head: Head) -> None:
-    """And `back` comes before the first, once."""
-    delivered = await head.hear(5)
-    assert head.frames == head.detector.fed == delivered
-    assert head.log == ["A opened", "back"]
+async def test_every_frame_is_handed_on_in_order(listener: Listener) -> None:
+    """And that it delivers is told before the first, once."""
+    delivered = await listener.hear(5)
+    assert listener.frames == delivered
+    assert listener.log == [*OPENED, "delivers"]
+    assert listener.delivers_after == [0]
 
 
-async def test_what_the_detector_hears_is_posted(head: Head) -> None:
-    """It runs beside the microphone, with the hub's own post."""
-    await until(lambda: head.detector.running)
-    head.detector.hear(640)
-    assert isinstance(head.posted[0], Detection)
+async def test_an_open_microphone_that_delivers_nothing_does_not_deliver(
+    listener: Listener,
+) -> None:
+    """That it is open is told at once: its levels are set then."""
+    await until(lambda: listener.log == OPENED)
+    assert listener.frames == []
 
 
-async def test_the_pre_roll_reaches_back_from_a_sample_or_from_now(head: Head) -> None:
-    """Frames that end by then are left out, and so are those that were sent already."""
-    delivered = await head.hear(100)
-    second = delivered[50:]
-    assert head.ears.since(delivered[-1].end_sample, 1.0, after=0) == second
-    assert head.ears.since(None, 1.0, after=0) == second
-    assert head.ears.since(delivered[79].end_sample, 0.6, after=0) == second
-    assert head.ears.since(None, 1.0, after=delivered[89].end_sample) == delivered[90:]
-
-
-async def test_the_memory_is_bounded(head: Head) -> None:
-    """However long it runs."""
-    delivered = await head.hear(round(RING_S * 50) + 7)
-    assert head.ears.since(None, 100.0, after=0) == delivered[7:]
-
-
-async def test_nothing_from_before_a_gap_is_remembered(head: Head) -> None:
-    """What was lost in between would be missing in the middle of a word."""
-    await head.hear(10)
-    head.microphone.skip(5)
-    delivered = await head.hear(3)
-    assert head.ears.since(None, 100.0, after=0) == delivered
-
-
-async def test_a_lost_microphone_is_told_and_comes_back(head: Head) -> None:
+async def test_a_lost_microphone_is_told_and_comes_back(listener: Listener) -> None:
     """By itself, as often as it happens; each time it is closed first."""
-    await head.hear(1)
-    head.microphone.fail(lost("pulled out"))
-    await until(lambda: "lost: pulled out" in head.log)
-    await until(lambda: head.microphone.is_open)
-    await head.hear(1)
-    assert head.log == ["A opened", "back", "lost: pulled out", "A closed", "A opened", "back"]
+    await listener.hear(1)
+    listener.microphone.fail(lost("pulled out"))
+    await until(lambda: "lost: pulled out" in listener.log)
+    assert listener.lost[0].trouble is DeviceTrouble.LOST
+    await until(lambda: listener.microphone.is_open)
+    await listener.hear(1)
+    again = [*OPENED, "delivers"]
+    assert listener.log == [*again, "lost: pulled out", "A closed", *again]
 
 
-async def test_muted_the_device_is_closed_and_the_memory_empty(head: Head) -> None:
-    """`closed` returns when it really is; what was heard before is not sent afterwards."""
-    await head.hear(10)
-    head.microphone.closing.clear()
-    head.ears.mute()
-    assert not head.ears.open
-    assert head.ears.since(None, 100.0, after=0) == []
-    waiting = asyncio.create_task(head.ears.closed())
+async def test_muted_the_device_is_closed(listener: Listener) -> None:
+    """`closed` returns when it really is."""
+    await listener.hear(10)
+    listener.microphone.closing.clear()
+    listener.input.mute()
+    assert not listener.input.open
+    waiting = asyncio.create_task(listener.input.closed())
     await asyncio.wait([waiting], timeout=0.01)
     assert not waiting.done()
-    head.microphone.closing.set()
+    listener.microphone.closing.set()
     await waiting
-    assert not head.microphone.is_open
-    head.ears.mute()
-    await head.ears.closed()
+    assert not listener.microphone.is_open
+    listener.input.mute()
+    await listener.input.closed()
 
 
-async def test_unmuted_while_it_still_closes_it_is_opened_after_that(head: Head) -> None:
+async def test_unmuted_while_it_still_closes_it_is_opened_after_that(listener: Listener) -> None:
     """Never twice at once, and told as lost by nobody."""
-    head.microphone.closing.clear()
-    head.ears.mute()
-    head.ears.unmute()
-    head.ears.mute()
-    head.ears.unmute()
-    assert head.ears.open
-    head.microphone.closing.set()
-    await until(lambda: head.log.count("A opened") == 2)
-    assert head.log == ["A opened", "A closed", "A opened"]
+    listener.microphone.closing.clear()
+    listener.input.mute()
+    listener.input.unmute()
+    listener.input.mute()
+    listener.input.unmute()
+    assert listener.input.open
+    listener.microphone.closing.set()
+    await until(lambda: listener.log.count("told open") == 2)
+    assert listener.log == [*OPENED, "A closed", *OPENED]
 
 
-async def test_another_microphone_takes_over(head: Head) -> None:
+async def test_another_microphone_takes_over(listener: Listener) -> None:
     """When the first has let the card go; its stream begins anew."""
-    await head.hear(10)
-    new = FakeMicrophone("B", head.log)
-    head.ears.replace_microphone(new)
+    await listener.hear(10)
+    new = FakeMicrophone("B", listener.log)
+    listener.input.replace(new)
+    assert listener.input.microphone is new
     await until(lambda: new.is_open)
     new.deliver(2)
-    await until(lambda: len(head.frames) == 12)
-    assert head.log == ["A opened", "back", "A closed", "B opened", "back"]
-    assert [frame.first_sample for frame in head.ears.since(None, 9.0, after=-1)] == [
-        0,
-        FRAME_SAMPLES,
-    ]
+    await until(lambda: len(listener.frames) == 12)
+    taken_over = ["A closed", "B opened", "told open", "delivers"]
+    assert listener.log == [*OPENED, "delivers", *taken_over]
+    assert [frame.first_sample for frame in listener.frames[10:]] == [0, FRAME_SAMPLES]
 
 
-async def test_muted_right_after_it_was_replaced_it_stays_closed(head: Head) -> None:
+async def test_muted_right_after_it_was_replaced_it_stays_closed(listener: Listener) -> None:
     """A reload must not undo a mute."""
-    head.microphone.closing.clear()
-    new = FakeMicrophone("B", head.log)
-    head.ears.replace_microphone(new)
-    head.ears.mute()
-    head.microphone.closing.set()
-    await head.ears.closed()
-    assert not head.ears.open
-    assert head.log == ["A opened", "A closed"]
+    listener.microphone.closing.clear()
+    new = FakeMicrophone("B", listener.log)
+    listener.input.replace(new)
+    listener.input.mute()
+    listener.microphone.closing.set()
+    await listener.input.closed()
+    assert not listener.input.open
+    assert listener.log == [*OPENED, "A closed"]
 
 
-async def test_replaced_while_muted_it_is_not_opened(head: Head) -> None:
+async def test_replaced_while_muted_it_is_not_opened(listener: Listener) -> None:
     """Not before it is unmuted."""
-    head.ears.mute()
-    new = FakeMicrophone("B", head.log)
-    head.ears.replace_microphone(new)
-    await head.ears.closed()
-    assert not head.ears.open
-    head.ears.unmute()
+    listener.input.mute()
+    new = FakeMicrophone("B", listener.log)
+    listener.input.replace(new)
+    await listener.input.closed()
+    assert not listener.input.open
+    listener.input.unmute()
     await until(lambda: new.is_open)
 
 
-async def test_another_detector_takes_over(head: Head) -> None:
-    """The old one is stopped, the new one hears the next frame."""
-    await until(lambda: head.detector.running)
-    await head.hear(1)
-    old, new = head.detector, FakeDetector("computer")
-    head.ears.replace_detector(new)
-    head.detector = new
-    await until(lambda: new.running and not old.running)
-    await head.hear(1)
-    assert len(old.fed) == len(new.fed) == 1
+async def test_muted_before_the_start_it_is_never_opened() -> None:
+    """The owner had muted it before the restart."""
+    listener = Listener()
+    listener.input.mute()
+    async with asyncio.TaskGroup() as tasks:
+        listener.input.start(tasks)
+    assert not listener.input.open
+    assert listener.log == []
 
 
-async def test_an_error_of_the_detector_is_not_swallowed() -> None:
-    """A deaf speaker ends, and is started again."""
-    head = Head()
-
-    async def live() -> None:
-        async with head.listening():
-            head.detector.fail(ZeroDivisionError())
-            await asyncio.Event().wait()
-
-    with pytest.raises(ExceptionGroup) as caught:
-        await live()
-    assert caught.group_contains(ZeroDivisionError)
-    assert not head.microphone.is_open
+async def test_the_status_names_the_microphone_and_its_counters(listener: Listener) -> None:
+    """Of the one in use."""
+    await listener.hear(3)
+    counters = {"frames": 3, "overruns": 0, "dropped": 0}
+    assert listener.input.as_dict() == {"microphone": "A", "counters": counters}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from device.assistant.status import Status
 from device.board.profiles import profile_named
 from device.config import Config, parse
 from device.config.file import ConfigFile
@@ -61,7 +62,7 @@ async def test_muted_it_starts_with_the_lights_and_button_of_its_board(tmp_path:
     hub = _again(hub, tmp_path)
     async with hub.running(hearing=False):
         await until(lambda: asked)
-        hub.assistant.choose_board()
+        hub.assistant.choose_board(hub.assistant.board)
     assert asked == ["2mic-hat", "2mic-hat"]
 
 
@@ -126,25 +127,25 @@ async def test_the_switch_wins_and_leaves_what_the_owner_said() -> None:
     hub, switch = Hub(), FakeSwitch()
     hub.mute_switch = switch
     async with hub.running():
-        muting, by = hub.assistant.muting, []
+        mute, by = hub.assistant.mute, []
         switch.move(on=True)
         await until(lambda: not hub.microphone.is_open)
-        by.append(muting.by)
+        by.append(mute.by)
         with pytest.raises(MutingError, match="own mute switch is on"):
-            await muting.unmute()
+            await mute.unmute()
         assert hub.state == "muted"
         switch.move(on=True)
         switch.move(on=False)
         await until(lambda: hub.microphone.is_open)
-        by.append(muting.by)
-        await muting.mute()
+        by.append(mute.by)
+        await mute.mute()
         switch.move(on=True)
-        by.append(muting.by)
+        by.append(mute.by)
         switch.move(on=False)
-        by.append(muting.by)
+        by.append(mute.by)
         assert hub.state == "muted"
         assert not hub.microphone.is_open
-        await muting.unmute()
+        await mute.unmute()
         await until(lambda: hub.microphone.is_open)
     assert by == ["switch", None, "switch", "owner"]
     assert switch.post is None
@@ -158,7 +159,7 @@ async def test_a_microphone_without_a_switch_ends_what_the_last_one_said() -> No
         switch.move(on=True)
         await until(lambda: not hub.microphone.is_open)
         hub.mute_switch = None
-        hub.assistant.choose_board()
+        hub.assistant.choose_board(hub.assistant.board)
         assert switch.post is None
         await until(lambda: hub.microphone.is_open)
 
@@ -196,17 +197,17 @@ async def test_commands_tell_who_muted_and_what_they_could_not_do() -> None:
     path = Path("/etc/parley/config.yaml")
     file = ConfigFile(path, Config, LastGood(None, path, parse))
     commands = Commands(hub.assistant, no_reload, file)
-    table = commands.table()
+    table, status = commands.table(), Status(hub.assistant, file)
 
     async def ask(command: str) -> object:
         return [record async for record in table[command]({})]
 
     async with hub.running():
         assert await ask("mute") == [{"result": {"muted": True}}]
-        assert commands.status()["muted_by"] == "owner"
+        assert status.as_dict()["muted_by"] == "owner"
         assert await ask("unmute") == [{"result": {"muted": False}}]
         switch.move(on=True)
-        assert commands.status()["muted_by"] == "switch"
+        assert status.as_dict()["muted_by"] == "switch"
         with pytest.raises(ControlError, match="own mute switch"):
             await ask("unmute")
 

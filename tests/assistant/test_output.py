@@ -1,4 +1,4 @@
-"""The loudspeaker is kept open, and replaced while everything runs."""
+"""The loudspeaker is kept open, and replaced while everything runs; it keeps its volume."""
 
 from __future__ import annotations
 
@@ -7,47 +7,71 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from device.assistant.output import Mouth
-from device.news import News, Post
+import pytest
+
+from device.assistant.output import Output
+from device.news import News, Post, SpeakerLost, SpeakerOpened
 from tests.rig.fakes import FakeSpeaker, lost, until
 
 
+async def pause(_: float) -> bool:
+    """Wait for nothing between two tries."""
+    await asyncio.sleep(0)
+    return False
+
+
 class Told:
-    """A mouth and what it tells."""
+    """An output and what it tells."""
 
     def __init__(self, speaker: FakeSpeaker) -> None:
         self.lost: list[str] = []
-        self.back = 0
-        self.mouth = Mouth(speaker, lambda error: self.lost.append(str(error)), self._back)
+        self.opened = 0
+        self.output = Output(speaker, 60, self._post, pause)
 
-    def _back(self) -> None:
-        self.back += 1
+    def _post(self, news: News) -> None:
+        match news:
+            case SpeakerOpened():
+                self.opened += 1
+            case SpeakerLost(message=message):
+                self.lost.append(message)
+            case _:
+                raise AssertionError(f"{news} is no news of a loudspeaker")
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        def post(_: News) -> None:
-            raise AssertionError("nothing is news here")
-
         with contextlib.suppress(asyncio.CancelledError):
             async with asyncio.TaskGroup() as tasks:
-                self.mouth.start(tasks, post)
+                self.output.start(tasks)
                 yield
                 raise asyncio.CancelledError
 
 
+class Silent(FakeSpeaker):
+    """Remembers how often it was opened."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.opened = 0
+
+    async def open(self, post: Post) -> None:
+        await super().open(post)
+        self.opened += 1
+
+
 async def test_it_opens_tells_a_loss_and_opens_again() -> None:
     """What is wrong is told in words, the return without; a lost device is closed."""
-    speaker = FakeSpeaker()
+    speaker = Silent()
     speaker.opening = [lost("no output device")]
     told = Told(speaker)
     async with told.running():
-        await until(lambda: told.lost == ["no output device"])
-        assert told.back == 0
-        await until(lambda: told.back == 1)
+        await until(lambda: told.opened == 1)
+        assert told.lost == ["no output device"]
         assert speaker.is_open
         speaker.lose(lost("pulled out"))
-        await until(lambda: told.lost == ["no output device", "pulled out"])
-        await until(lambda: not speaker.is_open)
+        await until(lambda: told.opened == 2)
+        assert told.lost == ["no output device", "pulled out"]
+        assert speaker.opened == 2
+    assert not speaker.is_open
 
 
 async def test_at_the_end_it_is_closed() -> None:
@@ -92,9 +116,9 @@ async def test_a_new_one_waits_until_the_old_one_has_let_the_card_go() -> None:
     told = Told(old)
     async with told.running():
         await until(lambda: old.is_open)
-        told.mouth.replace(middle)
-        told.mouth.replace(new)
-        assert told.mouth.speaker is new
+        told.output.replace(middle)
+        told.output.replace(new)
+        assert told.output.speaker is new
         assert card.user is old
         old.may_close.set()
         await until(lambda: new.is_open)
@@ -107,7 +131,39 @@ async def test_replaced_before_the_start_the_new_one_is_opened() -> None:
     """Nothing is opened before `start`."""
     old, new = FakeSpeaker(), FakeSpeaker()
     told = Told(old)
-    told.mouth.replace(new)
+    told.output.replace(new)
     async with told.running():
         await until(lambda: new.is_open)
     assert not old.is_open
+
+
+async def test_a_new_one_is_as_loud_as_the_old_one() -> None:
+    """Whatever the file said when it was made."""
+    old, new = FakeSpeaker(), FakeSpeaker()
+    output = Told(old).output
+    output.set_volume(35)
+    output.replace(new)
+    assert (old.volumes, new.volumes) == ([35], [35])
+
+
+@pytest.mark.parametrize(("asked", "given"), [(-20, 0), (0, 0), (35, 35), (100, 100), (110, 100)])
+async def test_the_volume_has_its_ends(asked: int, given: int) -> None:
+    """A button that is pressed once more changes nothing."""
+    speaker = FakeSpeaker()
+    output = Told(speaker).output
+    assert output.volume == 60
+    assert output.set_volume(asked) == output.volume == given
+    assert speaker.volumes == [given]
+
+
+async def test_the_status_names_the_loudspeaker_and_what_it_counted() -> None:
+    """Of the one in use; how loud it is right now is for the lights."""
+    speaker = FakeSpeaker()
+    output = Told(speaker).output
+    speaker.level = 0.25
+    assert output.level == 0.25
+    assert output.as_dict() == {
+        "speaker": "loudspeaker A",
+        "volume": 60,
+        "counters": {"underruns": 0},
+    }

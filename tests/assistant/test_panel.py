@@ -1,18 +1,20 @@
-"""The face: what happens becomes what is shown, at once and for as long as it is so."""
+"""The panel: what happens becomes what is shown, at once and for as long as it is so."""
 
 from __future__ import annotations
 
 import asyncio
 import colorsys
-from collections.abc import AsyncIterator
-from dataclasses import replace
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import pytest
 
 from device import signals
 from device.assistant import panel as module
-from device.assistant.panel import Face, Panel
+from device.assistant.countdown import Countdown
+from device.assistant.output import Output
+from device.assistant.panel import Hardware, Panel
 from device.board.button import GpioButton
 from device.config import Config, parse
 from device.conversation.states import Conversation, State
@@ -37,19 +39,37 @@ def hue(colour: Colour) -> float:
 THINKS = hue(MOTIONS[Pattern.THINKING].colour)
 
 
+@dataclass
+class FakeOutput:
+    """Plays nothing."""
+
+    level: float = 0.0
+
+
+@dataclass
+class FakeCountdown:
+    """Counts nothing down."""
+
+    left: float = 1.0
+
+
+def hardware_of(output: FakeOutput, countdown: FakeCountdown) -> Hardware:
+    return Hardware(cast("Output", output), cast("Countdown", countdown))
+
+
 class Speaker:
-    """A face with three LEDs, and faults that are looked at as the hub does it."""
+    """A panel with three LEDs, and faults that are looked at as the hub does it."""
 
     def __init__(self, tasks: asyncio.TaskGroup) -> None:
         self.hub = Hub()
         self.tasks = tasks
         self.talk = AT_REST
-        self.bus = EventBus(lambda _event: self.face.show(self.talk))
+        self.bus = EventBus(lambda _event: self.panel.show(self.talk))
         self.faults = Faults(self.bus)
-        panel = Panel(lambda: 0.0, lambda: 1.0)
+        hardware = hardware_of(FakeOutput(), FakeCountdown())
         self.parts = self.hub.assistant.parts
-        profile = self.hub.assistant.panel.profile
-        self.face = Face(self.parts, panel, self.faults, Latency(), profile)
+        self.profile = self.hub.assistant.panel.profile
+        self.panel = Panel(self.parts, self.faults, Latency(), hardware, self.profile)
 
     @property
     def lights(self) -> FakeLights:
@@ -57,7 +77,7 @@ class Speaker:
 
     def stands(self, state: State, rest: State = State.IDLE) -> None:
         self.talk = Conversation(state, rest)
-        self.face.show(self.talk)
+        self.panel.show(self.talk)
 
     async def shows(self, pattern: Pattern, amount: float = 0.0) -> None:
         first = render(pattern, 0.0, 3, amount=amount)
@@ -68,11 +88,11 @@ class Speaker:
 async def speaker() -> AsyncIterator[Speaker]:
     async with asyncio.TaskGroup() as tasks:
         speaker = Speaker(tasks)
-        speaker.face.start(Config(), tasks, lambda _news: None)
-        speaker.face.show(AT_REST)
+        speaker.panel.claim(speaker.profile, Config(), tasks, lambda _news: None)
+        speaker.panel.show(AT_REST)
         await speaker.shows(Pattern.IDLE)
         yield speaker
-        speaker.face.close()
+        speaker.panel.close()
 
 
 async def test_a_fault_shows_while_idle_until_it_is_over(speaker: Speaker) -> None:
@@ -109,7 +129,7 @@ async def test_a_fault_is_met_and_then_stands(
     await speaker.shows(Pattern.FAULT)
     await speaker.shows(Pattern.STANDING)
     # News that changes nothing does not alarm anew.
-    speaker.face.show(replace(speaker.talk, clock=7))
+    speaker.panel.show(replace(speaker.talk, clock=7))
     speaker.faults.begin("button", "GPIO17 is taken")
     await asyncio.sleep(0)
     assert speaker.lights.shown[-1] == render(Pattern.STANDING, 0.0, 3)
@@ -141,7 +161,7 @@ async def test_the_volume_is_shown_for_a_moment(
     """Also while something else goes on, which is shown again afterwards."""
     monkeypatch.setattr(module, "VOLUME_SHOWN_S", 0.05)
     speaker.stands(State.THINKING)
-    speaker.face.volume(100)
+    speaker.panel.volume(100)
     await speaker.shows(Pattern.VOLUME, 1.0)
     await until(lambda: THINKS in map(hue, speaker.lights.shown[-1]))
 
@@ -149,7 +169,7 @@ async def test_the_volume_is_shown_for_a_moment(
 async def test_the_volume_that_is_turned_again_is_shown_anew(speaker: Speaker) -> None:
     """The newest, for its whole time."""
     for percent in (10, 50, 100):
-        speaker.face.volume(percent)
+        speaker.panel.volume(percent)
         await speaker.shows(Pattern.VOLUME, percent / 100)
 
 
@@ -157,9 +177,9 @@ async def test_mute_is_not_hidden_by_the_volume(speaker: Speaker) -> None:
     """Nothing outranks it but a fault."""
     speaker.stands(State.MUTED, State.MUTED)
     await speaker.shows(Pattern.MUTED)
-    speaker.face.volume(100)
-    speaker.face.streaming(on=True)
-    speaker.face.streaming(on=False)
+    speaker.panel.volume(100)
+    speaker.panel.streaming(on=True)
+    speaker.panel.streaming(on=False)
     await speaker.shows(Pattern.MUTED)
     assert render(Pattern.VOLUME, 0.0, 3, amount=1.0) not in speaker.lights.shown
 
@@ -167,10 +187,10 @@ async def test_mute_is_not_hidden_by_the_volume(speaker: Speaker) -> None:
 async def test_other_wishes_of_the_owner_count_at_once(speaker: Speaker) -> None:
     """Without the LEDs being claimed anew."""
     dark = parse("lights: {off_states: [idle], brightness: 7}", "config.yaml")
-    speaker.face.adjust(dark)
+    speaker.panel.adjust(dark)
     await speaker.shows(Pattern.OFF)
     assert speaker.lights.brightness == 7
-    speaker.face.adjust(Config())
+    speaker.panel.adjust(Config())
     await speaker.shows(Pattern.IDLE)
     assert speaker.lights.brightness == 40
     assert speaker.hub.made.count("lights") == 1
@@ -179,10 +199,10 @@ async def test_other_wishes_of_the_owner_count_at_once(speaker: Speaker) -> None
 async def test_closed_nothing_runs_out(speaker: Speaker) -> None:
     """No timer of what was shown for a moment comes back."""
     speaker.stands(State.FAULT)
-    speaker.face.volume(30)
-    speaker.face.close()
+    speaker.panel.volume(30)
+    speaker.panel.close()
     assert speaker.lights.dark
-    assert speaker.face.lights == 0
+    assert speaker.panel.lights == 0
 
 
 def shows(hub: Hub, pattern: Pattern, amount: float = 0.0) -> bool:
@@ -230,8 +250,13 @@ def broken(message: str) -> Any:
     raise BoardError(message)
 
 
+def brightness(picture: Sequence[Colour]) -> int:
+    """Of the brightest LED."""
+    return max(map(max, picture))
+
+
 class Board:
-    """A panel on a board."""
+    """Lights and button of a board."""
 
     def __init__(self, tasks: asyncio.TaskGroup) -> None:
         self.tasks = tasks
@@ -239,12 +264,18 @@ class Board:
         self.told: list[News] = []
         self.lights = FakeLights(self.log)
         self.button = FakeButton(self.log)
-        self.panel = Panel(lambda: 0.0, lambda: 1.0)
+        self.output = FakeOutput()
+        self.countdown = FakeCountdown()
+        self.hardware = hardware_of(self.output, self.countdown)
 
     def use(self, lights: Lights | None = None, button: FakeButton | None = None) -> list[str]:
         chosen = cast("GpioButton", button or self.button)
-        self.panel.use(lambda: lights or self.lights, lambda: chosen)
-        return self.panel.start(self.tasks, self.told.append)
+        return self.claim(lambda: lights or self.lights, lambda: chosen)
+
+    def claim(
+        self, lights: Callable[[], Lights], button: Callable[[], GpioButton | None]
+    ) -> list[str]:
+        return self.hardware.claim(lights, button, self.tasks, self.told.append)
 
 
 @pytest.fixture
@@ -252,16 +283,16 @@ async def board() -> AsyncIterator[Board]:
     async with asyncio.TaskGroup() as tasks:
         board = Board(tasks)
         yield board
-        board.panel.close()
+        board.hardware.close()
 
 
 async def test_it_draws_and_the_button_posts(board: Board) -> None:
-    """Both are claimed by `start`."""
-    assert board.panel.lights == 0
+    """Both are claimed at once."""
+    assert board.hardware.count == 0
     assert board.use() == ["lights", "button"]
-    board.panel.show(Pattern.MUTED)
+    board.hardware.show(Pattern.MUTED)
     await until(lambda: board.lights.shown[-1:] == [render(Pattern.MUTED, 0, 3)])
-    assert board.panel.lights == 3
+    assert board.hardware.count == 3
     assert board.button.post is not None
     board.button.post(Pressed("tap", 1.0))
     assert board.told == [Pressed("tap", 1.0)]
@@ -269,18 +300,17 @@ async def test_it_draws_and_the_button_posts(board: Board) -> None:
 
 async def test_a_board_without_a_button_is_fine(board: Board) -> None:
     """There is none to claim."""
-    board.panel.use(lambda: board.lights, lambda: None)
-    assert board.panel.start(board.tasks, board.told.append) == ["lights", "button"]
+    assert board.claim(lambda: board.lights, lambda: None) == ["lights", "button"]
     assert board.told == []
 
 
 async def test_what_fails_is_told_and_the_other_part_works(board: Board) -> None:
-    """By the part's name, once; `start` says what is fine."""
+    """By the part's name, once; `claim` says what is fine."""
     board.lights.opening = [BoardError("spi is off")]
     assert board.use() == ["button"]
     assert board.use(button=FakeButton(board.log, BoardError("GPIO17 is taken"))) == ["lights"]
-    board.panel.use(lambda: broken("no such driver"), lambda: broken("pin 18 is the sound's"))
-    assert board.panel.start(board.tasks, board.told.append) == []
+    broken_lights, broken_button = "no such driver", "pin 18 is the sound's"
+    assert board.claim(lambda: broken(broken_lights), lambda: broken(broken_button)) == []
     told = [(news.part, news.message) for news in board.told if isinstance(news, PartLost)]
     assert told == [
         ("lights", "spi is off"),
@@ -288,34 +318,53 @@ async def test_what_fails_is_told_and_the_other_part_works(board: Board) -> None
         ("lights", "no such driver"),
         ("button", "pin 18 is the sound's"),
     ]
-    assert board.panel.lights == 0
-    board.panel.show(Pattern.IDLE)
-    board.panel.streaming(on=True)
+    assert board.hardware.count == 0
+    board.hardware.show(Pattern.IDLE)
+    board.hardware.streaming(on=True)
 
 
 async def test_new_hardware_shows_what_the_old_one_showed(board: Board) -> None:
     """Pattern and streaming; the old one is dark and let go before the new one is claimed."""
     board.use()
-    board.panel.show(Pattern.IDLE)
-    board.panel.streaming(on=True)
+    board.hardware.show(Pattern.IDLE)
+    board.hardware.streaming(on=True)
     new = FakeLights(board.log)
     board.use(new, FakeButton(board.log))
     assert board.log == ["button let go", "lights off"]
     assert board.lights.dark
     await until(lambda: new.shown and WHITE in new.shown[-1])
     await until(lambda: any(WHITE not in picture for picture in new.shown))
-    board.panel.streaming(on=False)
+    board.hardware.streaming(on=False)
     await until(lambda: new.shown[-1] == render(Pattern.IDLE, 0, 3))
+
+
+async def test_the_lights_count_down_and_follow_the_reply(board: Board) -> None:
+    """What is left to begin to speak, and how loud the reply is, are asked as they are drawn."""
+    board.use()
+    board.countdown.left = 0.0
+    board.hardware.show(Pattern.LISTENING)
+    brightest = brightness(render(Pattern.LISTENING, 0.0, 3))
+    await until(lambda: len(board.lights.shown) > 1)
+    assert brightness(board.lights.shown[-1]) < brightest / 3
+    board.hardware.show(Pattern.SPEAKING)
+
+    async def dimmest(level: float) -> int:
+        board.output.level = level
+        seen = len(board.lights.shown)
+        await until(lambda: len(board.lights.shown) > seen + 8)
+        return min(map(brightness, board.lights.shown[seen + 1 :]))
+
+    assert await dimmest(0.2) > await dimmest(0.0)
 
 
 async def test_closed_the_button_goes_first_and_the_lights_are_dark(board: Board) -> None:
     """Nothing draws on them any more; closing twice is harmless."""
     board.use()
-    board.panel.show(Pattern.LISTENING)
+    board.hardware.show(Pattern.LISTENING)
     await until(lambda: board.lights.shown)
-    board.panel.close()
-    board.panel.close()
-    board.panel.show(Pattern.IDLE)
+    board.hardware.close()
+    board.hardware.close()
+    board.hardware.show(Pattern.IDLE)
     assert board.log == ["button let go", "lights off"]
     assert board.lights.dark
-    assert board.panel.lights == 0
+    assert board.hardware.count == 0

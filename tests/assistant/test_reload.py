@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from device import news as n
 from device.assistant.reload import Reloader
 from device.board.profiles import profile_named
 from device.config import Config, parse
 from device.config.file import ConfigFile
 from device.config.last_good import LastGood
-from device.conversation import states as v
 from device.errors import ConfigError, WakeModelError
 from device.ports import WakeDetector
 from device.state.echo import Way
@@ -88,8 +88,8 @@ async def test_only_what_changed_is_replaced(
     assert owner.hub.assistant.settings.now == parse(text, "config.yaml")
     assert owner.hub.state == "listening"
     hub = owner.hub.assistant
-    assert (hub.ears.microphone is owner.hub.microphone) == ("microphone" in made)
-    assert (hub.mouth.speaker is owner.hub.speaker) == ("speaker" in made)
+    assert (hub.input.microphone is owner.hub.microphone) == ("microphone" in made)
+    assert (hub.output.speaker is owner.hub.speaker) == ("speaker" in made)
     assert owner.hub.lights.is_open == ("lights" in made)
 
 
@@ -196,9 +196,9 @@ async def test_each_key_touches_its_own_parts_only(owner: Owner, key: str) -> No
         "microphone": assistant.input.microphone is not before[0],
         "speaker": assistant.output.speaker is not before[1],
         "echo": assistant.echo.echo is not before[2],
-        "detector": assistant.input.detector is loaded,
+        "detector": assistant.wake_word.detector is loaded,
         "lights": "lights" in hub.made,
-        "session": assistant.sessions.outdated == assistant.talk.now.session,
+        "session": assistant.talk.now.outdated,
         "sentences": await sentences_are_made() and "sentences de-DE" in hub.made,
         "volume": assistant.output.volume == 5,
     }
@@ -220,6 +220,16 @@ async def test_a_new_microphone_is_heard_and_its_samples_go_up(owner: Owner) -> 
     before = len(session.frames)
     delivered = await hub.hear(5)
     assert session.frames[before:] == [frame.pcm for frame in delivered]
+
+
+async def test_nothing_that_the_old_microphone_heard_goes_up_afterwards(owner: Owner) -> None:
+    """Also where the new one has not delivered yet."""
+    hub = owner.hub
+    await hub.hear(100)
+    hub.microphone = FakeMicrophone("B")
+    await owner.write("audio: {input: {device: B}}")
+    session = await hub.wake()
+    assert session.frames == []
 
 
 async def test_the_volume_in_force_survives_a_new_loudspeaker(owner: Owner) -> None:
@@ -263,15 +273,15 @@ async def test_duplex_is_decided_anew_for_the_new_board(owner: Owner) -> None:
 async def test_what_the_echo_depends_on_begins_it_anew(owner: Owner, text: str) -> None:
     """Another device, or another way to do it: what was learned is of something else."""
     hub = owner.hub
-    overheard = hub.assistant.overheard
-    echo, duplex = overheard.echo, overheard.duplex
+    control = hub.assistant.echo
+    echo, duplex = control.echo, control.duplex
     hub.microphone, hub.speaker = FakeMicrophone("B"), FakeSpeaker("B")
     await owner.write(text)
-    assert overheard.echo is not echo
-    assert overheard.duplex is not duplex
-    echo, duplex = overheard.echo, overheard.duplex
+    assert control.echo is not echo
+    assert control.duplex is not duplex
+    echo, duplex = control.echo, control.duplex
     await owner.write(text)
-    assert (overheard.echo, overheard.duplex) == (echo, duplex)
+    assert (control.echo, control.duplex) == (echo, duplex)
 
 
 async def test_what_was_measured_of_other_devices_is_not_forgotten(owner: Owner) -> None:
@@ -301,10 +311,10 @@ async def test_what_was_measured_of_other_devices_is_not_forgotten(owner: Owner)
 )
 async def test_nothing_else_makes_it_forget_the_echo(owner: Owner, text: str) -> None:
     """It takes seconds of speech to learn it."""
-    overheard = owner.hub.assistant.overheard
-    echo, duplex = overheard.echo, overheard.duplex
+    control = owner.hub.assistant.echo
+    echo, duplex = control.echo, control.duplex
     await owner.write(text)
-    assert (overheard.echo, overheard.duplex) == (echo, duplex)
+    assert (control.echo, control.duplex) == (echo, duplex)
 
 
 async def test_other_wake_words_are_heard_at_once(owner: Owner) -> None:
@@ -320,7 +330,7 @@ async def test_other_wake_words_are_heard_at_once(owner: Owner) -> None:
     await owner.write("wake: {words: [{model: alexa}]}")
     assert new.tracking
     await until(lambda: new.running and not owner.hub.detector.running)
-    assert list(owner.hub.assistant.input.detector.words) == ["computer"]
+    assert list(owner.hub.assistant.wake_word.detector.words) == ["computer"]
 
 
 async def test_a_kept_session_gives_way_to_new_settings(owner: Owner) -> None:
@@ -366,7 +376,7 @@ async def test_a_network_that_cannot_be_loaded_changes_nothing(owner: Owner) -> 
     with pytest.raises(WakeModelError):
         await owner.write("wake: {words: [{model: alexa}]}\naudio: {volume: 5}")
     assert owner.hub.assistant.settings.now == Config()
-    assert owner.hub.assistant.input.detector is owner.hub.detector
+    assert owner.hub.assistant.wake_word.detector is owner.hub.detector
     (fault,) = owner.hub.assistant.faults.active
     assert (fault.kind, fault.message) == ("config", "/nowhere.onnx does not exist")
 
@@ -395,10 +405,10 @@ async def test_two_reloads_do_not_mix(owner: Owner) -> None:
     assert len(slow.gates) == 1
     slow.gates[0].set()
     await until(lambda: len(slow.gates) == 2)
-    assert list(owner.hub.assistant.input.detector.words) == ["alexa"]
+    assert list(owner.hub.assistant.wake_word.detector.words) == ["alexa"]
     slow.gates[1].set()
     assert await first == await second == {"wake.words"}
-    assert list(owner.hub.assistant.input.detector.words) == ["hey_mycroft"]
+    assert list(owner.hub.assistant.wake_word.detector.words) == ["hey_mycroft"]
 
 
 async def test_a_reload_that_is_cancelled_leaves_nothing_half_done(owner: Owner) -> None:
@@ -409,7 +419,7 @@ async def test_a_reload_that_is_cancelled_leaves_nothing_half_done(owner: Owner)
     reload.cancel()
     await asyncio.wait([reload])
     assert owner.hub.assistant.settings.now == Config()
-    assert owner.hub.assistant.input.detector is owner.hub.detector
+    assert owner.hub.assistant.wake_word.detector is owner.hub.detector
     assert await owner.write("audio: {volume: 6}") == {"audio.volume"}
 
 

@@ -1,230 +1,319 @@
-"""What a session tells becomes events, faults, and a reply: only the turn that may play."""
+"""One session at a time: opened, closed and forgotten by its number; what resumes it is kept."""
 
 from __future__ import annotations
 
-from typing import cast
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
-from device.assistant.output import Mouth
-from device.assistant.sessions import Answering, Calling
-from device.config import parse
-from device.conversation import states as v
-from device.conversation.machine import step
-from device.conversation.states import Conversation, Event, State
-from device.errors import AudioDeviceError
-from device.events import EventBus, PublicEvent
-from device.faults import Faults, Troubles
-from device.news import (
-    Failure,
-    FailureKind,
-    HandleChanged,
-    Interrupted,
-    ModelReplaced,
-    News,
-    Pressed,
-    Reconnecting,
-    ReplyAudio,
-    SessionClosed,
-    SessionFailed,
-    SessionOpened,
-    TurnComplete,
-)
-from tests.rig.fakes import FakeSpeaker
+from device.assistant import sessions as module
+from device.assistant.sessions import Sessions
+from device.assistant.settings import Settings
+from device.config import Config, parse
+from device.errors import CredentialError
+from device.live.resumption import Past
+from device.live.traffic import Sent
+from device.news import Debt, News, Post, SessionAged, SessionClosed, SessionFailed
+from device.ports import Session
+from device.state.talk import Keepsake
+from tests.rig.fakes import MODEL, FakeSession, until
 
-PCM = b"\1\0\2\0"
-MODEL = "some-model"
-BROKEN = Failure(FailureKind.NETWORK, "the server cannot be reached", retryable=True)
+RESUMABLE = "conversation: {resume_within_s: 600}"
 
 
-class FakeCalling:
-    """Remembers what is to be remembered and what is to be forgotten."""
+class Maker:
+    """Makes sessions as the recipe of the speaker does, or has no key for them."""
 
     def __init__(self) -> None:
-        self.remembered = 0
-        self.forgotten: list[int] = []
+        self.kind = FakeSession
+        self.made: list[FakeSession] = []
+        self.asked: list[tuple[Config, int]] = []
+        self.past = Past()
+        self.on_sent: Sent | None = None
+        self.error: CredentialError | None = None
+        self.log: list[str] = []
 
-    def remember(self) -> None:
-        self.remembered += 1
+    def session(
+        self, config: Config, number: int, past: Past, post: Post, on_sent: Sent
+    ) -> Session:
+        self.past, self.on_sent = past, on_sent
+        self.asked.append((config, number))
+        if self.error is not None:
+            raise self.error
+        self.made.append(self.kind(number, post, self.log))
+        return self.made[-1]
 
-    def forget(self, number: int) -> None:
-        self.forgotten.append(number)
 
+class Hub:
+    """Sessions, what they post, and who keeps the talk so far."""
 
-class Talk:
-    """A conversation that somebody has just asked something."""
-
-    def __init__(self, state: State = State.THINKING) -> None:
-        self.now = Conversation(state, rest=State.IDLE, session=1, sessions=1)
-        self.happened: list[Event] = []
-        self.events: list[PublicEvent] = []
-        self.speaker = FakeSpeaker()
-        self.calling = FakeCalling()
-        bus = EventBus(self.events.append)
-        self.faults = Faults(bus)
-        config = parse(f"live: {{model: {MODEL}}}", "test.yaml")
-        self.answering = Answering(
-            bus,
-            cast("Calling", self.calling),
-            Troubles(self.faults, bus, lambda: None),
-            Mouth(self.speaker, self._lost, lambda: None),
-            lambda: config,
-            lambda: self.now,
-            self.happen,
+    def __init__(self, config: str = RESUMABLE, folder: Path | None = None) -> None:
+        self.settings = Settings(parse(config, "test.yaml"))
+        self.maker = Maker()
+        self.keepsake = Keepsake(folder)
+        self.posted: list[News] = []
+        self.sent: list[tuple[float, float]] = []
+        self.sessions = Sessions(
+            self.maker.session, self.keepsake, self.settings, self.posted.append, self._sent
         )
 
-    def _lost(self, error: AudioDeviceError) -> None:
-        raise error
+    def _sent(self, captured_at: float, sent_at: float) -> None:
+        self.sent.append((captured_at, sent_at))
 
-    def happen(self, event: Event) -> None:
-        self.happened.append(event)
-        self.now, _ = step(self.now, event)
+    def settle(self, config: str) -> None:
+        """Put other settings into force."""
+        self.settings.replace(parse(config, "test.yaml"))
 
-    def chunk(self, turn: int, pcm: bytes = PCM, session: int = 1) -> None:
-        self.answering.take(ReplyAudio(session, turn, pcm, 12.5))
+    def current(self) -> Session | None:
+        """The session that there is."""
+        return self.sessions.session
+
+    def resumable_s(self) -> float | None:
+        """How long ago the talk ended that can be resumed."""
+        return self.sessions.resumable_s
 
     @property
-    def started(self) -> list[int]:
-        """The turns whose beginning the owner was told of."""
-        return [event.fields["turn"] for event in self.events if event.event == "reply"]
+    def newest(self) -> FakeSession:
+        return self.maker.made[-1]
 
-    @property
-    def faulty(self) -> list[str]:
-        return [fault.kind for fault in self.faults.active]
+
+@contextlib.asynccontextmanager
+async def running(hub: Hub) -> AsyncIterator[Hub]:
+    with contextlib.suppress(asyncio.CancelledError):
+        async with asyncio.TaskGroup() as tasks:
+            hub.sessions.start(tasks)
+            yield hub
+            await hub.sessions.goodbye()
+            raise asyncio.CancelledError
 
 
 @pytest.fixture
-def talk() -> Talk:
-    return Talk()
+async def hub() -> AsyncIterator[Hub]:
+    async with running(Hub()) as hub:
+        yield hub
 
 
-def test_the_first_chunk_starts_the_reply_and_all_are_played(talk: Talk) -> None:
-    """The conversation hears of the first only; the owner when it came."""
-    for pcm in (b"\1\0", b"\2\0", b"\3\0"):
-        talk.chunk(1, pcm)
-    assert talk.happened == [v.ReplyStarted(1, 1)]
-    assert talk.now.state is State.SPEAKING
-    assert talk.speaker.played == [(1, b"\1\0"), (1, b"\2\0"), (1, b"\3\0")]
-    [event] = talk.events
-    assert (event.event, event.time) == ("reply", 12.5)
-    assert event.fields["what"] == "started"
+# --- beginning and end ----------------------------------------------------------------------------
 
 
-def test_the_next_turn_is_told_again(talk: Talk) -> None:
-    """A reply may have several."""
-    talk.chunk(1)
-    talk.happen(v.TurnEnded(1, 1))
-    talk.chunk(2)
-    assert talk.started == [1, 2]
-    assert talk.speaker.played == [(1, PCM), (2, PCM)]
+async def test_at_first_there_is_none(hub: Hub) -> None:
+    """And nothing is owed."""
+    assert hub.current() is None
+    assert hub.sessions.debt is Debt.NONE
 
 
-def test_what_was_cut_short_does_not_play(talk: Talk) -> None:
-    """What still arrives of it is dropped here, and nobody hears of it."""
-    talk.chunk(1)
-    talk.happen(v.Stop())
-    talk.happened.clear()
-    talk.chunk(1)
-    assert talk.happened == []
-    assert talk.speaker.played == [(1, PCM)]
-    assert talk.started == [1]
+async def test_a_session_is_made_with_its_number_and_the_settings_in_force(hub: Hub) -> None:
+    """It tells its own model, and runs until it is closed; who times frames is told of them."""
+    assert hub.sessions.open(7) == MODEL
+    assert hub.maker.asked == [(hub.settings.now, 7)]
+    assert hub.current() is hub.newest
+    assert hub.maker.on_sent is not None
+    hub.maker.on_sent(1.0, 1.5)
+    assert hub.sent == [(1.0, 1.5)]
+    hub.sessions.close("asked")
+    assert hub.current() is None
+    await until(lambda: hub.posted)
+    (closed,) = hub.posted
+    assert isinstance(closed, SessionClosed)
+    assert (closed.session, closed.reason) == (7, "asked")
+    hub.sessions.close("asked twice")
+    assert hub.newest.closed_with == "asked"
 
 
-def test_a_reply_nobody_waits_for_does_not_play() -> None:
-    """The conversation is over: it takes no turn, and none is told."""
-    talk = Talk(State.IDLE)
-    talk.chunk(1)
-    assert talk.speaker.played == []
-    assert talk.started == []
-    assert talk.now.turn == 0
+async def test_without_a_key_it_fails_after_the_step(hub: Hub) -> None:
+    """Not in the middle of it; the model that would have been asked is told all the same."""
+    hub.settle("live: {model: wanted}")
+    hub.maker.error = CredentialError("there is no key")
+    assert hub.sessions.open(1) == "wanted"
+    assert hub.posted == []
+    await until(lambda: hub.posted)
+    (failed,) = hub.posted
+    assert isinstance(failed, SessionFailed)
+    assert (failed.session, failed.model) == (1, "wanted")
+    assert (failed.failure.message, failed.failure.retryable) == ("there is no key", False)
+    assert hub.current() is None
 
 
-def test_a_reply_of_another_session_does_not_play(talk: Talk) -> None:
-    """It was closed, and its last words are still on their way."""
-    talk.chunk(1, session=7)
-    assert talk.speaker.played == []
-    assert talk.started == []
-
-
-def test_after_it_ran_dry_the_next_chunk_is_told_like_the_first(talk: Talk) -> None:
-    """To the conversation, which waits for it; to the owner the turn began only once."""
-    talk.chunk(1)
-    talk.answering.starved(1)
-    assert talk.happened[-1] == v.Starved(1)
-    talk.chunk(1)
-    talk.chunk(1)
-    assert talk.happened == [v.ReplyStarted(1, 1), v.Starved(1), v.ReplyStarted(1, 1)]
-    assert talk.started == [1]
-    assert talk.speaker.played == [(1, PCM)] * 3
-
-
-# --- what else a session tells --------------------------------------------------------------------
+async def test_only_the_session_that_is_over_is_forgotten(hub: Hub) -> None:
+    """An older one may still be ending while the next one talks."""
+    hub.sessions.open(1)
+    hub.sessions.close("asked")
+    hub.sessions.open(2)
+    hub.sessions.forget(1)
+    assert hub.current() is hub.newest
+    hub.sessions.forget(2)
+    assert hub.current() is None
+    hub.sessions.forget(2)
 
 
 @pytest.mark.parametrize(
-    ("news", "event"),
+    ("owes", "understood", "debt"),
     [
-        (SessionOpened(1, 800.0, MODEL, False, 12.5), v.Opened(1)),
-        (Reconnecting(1, BROKEN, 12.5), v.Away(1)),
-        (SessionClosed(1, "", 12.5), v.Closed(1)),
-        (SessionFailed(1, BROKEN, MODEL, 12.5), v.Failed(1)),
-        (Interrupted(1, 3, 12.5), v.Interrupted(1, 3)),
-        (TurnComplete(1, 3, 12.5), v.TurnEnded(1, 3)),
+        (False, False, Debt.NONE),
+        (False, True, Debt.NONE),
+        (True, False, Debt.OWED),
+        (True, True, Debt.UNDERSTOOD),
     ],
 )
-def test_news_become_events_of_the_conversation(talk: Talk, news: News, event: Event) -> None:
-    """One for each, in its own words."""
-    talk.answering.take(news)
-    assert talk.happened == [event]
+async def test_what_is_owed_is_what_the_session_says(
+    hub: Hub, owes: bool, understood: bool, debt: Debt
+) -> None:
+    """An answer, and whether the server has told what it understood."""
+    hub.sessions.open(1)
+    hub.newest.owes, hub.newest.understood = owes, understood
+    assert hub.sessions.debt is debt
 
 
-def test_other_news_is_none_of_its_business(talk: Talk) -> None:
-    """A press is not of a session."""
-    talk.answering.take(Pressed("tap", 12.5))
-    assert talk.happened == []
-    assert talk.events == []
+# --- age ------------------------------------------------------------------------------------------
 
 
-def test_a_handle_that_changed_is_kept(talk: Talk) -> None:
-    """Beyond the process; the conversation need not know."""
-    talk.answering.take(HandleChanged(1, "some-handle", MODEL, 12.5))
-    assert talk.calling.remembered == 1
-    assert talk.happened == []
+async def test_a_session_that_has_lasted_long_enough_is_told_by_its_number() -> None:
+    """The one that is open: the age of an older one is nobody's business."""
+    async with running(Hub()) as hub:
+        soon = hub.settings.now.conversation.model_copy(update={"max_session_s": 0.02})
+        hub.settings.replace(hub.settings.now.model_copy(update={"conversation": soon}))
+        hub.sessions.open(1)
+        hub.sessions.open(2)
+        await until(lambda: hub.posted)
+        assert hub.posted == [SessionAged(2)]
+        assert hub.sessions.age_s >= 0.02
 
 
-@pytest.mark.parametrize(
-    "news", [SessionClosed(1, "", 12.5), SessionFailed(1, BROKEN, MODEL, 12.5)]
-)
-def test_a_session_that_is_over_is_forgotten(talk: Talk, news: News) -> None:
-    """Before the conversation decides what comes next."""
-    talk.answering.take(news)
-    assert talk.calling.forgotten == [1]
+async def test_another_age_counts_from_the_beginning_of_the_session(hub: Hub) -> None:
+    """A shorter one may be over already."""
+    hub.sessions.open(1)
+    short = hub.settings.now.conversation.model_copy(update={"max_session_s": 0})
+    hub.settings.replace(hub.settings.now.model_copy(update={"conversation": short}))
+    hub.sessions.limit_age()
+    await until(lambda: hub.posted)
+    assert hub.posted == [SessionAged(1)]
 
 
-@pytest.mark.parametrize(
-    "news", [Reconnecting(1, BROKEN, 12.5), SessionFailed(1, BROKEN, MODEL, 12.5)]
-)
-def test_a_failure_is_a_fault_while_somebody_talks(talk: Talk, news: News) -> None:
-    """Until a session works again."""
-    talk.answering.take(news)
-    assert talk.faulty == [FailureKind.NETWORK]
-    talk.answering.take(SessionOpened(1, 800.0, MODEL, True, 12.5))
-    assert talk.faulty == []
+# --- the talk so far ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("state", "session"), [(State.IDLE, 1), (State.THINKING, 7)])
-def test_a_failure_nobody_notices_is_none(state: State, session: int) -> None:
-    """A session that was kept, or one of long ago: the next wake word opens another."""
-    talk = Talk(state)
-    talk.answering.take(SessionFailed(session, BROKEN, MODEL, 12.5))
-    assert talk.faulty == []
+def keeps_a_talk(hub: Hub, ago_s: float = 0.0) -> None:
+    """The server has given a handle so long ago, and it is kept."""
+    hub.maker.past.keep("some-handle", MODEL, "some-host", time.time() - ago_s)
+    hub.sessions.remember()
 
 
-def test_a_model_that_was_replaced_is_told_until_the_configured_one_answers(talk: Talk) -> None:
-    """It does answer, so it is no reason to stop."""
-    talk.answering.take(ModelReplaced(1, MODEL, "another-model", 12.5))
-    told = []
-    for model in ("another-model", MODEL):
-        talk.answering.take(SessionOpened(1, 800.0, model, False, 12.5))
-        told.append(len(talk.faulty))
-    assert told == [1, 0]
+async def test_the_talk_so_far_outlives_the_process(tmp_path: Path) -> None:
+    """Its handle, as it was last."""
+    async with running(Hub(folder=tmp_path)) as hub:
+        hub.sessions.open(1)
+        keeps_a_talk(hub)
+    async with running(Hub(folder=tmp_path)) as hub:
+        assert hub.resumable_s() is not None
+        hub.sessions.open(1)
+        assert hub.maker.past.handle == "some-handle"
+
+
+async def test_a_talk_can_be_resumed_from_the_end_of_its_session_on(hub: Hub) -> None:
+    """However long ago its handle came; not while it goes on."""
+    hub.sessions.open(1)
+    keeps_a_talk(hub, ago_s=3000)
+    assert hub.resumable_s() is None
+    hub.sessions.forget(1)
+    ended_s = hub.resumable_s()
+    assert ended_s is not None
+    assert 0 <= ended_s < 300
+
+
+@pytest.mark.parametrize(("ago_s", "resumable"), [(0, True), (300, True), (600, False)])
+async def test_a_talk_is_resumed_for_as_long_as_the_owner_wants(
+    hub: Hub, ago_s: float, resumable: bool
+) -> None:
+    """Then the next one begins anew."""
+    hub.sessions.open(1)
+    hub.sessions.close("asked")
+    keeps_a_talk(hub, ago_s)
+    known_s = hub.resumable_s()
+    assert (known_s is not None) is resumable
+    assert known_s is None or ago_s <= known_s < 600
+    hub.sessions.open(2)
+    assert (hub.maker.past.handle is not None) is resumable
+
+
+async def test_a_clock_that_was_set_back_does_not_hide_the_talk(hub: Hub) -> None:
+    """It ended just now, as far as can be known."""
+    hub.sessions.open(1)
+    hub.sessions.close("asked")
+    keeps_a_talk(hub, ago_s=-3000)
+    assert hub.resumable_s() == 0.0
+
+
+async def test_a_session_that_never_stood_does_not_renew_the_talk(hub: Hub) -> None:
+    """The handle is as old as it was."""
+    hub.sessions.open(1)
+    keeps_a_talk(hub, ago_s=100)
+    hub.newest.counters["connections"] = 0
+    before = hub.maker.past.at
+    hub.sessions.forget(1)
+    assert hub.maker.past.at == before
+
+
+async def test_a_deaf_server_is_not_resumed(hub: Hub) -> None:
+    """Whatever handle the session may still be given; without a session that is no harm."""
+    hub.sessions.open(1)
+    keeps_a_talk(hub)
+    hub.sessions.give_up_handle()
+    assert hub.newest.gave_up
+    assert hub.maker.past.handle is None
+    hub.sessions.close("no answer came")
+    hub.sessions.give_up_handle()
+    assert hub.resumable_s() is None
+
+
+# --- the end of the process, and the status -------------------------------------------------------
+
+
+class Stubborn(FakeSession):
+    """Does not close."""
+
+    async def close(self, reason: str) -> None:
+        self.closed_with = reason
+        await asyncio.Event().wait()
+
+
+async def test_at_the_end_the_session_is_closed_and_the_talk_is_kept(tmp_path: Path) -> None:
+    """Before the process ends; a timer of it is left to nobody."""
+    async with running(Hub(folder=tmp_path)) as hub:
+        hub.sessions.open(1)
+        keeps_a_talk(hub)
+        await hub.sessions.goodbye()
+        assert hub.newest.closed_with == "shutting down"
+        kept = Keepsake(tmp_path).load()
+        assert kept is not None
+        assert kept["handle"] == "some-handle"
+
+
+async def test_a_session_that_does_not_close_is_not_waited_for_long(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Systemd would kill the process."""
+    monkeypatch.setattr(module, "GOODBYE_S", 0.01)
+    hub.maker.kind = Stubborn
+    hub.sessions.open(1)
+    async with asyncio.timeout(5):
+        await hub.sessions.goodbye()
+    assert hub.newest.closed_with == "shutting down"
+
+
+async def test_the_status_names_the_session_its_model_and_what_it_counted(hub: Hub) -> None:
+    """And without one how long ago the talk ended that the next one continues."""
+    nothing = {"model": None, "open_s": None, "resumable_s": None}
+    assert hub.sessions.as_dict() == nothing
+    hub.sessions.open(1)
+    keeps_a_talk(hub)
+    told = hub.sessions.as_dict()
+    assert told.pop("open_s") < 60
+    assert told == {"model": MODEL, "resumable_s": None, "frames_sent": 7, "connections": 1}
+    hub.sessions.forget(1)
+    told = hub.sessions.as_dict()
+    assert told.pop("resumable_s") < 60
+    assert told == {"model": None, "open_s": None}

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from device.audio.buffer import Block, PlaybackBuffer, gain
+from device.audio.buffer import CAPACITY_S, CAPACITY_SAMPLES, Block, PlaybackBuffer, gain
 from device.audio.turns import Mark, What
 
 RATE_HZ = 48_000
@@ -477,6 +477,16 @@ def test_the_level_is_the_rms_after_volume() -> None:
     buffer.append(steady(BLOCK, 16_384), 1)
     (block,) = take(buffer, 1)
     assert block.level == pytest.approx(0.5 / 8, rel=0.01)
+
+
+def test_however_long_a_reply_is_it_takes_bounded_memory() -> None:
+    """Ten minutes where the card is slow, less where it is fast."""
+    minute = bytes(2 * 60 * 48_000)
+    fast = PlaybackBuffer(48_000, 100, CAPACITY_S)
+    dropped = sum(fast.append(minute, 1) for _ in range(10))
+    assert dropped == 10 * 60 * 48_000 - CAPACITY_SAMPLES
+    slow = PlaybackBuffer(16_000, 100, CAPACITY_S)
+    assert sum(slow.append(minute[: 2 * 60 * 16_000], 1) for _ in range(10)) == 0
 
 
 def test_what_finds_no_room_is_dropped_and_counted() -> None:

@@ -89,6 +89,33 @@ def test_auto_falls_back_to_the_default_and_then_to_the_first_usable_device() ->
     assert "first" in found.why
 
 
+SCREEN = device("vc4-hdmi-0: MAI PCM i2s-hifi-0 (hw:0,0)", 0, 2)
+USB_SPEAKER = device("USB Audio Device: - (hw:2,0)", 1, 2, index=6)
+
+
+def test_auto_does_not_take_a_screen_for_a_loudspeaker_where_there_is_another() -> None:
+    """On a Pi 5 card 0 is HDMI, so ALSA's default is a screen that is not there."""
+    found = choose([SCREEN, USB_SPEAKER, SYSDEFAULT, DEFAULT], "auto", "output")
+    assert (found.device, found.fallback) == (USB_SPEAKER, True)
+    assert found.why == "no ReSpeaker here; the first loudspeaker that is no screen's"
+    told = explain([SCREEN, USB_SPEAKER, DEFAULT], "auto", "auto")
+    assert [verdict.loudspeaker for verdict in told] == [False, True, False]
+    assert choose([SCREEN, USB_SPEAKER], "auto", "output").device == USB_SPEAKER
+    by_default = device("HDA: HDMI 0 (hw:1,3)", 0, 2, default=True)
+    assert choose([HEADPHONES, by_default], "auto", "output").device == HEADPHONES
+
+
+def test_a_screen_is_taken_where_it_may_be_meant() -> None:
+    """It is all there is, it is asked for, a sound server decides, or card 0 has more than it."""
+    pulse = device("pulse", 32, 32, index=7)
+    assert choose([SCREEN, DEFAULT], "auto", "output").device == DEFAULT
+    assert choose([SCREEN, USB_SPEAKER, DEFAULT], "hdmi", "output").device == SCREEN
+    assert choose([SCREEN, USB_SPEAKER, pulse, DEFAULT], "auto", "output").device == DEFAULT
+    pc = [device("HDA Intel: ALC (hw:0,0)"), device("HDA Intel: HDMI 0 (hw:0,3)", 0), DEFAULT]
+    assert choose(pc, "auto", "output").device == DEFAULT
+    assert choose([SCREEN, USB_SPEAKER, DEFAULT], "auto", "input").device == DEFAULT
+
+
 def test_a_part_of_the_name_is_enough_and_case_does_not_count() -> None:
     """Nobody types a whole ALSA name."""
     everything = [DEFAULT, HAT, XVF3800]

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from types import SimpleNamespace
 
 import pytest
 
-from device.audio.keep_open import FIRST_DELAY_S, LONGEST_DELAY_S, STABLE_S, keep_open
+from device.audio.keep_open import (
+    FIRST_DELAY_S,
+    LONGEST_DELAY_S,
+    STABLE_S,
+    DeviceKeeper,
+    keep_open,
+)
 from device.errors import AudioDeviceError, AudioDeviceHungError, DeviceTrouble
 from tests.rig.fakes import lost, until
 
@@ -173,3 +182,157 @@ async def test_the_pause_is_real_time() -> None:
     task.cancel()
     await asyncio.wait([task])
     assert tries[1] - tries[0] >= FIRST_DELAY_S
+
+
+# --- one device at a time, replaced while everything runs -----------------------------------------
+
+
+class Card:
+    """A device that tells what becomes of it; it closes when it may."""
+
+    def __init__(self, name: str, log: list[str]) -> None:
+        self.name = name
+        self.log = log
+        self.may_close = asyncio.Event()
+        self.may_close.set()
+        self.breaks = asyncio.Event()
+
+    async def use(self) -> None:
+        self.log.append(f"{self.name} opened")
+        await self.breaks.wait()
+        self.breaks.clear()
+        raise lost(f"{self.name} broke")
+
+    async def close(self) -> None:
+        await self.may_close.wait()
+        self.log.append(f"{self.name} closed")
+
+
+class Keeper:
+    """Keeps one card after the other open, and remembers what happened."""
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+        self.card = self.named("A")
+        self.keeper = DeviceKeeper(self.card, "card", Card.use, self._lost, self._pause)
+
+    def named(self, name: str) -> Card:
+        return Card(name, self.log)
+
+    def _lost(self, error: AudioDeviceError) -> None:
+        self.log.append(str(error))
+
+    async def _pause(self, _: float) -> bool:
+        self.log.append("paused")
+        return False
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        with contextlib.suppress(asyncio.CancelledError):
+            async with asyncio.TaskGroup() as tasks:
+                self.keeper.start(tasks)
+                yield
+                raise asyncio.CancelledError
+
+    async def until(self, *log: str) -> None:
+        await until(lambda: self.log == list(log))
+
+
+async def test_it_is_kept_open_from_the_start_to_the_end() -> None:
+    """A loss is told, and it is opened again after a pause; whoever cancels it closes it."""
+    keeper = Keeper()
+    assert keeper.keeper.wanted
+    async with keeper.running():
+        await keeper.until("A opened")
+        keeper.card.breaks.set()
+        await keeper.until("A opened", "A broke", "A closed", "paused", "A opened")
+        assert "card" in {task.get_name() for task in asyncio.all_tasks()}
+    assert keeper.log[-2:] == ["A opened", "A closed"]
+
+
+async def test_another_device_is_opened_when_the_old_one_is_closed() -> None:
+    """They may be the same card; one that was replaced before its turn is never opened."""
+    keeper = Keeper()
+    middle, new = keeper.named("B"), keeper.named("C")
+    async with keeper.running():
+        await keeper.until("A opened")
+        keeper.card.may_close.clear()
+        keeper.keeper.replace(middle)
+        keeper.keeper.replace(new)
+        assert keeper.keeper.device is new
+        closing = asyncio.create_task(keeper.keeper.closed())
+        await asyncio.wait([closing], timeout=0.01)
+        assert not closing.done()
+        assert keeper.log == ["A opened"]
+        keeper.card.may_close.set()
+        await closing
+        await keeper.until("A opened", "A closed", "C opened")
+
+
+async def test_replaced_before_the_start_the_new_one_is_opened() -> None:
+    """And the old one never was."""
+    keeper = Keeper()
+    keeper.keeper.replace(keeper.named("B"))
+    async with keeper.running():
+        await keeper.until("B opened")
+
+
+async def test_shut_before_the_start_nothing_is_opened() -> None:
+    """Not even one that takes its place, before it is wanted."""
+    keeper = Keeper()
+    keeper.keeper.shut()
+    wanted = [keeper.keeper.wanted]
+    async with keeper.running():
+        keeper.keeper.replace(keeper.named("B"))
+        await keeper.keeper.closed()
+        assert keeper.log == []
+        keeper.keeper.open()
+        wanted.append(keeper.keeper.wanted)
+        await keeper.until("B opened")
+    assert wanted == [False, True]
+
+
+async def test_opened_before_the_start_it_waits_for_it() -> None:
+    """There is nobody yet to run it."""
+    keeper = Keeper()
+    keeper.keeper.open()
+    await keeper.keeper.closed()
+    assert keeper.log == []
+    async with keeper.running():
+        await keeper.until("A opened")
+
+
+async def test_shut_and_opened_twice_is_once() -> None:
+    """Each says how it is to be, not what to do."""
+    keeper = Keeper()
+    async with keeper.running():
+        await keeper.until("A opened")
+        keeper.keeper.open()
+        keeper.keeper.shut()
+        keeper.keeper.shut()
+        await keeper.keeper.closed()
+        assert keeper.log == ["A opened", "A closed"]
+        keeper.keeper.open()
+        keeper.keeper.open()
+        await keeper.until("A opened", "A closed", "A opened")
+    assert keeper.log == ["A opened", "A closed"] * 2
+
+
+async def test_a_changed_mind_while_it_closes_counts() -> None:
+    """Opened again it is closed first; shut again it stays so."""
+    keeper = Keeper()
+    async with keeper.running():
+        await keeper.until("A opened")
+        keeper.card.may_close.clear()
+        for _ in range(2):
+            keeper.keeper.shut()
+            keeper.keeper.open()
+        keeper.card.may_close.set()
+        await keeper.until("A opened", "A closed", "A opened")
+        keeper.card.may_close.clear()
+        keeper.keeper.shut()
+        keeper.keeper.open()
+        keeper.keeper.shut()
+        keeper.card.may_close.set()
+        await keeper.keeper.closed()
+    assert keeper.log == ["A opened", "A closed"] * 2

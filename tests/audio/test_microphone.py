@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -86,20 +86,19 @@ async def test_at_16_khz_every_sample_arrives_bit_for_bit(
 
 @pytest.mark.parametrize(("channels", "channel"), [(4, 1), (4, 2), (6, 0)])
 async def test_a_channel_of_an_array_behind_a_server_arrives_bit_for_bit(
-    channels: int, channel: int, monkeypatch: pytest.MonkeyPatch
+    channels: int, channel: int, start_sound_server: Callable[[Sink], SoundServer]
 ) -> None:
     """The server would mix its channels into fewer, if it were asked for fewer."""
     spoken = noise(16_000, channels)
-    with SoundServer(microphone=Sink(16_000, channels)) as server:
-        server.apply(monkeypatch)
-        async with opened(PortAudioMicrophone(channel=channel)) as microphone:
-            heard = joined(await heard_while(microphone, server, spoken))
+    server = start_sound_server(Sink(16_000, channels))
+    async with opened(PortAudioMicrophone(channel=channel)) as microphone:
+        heard = joined(await heard_while(microphone, server, spoken))
     start = np.flatnonzero(heard)[0]
     assert np.array_equal(heard[start : start + len(spoken)], spoken[:, channel])
 
 
 async def test_one_channel_of_a_48_khz_card_is_picked_and_resampled(
-    monkeypatch: pytest.MonkeyPatch,
+    start_sound_server: Callable[[Sink], SoundServer],
 ) -> None:
     """The board says which; the other channel is not mixed in."""
     time_s = np.arange(48_000) / 48_000
@@ -112,10 +111,9 @@ async def test_one_channel_of_a_48_khz_card_is_picked_and_resampled(
         asked.append(device.name)
         return CardFacts(channel=1)
 
-    with SoundServer(microphone=Sink(48_000, 2)) as server:
-        server.apply(monkeypatch)
-        async with opened(PortAudioMicrophone(facts=facts)) as microphone:
-            heard = joined(await heard_while(microphone, server, both)).astype(float)
+    server = start_sound_server(Sink(48_000, 2))
+    async with opened(PortAudioMicrophone(facts=facts)) as microphone:
+        heard = joined(await heard_while(microphone, server, both)).astype(float)
     reference = soxr.resample(wanted, 48_000, 16_000)
     offset = int(np.argmax(np.correlate(heard, reference, "valid")))
     match = heard[offset : offset + len(reference)]

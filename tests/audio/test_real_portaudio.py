@@ -18,7 +18,7 @@ from device.errors import AudioDeviceError, DeviceTrouble
 SOURCE = Path(__file__).parents[1] / "rig" / "card.c"
 STEP, APART = 7, 1000
 """As in card.c: from sample to sample, and from channel to channel."""
-FRAMES = 60
+FRAMES = 30
 
 
 @pytest.fixture(scope="session")

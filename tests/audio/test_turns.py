@@ -400,3 +400,16 @@ def test_a_pause_does_not_count_as_gathering() -> None:
     assert not card.take().any()
     card.buffer.end(1)
     assert card.take().any()
+
+
+def test_sound_that_comes_sample_by_sample_takes_no_more_room() -> None:
+    """A server may cut its reply as fine as it likes: few pieces are kept, and all is played."""
+    card = Card()
+    wave = voice(5_000)
+    for sample in wave:
+        card.buffer.append(sample.tobytes(), 1)
+    (turn,) = card.buffer._turns._turns
+    assert len(turn.pieces) <= 5
+    card.buffer.end(1)
+    card.takes(5_000 // BLOCK + 1)
+    assert np.array_equal(card.heard[:5_000], wave)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import stat
 import sys
 import warnings
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ import pytest
 from gpiozero import Device, DigitalOutputDevice, PinFactoryFallback
 from gpiozero.pins.mock import MockFactory
 
-from device.board.gpio import attempt, gpio_factory, let_go, refuse_taken
+from device.board.gpio import attempt, gpio_factory, let_go, real_lgpio, refuse_taken
 from device.board.profiles import profile_named
 from device.errors import BoardError
 
@@ -344,7 +345,24 @@ def test_importing_lgpio_leaves_the_working_directory_alone(
     assert list(home.iterdir()) == []
     written = Path(os.environ["LG_WD"])
     assert (written / "fifo").exists()
-    assert (written == run) is (given is not None)
+    assert (written.parent == run) is (given is not None)
+
+
+@pytest.mark.parametrize("given", ["RUNTIME_DIRECTORY", "LG_WD", None])
+def test_nobody_else_reads_the_buttons_pipes(
+    given: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are open to all, as the runtime directory is, and who reads takes away."""
+    tmp_path.chmod(0o755)
+    if given is not None:
+        monkeypatch.setenv(given, str(tmp_path))
+    monkeypatch.setitem(sys.modules, "lgpio", FakeLgpio({}))
+    real_lgpio()
+    first = Path(os.environ["LG_WD"])
+    assert stat.S_IMODE(first.stat().st_mode) == 0o700
+    assert (first.parent == tmp_path) is (given is not None)
+    real_lgpio()
+    assert Path(os.environ["LG_WD"]) == first
 
 
 def test_a_second_try_is_not_hindered_by_the_first(pins: Any) -> None:

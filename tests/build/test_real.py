@@ -22,6 +22,10 @@ def nobody(_: News) -> None:
     raise AssertionError("nothing runs here")
 
 
+def nothing_was_sent(captured_at: float, sent_at: float) -> None:
+    raise AssertionError("nothing goes up here")
+
+
 def test_the_key_is_taken_out_of_the_environment() -> None:
     """Neither the SDK nor a child process finds another one; sessions have it."""
     environ = {"GEMINI_API_KEY": "the-key", "GOOGLE_API_KEY": "other", "HOME": "/"}
@@ -36,7 +40,7 @@ async def test_without_a_key_every_session_says_what_to_do() -> None:
     parts = build.real_parts({})
     assert "GEMINI_API_KEY" in parts.missing_key
     with pytest.raises(CredentialError) as caught:
-        parts.session(Config(), 1, Past(), nobody)
+        parts.session(Config(), 1, Past(), nobody, nothing_was_sent)
     assert str(caught.value) == parts.missing_key
 
 
@@ -60,7 +64,7 @@ def test_what_the_speaker_takes_of_the_memory_is_told() -> None:
 async def test_a_session_is_made_of_the_settings_in_force() -> None:
     """Its number is the hub's."""
     parts = build.real_parts({"GEMINI_API_KEY": "the-key"})
-    session = parts.session(Config(), 7, Past(), nobody)
+    session = parts.session(Config(), 7, Past(), nobody, nothing_was_sent)
     assert isinstance(session, LiveSession)
     assert session.number == 7
     assert session.model == Config().live.model

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import AsyncIterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def run(*words: str) -> int:
 def default_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Stand in for /etc/parley/config.yaml; not there yet."""
     path = tmp_path / "default.yaml"
-    monkeypatch.setattr("device.config.DEFAULT_PATH", path)
+    monkeypatch.setattr(import_module("device.config.load"), "DEFAULT_PATH", path)
     monkeypatch.setattr("device.cli.config.DEFAULT_PATH", path)
     return path
 

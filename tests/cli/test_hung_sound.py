@@ -77,14 +77,14 @@ class PyAudio:
 sys.modules["pyaudio"] = types.SimpleNamespace(PyAudio=PyAudio)
 
 from device.__main__ import main
-from device.audio import capture, player, worker
-from device.audio.microphone import PortAudioMicrophone
+from device.audio import microphone, playback_thread, stream_thread
 from device.audio.loudspeaker import PortAudioSpeaker
-from device.cli import build
+from device.audio.microphone import PortAudioMicrophone
+from device.build import real as build
 from tests.rig.fakes import FakeLights, Hub
 
-capture.STALL_S = player.STALL_S = 0.5
-worker.OPEN_TIMEOUT_S, worker.CLOSE_TIMEOUT_S = 1.0, 0.5
+microphone.STALL_S = playback_thread.STALL_S = 0.5
+stream_thread.OPEN_TIMEOUT_S, stream_thread.CLOSE_TIMEOUT_S = 1.0, 0.5
 
 
 class Lights(FakeLights):

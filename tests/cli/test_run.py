@@ -230,7 +230,7 @@ async def test_a_model_that_is_known_to_have_gone_is_warned_of(
 HUNG = """
 import sys, threading
 from device.__main__ import main
-from device.cli import build
+from device.build import real as build
 from device.errors import AudioDeviceHungError, DeviceTrouble, OutgrownError
 from tests.rig.fakes import Hub
 

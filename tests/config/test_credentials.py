@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from device.config.credentials import MAX_KEY_BYTES, ApiKey, find_api_key, forget_in
+from device.api_key import MAX_CHARACTERS
+from device.config.credentials import ApiKey, find_api_key, forget_in
 from device.errors import CredentialError
 
 KEY = "AIzaSyA-1234567890abcdefghijklmnopqrstu"
@@ -83,7 +84,7 @@ class TestContent:
             ("bell\x07", "has a character that no key has"),
             (f'"{KEY}"', "has quotes or a variable's name around the key"),
             (f"GEMINI_API_KEY={KEY}", "has quotes or a variable's name around the key"),
-            ("x" * (MAX_KEY_BYTES + 1), f"is longer than {MAX_KEY_BYTES} characters"),
+            ("x" * (MAX_CHARACTERS + 1), f"is longer than {MAX_CHARACTERS} characters"),
         ],
     )
     def test_what_cannot_be_a_key_is_refused_without_showing_it(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ class Home:
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     home = Home(tmp_path)
-    monkeypatch.setattr("device.config.DEFAULT_PATH", home.path)
+    monkeypatch.setattr(import_module("device.config.load"), "DEFAULT_PATH", home.path)
     return home
 
 
@@ -152,6 +153,7 @@ def test_a_file_that_may_not_be_read_is_told(tmp_path: Path) -> None:
     """As the speaker's own user, who is not root: the file, or the folder that it is in."""
     code = """
 import os, sys
+from importlib import import_module
 from pathlib import Path
 from device.config import load, parse
 from device.config.file import ConfigFile

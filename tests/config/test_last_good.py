@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import tempfile
 import zlib
 from pathlib import Path
 
@@ -121,7 +122,34 @@ def test_a_damaged_file_is_not_used_and_told(
     )
     assert last_good.recall() is None
     assert not last_good.exists
-    assert str(last_good.path) in caplog.messages[0]
+    told = f"the last good configuration {last_good.path} is not used: it is damaged ("
+    assert caplog.messages[0].startswith(told)
+
+
+def test_a_damaged_file_is_set_aside_by_the_next_settings(
+    last_good: LastGood, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And told: a start that never needed it finds it damaged only then."""
+    assert last_good.path is not None
+    written(last_good, "audio:\n  volume: 5\n")
+    damaged = last_good.path.read_bytes().replace(b"5", b"6")
+    last_good.path.write_bytes(damaged)
+    last_good.keep(parse("audio: {volume: 7}", "x"))
+    assert ["it is damaged" in message for message in caplog.messages] == [True]
+    assert last_good.recall() == parse("audio: {volume: 7}", "x")
+    assert last_good.path.with_name(f"{FILE}.damaged").read_bytes() == damaged
+
+
+@settings(deadline=None, max_examples=50)
+@given(content=st.binary(max_size=100))
+def test_any_bytes_are_no_settings(content: bytes) -> None:
+    """Nothing is raised, and the next settings take their place."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, FILE).write_bytes(content)
+        last_good = LastGood(Path(folder), OWNERS, parse)
+        assert last_good.recall() is None
+        last_good.keep(Config())
+        assert last_good.recall() == Config()
 
 
 def test_settings_of_another_file_are_not_used(
@@ -129,8 +157,12 @@ def test_settings_of_another_file_are_not_used(
 ) -> None:
     """A speaker tried out with `--config` leaves them; they are not those of the appliance."""
     written(last_good, "audio:\n  volume: 5\n", Path("/home/pi/try.yaml"))
+    assert last_good.path is not None
     assert last_good.recall() is None
-    assert "or not of /etc/parley/config.yaml" in caplog.messages[0]
+    assert caplog.messages[0].endswith("is not used: it is not of /etc/parley/config.yaml")
+    last_good.keep(Config())
+    assert len(caplog.messages) == 1
+    assert os.listdir(last_good.path.parent) == [FILE]  # noqa: PTH208 - the names are enough
 
 
 def test_what_is_refused_as_a_whole_is_not_used(
@@ -151,10 +183,9 @@ def test_a_folder_in_its_place_is_told(
     last_good.path.mkdir(parents=True)
     last_good.keep(Config())
     assert last_good.recall() is None
-    assert ["cannot be written" in caplog.messages[0], "cannot be read" in caplog.messages[1]] == [
-        True,
-        True,
-    ]
+    wrong = [message.split(str(last_good.path))[1] for message in caplog.messages]
+    assert wrong[0] == wrong[2] == " cannot be read: Is a directory"
+    assert wrong[1].startswith(" cannot be written (Is a directory): ")
 
 
 def test_it_is_written_whole_and_only_when_it_changes(last_good: LastGood) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -564,7 +565,7 @@ class TestFiles:
     ) -> None:
         """A speaker without a file works; one with a file uses it."""
         file = tmp_path / "config.yaml"
-        monkeypatch.setattr("device.config.DEFAULT_PATH", file)
+        monkeypatch.setattr(import_module("device.config.load"), "DEFAULT_PATH", file)
         assert load(None) == Config()
         file.write_text("audio: {volume: 7}")
         assert load(None).audio.volume == 7

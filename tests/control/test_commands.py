@@ -234,11 +234,11 @@ async def test_a_refused_file_is_told_with_every_mistake(
 
 async def test_measure_answers_when_the_sentence_was_heard(desk: Desk) -> None:
     """With what was found out; here it was too short for that."""
-    overheard = desk.hub.assistant.overheard
+    control = desk.hub.assistant.echo
     measured = asyncio.create_task(desk.result("measure"))
     await until(lambda: desk.hub.speaker.announced)
-    overheard.quiet.clear()
-    overheard.sounding.set()
+    control.quiet.clear()
+    control.sounding.set()
     await desk.hub.hear()
     await measured
     result = json.loads(json.dumps(measured.result()))

@@ -25,7 +25,7 @@ from device.config import Config, parse
 from device.config.file import ConfigFile
 from device.config.last_good import LastGood
 from device.control import socket as control
-from device.control.commands import Commands
+from device.control.commands import LASTING, Commands
 from device.control.socket import LINE_BYTES, ControlServer
 from tests.rig.fakes import Hub, until
 from tests.rig.hostile import LINES, answer, is_a_question
@@ -45,7 +45,7 @@ async def speaker(folder: Path) -> AsyncIterator[Path]:
 
     path = folder / "control.sock"
     table = Commands(hub.assistant, reload, settings).table()
-    async with hub.running(), ControlServer(path, table):
+    async with hub.running(), ControlServer(path, table, LASTING):
         yield path
 
 
@@ -151,7 +151,7 @@ async def test_watchers_who_do_not_read_and_slow_ones_leave_room_for_the_owner(
             tasks, files = len(asyncio.all_tasks()), descriptors()
             await asyncio.to_thread(come)
             # Four tasks each at most, once all that came has been taken in.
-            await until(lambda: len(asyncio.all_tasks()) <= tasks + 4 * 2 * control.CLIENTS)
+            await until(lambda: len(asyncio.all_tasks()) <= tasks + 4 * control.CLIENTS)
             for client in crowd:
                 client.close()
             await until(lambda: len(asyncio.all_tasks()) <= tasks)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import socket
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,15 @@ from typing import Any
 import pytest
 
 from device.control import socket as control
-from device.control.socket import LINE_BYTES, ControlServer, Record, Records, call, socket_path
+from device.control.socket import (
+    LINE_BYTES,
+    ControlServer,
+    Record,
+    Records,
+    call,
+    listening_path,
+    socket_path,
+)
 from device.errors import ControlError
 from tests.rig.fakes import until
 
@@ -67,7 +76,7 @@ class House:
             "wait": self.wait,
             "flood": self.flood,
         }
-        async with ControlServer(path, commands):
+        async with ControlServer(path, commands, {"wait", "flood"}):
             yield
 
 
@@ -231,19 +240,14 @@ async def test_a_crowd_is_cut_off_and_leaves_room_for_others(
     monkeypatch.setattr(control, "CLIENTS", 4)
     crowd = [await asyncio.open_unix_connection(path) for _ in range(40)]
     cut = [reader for reader, _ in crowd]
-    await until(lambda: sum(reader.at_eof() or reader.exception() is not None for reader in cut))
+    await until(lambda: sum(map(is_over, cut)) >= 36)
+    assert await called(path, command="echo")
     for _, writer in crowd:
         writer.close()
 
-    async def there_is_room() -> bool:
-        try:
-            return bool(await called(path, command="echo"))
-        except ControlError:
-            return False
 
-    async with asyncio.timeout(5):
-        while not await there_is_room():  # noqa: ASYNC110 - nothing tells
-            await asyncio.sleep(0.001)
+def is_over(reader: asyncio.StreamReader) -> bool:
+    return reader.at_eof() or reader.exception() is not None
 
 
 def is_cut_off(client: socket.socket) -> bool:
@@ -282,14 +286,52 @@ async def test_too_many_clients_are_refused_and_the_old_ones_served(
     house: House, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """There is room again when one has gone."""
-    monkeypatch.setattr(control, "CLIENTS", 2)
+    monkeypatch.setattr(control, "LASTING_CLIENTS", 2)
     waiting = [asyncio.create_task(called(path, command="wait")) for _ in range(2)]
     await until(lambda: house.began == 2)
-    with pytest.raises(ControlError, match="more than 2 clients at once; try again later"):
-        await called(path, command="echo")
+    with pytest.raises(ControlError, match="2 clients hold one of flood, wait already; end one"):
+        await called(path, command="wait")
+    assert await called(path, command="echo")
     house.gate.set()
     assert [await task for task in waiting] == [[{"result": {}}], [{"result": {}}]]
+    assert await called(path, command="wait") == [{"result": {}}]
+
+
+async def test_what_is_over_at_once_is_answered_whoever_else_is_there(
+    house: House, path: Path
+) -> None:
+    """`mute` and `stop` beside as many watchers as anybody starts, and as many who say nothing."""
+    watchers = [await asyncio.open_unix_connection(path) for _ in range(2 * control.CLIENTS)]
+    for _, writer in watchers:
+        with contextlib.suppress(ConnectionError):
+            writer.write(b'{"command": "wait"}\n')
+            await writer.drain()
+    await until(lambda: house.began == control.LASTING_CLIENTS)
     assert await called(path, command="echo")
+    silent = [await asyncio.open_unix_connection(path) for _ in range(2 * control.CLIENTS)]
+    assert await called(path, command="echo")
+    assert house.ended == []
+    for _, writer in watchers + silent:
+        writer.close()
+
+
+async def test_who_has_said_nothing_for_longest_gives_way(
+    house: House, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To one that comes; where everybody has said something, that one is cut off."""
+    monkeypatch.setattr(control, "CLIENTS", 2)
+    first, second, third = [await asyncio.open_unix_connection(path) for _ in range(3)]
+    assert await first[0].read() == b""
+    for _, writer in (second, third):
+        writer.write(b'{"command": "wait"}\n')
+    await until(lambda: house.began == 2)
+    fourth = await asyncio.open_unix_connection(path)
+    assert await fourth[0].read() == b""
+    house.gate.set()
+    assert [await reader.read() for reader, _ in (second, third)] == [b'{"result": {}}\n'] * 2
+    for _, writer in (first, second, third, fourth):
+        writer.close()
+        await writer.wait_closed()
 
 
 async def test_at_the_end_clients_are_cut_off_and_the_socket_is_gone(path: Path) -> None:
@@ -381,6 +423,28 @@ async def test_a_speaker_that_dies_in_the_middle_of_a_line_is_told(path: Path) -
             await called(path, command="watch")
 
 
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine of our own: its /run/parley and its temporary files, empty."""
+    service = tmp_path / "run" / "parley"
+    monkeypatch.setattr(control, "SERVICE", service / "control.sock")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    return tmp_path
+
+
+USER = os.getuid() or 65_534
+"""An ordinary user."""
+
+
+@contextlib.contextmanager
+def listening(path: Path) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with socket.socket(socket.AF_UNIX) as there:
+        there.bind(str(path))
+        yield
+    path.unlink()
+
+
 @pytest.mark.parametrize(
     ("given", "environment", "expected"),
     [
@@ -393,47 +457,112 @@ async def test_a_speaker_that_dies_in_the_middle_of_a_line_is_told(path: Path) -
         ),
     ],
 )
-def test_where_the_socket_is(given: str | None, environment: dict[str, str], expected: str) -> None:
+def test_where_the_socket_is(
+    machine: Path, given: str | None, environment: dict[str, str], expected: str
+) -> None:
     """As given, else where systemd says, else where the user's own are."""
-    assert socket_path(given, environment, user=7) == Path(expected)
+    for place in (listening_path, socket_path):
+        assert place(given, environment, user=7) == Path(expected)
 
 
-NOBODY = 65_534
-
-
-def test_root_takes_the_services_own() -> None:
+def test_root_takes_the_services_own(machine: Path) -> None:
     """`sudo parley run` and `sudo parley status` meet, whoever is logged in."""
     environment = {"XDG_RUNTIME_DIR": "/run/user/0"}
-    assert socket_path(None, environment, user=0) == Path("/run/parley/control.sock")
+    for place in (listening_path, socket_path):
+        assert place(None, environment, user=0) == control.SERVICE
 
 
-@pytest.mark.skipif(Path("/run/parley").is_dir(), reason="the appliance is installed here")
-def test_without_systemd_it_is_the_users_own() -> None:
-    """Two users of a machine do not meet."""
-    assert socket_path(None, {"XDG_RUNTIME_DIR": "/run/user/7"}, user=7) == Path(
-        "/run/user/7/parley/control.sock"
-    )
-    assert str(socket_path(None, {}, user=987_654_321)).endswith("/parley-987654321/control.sock")
+def test_a_users_own_speaker_is_the_users_own(machine: Path) -> None:
+    """Beside an installed one too: it listens where this user may, and is spoken to there."""
+    environment = {"XDG_RUNTIME_DIR": str(machine / "user")}
+    own = machine / "user" / "parley" / "control.sock"
+    with listening(control.SERVICE):
+        assert listening_path(None, environment, USER) == own
+        assert socket_path(None, environment, USER) == control.SERVICE
+        with listening(own):
+            assert socket_path(None, environment, USER) == own
 
 
-@pytest.mark.skipif(Path("/run/parley").is_dir(), reason="the appliance is installed here")
-def test_a_temporary_folder_of_somebody_else_is_not_used(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Who made it could listen to what is asked, or answer instead of the speaker."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    user = os.getuid() or NOBODY
-    folder = tmp_path / f"parley-{user}"
-    folder.mkdir(mode=0o750)
+def test_a_folder_that_was_left_behind_is_nobody(machine: Path) -> None:
+    """Root's speaker out of a checkout ended in a crash: this user's listens where it did."""
+    environment = {"XDG_RUNTIME_DIR": str(machine / "user")}
+    control.SERVICE.parent.mkdir(parents=True)
+    for place in (listening_path, socket_path):
+        assert place(None, environment, USER) == machine / "user" / "parley" / "control.sock"
+
+
+async def test_at_the_end_the_folders_that_were_made_are_gone(tmp_path: Path) -> None:
+    """The next who looks must not take them for a speaker; what was there before stays."""
+    path = tmp_path / "run" / "parley" / "control.sock"
+    (tmp_path / "run").mkdir()
+    async with House().serving(path):
+        assert await called(path, command="echo")
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_without_a_folder_of_the_users_it_is_among_temporary_files(machine: Path) -> None:
+    """Made at once, for nobody else: two users of a machine do not meet."""
     if os.getuid() == 0:
-        with pytest.raises(ControlError, match="not this user's own folder"):
-            socket_path(None, {}, user)
-        os.chown(folder, user, -1)
-    assert socket_path(None, {}, user) == folder / "control.sock"
-    folder.chmod(0o777)
-    with pytest.raises(ControlError, match="others may write to it: delete it, or choose another"):
-        socket_path(None, {}, user)
+        (machine / f"parley-{USER}").mkdir(0o700)
+        os.chown(machine / f"parley-{USER}", USER, -1)
+    for place in (listening_path, socket_path):
+        assert place(None, {}, USER) == machine / f"parley-{USER}" / "control.sock"
+    assert stat.S_IMODE((machine / f"parley-{USER}").stat().st_mode) == 0o700
+
+
+def test_a_temporary_folder_of_somebody_else_is_not_used(machine: Path) -> None:
+    """Who made it could listen to what is asked, or answer instead of the speaker."""
+    folder = machine / f"parley-{USER}"
+    folder.mkdir(mode=0o750)
+    for place in (listening_path, socket_path):
+        if os.getuid() == 0:
+            os.chown(folder, USER + 1, -1)
+            with pytest.raises(ControlError, match="not this user's own folder"):
+                place(None, {}, USER)
+            os.chown(folder, USER, -1)
+        folder.chmod(0o750)
+        assert place(None, {}, USER) == folder / "control.sock"
+        folder.chmod(0o777)
+        with pytest.raises(ControlError, match="others may write to it: delete it, or choose"):
+            place(None, {}, USER)
     folder.rmdir()
-    folder.symlink_to(tmp_path)
+    folder.symlink_to(machine)
     with pytest.raises(ControlError, match="not this user's own folder"):
-        socket_path(None, {}, user)
+        socket_path(None, {}, USER)
+    folder.unlink()
+    folder.write_text("precious")
+    with pytest.raises(ControlError, match="cannot be made: File exists; choose a socket with"):
+        socket_path(None, {}, USER)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"[1]\n", b"nonsense\n", b"7\n", b"[" * 100_000 + b"\n", b"x" * 2_000_000],
+    ids=["list", "nonsense", "number", "deep", "long"],
+)
+async def test_what_answers_with_something_else_is_told(path: Path, line: bytes) -> None:
+    """Whoever asks may be root, and what answers has been taken over."""
+
+    async def lie(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.write(line)
+        writer.close()
+
+    path.parent.mkdir()
+    async with await asyncio.start_unix_server(lie, path):
+        with pytest.raises(ControlError, match="hung up"):
+            await called(path, command="status")
+
+
+async def test_what_is_answered_only_shows(path: Path) -> None:
+    """Line breaks stay: the settings in force are a text of many lines."""
+
+    async def tell(_: Record) -> Records:
+        yield {"event": "x", "text": "a\x1b[2J\nb\u202e"}
+        raise ControlError("no\x07\nreally")
+
+    async with ControlServer(path, {"tell": tell}):
+        records = call(path, {"command": "tell"})
+        assert await anext(records) == {"event": "x", "text": "a�[2J\nb�"}
+        with pytest.raises(ControlError, match=r"^no�\nreally$"):
+            await anext(records)

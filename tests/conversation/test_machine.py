@@ -520,8 +520,11 @@ def test_the_server_is_blamed_for_a_silence_only_if_it_owed_an_answer(
 @pytest.mark.parametrize("name", ["Detection", "Ask"])
 def test_whoever_wakes_or_asks_has_addressed_it_until_the_answer_was_heard(name: str) -> None:
     """So does a press, whatever it is mapped to; and who speaks on over a reply."""
+    assert not Conversation().addressed
     c, _ = step(conversation_in(State.IDLE), EVENTS[name])
     assert c.addressed
+    for other in ("SpeechBegan", "SpeechEnded", "Stop"):
+        assert step(c, EVENTS[other])[0].addressed
     assert step(conversation_in(State.MUTED), n.Pressed("tap", 1.0))[0].addressed
     assert step(conversation_in(State.SPEAKING), n.BargedIn(1, 1.0))[0].addressed
     assert not step(conversation_in(State.ONE_SHOT_SPEAKING), n.BargedIn(1, 1.0))[0].addressed
@@ -547,6 +550,26 @@ def test_a_session_with_old_settings_ends_when_the_talk_does() -> None:
     assert e.CloseSession(1, "settings changed") in effects
     again, _ = step(replace(after, aged=True), EVENTS["Detection"])
     assert (again.session, again.aged, again.outdated) == (2, False, False)
+
+
+def test_a_reply_begins_when_its_first_chunk_came() -> None:
+    """Told of each turn once, with the time of the chunk."""
+    c, began = step(conversation_in(State.THINKING), n.ReplyAudio(1, 4, b"44", 12.5))
+    assert [effect for effect in began if isinstance(effect, e.BeginReply)] == [
+        e.BeginReply(4, 12.5)
+    ]
+    assert step(c, n.ReplyAudio(1, 4, b"45", 13.5)) == (c, (e.Play(4, b"45"),))
+    _, began = step(c, n.ReplyAudio(1, 5, b"55", 14.5))
+    assert began[:1] == (e.BeginReply(5, 14.5),)
+
+
+@pytest.mark.parametrize("state", RESTING)
+def test_a_reply_that_nobody_waits_for_is_no_turn(state: State) -> None:
+    """It takes none, and what is left of it is cut."""
+    before = conversation_in(state)
+    after, effects = step(before, n.ReplyAudio(before.session, 4, b"44", 1.0))
+    assert after.turn == before.turn
+    assert effects == ()
 
 
 def test_a_starved_reply_is_one_reply() -> None:

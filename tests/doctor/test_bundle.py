@@ -15,7 +15,7 @@ from device.__main__ import main
 from device.config import parse
 from device.doctor import bundle
 from device.doctor.bundle import FOLDER, config_text, pack, secrets_of
-from device.doctor.scene import Scene
+from device.doctor.scene import Scene, run_command
 from device.errors import ParleyError
 from tests.rig.scene import Commands, machine
 
@@ -148,6 +148,51 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path, scene: Scene) ->
     """With its name."""
     with pytest.raises(ParleyError, match="cannot be written: No such file or directory"):
         pack(tmp_path / "not" / "there.tar.gz", scene, {}, 10)
+
+
+def test_no_module_of_the_folder_one_is_in_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is packed in /tmp, as root, and a package `device` may lie there."""
+    planted = tmp_path / "device"
+    planted.mkdir()
+    (planted / "__init__.py").touch()
+    (planted / "__main__.py").write_text("print('planted')")
+    monkeypatch.chdir(tmp_path)
+    pack(tmp_path / "bundle.tar.gz", machine(tmp_path, run=run_command), {}, 10)
+    told = json.loads(unpacked(tmp_path / "bundle.tar.gz")["devices.json"])
+    assert "board" in told
+
+
+def test_a_link_of_its_name_is_replaced_and_not_followed(tmp_path: Path, scene: Scene) -> None:
+    """Nor does a file that is there already keep who may read it."""
+    (tmp_path / "others.txt").write_text("theirs")
+    path = tmp_path / "bundle.tar.gz"
+    path.symlink_to(tmp_path / "others.txt")
+    pack(path, scene, {}, 10)
+    assert (tmp_path / "others.txt").read_text() == "theirs"
+    path.chmod(0o644)
+    pack(path, scene, {}, 10)
+    assert path.lstat().st_mode & 0o777 == 0o600
+    assert [each.name for each in tmp_path.glob("*bundle*")] == ["bundle.tar.gz"]
+    with pytest.raises(ParleyError, match="is no file: give the name of one"):
+        pack(tmp_path / "etc", scene, {}, 10)
+
+
+@pytest.mark.parametrize("lasts", [True, False])
+def test_what_outlives_the_journal_is_in_it(tmp_path: Path, scene: Scene, lasts: bool) -> None:
+    """On a Raspberry Pi that goes back to the last start only, which is said."""
+    state = tmp_path / "state"
+    state.mkdir()
+    (state / "last_warnings.txt").write_text(f"2026-11-30 WARNING it hangs {IN_CREDENTIALS}\n")
+    if lasts:
+        (tmp_path / "var/log/journal").mkdir(parents=True)
+    pack(tmp_path / "b.tar.gz", scene, {}, 10)
+    files = {name: text.decode() for name, text in unpacked(tmp_path / "b.tar.gz").items()}
+    assert files["state/last_warnings.txt"].startswith("2026-11-30 WARNING it hangs ")
+    assert IN_CREDENTIALS not in files["state/last_warnings.txt"]
+    assert "No such file" in files["state/ends"]
+    assert ("journal-note.txt" in files) is not lasts
 
 
 @pytest.mark.parametrize("text", ['You are\n\n\'#: "" odd', 'say ""', "x"])

@@ -16,7 +16,6 @@ from device.doctor.examination import (
     cure,
     examine,
     is_broken,
-    left_behind,
 )
 from device.doctor.result import (
     Cure,
@@ -31,6 +30,7 @@ from device.doctor.result import (
 )
 from device.doctor.scene import Scene
 from device.errors import BoardError, ParleyError
+from device.threads import left_behind
 from tests.rig.scene import machine
 
 

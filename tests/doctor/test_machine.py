@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from device.doctor import machine as checks
-from device.doctor.result import Verdict
+from device.doctor.result import Result, Verdict
 from device.doctor.scene import Outcome, Space, run_command, space_at
 from tests.rig.scene import GB, Commands, machine, only
 
@@ -79,6 +79,23 @@ def test_the_memory(tmp_path: Path, available_kb: int, verdict: Verdict) -> None
     result = only(checks.memory(machine(tmp_path, files={"proc/meminfo": text})))
     assert result.verdict is verdict
     assert result.figures["total_mb"] == 970
+
+
+def test_memory_for_pictures_is_named_where_memory_is_short(tmp_path: Path) -> None:
+    """On a Zero 2 W 256 MB of 426 are kept for a screen that is not there."""
+    small = "MemTotal: 436224 kB\nMemAvailable: {} kB\nCmaTotal: {} kB\n"
+
+    def told(available_kb: int, cma_kb: int) -> Result:
+        text = small.format(available_kb, cma_kb)
+        return only(checks.memory(machine(tmp_path, files={"proc/meminfo": text})))
+
+    assert (told(240_000, 262_144).verdict, told(240_000, 262_144).advice) == (
+        HINT,
+        checks.CMA_ADVICE,
+    )
+    assert told(20_000, 262_144).verdict is BROKEN
+    assert told(20_000, 262_144).advice.endswith(checks.CMA_ADVICE)
+    assert told(240_000, 65_536).verdict is FINE
 
 
 def test_a_kernel_that_does_not_tell_is_skipped(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_it_ends_after_so_many_seconds(speaker: Answering, capsys: Capture) -> N
     """Exit code 0."""
     speaker.answers["meter"] = [reading()]
     speaker.endless.add("meter")
-    assert len(lines(speaker, capsys, "mic", "--seconds", "2")) == 1
+    assert len(lines(speaker, capsys, "mic", "--seconds", "0.5")) == 1
 
 
 def test_it_ends_when_it_is_interrupted(

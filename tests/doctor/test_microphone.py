@@ -20,7 +20,7 @@ from device.ports import OpenDevice
 from tests.rig.answering import Answering, level, reading
 from tests.rig.fakes import FakeMicrophone, FakeSpeaker
 from tests.rig.scene import Commands, by_name, machine, only
-from tests.rig.sound import Sink, SoundServer
+from tests.rig.sound import SoundServer
 
 STATUS: dict[str, Any] = {"microphone": "ReSpeaker XVF3800", "faults": []}
 
@@ -61,7 +61,7 @@ async def test_listening_ends_though_the_meter_goes_on(
     tmp_path: Path, speaker: Answering, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A speaker tells its levels until nobody asks any more; what came until then counts."""
-    monkeypatch.setattr(checks, "LISTEN_S", 1.0)
+    monkeypatch.setattr(checks, "LISTEN_S", 0.3)
     speaker.endless.add("meter")
     told = await heard(tmp_path, speaker, reading(level(peak_dbfs=-20.0)))
     assert told["microphone"].verdict is Verdict.FINE
@@ -316,23 +316,21 @@ def test_who_cancels_is_decided_as_the_speaker_does(
 
 
 async def test_without_a_speaker_the_microphone_is_opened_here(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sound_server: SoundServer
 ) -> None:
     """A real sound server: a microphone with noise is heard, a silent one is dead."""
     monkeypatch.setattr(checks, "LISTEN_S", 1.0)
-    with SoundServer(microphone=Sink(16_000, 1)) as sound:
-        sound.apply(monkeypatch)
+    with quiet_stderr():
+        told = by_name(await checks.microphone(machine(tmp_path)))
+    assert told["microphone"].verdict is Verdict.BROKEN
+    assert told["microphone"].figure.endswith("nothing but zeros")
+    noise = sound_server.start_speaking(_noise(6))
+    try:
         with quiet_stderr():
             told = by_name(await checks.microphone(machine(tmp_path)))
-        assert told["microphone"].verdict is Verdict.BROKEN
-        assert told["microphone"].figure.endswith("nothing but zeros")
-        noise = sound.start_speaking(_noise(6))
-        try:
-            with quiet_stderr():
-                told = by_name(await checks.microphone(machine(tmp_path)))
-        finally:
-            noise.kill()
-            noise.wait()
+    finally:
+        noise.kill()
+        noise.wait()
     assert told["microphone"].verdict is Verdict.FINE, told
     assert told["microphone"].figures["channels"][0]["floor_dbfs"] == pytest.approx(-58.3, abs=3)
 

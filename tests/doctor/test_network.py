@@ -15,6 +15,7 @@ from device.doctor.result import Result, Verdict
 from device.doctor.scene import Scene
 from device.live.probe import goal_of
 from device.news import Failure, FailureKind
+from device.simulator.certificate import make_certificate
 from device.simulator.script import Event, Reject, Script, Turn
 from tests.rig.scene import by_name, machine, only
 from tests.rig.server import ServerThread
@@ -58,6 +59,17 @@ async def test_each_step_has_its_time(scene: Scene) -> None:
     assert all(each.figures["ms"] > 0 for each in told.values())
     assert "localhost → 127.0.0.1" in told["dns"].figure
     assert "TLSv1.3" in told["tls"].figure
+
+
+async def test_what_a_certificate_says_of_its_maker_commands_no_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The doctor is run as root, and shows who vouches for the server."""
+    made = make_certificate(tmp_path, issuer="ACME\x1b[2J\n\u202e")
+    with ServerThread(READY, certificate=made) as server:
+        monkeypatch.setenv("SSL_CERT_FILE", str(server.certificate))
+        told = await way(at(tmp_path, server.url))
+    assert "certificate by ACME�[2J �, good for" in told["tls"].figure
 
 
 async def test_nothing_is_asked_of_the_model_for_that(scene: Scene, server: ServerThread) -> None:

@@ -125,7 +125,7 @@ def test_a_folder_that_is_missing_can_be_made(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives files to another user")
 def test_a_folder_of_another_user_can_be_given_back(tmp_path: Path) -> None:
     """With all that is in it; one that is made belongs to the speaker."""
-    account = Account("nobody", 4_242, frozenset({4_242}))
+    account = Account("nobody", 4_242, frozenset({4_242, 29}), 4_243)
     scene = machine(tmp_path, files={"state/clips/a.wav": ""}, account=account)
     told = only(checks.state(scene))
     assert told.verdict is Verdict.BROKEN
@@ -138,6 +138,38 @@ def test_a_folder_of_another_user_can_be_given_back(tmp_path: Path) -> None:
     assert told.cure is not None
     told.cure.do()
     assert (tmp_path / "fresh").stat().st_uid == 4_242
+    assert (tmp_path / "fresh").stat().st_gid == 4_243
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives files to another user")
+def test_what_a_link_in_the_folder_points_to_is_not_given_away(tmp_path: Path) -> None:
+    """Whoever has got hold of the speaker may put a link to a file of root's there."""
+    account = Account("nobody", 4_242, frozenset({4_242, 29}), 4_243)
+    scene = machine(tmp_path, files={"state/a": "", "roots/own": ""}, account=account)
+    (tmp_path / "state/link").symlink_to(tmp_path / "roots/own")
+    (tmp_path / "state/folder").symlink_to(tmp_path / "roots")
+    told = only(checks.state(scene))
+    assert told.cure is not None
+    told.cure.do()
+    for name in ("state", "state/a"):
+        about = (tmp_path / name).stat()
+        assert (about.st_uid, about.st_gid) == (4_242, 4_243)
+    for name in ("roots", "roots/own"):
+        assert (tmp_path / name).stat().st_uid == 0
+    assert (tmp_path / "state/link").lstat().st_uid == 4_242
+
+
+def test_a_memory_that_is_no_file_is_set_aside(tmp_path: Path) -> None:
+    """A pipe that never ends, or a link to something that others must not see; neither is read."""
+    scene = machine(tmp_path, files={"state/a": "", "secret": "{"})
+    os.mkfifo(tmp_path / "state/echo.json")
+    (tmp_path / "state/talk.json").symlink_to(tmp_path / "secret")
+    told = only(checks.state(scene))
+    assert told.figure == "echo.json and talk.json cannot be read"
+    assert told.cure is not None
+    told.cure.do()
+    assert only(checks.state(scene)).verdict is Verdict.FINE
+    assert (tmp_path / "secret").read_text() == "{"
 
 
 @pytest.mark.parametrize(
@@ -151,7 +183,14 @@ def test_a_memory_that_is_damaged_is_set_aside(tmp_path: Path, text: str) -> Non
     assert told.cure is not None
     told.cure.do()
     assert only(checks.state(scene)).verdict is Verdict.FINE
-    assert (tmp_path / "state/echo.broken").read_text() == text
+    assert (tmp_path / "state/echo.json.damaged").read_text() == text
+
+
+def test_a_memory_that_may_not_be_read_is_not_set_aside(tmp_path: Path) -> None:
+    """It may be whole; here a folder stands for every other trouble."""
+    scene = machine(tmp_path, files={"state/talk.json": "{}"})
+    (tmp_path / "state/echo.json").mkdir()
+    assert only(checks.state(scene)).verdict is Verdict.FINE
 
 
 def test_a_folder_that_may_not_be_looked_into_is_skipped(

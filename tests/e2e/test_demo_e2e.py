@@ -27,13 +27,13 @@ from device.wake.scores import WakeScorer
 hop = WakeScorer._hop
 
 def slow(scorer):
-    time.sleep(0.1)
+    time.sleep(0.05)
     return hop(scorer)
 
 WakeScorer._hop = slow
 sys.exit(main(sys.argv[1:]))
 """
-"""What it hears takes it longer than it lasts."""
+"""What it hears takes it longer than the share of the time that there is for it."""
 
 
 def demo(folder: Path, *options: str, parley: Sequence[str] = PARLEY) -> str:
@@ -71,8 +71,12 @@ def test_the_demo_holds_a_conversation(tmp_path: Path) -> None:
 
 def test_a_machine_too_slow_for_it_shows_it_in_slow_motion(tmp_path: Path) -> None:
     told = demo(tmp_path, parley=("-c", A_SLOW_MACHINE))
-    assert re.search(r"takes this machine 1[0-9]{2} ms", told)
-    assert "in slow motion, 3 times slower" in told
+    took = re.search(r"takes this machine ([0-9]+) ms", told)
+    slower = re.search(r"in slow motion, ([0-9]+) times slower", told)
+    assert took is not None
+    assert slower is not None
+    assert int(took[1]) >= 50
+    assert int(slower[1]) >= 2
     everything_happened(told)
 
 

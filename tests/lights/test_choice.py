@@ -33,11 +33,11 @@ RESTS = [State.STARTING, State.IDLE, State.MUTED, State.FAULT]
         (Situation(State.IDLE, State.IDLE), Pattern.IDLE),
         (Situation(State.CONNECTING_HEARD, State.IDLE), Pattern.CONNECTING),
         (Situation(State.LISTENING, State.IDLE), Pattern.LISTENING),
-        (Situation(State.ASKED_THINKING, State.IDLE), Pattern.THINKING),
+        (Situation(State.ONE_SHOT_THINKING, State.IDLE), Pattern.THINKING),
         (Situation(State.CUT_OFF, State.IDLE), Pattern.SPEAKING),
         (Situation(State.MUTED, State.MUTED), Pattern.MUTED),
         # A typed question while muted: the microphone is closed all the same.
-        (Situation(State.ASKED_SPEAKING, State.MUTED), Pattern.MUTED),
+        (Situation(State.ONE_SHOT_SPEAKING, State.MUTED), Pattern.MUTED),
         # A fault is met, and then it stands.
         (Situation(State.FAULT, State.IDLE, ("quota",), alarming=True), Pattern.FAULT_ACCOUNT),
         (Situation(State.FAULT, State.IDLE, ("quota",)), Pattern.STANDING_ACCOUNT),

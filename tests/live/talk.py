@@ -54,11 +54,16 @@ class Ear:
 
     def __init__(self) -> None:
         self.news: list[News] = []
+        self.sent: list[tuple[float, float]] = []
+        """When each frame that nobody held was recorded, and when it was sent."""
         self._changed = asyncio.Event()
 
     def post(self, news: News) -> None:
         self.news.append(news)
         self._changed.set()
+
+    def on_sent(self, captured_at: float, sent_at: float) -> None:
+        self.sent.append((captured_at, sent_at))
 
     def all(self, kind: type[T]) -> list[T]:
         return [news for news in self.news if isinstance(news, kind)]
@@ -165,6 +170,7 @@ def session_of(
         number=1,
         post=ear.post,
         past=past,
+        on_sent=ear.on_sent,
         patience_s=patience_s,
         rotate_after_s=rotate_after_s,
         lost_after_s=lost_after_s,

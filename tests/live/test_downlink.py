@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import logging
+import warnings
 from typing import Any
 
 import pytest
 from google.genai import types
 
-from device.live.downlink import Downlink
+from device.live.downlink import TURN_CHARACTERS, Downlink
 from device.live.repeat import Unanswered
 from device.live.stalls import Stalls
 from device.news import (
@@ -148,7 +150,9 @@ def test_text_of_ours_ends_an_interrupted_turn_too(heard: Heard) -> None:
 def test_turn_without_any_output_is_ended_too(heard: Heard) -> None:
     """A bare turnComplete takes a number of its own, so that who waits for it goes on."""
     news = heard.take(turn_complete=True, turn_complete_reason="RESPONSE_REJECTED")
-    assert news == [TurnComplete(1, 1, news[0].time)]
+    (ended,) = news
+    assert isinstance(ended, TurnComplete)
+    assert (ended.session, ended.turn) == (1, 1)
     assert not heard.down.busy
 
 
@@ -302,3 +306,50 @@ def test_thoughts_and_calls_are_no_answer_yet(heard: Heard) -> None:
     assert heard.unanswered.pending
     heard.take(model_turn=audio())
     assert not heard.unanswered.pending
+
+
+def texts(news: list[News]) -> list[tuple[str, bool]]:
+    return [(each.text, each.final) for each in news if isinstance(each, Transcript)]
+
+
+def test_what_is_told_of_a_transcript_only_shows(heard: Heard) -> None:
+    """Both sides, the pieces and the whole: no command for a terminal, no line of its own."""
+    heard.take(input_transcription={"text": "a\x1b[2J\n"})
+    heard.take(output_transcription={"text": "b\x07\u202e\x9bc", "finished": True})
+    heard.take(input_transcription={"text": "\u2028", "finished": True})
+    assert texts(heard.news) == [
+        ("a�[2J ", False),
+        ("b���c", False),
+        ("b���c", True),
+        (" ", False),
+        ("a�[2J", True),
+    ]
+
+
+def test_a_turns_transcript_has_an_end(heard: Heard) -> None:
+    """What comes beyond is cut off and counted; the next turn's is whole again."""
+    heard.take(model_turn=audio())
+    heard.take(output_transcription={"text": "x" * (TURN_CHARACTERS - 1)})
+    cut = heard.take(output_transcription={"text": "yyy"})
+    none = heard.take(output_transcription={"text": "z" * 2 * TURN_CHARACTERS})
+    assert (texts(cut), texts(none)) == ([("y", False)], [])
+    assert heard.down.cut_characters == 2 + 2 * TURN_CHARACTERS
+    ended = heard.take(turn_complete=True)
+    ((whole, final),) = texts(ended)
+    assert (len(whole), final) == (TURN_CHARACTERS, True)
+    heard.take(model_turn=audio())
+    assert texts(heard.take(output_transcription={"text": "again"})) == [("again", False)]
+
+
+def test_a_reason_in_the_servers_own_words_is_told_harmlessly(
+    heard: Heard, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The SDK takes any word for a reason."""
+    caplog.set_level(logging.INFO, "device.live.downlink")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        content = types.LiveServerContent(turn_complete_reason="odd\x1b[2J" + "x" * 99)  # type: ignore[arg-type]
+    heard.down.take(content.model_copy(update={"turn_complete": True}))
+    (message,) = caplog.messages
+    assert message.startswith("the server ended the turn: odd�[2Jxxx")
+    assert len(message) < 100

@@ -141,7 +141,7 @@ def test_refused_upgrade(status: int, text: str, kind: Kind, remedy: Remedy) -> 
             Symptom(Place.DIAL, Family.CERTIFICATE, 0, "certificate is not yet valid"),
             Kind.TLS,
             Remedy.WAIT,
-            "clock",
+            "clock may be wrong; it is set from the network within a minute of a start",
         ),
         (
             Symptom(Place.DIAL, Family.CERTIFICATE, 0, "self-signed certificate"),

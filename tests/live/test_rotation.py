@@ -70,7 +70,9 @@ def test_duration_is_read(text: str, value: float) -> None:
     assert seconds(text) == value
 
 
-@pytest.mark.parametrize("text", [None, "", "soon", "1m", "-3s"])
+@pytest.mark.parametrize(
+    "text", [None, "", "soon", "1m", "-3s", "9" * 400 + "s", "٣s", "1" * 7 + "s"]
+)
 def test_unreadable_duration_is_a_short_one(text: str | None) -> None:
     """A goAway without a readable time still leaves time to act."""
     assert seconds(text) == 10.0

@@ -91,9 +91,7 @@ async def test_uplink_news_follow_bytes_and_not_intent(tmp_path: Path) -> None:
 
 async def test_frames_that_were_not_held_are_timed(tmp_path: Path) -> None:
     """From their recording until the socket has them; what waited for the session is not."""
-    sent: list[tuple[float, float]] = []
     async with talking(tmp_path, start=False) as talk:
-        talk.session.on_sent = lambda *times: sent.append(times)
         talk.session.send_frame(frame(0), time.monotonic())
         talk.start()
         await talk.ear.until(SessionOpened)
@@ -105,15 +103,13 @@ async def test_frames_that_were_not_held_are_timed(tmp_path: Path) -> None:
         talk.session.send_frame(frame(3), captured[1])
         await talk.server.wait_for(lambda server: len(server.audio) == 4 * 640, PATIENCE_S)
         await talk.close()
-    assert [at for at, _ in sent] == captured
-    assert all(0 < sent_at - captured_at < PATIENCE_S for captured_at, sent_at in sent)
+    assert [at for at, _ in talk.ear.sent] == captured
+    assert all(0 < sent_at - at < PATIENCE_S for at, sent_at in talk.ear.sent)
 
 
 async def test_frames_held_while_the_connection_was_away_are_not_timed(tmp_path: Path) -> None:
     """Nor what is said again; those that come after it are."""
-    sent: list[float] = []
     async with talking(tmp_path) as talk:
-        talk.session.on_sent = lambda captured_at, _: sent.append(captured_at)
         await talk.handle()
         talk.session.user_speaks(speaking=True)
         talk.session.send_frame(frame(1), 1.0)
@@ -127,7 +123,7 @@ async def test_frames_held_while_the_connection_was_away_are_not_timed(tmp_path:
         talk.session.send_frame(frame(3), 3.0)
         await talk.server.wait_for(lambda server: len(server.audio) == 4 * 640, PATIENCE_S)
         await talk.close()
-    assert sent == [1.0, 3.0]
+    assert [at for at, _ in talk.ear.sent] == [1.0, 3.0]
 
 
 async def test_text_keeps_its_place_behind_the_audio(tmp_path: Path) -> None:

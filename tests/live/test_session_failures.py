@@ -33,6 +33,8 @@ from device.simulator.script import (
 )
 from tests.live.talk import PATIENCE_S, Ear, Settings, past_of, session_of, talking
 
+pytestmark = pytest.mark.usefixtures("sooner")
+
 LONG = Turn(says="Once upon a time", audio=30_000, pace="realtime")
 
 
@@ -300,7 +302,7 @@ async def test_dropped_conversation_goes_on_with_its_handle(
 
 async def test_server_that_stays_away_is_told_after_a_few_tries(tmp_path: Path) -> None:
     """A talk that cannot be resumed ends in a failure, not in silence."""
-    async with talking(tmp_path, lost_after_s=4.0) as talk:
+    async with talking(tmp_path, lost_after_s=1.0) as talk:
         handle = await talk.handle()
         await talk.server.kill_listener()
         await talk.server.drop()

@@ -42,6 +42,8 @@ from device.simulator.script import (
 )
 from tests.live.talk import PATIENCE_S, Talk, frame, talking
 
+pytestmark = pytest.mark.usefixtures("sooner")
+
 LEAD_FRAMES = round(LEAD_S * 50)
 OVERLOADED = "The service is currently unavailable."
 QUOTA = "You exceeded your current quota, please check your plan and billing details."

@@ -19,6 +19,7 @@ from device.live.setup import (
     load_sdk,
     unusable,
 )
+from device.live.websocket import LONGEST_BYTES
 from device.news import FailureKind
 from tests.live.talk import Settings
 
@@ -99,7 +100,7 @@ async def test_client_is_pinned_whatever_the_environment_says(
 
 
 async def test_socket_is_tuned_for_a_speaker() -> None:
-    """Live API: late pongs never kill a session, messages have no limit, nothing is deflated."""
+    """Live API: late pongs never kill a session, long messages are taken, nothing is deflated."""
     client = client_of(Settings(connect_timeout_s=8.0), "mine")
     try:
         options = client._api_client._websocket_ssl_ctx
@@ -110,7 +111,7 @@ async def test_socket_is_tuned_for_a_speaker() -> None:
         "ping_timeout": None,
         "open_timeout": 6.0,
         "close_timeout": 1,
-        "max_size": None,
+        "max_size": LONGEST_BYTES,
         "max_queue": 256,
         "compression": None,
     }

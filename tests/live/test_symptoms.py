@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 import ssl
+import time
 
 import pytest
 from google.genai.errors import APIError, ServerError
@@ -16,8 +17,6 @@ from websockets.exceptions import (
     InvalidMessage,
     InvalidProxyMessage,
     InvalidStatus,
-    InvalidURI,
-    SecurityError,
 )
 from websockets.frames import Close
 from websockets.http11 import Response
@@ -34,13 +33,6 @@ def closed_under_the_sdk(error: ConnectionClosed) -> APIError:
             raise APIError(1006, "abnormal closure [internal]", None)  # noqa: B904 - as the SDK
     except APIError as wrapped:
         return wrapped
-
-
-def redirected() -> InvalidURI:
-    """What websockets makes of a redirect to a web page."""
-    error = InvalidURI("http://sign-in", "scheme isn't ws or wss")
-    error.__context__ = http(307, b"")
-    return error
 
 
 def http(status: int, body: bytes) -> InvalidStatus:
@@ -73,7 +65,24 @@ def tls_error() -> ssl.SSLError:
         ),
         (closed_under_the_sdk(ConnectionClosedError(None, None)), Family.CLOSED, 1006, ""),
         (ServerError(503, {"code": 503, "message": "busy"}, None), Family.ERROR, 503, "busy"),
-        (ServerError(503, {"code": 503}, None), Family.ERROR, 503, "{'code': 503}"),
+        (ServerError(503, {"error": {"message": "busy"}}, None), Family.ERROR, 503, "busy"),
+        (ServerError(503, {"code": 503}, None), Family.ERROR, 503, ""),
+        (APIError(503, {"message": ["odd"]}, None), Family.ERROR, 503, ""),
+        (APIError(503, [], None), Family.ERROR, 503, ""),
+        (APIError(10**30, {"message": "m"}, None), Family.ERROR, 0, "m"),
+        (APIError("503", {"message": "m"}, None), Family.ERROR, 0, "m"),  # type: ignore[arg-type]
+        (
+            closed_under_the_sdk(ConnectionClosedError(None, Close(1009, "over 4 MB"))),
+            Family.ODD,
+            0,
+            "a message that is too long",
+        ),
+        (
+            closed_under_the_sdk(ConnectionClosedError(None, Close(1002, "bad opcode"))),
+            Family.ODD,
+            0,
+            "frames that are no WebSocket's",
+        ),
         (ConnectionClosedError(Close(1007, "why"), None), Family.CLOSED, 1007, "why"),
         (ConnectionClosedError(None, None), Family.CLOSED, 1006, ""),
         (
@@ -87,9 +96,8 @@ def tls_error() -> ssl.SSLError:
         (http(503, b'{"error": "odd"}'), Family.REFUSED, 503, ""),
         (http(503, b"[]"), Family.REFUSED, 503, ""),
         (http(503, b""), Family.REFUSED, 503, ""),
-        (redirected(), Family.REFUSED, 307, ""),
-        (InvalidURI("http://sign-in", "scheme isn't ws or wss"), Family.REFUSED, 302, ""),
-        (SecurityError("more than 10 redirects"), Family.REFUSED, 302, ""),
+        (http(503, b"[" * 100_000), Family.REFUSED, 503, "[[[["),
+        (http(503, b'{"error": {"message": ["odd"]}}'), Family.REFUSED, 503, ""),
         (socket.gaierror(-2, "Name or service not known"), Family.NAME, 0, "Name or service"),
         (certificate_error(), Family.CERTIFICATE, 0, "certificate has expired"),
         (tls_error(), Family.TLS, 0, "WRONG_VERSION_NUMBER"),
@@ -103,6 +111,9 @@ def tls_error() -> ssl.SSLError:
         (InvalidMessage("no HTTP response"), Family.NETWORK, 0, "no HTTP response"),
         (InvalidHandshake("odd upgrade"), Family.ODD, 0, "odd upgrade"),
         (TypeError("'<=' not supported"), Family.ODD, 0, "a message of an unknown kind"),
+        (AttributeError("'list' object has"), Family.ODD, 0, "a message of an unknown kind"),
+        (RecursionError("maximum"), Family.ODD, 0, "a message of an unknown kind"),
+        (MemoryError(), Family.ODD, 0, "a message of an unknown kind"),
         (ValueError("Failed to parse response: b'x'"), Family.ODD, 0, "Failed to parse"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
@@ -162,6 +173,21 @@ def test_key_that_was_cut_with_the_reason_is_blotted_out(text: str, told: str) -
 def test_text_is_one_line() -> None:
     """A reason of several lines is told in one."""
     assert symptom_of(APIError(1008, "a\n  b", None), opened=True).text == "a b"
+
+
+def test_text_only_shows() -> None:
+    """What a server says commands no terminal, and forges no line."""
+    reason = "no\x1b[2J\x07\x9b1m\u202e\n  99.000  state"
+    symptom = symptom_of(APIError(1008, reason, None), opened=True)
+    assert symptom.text == "no�[2J��1m� 99.000 state"
+
+
+def test_a_long_text_is_read_in_no_time() -> None:
+    """A megabyte of what might each begin a password costs one short look."""
+    error = http(503, b"://" * 350_000)
+    began = time.process_time()
+    assert len(symptom_of(error, opened=False).text) == 200
+    assert time.process_time() - began < 1
 
 
 def test_what_is_known_of_the_connection_is_kept() -> None:

@@ -8,16 +8,21 @@ import time
 from google.genai import types
 
 from device.live.reconnect import Recovery
-from device.live.rotation import Rotation
+from device.live.rotation import HANDLE_CHARACTERS, Rotation
 from device.live.traffic import Care, Traffic
-from device.news import News, ToolNews, TurnComplete
+from device.news import HandleChanged, News, ToolNews, TurnComplete
+
+
+def nothing_was_sent(captured_at: float, sent_at: float) -> None:
+    raise AssertionError("nothing goes up here")
 
 
 async def test_call_that_the_connection_did_not_outlive_is_cancelled() -> None:
     """A new connection knows nothing of the old one's calls: the answer must not go there."""
     news: list[News] = []
     recovery = Recovery(["m"], chance=lambda: 0.5)
-    traffic = Traffic(1, itertools.count(1), news.append, recovery, Care(True, 15.0, 25_600, 10.0))
+    care = Care(True, 15.0, 25_600, 10.0)
+    traffic = Traffic(1, itertools.count(1), news.append, recovery, care, nothing_was_sent)
     traffic.opened(Rotation(time.monotonic()), resumed=False, choosy=False, manual=False)
     call = types.FunctionCall(id="c1", name="lamp")
     message = types.LiveServerMessage(tool_call=types.LiveServerToolCall(function_calls=[call]))
@@ -28,3 +33,16 @@ async def test_call_that_the_connection_did_not_outlive_is_cancelled() -> None:
     assert [*waiting, traffic.uplink.unanswered] == [True, False]
     assert [each.what for each in news if isinstance(each, ToolNews)] == ["called", "cancelled"]
     assert isinstance(news[-1], TurnComplete)
+
+
+async def test_a_handle_that_is_too_long_is_none() -> None:
+    """It would go into every setup, and into a file; the older one stays good."""
+    news: list[News] = []
+    recovery = Recovery(["m"], chance=lambda: 0.5)
+    care = Care(True, 15.0, 25_600, 10.0)
+    traffic = Traffic(1, itertools.count(1), news.append, recovery, care, nothing_was_sent)
+    for handle in ("good", "h" * (HANDLE_CHARACTERS + 1)):
+        update = types.LiveServerSessionResumptionUpdate(new_handle=handle, resumable=True)
+        traffic._take(types.LiveServerMessage(session_resumption_update=update))
+    assert [each.handle for each in news if isinstance(each, HandleChanged)] == ["good"]
+    assert recovery.handle == "good"

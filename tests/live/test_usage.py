@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 from google.genai import types
 
 from device.live.usage import tokens
@@ -49,3 +51,24 @@ def test_lone_total_is_taken_and_nothing_stays_nothing() -> None:
     """Only what the server named is passed on."""
     assert tokens(types.UsageMetadata(total_token_count=9)) == {"total": 9}
     assert tokens(types.UsageMetadata()) == {}
+
+
+def test_what_is_no_count_is_left_out() -> None:
+    """Below nothing, or beyond every context; it would be billed, and written as it is."""
+    usage = types.UsageMetadata(
+        prompt_token_count=-1,
+        response_token_count=10**400,
+        thoughts_token_count=2,
+        total_token_count=10**30,
+        cached_content_token_count=-5,
+    )
+    assert tokens(usage) == {"thoughts": 2, "total": 2}
+    assert tokens(types.UsageMetadata(total_token_count=-9)) == {}
+
+
+def test_a_modality_that_is_none_becomes_no_name_of_a_field() -> None:
+    """The SDK takes any word for one."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        detail = types.ModalityTokenCount(modality="\x1b[2J", token_count=1)  # type: ignore[arg-type]
+    assert tokens(types.UsageMetadata(prompt_tokens_details=[detail])) == {}

@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 from gpiozero import Device
 from gpiozero.pins.mock import MockFactory, MockPWMPin, MockSPIDevice
 
-_PICTURES = pytest.StashKey[list[str]]()
+_PICTURE = "picture"
+_pictures: dict[str, list[str]] = {}
+"""The lines that each test has drawn, by its node id."""
 
 
 @pytest.fixture
-def picture(request: pytest.FixtureRequest) -> Callable[[str], None]:
+def picture(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
     """Add a line to the pictures that are shown when all tests are done."""
-    return request.config.stash.setdefault(_PICTURES, []).append
+    return partial(record_property, _PICTURE)
 
 
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Keep what a test has drawn; a report comes here from whichever process ran the test."""
+    if report.when == "teardown":
+        lines = [str(line) for name, line in report.user_properties if name == _PICTURE]
+        if lines:
+            _pictures[report.nodeid] = lines
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Show what the tests have drawn: it is there to be looked at, whether they pass or not."""
-    if lines := config.stash.get(_PICTURES, []):
+    if _pictures:
         terminalreporter.section("the lights, the boards' bytes, and how each board is known")
-        for line in lines:
-            terminalreporter.write_line(line)
+        for _, lines in sorted(_pictures.items()):
+            for line in lines:
+                terminalreporter.write_line(line)
 
 
 def _use(factory: Any) -> Iterator[Any]:

@@ -22,6 +22,8 @@ from typing import Any, Self
 
 import yaml
 
+from tests.rig.real_time import require_real_time
+
 READY_S = 30.0
 EVENT_S = 20.0
 ROOT = Path(__file__).parents[2]
@@ -79,6 +81,7 @@ class Daemon:
         return {**kept, **own, **key, **self._extra}
 
     def __enter__(self) -> Self:
+        require_real_time("the daemon")
         self._listen_for_notices()
         self._start()
         return self

@@ -328,6 +328,7 @@ class FakeSession:
         self.spoke_s = 0.0
         self.owes = True
         self.dismissed = 0
+        self.forgets = False
         self.gave_up = False
         self.understood = False
         self.closed_with: str | None = None
@@ -345,6 +346,13 @@ class FakeSession:
 
     def end_audio(self) -> None:
         self.sent.append("end")
+
+    def finish_audio(self) -> None:
+        self.sent.append("finish")
+
+    def ask_again(self, *, fresh: bool, forget: bool) -> None:
+        self.sent.append("ask afresh" if fresh else "ask again")
+        self.forgets = forget
 
     def send_text(self, text: str) -> None:
         self.sent.append(f">{text}")

@@ -34,8 +34,24 @@ def sourced(commands: str, **environ: str) -> Completed:
     return run("bash", "-c", _functions() + commands, **environ)
 
 
+def hung_up_on(commands: str, *, prompt: str) -> int:
+    """Run commands on a terminal of their own that goes away at the prompt; returns the exit code.
+
+    As when a connection is lost: the kernel sends SIGHUP, and whoever writes gets an error.
+    """
+    process, ours = pty.fork()
+    if process == 0:
+        os.chdir(ROOT)
+        os.execvp("bash", ["bash", "-c", _functions() + commands])
+    shown = b""
+    while prompt.encode() not in shown:
+        shown += os.read(ours, 4096)
+    os.close(ours)
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+
+
 def _functions() -> str:
-    script = (ROOT / "install.sh").read_text().removesuffix('main "$@"\n')
+    script = (ROOT / "install.sh").read_text().removesuffix('main "$@"; eval exit\n')
     return script.replace("${BASH_SOURCE[0]}", str(ROOT / "install.sh"))
 
 

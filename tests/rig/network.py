@@ -36,6 +36,7 @@ import pytest
 from device.simulator.certificate import Certificate, make_certificate
 from device.simulator.script import Script
 from tests.rig.daemon import Daemon
+from tests.rig.real_time import require_real_time
 from tests.rig.room import CONFIG, Room, merged
 from tests.rig.server import ServerThread
 from tests.rig.sound import SoundServer
@@ -80,6 +81,7 @@ class HomeNetwork:
         self._names = names
 
     def __enter__(self) -> Self:
+        require_real_time("a network")
         self._lock, number = _take_number()
         self.name = f"{PREFIX}{number}"
         """Of the namespace."""

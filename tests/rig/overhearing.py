@@ -21,19 +21,25 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from device.assistant.echo import Overheard
-from device.assistant.output import Mouth
+from device.assistant.echo import EchoControl
+from device.assistant.output import Output
 from device.audio.overlay import FADE_MS
 from device.board.profiles import NONE
 from device.config import parse
-from device.conversation.states import BargedIn, FellSilent, TalkedOver
-from device.conversation.states import Event as Happening
 from device.echo.canceller import EchoCanceller, Heard
 from device.echo.duplex import Duplex
 from device.events import EventBus
 from device.faults import Faults
 from device.frames import FRAME_MS, FRAME_SAMPLES, MICROPHONE_RATE_HZ, Frame
-from device.news import Detection, SpeechJudged, WakeNews
+from device.news import (
+    BargedIn,
+    Detection,
+    FellSilent,
+    News,
+    SpeechJudged,
+    TalkedOver,
+    WakeNews,
+)
 from device.ports import Played
 from device.simulator.acoustics import ROOMS, Acoustics, at_level
 from device.simulator.room import FULL_SCALE, Room
@@ -198,6 +204,10 @@ class Loudspeaker:
         return samples, [played] if samples.any() else []
 
 
+async def _never(_: float) -> bool:
+    raise AssertionError("no device is opened here")
+
+
 class Speaker:
     """A speaker in a room that gives one reply after the other for as long as it runs."""
 
@@ -221,14 +231,13 @@ class Speaker:
         # On its way to the room, so that a loudspeaker with a fast clock has what to play for long.
         self.room = Room(replace(acoustics, delay_ms=acoustics.delay_ms + ON_ITS_WAY_MS))
         self._card = FakeSpeaker()
-        bus = EventBus(lambda _event: None)
-        mouth = Mouth(self._card, lambda _error: None, lambda: None)
-        self._overheard = Overheard(Faults(bus), bus, mouth, self._talked_over)
+        faults = Faults(EventBus(lambda _event: None))
+        output = Output(self._card, 100, self._talked_over, _never)
         cancellation = "software" if cancels else "off"
         duplex = "auto" if interruptible else "half"
         audio = f"{{echo_cancellation: {cancellation}, duplex: {duplex}}}"
         config = parse(f"audio: {audio}", "overhearing.yaml")
-        self._overheard.choose(config, NONE)
+        self._control = EchoControl(config, NONE, faults, output, self._talked_over)
         words = [word or Word("hey_jarvis")]
         self.hearing = Hearing(words, 1, 2.0, SILENCE_MS) if hears else None
         self.events: list[Event] = []
@@ -258,12 +267,12 @@ class Speaker:
     @property
     def echo(self) -> EchoCanceller:
         """What takes our own voice out."""
-        return self._overheard.echo
+        return self._control.echo
 
     @property
     def duplex(self) -> Duplex:
         """What decides whether a person is listened to over a reply."""
-        return self._overheard.duplex
+        return self._control.duplex
 
     @property
     def replying(self) -> bool:
@@ -328,7 +337,7 @@ class Speaker:
         frame = Frame(samples.astype("<i2").tobytes(), first_sample, captured_at)
         began_s = time.process_time()
         self._card.sounded += played
-        heard = self._overheard.hear(frame)
+        heard = self._control.hear(frame)
         self.cpu_s += time.process_time() - began_s
         if self.keeps:
             self.raw.append(samples)
@@ -348,17 +357,17 @@ class Speaker:
 
     def _decide_on(self, heard: Heard) -> None:
         """As the assistant and the conversation do."""
-        self._overheard.frame(heard, replying=self._replying)
+        self._control.frame(heard, replying=self._replying)
         while self._news and self._news[0][0] <= self.position:
             match self._news.popleft()[1]:
                 case Detection():
                     self._happened("woke")
                     self._over()
                 case SpeechJudged() as judged:
-                    self._overheard.judged(judged)
+                    self._control.judged(judged)
 
-    def _talked_over(self, event: Happening) -> None:
-        match event:
+    def _talked_over(self, news: News) -> None:
+        match news:
             case TalkedOver():
                 self._happened("paused")
                 self._loudspeaker.pause()

@@ -28,6 +28,8 @@ import numpy.typing as npt
 import pytest
 import soxr
 
+from tests.rig.real_time import require_real_time
+
 Samples = npt.NDArray[np.int16]
 
 REAL_TIME_PRIORITY = 10
@@ -97,6 +99,7 @@ class SoundServer:
             monkeypatch.setenv(name, value)
 
     def __enter__(self) -> Self:
+        require_real_time("a sound server")
         (self._folder / "alsa.conf").write_text(ALSA_CONF)
         (self._folder / "server.pa").write_text(self._script())
         self.restart()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from tests.rig.sound import SoundServer
+from tests.rig.sound import Sink, SoundServer
 
 Floats = npt.NDArray[np.float32]
 
@@ -22,6 +23,21 @@ def sound_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[SoundServer]:
     with SoundServer() as server:
         server.apply(monkeypatch)
         yield server
+
+
+@pytest.fixture
+def start_sound_server(
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Callable[[Sink], SoundServer]]:
+    """Start a server whose microphone has a format; this process's sound goes to it."""
+    with ExitStack() as stack:
+
+        def start(microphone: Sink) -> SoundServer:
+            server = stack.enter_context(SoundServer(microphone=microphone))
+            server.apply(monkeypatch)
+            return server
+
+        yield start
 
 
 @pytest.fixture(scope="session")

@@ -162,16 +162,20 @@ def test_homes_beside_each_other_do_not_meet(home: HomeNetwork) -> None:
 def test_what_a_killed_run_left_is_removed() -> None:
     """Namespace, device and settings of a process that could not clean up, and who lived there."""
     program = (
-        "import os, subprocess; from tests.rig.network import HomeNetwork\n"
+        "import subprocess; from tests.rig.network import HomeNetwork\n"
         "home = HomeNetwork().__enter__(); home.unplug()\n"
         "print(home.name, home.outside, flush=True)\n"
-        "subprocess.Popen([*home.command_prefix(), 'tail', '-f', '/dev/null']); os._exit(9)"
+        "resident = 'echo moved in; exec tail -f /dev/null'\n"
+        "subprocess.run([*home.command_prefix(), 'sh', '-c', resident])"
     )
     command = [sys.executable, "-c", program]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as killed:
         assert killed.stdout is not None
         name, address = killed.stdout.readline().split()
-        assert killed.wait(WAIT_S) == 9
+        # Who is still on the way in would not be found there.
+        assert killed.stdout.readline() == "moved in\n"
+        killed.kill()
+        killed.wait(WAIT_S)
         assert Path("/run/netns", name).exists()
         with HomeNetwork():
             # Who was left holds the other end of this pipe.

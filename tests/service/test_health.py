@@ -14,11 +14,14 @@ import pytest
 from device.errors import OutgrownError
 from device.service.health import (
     LARGEST_BYTES,
+    LEAST_BYTES,
     LONGEST_INTERVAL_S,
     Health,
+    ceiling_bytes,
     notifier,
     resident_bytes,
 )
+from device.service.swap import PATIENCE_USEC, SwapStorm
 from tests.rig.fakes import until
 
 
@@ -32,11 +35,14 @@ class Body:
         self.told: list[str] = []
         self.health = Health(
             self.told.append,
-            lambda: (self.frames, self.hops),
-            excused=lambda: self.excused,
-            resident=lambda: 0,
+            self,
+            lambda: 0,
             watchdog_usec=watchdog_usec,
         )
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        return self.frames, self.hops
 
     def live(self, frames: int, hops: int) -> bool:
         self.frames += frames
@@ -133,24 +139,21 @@ async def test_a_start_without_a_microphone_asks_for_more_time() -> None:
     await run_until(body, lambda: "EXTEND_TIMEOUT_USEC=4000" in body.told)
 
 
-async def test_a_start_that_hangs_is_given_no_more_time() -> None:
-    """Nothing is told to be wrong and nothing is heard: let systemd restart it."""
-    body = Body("2000")
+class Deaf(Body):
+    """Hears nothing, and counts how often that is looked at."""
+
     checks = 0
 
-    def count() -> tuple[int, int]:
-        nonlocal checks
-        checks += 1
+    @property
+    def counts(self) -> tuple[int, int]:
+        self.checks += 1
         return 0, 0
 
-    body.health = Health(
-        body.told.append,
-        count,
-        excused=lambda: False,
-        resident=lambda: 0,
-        watchdog_usec="2000",
-    )
-    await run_until(body, lambda: checks >= 3)
+
+async def test_a_start_that_hangs_is_given_no_more_time() -> None:
+    """Nothing is told to be wrong and nothing is heard: let systemd restart it."""
+    body = Deaf("2000")
+    await run_until(body, lambda: body.checks >= 3)
     assert body.told == []
 
 
@@ -172,15 +175,17 @@ def test_with_systemd_its_socket_is_told(tmp_path: Path, monkeypatch: pytest.Mon
 
 async def test_a_process_that_grows_without_end_is_ended() -> None:
     """With figures; up to the limit nothing happens."""
-    sizes = iter([LARGEST_BYTES, LARGEST_BYTES + 2**20])
+    most = ceiling_bytes()
+    sizes = iter([most, most + 2**20])
     health = Health(
         lambda _message: None,
-        lambda: (0, 0),
-        excused=lambda: False,
+        Body(),
+        lambda: next(sizes),
         watchdog_usec="2000",
-        resident=lambda: next(sizes),
     )
-    with pytest.raises(OutgrownError, match="has grown to 351 MB, more than 350 MB: it ends"):
+    with pytest.raises(
+        OutgrownError, match=f"to {(most >> 20) + 1} MB, more than {most >> 20} MB: it ends"
+    ):
         await health.run()
     assert next(sizes, None) is None
 
@@ -190,3 +195,66 @@ def test_its_size_is_what_the_kernel_says(tmp_path: Path) -> None:
     (tmp_path / "statm").write_text("200000 3 2 1 0 9 0\n")
     assert resident_bytes(tmp_path / "statm") == 3 * os.sysconf("SC_PAGE_SIZE")
     assert 10 * 2**20 < resident_bytes() < 10 * LARGEST_BYTES
+
+
+@pytest.mark.parametrize(
+    ("total_mb", "ceiling_mb"),
+    [(8000, 350), (1900, 350), (906, 350), (512, 281), (426, 234), (256, 220)],
+)
+def test_how_much_is_too_much_follows_the_machine(
+    tmp_path: Path, total_mb: int, ceiling_mb: int
+) -> None:
+    """Less than makes the smallest board swap, and never less than a healthy speaker takes."""
+    meminfo = tmp_path / "meminfo"
+    meminfo.write_text(f"MemTotal:      {total_mb * 1024} kB\nMemFree:       100 kB\n")
+    assert ceiling_bytes(meminfo) >> 20 == ceiling_mb
+
+
+def test_where_the_machine_does_not_tell_its_size_the_bound_is_the_usual_one(
+    tmp_path: Path,
+) -> None:
+    """A kernel that hides it, or writes it otherwise."""
+    assert ceiling_bytes(tmp_path / "none") == LARGEST_BYTES
+    (tmp_path / "odd").write_text("MemTotal: plenty\n")
+    assert ceiling_bytes(tmp_path / "odd") == LARGEST_BYTES
+    assert LEAST_BYTES <= ceiling_bytes() <= LARGEST_BYTES
+
+
+@pytest.mark.parametrize(
+    ("watchdog_usec", "told"),
+    [("2000", [f"WATCHDOG_USEC={PATIENCE_USEC}", "WATCHDOG_USEC=2000"]), (None, [])],
+)
+async def test_in_a_swap_storm_the_watchdog_waits_longer_until_it_is_over(
+    watchdog_usec: str | None, told: list[str]
+) -> None:
+    """Told once at each end; without a watchdog there is nothing to tell."""
+    body = Body(watchdog_usec)
+    now, faults, looks = 0.0, 0, 0
+
+    def resident() -> int:
+        nonlocal now, faults, looks
+        looks += 1
+        now += 5.0
+        # A storm in the second and the third of its looks, and calm from then on.
+        faults += 5_000 if looks in {2, 3} else 10
+        return 0
+
+    class Alive:
+        """Hears all the time."""
+
+        excused = False
+
+        @property
+        def counts(self) -> tuple[int, int]:
+            return looks, looks
+
+    body.health = Health(
+        body.told.append,
+        Alive(),
+        resident,
+        watchdog_usec=watchdog_usec,
+        storm=SwapStorm(None, lambda: faults, lambda: now, "boot"),
+    )
+    body.health.interval_s = 0.0
+    await run_until(body, lambda: looks > 3 + 60 / 5 + 2)
+    assert [message for message in body.told if "WATCHDOG_USEC" in message] == told

@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from systemd.journal import JournalHandler
@@ -14,6 +15,7 @@ from systemd.journal import JournalHandler
 from device.events import EventName, PublicEvent, reply, session
 from device.service import journal
 from device.service import journal as story
+from device.service.last_warnings import LastWarnings
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +54,17 @@ def test_verbose_tells_ours_and_still_not_the_libraries_headers() -> None:
     assert logging.getLogger("device.audio").isEnabledFor(logging.DEBUG)
     for library in ("websockets.client", "httpx", "httpcore", "google_genai", "urllib3"):
         assert not logging.getLogger(library).isEnabledFor(logging.INFO)
+
+
+def test_as_a_service_warnings_are_kept_in_the_state_directory(tmp_path: Path) -> None:
+    """The journal of a Raspberry Pi is gone with its power; without that folder nothing is kept."""
+    about = os.fstat(sys.stderr.fileno())
+    stream = f"{about.st_dev}:{about.st_ino}"
+    journal.set_up({"JOURNAL_STREAM": stream, "STATE_DIRECTORY": f"{tmp_path}:/other"})
+    _, keeps = logging.getLogger().handlers
+    assert isinstance(keeps, LastWarnings)
+    journal.set_up({"STATE_DIRECTORY": str(tmp_path)})
+    assert not isinstance(handler(), LastWarnings)
 
 
 def test_set_up_twice_does_not_tell_twice(capsys: pytest.CaptureFixture[str]) -> None:
@@ -102,7 +115,7 @@ CONVERSATION = [
     PublicEvent(EventName.UPLINK, 1.8, {"what": "started", "frames": 0, "bytes": 0}),
     session("opened", 1.8, latency_ms=812.3, model="m"),
     PublicEvent(
-        "state", 1.8, {"from": "connecting", "to": "listening", "reason": "session opened"}
+        EventName.STATE, 1.8, {"from": "connecting", "to": "listening", "reason": "session opened"}
     ),
     PublicEvent(EventName.TRANSCRIPT, 2.0, {"who": "user", "text": SECRET, "final": False}),
     PublicEvent(

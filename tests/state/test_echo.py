@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from device.ports import OpenDevice
 from device.state.echo import FILE, EchoMemory, Way
@@ -107,6 +111,14 @@ def record(**changes: object) -> bytes:
     return json.dumps({WAY.key: {"mode": "full", "why": WHY, "at": 1.0, **changes}}).encode()
 
 
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+
+
+def nested(inner: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
+    names = st.sampled_from(["mode", "why", "at", "full", "a + b"])
+    return st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=4)
+
+
 DAMAGED = {
     "empty": b"",
     "half written": record()[:-20],
@@ -130,7 +142,7 @@ DAMAGED = {
 async def test_a_damaged_file_costs_nothing_but_another_measurement(
     tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The journal names it, and the next decision makes it whole."""
+    """The journal names it, and the next decision sets it aside."""
     path = tmp_path / FILE
     path.write_bytes(content)
     assert EchoMemory(tmp_path).recall(WAY) is None
@@ -139,6 +151,7 @@ async def test_a_damaged_file_costs_nothing_but_another_measurement(
     assert str(path) in told.getMessage()
     await kept(tmp_path)
     assert EchoMemory(tmp_path).recall(WAY) is not None
+    assert (tmp_path / f"{FILE}.damaged").read_bytes() == content
 
 
 def test_a_file_that_cannot_be_read_costs_nothing(
@@ -195,15 +208,19 @@ async def test_what_is_decided_during_the_writing_is_written_too(tmp_path: Path)
 
 
 async def test_a_write_that_fails_leaves_the_old_file_whole(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The new one takes its place only when all of it is on the card."""
     memory = await kept(tmp_path)
-    in_the_way = (tmp_path / FILE).with_suffix(".new")
-    in_the_way.mkdir()
+
+    def full(_number: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
     memory.keep(WAY, "half", "")
     await memory.kept()
-    assert "cannot be written" in caplog.text
+    why = "cannot be written (No space left on device): a restart measures the echo anew"
+    assert caplog.messages == [f"{tmp_path / FILE} {why}"]
     known = EchoMemory(tmp_path).recall(WAY)
     assert known is not None
     assert known.mode == "full"
@@ -212,13 +229,25 @@ async def test_a_write_that_fails_leaves_the_old_file_whole(
 async def test_what_a_power_cut_left_half_written_is_in_nobodys_way(tmp_path: Path) -> None:
     """The old file counts, and the next one is whole."""
     memory = await kept(tmp_path)
-    (tmp_path / FILE).with_suffix(".new").write_bytes(record()[:-20])
+    (tmp_path / f"{FILE}.0123abcd.new").write_bytes(record()[:-20])
     assert EchoMemory(tmp_path).recall(WAY) is not None
     memory.keep(WAY, "half", "")
     await memory.kept()
     known = EchoMemory(tmp_path).recall(WAY)
     assert known is not None
     assert known.mode == "half"
+    assert not (tmp_path / f"{FILE}.0123abcd.new").exists()
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    content=st.binary(max_size=100) | st.recursive(SCALARS, nested).map(json.dumps).map(str.encode)
+)
+def test_nothing_that_may_be_in_the_file_is_raised(content: bytes) -> None:
+    """Whether it is JSON or not: another measurement is all that it costs."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, FILE).write_bytes(content)
+        assert EchoMemory(Path(folder)).recall(WAY) is None
 
 
 async def test_without_a_folder_nothing_is_kept() -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from device.ports import OpenDevice
 from device.state.mute import Kept, MuteMemory
@@ -82,26 +86,52 @@ def test_a_file_with_the_microphone_s_text_is_understood(
     assert MuteMemory(tmp_path).load() == Kept(muted, microphone)
 
 
+def test_a_damaged_file_means_muted_until_the_owner_has_said_otherwise(tmp_path: Path) -> None:
+    """At every start; so it stays in its place until then, and is kept beside it after that."""
+    (tmp_path / "mute.json").write_bytes(b"{")
+    for _ in range(3):
+        memory = MuteMemory(tmp_path)
+        assert memory.load().muted
+    memory.keep(Kept(False, CARD))
+    assert MuteMemory(tmp_path).load() == Kept(False, CARD)
+    assert (tmp_path / "mute.json.damaged").read_bytes() == b"{"
+
+
+@settings(deadline=None, max_examples=100)
+@given(content=st.binary(max_size=100) | st.text(max_size=40).map(str.encode))
+def test_any_bytes_mean_muted(content: bytes) -> None:
+    """But those that say otherwise, which are never found by chance; then it can be unmuted."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "mute.json").write_bytes(content)
+        memory = MuteMemory(Path(folder))
+        assert memory.load() == Kept(muted=True)
+        memory.keep(Kept(False, CARD))
+        assert MuteMemory(Path(folder)).load() == Kept(False, CARD)
+
+
 def test_file_and_folder_are_on_the_disk_before_it_returns(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In that order: content, new name, the folder's list of names."""
     steps: list[str] = []
-    synced, replaced = os.fsync, Path.replace
+    synced, replaced = os.fsync, os.replace
 
     def fsync(number: int) -> None:
         steps.append(f"synced {Path(f'/proc/self/fd/{number}').readlink().name}")
         synced(number)
 
-    def replace(self: Path, target: Path) -> Path:
-        steps.append(f"{self.name} is {target.name}")
-        return replaced(self, target)
+    def replace(source: Path, target: Path) -> None:
+        steps.append(f"{source.name} is {target.name}")
+        replaced(source, target)
 
     monkeypatch.setattr(os, "fsync", fsync)
-    monkeypatch.setattr(Path, "replace", replace)
-    folder = tmp_path / "state"
-    MuteMemory(folder).keep(Kept(True))
-    assert steps == ["synced mute.new", "mute.new is mute.json", "synced state"]
+    monkeypatch.setattr(os, "replace", replace)
+    (tmp_path / "state").mkdir()
+    MuteMemory(tmp_path / "state").keep(Kept(True))
+    content, named, listed = steps
+    assert re.fullmatch(r"synced mute\.json\.[0-9a-f]{8}\.new", content)
+    assert named == f"{content.removeprefix('synced ')} is mute.json"
+    assert listed == "synced state"
 
 
 def test_a_disk_that_takes_nothing_is_told(tmp_path: Path) -> None:

@@ -1,0 +1,90 @@
+"""The WebSocket of a session ends in good order, follows nobody and takes messages within bounds.
+
+websockets does most of what a speaker needs. What it does not is here: every end of ours is a
+goodbye, the key goes to no other server than the one that was asked, and one message can neither
+fill the memory nor hold up the sound.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from websockets.asyncio.client import ClientConnection
+
+CLOSE_S = 1.0
+"""How long a close may take before the connection is cut."""
+LONGEST_BYTES = 2 * 2**20
+"""Of a message: half a minute of reply audio (64 kB a second in base64), which comes in pieces of a
+second or less. A longer one closes the connection (1009). At worst, in text of four bytes a
+character, the SDK takes thirteen times as much for a moment (measured: 26 MB)."""
+MOST_VALUES = 5_000
+"""Of a message: numbers, texts, lists and objects in its JSON. The SDK makes an object of 1 kB of
+each empty ``{}`` (300 kB of them took 71 MB and 0.7 s, measured on amd64), so the length alone
+bounds nothing. The busiest message known, what a search has found, has some hundreds."""
+_UNACKNOWLEDGED_MS = 6_000
+"""How long the other end's system may leave data unacknowledged until the connection is lost.
+
+tcp(7): without it a network that has gone is noticed after a quarter of an hour. It is not the
+model's silence that is measured here, nor its late pongs, but the acknowledgements of the network.
+"""
+
+# At DEBUG websockets writes every header of the handshake, the key among them, and every frame.
+WIRE_LOG = logging.getLogger("device.live.wire")
+WIRE_LOG.setLevel(logging.INFO)
+
+
+def values(message: bytes) -> int:
+    """Return how many values a message can hold at most, if it is JSON."""
+    return 1 + message.count(b",") + message.count(b"[") + message.count(b"{")
+
+
+def connection_type() -> type[ClientConnection]:
+    """Return the class of the connection, for websockets' ``create_connection``."""
+    from websockets.asyncio.client import ClientConnection  # noqa: PLC0415 - heavy
+    from websockets.exceptions import InvalidStatus  # noqa: PLC0415 - heavy
+
+    class OrderlyConnection(ClientConnection):
+        # websockets calls every end by an exception an internal error (1011), also our own
+        # cancelling of a connect, which the SDK does inside its context manager.
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            super().connection_made(transport)
+            connected = transport.get_extra_info("socket")
+            if connected is not None:
+                option = (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNACKNOWLEDGED_MS)
+                connected.setsockopt(*option)
+
+        async def handshake(self, *args: Any, **kwargs: Any) -> None:
+            try:
+                await super().handshake(*args, **kwargs)
+            except InvalidStatus as refused:
+                # Without a place to go websockets does not go there. It would take the key along:
+                # of the headers it only leaves those of HTTP's own passwords behind.
+                refused.response.headers.pop("Location", None)
+                raise
+
+        async def recv(self, decode: bool | None = None) -> Any:
+            message = await super().recv(decode)
+            data = message.encode() if isinstance(message, str) else message
+            if values(data) > MOST_VALUES:
+                raise ValueError(f"a message of more than {MOST_VALUES} values")
+            return message
+
+        async def __aexit__(
+            self,
+            exc_type: type[BaseException] | None,
+            exc_value: BaseException | None,
+            traceback: TracebackType | None,
+        ) -> None:
+            # websockets waits without end for a stalled network to take the close frame.
+            stalled = asyncio.get_running_loop().call_later(CLOSE_S, self.transport.abort)
+            try:
+                await self.close()
+            finally:
+                stalled.cancel()
+
+    return OrderlyConnection
