@@ -10,8 +10,9 @@ from pathlib import Path
 
 from device.announcements.clips import Clips
 from device.assistant.parts import Parts
-from device.audio.loudspeaker import PortAudioSpeaker
+from device.audio.loudspeaker import Loudspeaker
 from device.audio.microphone import PortAudioMicrophone
+from device.audio.playback_thread import PortAudioCard
 from device.board.array_restart import Revival
 from device.board.bearing import Mounting
 from device.board.button import GpioButton, make_button
@@ -128,12 +129,9 @@ def microphone(boards: Boards, config: Config) -> Microphone:
 
 def speaker(boards: Boards, config: Config) -> Speaker:
     """The loudspeaker, no louder than the board's can be."""
-    return PortAudioSpeaker(
-        config.audio.output.device,
-        config.audio.volume,
-        boards.profile(config, None).ceiling_dbfs,
-        boards.output_facts(config),
-    )
+    card = PortAudioCard(config.audio.output.device, boards.output_facts(config))
+    ceiling_dbfs = boards.profile(config, None).ceiling_dbfs
+    return Loudspeaker(card, config.audio.volume, ceiling_dbfs)
 
 
 def levels(board: Profile, device: OpenDevice) -> list[str]:
