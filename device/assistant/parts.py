@@ -13,7 +13,6 @@ from device.live.resumption import Past
 from device.live.traffic import Sent
 from device.news import Failure, Post
 from device.ports import Lights, Microphone, OpenDevice, Session, Speaker, WakeDetector
-from device.service.swap import SwapStorm
 from device.state.echo import EchoMemory
 from device.state.mute import MuteMemory
 from device.state.talk import Keepsake
@@ -45,8 +44,6 @@ class Parts:
     """Whether the owner had muted the speaker."""
     resident: Callable[[], int] = lambda: 0
     """How much of the machine's memory the speaker's process takes, in bytes."""
-    storm: SwapStorm = field(default_factory=lambda: SwapStorm(None))
-    """Notices when the machine swaps."""
     keepsake: Keepsake = field(default_factory=lambda: Keepsake(None))
     """Where the talk so far is kept."""
     echo_memory: EchoMemory = field(default_factory=lambda: EchoMemory(None))

@@ -26,9 +26,9 @@ from device.audio.turns import Mark, Turns
 
 CAPACITY_S = 600.0
 """Ten minutes, if a server should really go on for that long without being heard."""
-CAPACITY_SAMPLES = 15_000_000
-"""30 MB, whatever the rate: at 48 kHz that is five minutes. Ten would take 58 MB of the 65 that a
-speaker can grow by on the smallest board (512 MB) before the machine swaps."""
+CAPACITY_SAMPLES = 12_000_000
+"""24 MB, whatever the rate: at 48 kHz that is four minutes. Ten would take 58 MB of the 65 that a
+speaker can grow by on the smallest board (512 MB) before it is too large to go on."""
 
 
 def gain(percent: int) -> float:

@@ -34,7 +34,6 @@ from device.live.traffic import Sent
 from device.news import Failure, Post
 from device.ports import Lights, Microphone, OpenDevice, Speaker, WakeDetector
 from device.service.health import resident_bytes
-from device.service.swap import SwapStorm
 from device.state.echo import EchoMemory
 from device.state.mute import MuteMemory
 from device.state.talk import Keepsake
@@ -92,7 +91,6 @@ def real_parts(environ: MutableMapping[str, str]) -> Parts:
         missing_key=missing,
         hindrance=hindrance,
         resident=resident_bytes,
-        storm=SwapStorm(folder),
         keepsake=Keepsake(folder),
         echo_memory=EchoMemory(folder),
         mute_memory=MuteMemory(folder),

@@ -135,7 +135,7 @@ def client_of(settings: LiveSettings, key: str) -> genai.Client:
         "close_timeout": websocket.CLOSE_S,
         "create_connection": websocket.connection_type(),
         "max_size": websocket.LONGEST_BYTES,
-        "max_queue": 256,
+        "max_queue": websocket.QUEUE_FRAMES,
         # Base64 of sound hardly shrinks, and a Pi has better uses for its time.
         "compression": None,
         "logger": websocket.WIRE_LOG,

@@ -11,7 +11,7 @@ from google.genai import types
 from device.config import Live
 from device.live.models import profile
 from device.live.setup import GOOGLE, client_of, connect_config, host_of, load_sdk, unusable
-from device.live.websocket import LONGEST_BYTES
+from device.live.websocket import LONGEST_BYTES, QUEUE_FRAMES
 from device.news import FailureKind
 from tests.live.talk import Settings
 
@@ -104,7 +104,7 @@ async def test_socket_is_tuned_for_a_speaker() -> None:
         "open_timeout": 6.0,
         "close_timeout": 1,
         "max_size": LONGEST_BYTES,
-        "max_queue": 256,
+        "max_queue": QUEUE_FRAMES,
         "compression": None,
     }
     assert {name: options[name] for name in expected} == expected
