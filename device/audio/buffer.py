@@ -1,4 +1,4 @@
-"""What the loudspeaker has still to play: replies, the rest over them, volume, limiter. Pure.
+"""`PlaybackBuffer` mixes what the loudspeaker has still to play, at a volume and limited. Pure.
 
 Two threads share a `PlaybackBuffer` under its one lock: the event loop appends, pauses, clears and
 sets the volume; the playback thread takes blocks of the length it needs, always full ones, padded

@@ -1,4 +1,4 @@
-"""The loudspeaker: plays replies turn by turn, chimes over them, and sentences of our own.
+"""The loudspeaker plays replies turn by turn, chimes over them, and sentences of our own.
 
 Theory of operation. `Loudspeaker` lives on the event loop. It resamples what comes to the card's
 rate and puts it into a `PlaybackBuffer`. What plays it is a `Card`: PortAudio's, fed by a thread

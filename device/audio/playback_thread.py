@@ -1,4 +1,4 @@
-"""PortAudio's sound card, and the thread that keeps it fed for the loudspeaker.
+"""`PortAudioCard` plays through PortAudio, with a thread that keeps the card fed.
 
 Theory of operation. A thread opens the device and keeps its stream open and fed, with silence when
 there is nothing to play: it takes blocks from the playout as late as it can, so that no more than

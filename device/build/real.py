@@ -1,4 +1,4 @@
-"""Chooses the real parts: sound through PortAudio, GPIO through gpiozero, Google's Live API."""
+"""`real_parts` chooses PortAudio for sound, gpiozero for GPIO and Google's Live API."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from device.assistant.parts import Parts
 from device.audio.loudspeaker import Loudspeaker
 from device.audio.microphone import PortAudioMicrophone
 from device.audio.playback_thread import PortAudioCard
-from device.board.array_restart import Revival
+from device.board.array_restart import ArrayRestart
 from device.board.bearing import Mounting
 from device.board.button import GpioButton, make_button
 from device.board.kernel import plugged
@@ -36,7 +36,7 @@ from device.ports import Lights, Microphone, OpenDevice, Speaker, WakeDetector
 from device.service.health import resident_bytes
 from device.state.echo import EchoMemory
 from device.state.mute import MuteMemory
-from device.state.talk import Keepsake
+from device.state.talk import TalkMemory
 from device.wake.detector import OnnxWakeDetector
 from device.wake.worker import Word
 
@@ -91,13 +91,13 @@ def real_parts(environ: MutableMapping[str, str]) -> Parts:
         missing_key=missing,
         hindrance=hindrance,
         resident=resident_bytes,
-        keepsake=Keepsake(folder),
+        keepsake=TalkMemory(folder),
         echo_memory=EchoMemory(folder),
         mute_memory=MuteMemory(folder),
         sentence=sentence,
         plugged=plugged,
         set_levels=levels,
-        revive=Revival(folder).attempt,
+        revive=ArrayRestart(folder).attempt,
         make_sentences=make_sentences,
     )
 

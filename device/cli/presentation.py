@@ -1,4 +1,4 @@
-"""How a speaker's status and events look to a person in a terminal."""
+"""A terminal shows a person a speaker's status and events like this."""
 
 from __future__ import annotations
 

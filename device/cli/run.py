@@ -1,4 +1,4 @@
-"""``parley run``: the daemon, in the foreground."""
+"""``parley run`` is the daemon, in the foreground."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every check in its order, and the scene that they look at."""
+"""The checklist holds every check in its order, and makes the scene that they look at."""
 
 from __future__ import annotations
 

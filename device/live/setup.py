@@ -1,4 +1,4 @@
-"""What a connection is made with: the SDK's client, and a fresh setup for every connection.
+"""`connect_config` makes a fresh setup for every connection, `client_of` the SDK's client.
 
 The SDK changes the setup it is given, so each connection gets one of its own. Nothing is taken from
 the SDK's environment variables: key, address and version are always handed over.

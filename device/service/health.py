@@ -1,4 +1,4 @@
-"""What "alive" means: READY, STATUS and the watchdog, earned by frames and inferences.
+"""`Health` tells systemd that the speaker is alive, as far as frames and inferences show it.
 
 A speaker whose process lives but whose microphone delivers nothing is dead to its owner, and no
 supervisor can see it from outside. So the watchdog is fed only when microphone frames *and* wake

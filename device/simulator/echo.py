@@ -1,4 +1,4 @@
-"""A simulated microphone hears what a simulated card plays, through a room."""
+"""`EchoedMicrophone` hears a simulated loudspeaker through a room."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sound card that is not there: it takes what it plays by the clock, and remembers it.
+"""A simulated sound card takes samples by the clock and remembers them.
 
 Theory of operation. A task takes 10 ms at a time from the loudspeaker's playout, when they are due.
 When it was late it catches up at once, each block with its own time, as a card's thread would have
