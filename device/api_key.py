@@ -1,4 +1,4 @@
-"""What a Google API key is: where its owner keeps it, what it looks like, what none has. Pure."""
+"""An API key of Google has a place where its owner keeps it, a look, and its absence. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every exception that Parley raises on purpose.
+"""Errors are the exceptions that Parley raises on purpose.
 
 ::
 

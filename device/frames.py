@@ -1,4 +1,4 @@
-"""The units of sound that everything in Parley counts in."""
+"""Frames are the units of sound that everything in Parley counts in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How work runs in a thread that nobody waits for, and how a thread tells the event loop something.
+"""Work that nobody waits for runs in a thread, and a thread tells the event loop what came.
 
 A call that may hang (a name server, a file system on a network, a driver) must neither hold up the
 loop nor the end of the process. ``asyncio.to_thread`` takes care of the first only: its threads are

@@ -20,7 +20,7 @@ from device.api_key import (
 )
 from device.config import parse
 from device.config.credentials import find_api_key
-from device.doctor.redaction import Blotter
+from device.doctor.redaction import Redactor
 from device.errors import ConfigError, CredentialError
 from device.live.setup import unusable
 
@@ -62,8 +62,8 @@ def test_whoever_looks_for_keys_finds_both_kinds(key: str) -> None:
     with pytest.raises(ConfigError, match="an API key does not belong in this file") as caught:
         parse(f"live: {{system_instruction: 'say {key}'}}", "config.yaml")
     assert key not in str(caught.value)
-    assert key not in Blotter([]).text(f"it said {key}")
-    assert key.lower() not in Blotter([]).text(f"it said {key.lower()}")
+    assert key not in Redactor([]).text(f"it said {key}")
+    assert key.lower() not in Redactor([]).text(f"it said {key.lower()}")
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,14 @@ def refused() -> NoReturn:
     raise ControlError("nobody is there")
 
 
+def hostile() -> NoReturn:
+    raise ControlError("it said \x1b[2J\nand a second line")
+
+
+def mistyped() -> NoReturn:
+    raise ConfigError("c.yaml", [Mistake("a", "\x1b[2J", 1, 2)])
+
+
 def interrupted() -> NoReturn:
     raise KeyboardInterrupt
 
@@ -141,6 +149,8 @@ def interrupted() -> NoReturn:
         (lambda: 1, 1, ""),
         (mistaken, os.EX_CONFIG, "c.yaml:1:2: a: wrong\nc.yaml:3:4: b: too\n"),
         (refused, 1, "parley: nobody is there\n"),
+        (hostile, 1, "parley: it said �[2J\nand a second line\n"),
+        (mistyped, os.EX_CONFIG, "c.yaml:1:2: a: �[2J\n"),
         (interrupted, 130, ""),
     ],
 )

@@ -14,8 +14,9 @@ import pytest
 
 from device.assistant.hub import Assistant
 from device.audio.devices import Device, name_of_card
-from device.audio.loudspeaker import PortAudioSpeaker
+from device.audio.loudspeaker import Loudspeaker
 from device.audio.microphone import PortAudioMicrophone
+from device.audio.playback_thread import PortAudioCard
 from device.board.detection import detect
 from device.board.kernel import read_evidence
 from device.board.profiles import NONE, Profile, Role, profile_for, profile_named
@@ -78,7 +79,7 @@ class SecretiveMicrophone(PortAudioMicrophone):
         return "?"
 
 
-class SecretiveSpeaker(PortAudioSpeaker):
+class SecretiveSpeaker(Loudspeaker):
     """A loudspeaker whose description says nothing."""
 
     @property
@@ -130,7 +131,7 @@ async def read_by_everybody(root: Path, folder: Path, measured: str) -> Read:
     """
     config, boards, state = Config(), Boards(root), folder / "state"
     microphone = SecretiveMicrophone(facts=boards.input_facts(config))
-    speaker = SecretiveSpeaker(facts=boards.output_facts(config))
+    speaker = SecretiveSpeaker(PortAudioCard(facts=boards.output_facts(config)))
     await remember(measured, state, microphone, speaker)
     claimed: list[str] = []
     levels: list[list[str]] = []
@@ -182,7 +183,7 @@ async def read_by_everybody(root: Path, folder: Path, measured: str) -> Read:
 
 
 async def remember(
-    why: str, state: Path, microphone: PortAudioMicrophone, speaker: PortAudioSpeaker
+    why: str, state: Path, microphone: PortAudioMicrophone, speaker: Loudspeaker
 ) -> None:
     """Have it decided for these two, on cards of other numbers, that the talk is full duplex."""
     await microphone.open()

@@ -1,4 +1,4 @@
-"""Speaks a text with espeak-ng: a robot's voice, but it needs no network and is there in Debian."""
+"""`speak` turns a text into sound with espeak-ng, a robot's voice that needs no network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes speech from anywhere as loud as a reply: trimmed, levelled, its peaks rounded. Pure."""
+"""`prepared` trims speech from anywhere, levels it and rounds its peaks. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the speaker says when something is wrong: the table in ``sentences.toml``. Pure."""
+"""``sentences.toml`` holds what the speaker says when something is wrong; this reads it. Pure."""
 
 from __future__ import annotations
 

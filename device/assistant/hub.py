@@ -74,7 +74,7 @@ class Assistant:
         hardware = Hardware(self.output, self.countdown)
         self.panel = Panel(parts, self.faults, self.latency, hardware, board)
         signs = SignsOfLife(self.input, self.wake_word, self.talk)
-        self.health = Health(notify, signs, parts.resident, watchdog_usec, parts.storm)
+        self.health = Health(notify, signs, parts.resident, watchdog_usec)
         self.echo = EchoControl(config, board, self.faults, self.output, self.post)
         self.uplink = Uplink(self.echo, self.output, self.sessions, self.talk)
         self.activity = Activity(self.bus, self.sessions, self.talk, self.uplink)

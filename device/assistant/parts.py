@@ -13,10 +13,9 @@ from device.live.resumption import Past
 from device.live.traffic import Sent
 from device.news import Failure, Post
 from device.ports import Lights, Microphone, OpenDevice, Session, Speaker, WakeDetector
-from device.service.swap import SwapStorm
 from device.state.echo import EchoMemory
 from device.state.mute import MuteMemory
-from device.state.talk import Keepsake
+from device.state.talk import TalkMemory
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +44,7 @@ class Parts:
     """Whether the owner had muted the speaker."""
     resident: Callable[[], int] = lambda: 0
     """How much of the machine's memory the speaker's process takes, in bytes."""
-    storm: SwapStorm = field(default_factory=lambda: SwapStorm(None))
-    """Notices when the machine swaps."""
-    keepsake: Keepsake = field(default_factory=lambda: Keepsake(None))
+    keepsake: TalkMemory = field(default_factory=lambda: TalkMemory(None))
     """Where the talk so far is kept."""
     echo_memory: EchoMemory = field(default_factory=lambda: EchoMemory(None))
     """What was measured of the echo in earlier processes."""

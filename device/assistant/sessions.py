@@ -17,7 +17,7 @@ from device.live.resumption import Past
 from device.live.traffic import Sent
 from device.news import Debt, Failure, FailureKind, Post, SessionAged, SessionFailed
 from device.ports import Session
-from device.state.talk import Keepsake
+from device.state.talk import TalkMemory
 
 GOODBYE_S = 1.5
 """How long the end of the process may wait for the session to close in good order."""
@@ -32,7 +32,7 @@ class Sessions:
     def __init__(
         self,
         make: MakeSession,
-        keepsake: Keepsake,
+        keepsake: TalkMemory,
         settings: Settings,
         post: Post,
         on_sent: Sent,
@@ -166,7 +166,7 @@ class Sessions:
         }
 
 
-def talk_so_far(keepsake: Keepsake) -> Past:
+def talk_so_far(keepsake: TalkMemory) -> Past:
     """Return the talk of an earlier process; one that makes no sense is a new one, and is told."""
     past, record = Past(), keepsake.load()
     if record is not None:

@@ -1,4 +1,4 @@
-"""What the loudspeaker has still to play: replies, the rest over them, volume, limiter. Pure.
+"""`PlaybackBuffer` mixes what the loudspeaker has still to play, at a volume and limited. Pure.
 
 Two threads share a `PlaybackBuffer` under its one lock: the event loop appends, pauses, clears and
 sets the volume; the playback thread takes blocks of the length it needs, always full ones, padded
@@ -26,9 +26,9 @@ from device.audio.turns import Mark, Turns
 
 CAPACITY_S = 600.0
 """Ten minutes, if a server should really go on for that long without being heard."""
-CAPACITY_SAMPLES = 15_000_000
-"""30 MB, whatever the rate: at 48 kHz that is five minutes. Ten would take 58 MB of the 65 that a
-speaker can grow by on the smallest board (512 MB) before the machine swaps."""
+CAPACITY_SAMPLES = 12_000_000
+"""24 MB, whatever the rate: at 48 kHz that is four minutes. Ten would take 58 MB of the 65 that a
+speaker can grow by on the smallest board (512 MB) before it is too large to go on."""
 
 
 def gain(percent: int) -> float:

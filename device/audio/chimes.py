@@ -1,4 +1,4 @@
-"""The short sounds of our own, synthesised: what they are made of is a table. Pure.
+"""`render` synthesises the short sounds of our own from a table of tones. Pure.
 
 They are told apart by which way they move: up, listening; down, over; up and down, it is still
 working on it; one note and no other, it did not work. What did not work is told by how often that

@@ -1,4 +1,4 @@
-"""How much of a reply waits before it sounds: nothing, until the network proves uneven. Pure.
+"""`Cushion` says how much of a reply waits before it sounds: nothing, on an even network. Pure.
 
 A reply that begins at once is the quickest, and on a good link it never runs dry. Each time one
 does, the next wait is longer; when some replies in a row went well it gets shorter again.

@@ -1,4 +1,4 @@
-"""Cuts what the sound card hands over into 20 ms frames of one channel at 16 kHz. Pure."""
+"""`FrameCutter` makes 20 ms frames of one channel of what the sound card hands over. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from device.audio.resample import Resampler
 from device.frames import FRAME_BYTES, FRAME_SAMPLES, MICROPHONE_RATE_HZ, SAMPLE_BYTES, Frame
 
 
-class Framer:
+class FrameCutter:
     """Knows the place of every sample in the microphone's stream, over all its openings.
 
     Where the device delivers 16 kHz mono s16le, its bytes are only cut, never computed with.

@@ -1,4 +1,4 @@
-"""How loud each channel of a microphone is, and how quiet it can be. Pure."""
+"""`Levels` measures how loud each channel of a microphone is, and how quiet it can be. Pure."""
 
 from __future__ import annotations
 

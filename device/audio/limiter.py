@@ -1,4 +1,4 @@
-"""Keeps the loudest peaks below a ceiling by turning the sound down for them. Pure.
+"""`Limiter` keeps the loudest peaks below a ceiling by turning the sound down for them. Pure.
 
 A small loudspeaker driven too hard distorts, and so does a peak that is cut off: no echo canceller
 can undo either. So the gain goes down in time for a peak, holds, and comes back slowly enough that

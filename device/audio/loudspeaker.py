@@ -1,29 +1,25 @@
-"""The loudspeaker: plays replies turn by turn, chimes over them, and sentences of our own.
+"""The loudspeaker plays replies turn by turn, chimes over them, and sentences of our own.
 
-Theory of operation. `PortAudioSpeaker` lives on the event loop. It resamples what comes to the
-card's rate and puts it into a `PlaybackBuffer`. A thread (`Player`) opens the device and keeps its
-stream open and fed, with silence when there is nothing to play: it takes blocks from the buffer as
-late as it can, so that no more than `QUEUE_MS` are on their way to the card. That is what a cleared
-reply can still be heard for. It asks how much room there is before it writes, so it never waits
-inside PortAudio (see `device.audio.microphone` for why), and from the same figure it knows when the
-last sample of a turn will have left the card.
+Theory of operation. `Loudspeaker` lives on the event loop. It resamples what comes to the card's
+rate and puts it into a `PlaybackBuffer`. What plays it is a `Card`: PortAudio's, fed by a thread
+(`device.audio.playback_thread`), or one that is not there (`device.simulator.sound_card`). It takes
+blocks from the buffer at its own pace, and through a `Playout` tells what it took and when that is
+heard.
 
-While the reply is paused its news wait too: what the thread told just before comes after `go_on`.
+While the reply is paused its news wait too: what the card told just before comes after `go_on`.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 from device.audio import chimes
 from device.audio.buffer import CAPACITY_S, PlaybackBuffer
 from device.audio.cushion import Cushion
-from device.audio.devices import Facts, Wanted, no_facts
 from device.audio.limiter import CEILING_DBFS
-from device.audio.playback_thread import STALL_S, Player
+from device.audio.playout import Playout
 from device.audio.reference import PlayedBlocks
 from device.audio.resample import Resampler
 from device.frames import REPLY_RATE_HZ, SAMPLE_BYTES
@@ -33,32 +29,60 @@ from device.ports import OpenDevice, Played
 NO_TURN = -1
 
 
-class PortAudioSpeaker:
-    """A Speaker on PortAudio. ``device`` is ``auto`` or a part of its name; ``volume`` 0..100.
+class Card(Protocol):
+    """Something to play on: while it is open it takes blocks all the time, at its own pace."""
 
-    ``ceiling_dbfs``: the loudest peak that is played, in dB of full scale. ``facts`` tells how many
-    channels of a card must be filled, and whether it must record first.
+    @property
+    def device(self) -> OpenDevice | None:
+        """The device that is open, or was last; None before the first opening."""
+        ...
+
+    @property
+    def description(self) -> str:
+        """The device that is open (or was last, or is asked for), for status and messages."""
+        ...
+
+    @property
+    def underruns(self) -> int:
+        """How often it ran dry since the process began."""
+        ...
+
+    async def open(
+        self, begin: Callable[[int], Playout], tell: Callable[[PlaybackNews], None]
+    ) -> Playout:
+        """Open the device, and give the playout that it takes from until it is closed.
+
+        ``begin``, asked once, in any thread, makes one at the card's rate in Hz. ``tell`` gets the
+        news on the loop's thread. Raises AudioDeviceError.
+        """
+        ...
+
+    async def wait_lost(self) -> None:
+        """Return never; raise AudioDeviceError when the open device is lost or stalls."""
+        ...
+
+    async def close(self) -> None:
+        """Close the device. Harmless when closed. Raises AudioDeviceHungError."""
+        ...
+
+
+class Loudspeaker:
+    """A :class:`device.ports.Speaker` on a card. ``volume`` is 0..100.
+
+    ``ceiling_dbfs``: the loudest peak that is played, in dB of full scale.
     """
 
-    def __init__(
-        self,
-        device: str = "auto",
-        volume: int = 60,
-        ceiling_dbfs: float = CEILING_DBFS,
-        facts: Facts = no_facts,
-    ) -> None:
-        self._wanted = Wanted(device, facts)
+    def __init__(self, card: Card, volume: int = 60, ceiling_dbfs: float = CEILING_DBFS) -> None:
+        self._card = card
         self._volume = volume
         self._ceiling_dbfs = ceiling_dbfs
         self._cushion = Cushion()
         self._played = PlayedBlocks()
         self._paused = False
         self._waiting_news: list[PlaybackNews] = []
-        self._device: OpenDevice | None = None
-        self._counters = {"underruns": 0, "starved": 0, "dropped_ms": 0, "stale_ms": 0}
+        self._counters = {"starved": 0, "dropped_ms": 0, "stale_ms": 0}
         self._post: Post | None = None
-        self._player: Player | None = None
-        self._lost = asyncio.Event()
+        self._playout: Playout | None = None
         self._resampler = Resampler(REPLY_RATE_HZ, REPLY_RATE_HZ)
         self._half_sample = b""
         self._newest = NO_TURN
@@ -70,86 +94,75 @@ class PortAudioSpeaker:
     @property
     def device(self) -> OpenDevice | None:
         """The device that is open, or was last; None before the first opening."""
-        return self._player.device if self._player is not None else self._device
+        return self._card.device
 
     @property
     def description(self) -> str:
         """The device that is open (or was last, or is asked for), for status and messages."""
-        return str(self.device or f"output device '{self._wanted.name}'")
+        return self._card.description
 
     @property
     def counters(self) -> Mapping[str, int]:
         """Since the process began.
 
-        ``underruns``: the card ran dry while something played, or in the silence between where the
-        device is a card itself. ``starved``: a turn's sound did not come fast enough.
-        ``dropped_ms``: replies that came while no device was open or beyond what the buffer
-        holds. ``stale_ms``: replies of turns that were over. ``cushion_ms``, as it is now: how
+        ``underruns``: the card ran dry. ``starved``: a turn's sound did not come fast enough.
+        ``dropped_ms``: replies that came while no device was open or beyond the buffer's ten
+        minutes. ``stale_ms``: replies of turns that were over. ``cushion_ms``, as it is now: how
         much of a turn waits before it sounds.
         """
-        return {**self._counters, "cushion_ms": self._cushion.ms}
+        return {
+            "underruns": self._card.underruns,
+            **self._counters,
+            "cushion_ms": self._cushion.ms,
+        }
 
     @property
     def audible(self) -> bool:
         """Whether anything of ours can be heard now, its latency included."""
-        return self._player is not None and time.monotonic() < self._player.audible_until
+        return self._playout is not None and time.monotonic() < self._playout.audible_until
 
     @property
     def level(self) -> float:
         """RMS of what is being played, 0..1 of full scale, after volume; 0 when silent."""
-        return self._player.level if self._player is not None else 0.0
+        return self._playout.level if self._playout is not None else 0.0
 
     # --- the device -------------------------------------------------------------------------------
 
     async def open(self, post: Post) -> None:
         """Find the device by name and open it. Raises AudioDeviceError."""
         self._post = post
-        if self._player is not None:
+        if self._playout is not None:
             return
-        player = Player(
-            self._wanted,
-            self._make_buffer,
-            self._lost.set,
-            self._heard,
-            self._counters,
-            self._played,
-        )
-        await player.thread.start(f"output device '{self._wanted.name}'")
-        player.buffer.set_volume(self._volume)
-        self._resampler = Resampler(REPLY_RATE_HZ, player.buffer.rate_hz)
+        playout = await self._card.open(self._begin_playout, self._heard)
+        playout.buffer.set_volume(self._volume)
+        self._resampler = Resampler(REPLY_RATE_HZ, playout.buffer.rate_hz)
         self._half_sample = b""
-        self._lost.clear()
-        self._player = player
+        self._playout = playout
 
-    def _make_buffer(self, rate_hz: int) -> PlaybackBuffer:
-        return PlaybackBuffer(rate_hz, self._volume, CAPACITY_S, self._ceiling_dbfs, self._cushion)
+    def _begin_playout(self, rate_hz: int) -> Playout:
+        buffer = PlaybackBuffer(
+            rate_hz, self._volume, CAPACITY_S, self._ceiling_dbfs, self._cushion
+        )
+        return Playout(buffer, self._played)
 
     async def wait_lost(self) -> None:
-        """Return never; raise AudioDeviceError: LOST or STALLED (nothing taken for 3 s)."""
-        while True:
-            player = self._player
-            if player is not None:
-                player.check()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(STALL_S / 6):
-                    await self._lost.wait()
-                    self._lost.clear()
+        """Return never; raise AudioDeviceError when the open device is lost or stalls."""
+        await self._card.wait_lost()
 
     async def close(self) -> None:
         """Close the device. A turn that was playing is reported as drained. Harmless when closed.
 
-        Ends a pause. Raises AudioDeviceHungError when the thread does not come back within 2 s.
+        Ends a pause. Raises AudioDeviceHungError when the card cannot be closed.
         """
-        player, self._player = self._player, None
-        if player is None:
+        playout, self._playout = self._playout, None
+        if playout is None:
             return
         self._let_news_come()
-        self._device = player.device
         try:
-            await player.thread.stop(f"output device {self._device}")
+            await self._card.close()
         finally:
             if self._newest > self._over:
-                self._drain(self._newest, player.buffer.played_ms(self._newest), time.monotonic())
+                self._drain(self._newest, playout.buffer.played_ms(self._newest), time.monotonic())
 
     # --- the sound --------------------------------------------------------------------------------
 
@@ -162,16 +175,16 @@ class PortAudioSpeaker:
         if turn < self._newest or turn <= max(self._over, self._ended):
             self._counters["stale_ms"] += _milliseconds(pcm)
             return
-        if self._player is None:
+        if self._playout is None:
             self._counters["dropped_ms"] += _milliseconds(pcm)
             return
-        self._begin(turn)
+        self._begin_turn(turn)
         pcm = self._half_sample + pcm
         whole = len(pcm) // SAMPLE_BYTES * SAMPLE_BYTES
         self._half_sample = pcm[whole:]
         self._append(self._resampler.process(pcm[:whole]), turn)
 
-    def _begin(self, turn: int) -> None:
+    def _begin_turn(self, turn: int) -> None:
         if turn > self._newest:
             if self._newest > max(self._over, self._ended):
                 self._end(self._newest)
@@ -180,26 +193,26 @@ class PortAudioSpeaker:
             self._newest = turn
 
     def _append(self, pcm: bytes, turn: int) -> None:
-        if self._player is not None:
-            self._count_dropped(self._player.buffer.append(pcm, turn))
+        if self._playout is not None:
+            self._count_dropped(self._playout.buffer.append(pcm, turn))
 
     def _end(self, turn: int) -> None:
-        if self._player is not None:
-            self._count_dropped(self._player.buffer.end(turn, self._resampler.finish()))
+        if self._playout is not None:
+            self._count_dropped(self._playout.buffer.end(turn, self._resampler.finish()))
 
     def _count_dropped(self, samples: int) -> None:
-        if self._player is not None:
-            self._counters["dropped_ms"] += samples * 1000 // self._player.buffer.rate_hz
+        if self._playout is not None:
+            self._counters["dropped_ms"] += samples * 1000 // self._playout.buffer.rate_hz
 
     def end_turn(self, turn: int) -> None:
         """No more of this turn will come: PlaybackDrained follows when it has been heard."""
         if turn < self._newest or turn <= max(self._over, self._ended):
             return
-        if self._player is None:
+        if self._playout is None:
             self._newest = turn
             self._drain(turn, 0, time.monotonic())
             return
-        self._begin(turn)
+        self._begin_turn(turn)
         self._end(turn)
         self._half_sample = b""
         self._ended = turn
@@ -210,7 +223,7 @@ class PortAudioSpeaker:
         Returns how many milliseconds of the turn the card has taken. Chimes and sentences go on.
         Later chunks of that turn are dropped; no PlaybackDrained comes for it. Ends a pause.
         """
-        if self._player is None:
+        if self._playout is None:
             return 0
         if self._newest <= self._over:
             self.go_on()
@@ -219,8 +232,8 @@ class PortAudioSpeaker:
         self._let_news_come()
         self._resampler.reset()
         self._half_sample = b""
-        self._player.buffer.clear()
-        return self._player.buffer.played_ms(self._newest)
+        self._playout.buffer.clear()
+        return self._playout.buffer.played_ms(self._newest)
 
     def pause(self) -> None:
         """Let the reply fall silent at the card within 50 ms, with a fade, and keep its place.
@@ -228,14 +241,14 @@ class PortAudioSpeaker:
         Chimes and sentences go on, chunks are still appended, and no news of any turn come
         meanwhile. A turn that begins meanwhile is paused too. Nothing while no device is open.
         """
-        if self._player is not None:
+        if self._playout is not None:
             self._paused = True
-            self._player.buffer.pause()
+            self._playout.buffer.pause()
 
     def go_on(self) -> None:
         """Go on, with a fade, where `pause` fell silent; harmless when it is not paused."""
-        if self._player is not None:
-            self._player.buffer.go_on()
+        if self._playout is not None:
+            self._playout.buffer.go_on()
             self._let_news_come()
 
     def take_played(self) -> Sequence[Played]:
@@ -247,8 +260,8 @@ class PortAudioSpeaker:
 
     def chime(self, name: str) -> None:
         """Play one of our chimes, by its name in `chimes.CHIMES`, over whatever plays."""
-        if self._player is not None:
-            buffer = self._player.buffer
+        if self._playout is not None:
+            buffer = self._playout.buffer
             buffer.chime(chimes.render(name, buffer.rate_hz))
 
     def announce(self, pcm: bytes) -> None:
@@ -256,24 +269,24 @@ class PortAudioSpeaker:
 
         It takes the place of one that is being said. Dropped while no device is open.
         """
-        if self._player is not None:
-            buffer = self._player.buffer
+        if self._playout is not None:
+            buffer = self._playout.buffer
             resampler = Resampler(REPLY_RATE_HZ, buffer.rate_hz)
             whole = pcm[: len(pcm) // SAMPLE_BYTES * SAMPLE_BYTES]
             buffer.announce(resampler.process(whole) + resampler.finish())
 
     def hush(self) -> None:
         """Break off the sentence of our own, without a click; harmless when there is none."""
-        if self._player is not None:
-            self._player.buffer.hush()
+        if self._playout is not None:
+            self._playout.buffer.hush()
 
     def set_volume(self, percent: int) -> None:
         """0..100, for all that plays; takes effect within one block."""
         self._volume = percent
-        if self._player is not None:
-            self._player.buffer.set_volume(percent)
+        if self._playout is not None:
+            self._playout.buffer.set_volume(percent)
 
-    # --- what the thread reports ------------------------------------------------------------------
+    # --- what the card reports --------------------------------------------------------------------
 
     def _heard(self, news: PlaybackNews) -> None:
         if self._paused:

@@ -1,9 +1,9 @@
-"""The microphone: one channel of a sound card as 20 ms frames at 16 kHz.
+"""The microphone delivers one channel of a sound card as 20 ms frames at 16 kHz.
 
 Theory of operation. A thread (`_Reader`) opens the device, reads 20 ms blocks and closes it. It
 computes nothing: a block goes into a bounded queue, whose oldest are dropped when nobody takes
-them, and the event loop is woken. Channel, format, rate and frames are the business of `Framer`, on
-the loop's thread.
+them, and the event loop is woken. Channel, format, rate and frames are the business of
+`FrameCutter`, on the loop's thread.
 
 The thread asks how much there is before it reads, so it never waits inside PortAudio. That keeps it
 stoppable when a device delivers nothing (a blocking read waits for ever on a suspended PulseAudio
@@ -32,7 +32,7 @@ from device.audio.devices import (
     input_layouts,
     no_facts,
 )
-from device.audio.frame_cutter import Framer, LossMeter
+from device.audio.frame_cutter import FrameCutter, LossMeter
 from device.audio.liveness import Liveness
 from device.audio.opening_order import ORDER
 from device.audio.portaudio import PortAudio
@@ -113,7 +113,7 @@ class PortAudioMicrophone:
         self._device: OpenDevice | None = None
         self._counters = {"frames": 0, "overruns": 0, "dropped": 0}
         self.taps: set[Tap] = set()
-        self._framer = Framer()
+        self._frame_cutter = FrameCutter()
         self._frames: deque[Frame] = deque()
         self._taken_at: float | None = None
         self._arrived = asyncio.Event()
@@ -193,7 +193,7 @@ class PortAudioMicrophone:
         if block.opening is not self._opening:
             began_at = block.at - block_samples / layout.rate_hz
             lost_s = 0.0 if self._taken_at is None else max(0.0, began_at - self._taken_at)
-            self._framer.begin(layout, block.opening.channel, lost_s)
+            self._frame_cutter.begin(layout, block.opening.channel, lost_s)
             self._losses = LossMeter(layout.rate_hz)
             self._liveness = Liveness(
                 block_samples / layout.rate_hz,
@@ -206,7 +206,7 @@ class PortAudioMicrophone:
             self._device = block.opening.open_device
         elif block.number != self._next_number:
             self._counters["dropped"] += block.number - self._next_number
-            self._framer.skip((block.number - self._next_number) * block_samples)
+            self._frame_cutter.skip((block.number - self._next_number) * block_samples)
         self._next_number = block.number + 1
         self._taken_at = block.at
         if self._losses.add(block_samples, block.at):
@@ -220,7 +220,7 @@ class PortAudioMicrophone:
                 DeviceTrouble.DEAD,
                 f"input device {self.description} delivers {symptom}: {_cure(block.opening)}",
             )
-        frames = self._framer.take(block.data, block.at)
+        frames = self._frame_cutter.take(block.data, block.at)
         self._suspect = self._suspect and not self._liveness.alive
         if not self._suspect:
             self._frames.extend(frames)

@@ -1,4 +1,4 @@
-"""Has a card record before it is played to, where the places of its channels depend on that.
+"""Some cards must record before they are played to, or the places of their channels change.
 
 The AC108 kits give their channels in the order in which their clocks started: with playback first
 the chosen channel may be the loopback, or empty. So a recording that is about to begin asks the

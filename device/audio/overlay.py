@@ -1,4 +1,4 @@
-"""What plays over and between the replies: chimes, fading ends, one sentence of our own. Pure.
+"""`Overlay` plays over the replies: chimes, fading ends, one sentence of our own. Pure.
 
 Chimes lie over whatever plays, each other included. A sentence must be understood: it waits until
 the chimes that sound when it comes are over and `GAP_MS` more, and as long as a reply sounds. It

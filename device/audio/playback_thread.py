@@ -1,28 +1,33 @@
-"""The thread that keeps the sound card fed, and what it reports of it.
+"""`PortAudioCard` plays through PortAudio, with a thread that keeps the card fed.
 
-See `device.audio.loudspeaker` for the theory of operation.
+Theory of operation. A thread opens the device and keeps its stream open and fed, with silence when
+there is nothing to play: it takes blocks from the playout as late as it can, so that no more than
+`QUEUE_MS` are on their way to the card. That is what a cleared reply can still be heard for. It
+asks how much room there is before it writes, so it never waits inside PortAudio (see
+`device.audio.microphone` for why), and from the same figure it knows when the last sample of a turn
+will have left the card.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
-from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from device.audio.buffer import Block, PlaybackBuffer
-from device.audio.devices import Device, Layout, Wanted, choose, output_layouts
+from device.audio.devices import Device, Facts, Layout, Wanted, choose, no_facts, output_layouts
 from device.audio.opening_order import ORDER
+from device.audio.playout import Playout
 from device.audio.portaudio import PortAudio
-from device.audio.reference import PlayedBlocks
 from device.audio.stream_thread import Makeshift, StreamThread
-from device.audio.turns import Mark, What
 from device.errors import AudioDeviceError, DeviceTrouble
 from device.frames import SAMPLE_BYTES
-from device.news import FirstSound, PlaybackDrained, PlaybackNews, PlaybackStarved
+from device.news import PlaybackNews
 from device.ports import OpenDevice
 
 PERIOD_MS = 20
@@ -49,39 +54,96 @@ OUTPUT_UNDERFLOWED = -9980
 """paOutputUnderflowed: the card ran dry just now; the stream goes on."""
 
 
-class Player:
-    """One opening of the loudspeaker.
+class PortAudioCard:
+    """A :class:`device.audio.loudspeaker.Card` on PortAudio.
 
-    ``make_buffer`` is asked for one at the card's rate; ``played`` is told what the card was given.
-    ``buffer`` and ``device`` are there once it is open. ``audible_until`` (CLOCK_MONOTONIC)
-    and ``level`` are single values that the loop only reads.
+    ``device`` is ``auto`` or a part of its name. ``facts`` tells how many channels of a card must
+    be filled, and whether it must record first. Used from the event loop's thread only.
     """
 
-    buffer: PlaybackBuffer
-    device: OpenDevice
+    def __init__(self, device: str = "auto", facts: Facts = no_facts) -> None:
+        self._wanted = Wanted(device, facts)
+        self._device: OpenDevice | None = None
+        self._underruns = 0
+        self._lost = asyncio.Event()
+        self._player: _Player | None = None
+
+    @property
+    def device(self) -> OpenDevice | None:
+        """The device that is open, or was last; None before the first opening."""
+        return self._player.device if self._player is not None else self._device
+
+    @property
+    def description(self) -> str:
+        """The device that is open (or was last, or is asked for), for status and messages."""
+        return str(self.device or f"output device '{self._wanted.name}'")
+
+    @property
+    def underruns(self) -> int:
+        """How often it ran dry while something played, or in silence where it is a card itself."""
+        return self._underruns
+
+    async def open(
+        self, begin: Callable[[int], Playout], tell: Callable[[PlaybackNews], None]
+    ) -> Playout:
+        """Find the device by name and open it, as `device.audio.loudspeaker.Card` says."""
+        player = _Player(self._wanted, begin, self._lost.set, tell, self._ran_dry)
+        await player.thread.start(f"output device '{self._wanted.name}'")
+        self._lost.clear()
+        self._player = player
+        return player.playout.result()
+
+    def _ran_dry(self) -> None:
+        # The player's thread calls it, and nobody else writes the figure.
+        self._underruns += 1
+
+    async def wait_lost(self) -> None:
+        """Return never; raise AudioDeviceError: LOST or STALLED (nothing taken for 3 s)."""
+        while True:
+            if self._player is not None:
+                self._player.check()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(STALL_S / 6):
+                    await self._lost.wait()
+                    self._lost.clear()
+
+    async def close(self) -> None:
+        """Close the device. Harmless when closed.
+
+        Raises AudioDeviceHungError when the thread does not come back within 2 s.
+        """
+        player, self._player = self._player, None
+        if player is not None:
+            self._device = player.device
+            await player.thread.stop(f"output device {self._device}")
+
+
+class _Player:
+    """One opening of the card; all of it but ``check`` runs in its thread.
+
+    ``begin`` is asked for a playout at the card's rate, ``tell`` is given its news on the loop's
+    thread, and ``ran_dry`` is told each time the card did. ``playout`` has its result and
+    ``device`` its facts once it is open.
+    """
 
     def __init__(
         self,
         wanted: Wanted,
-        make_buffer: Callable[[int], PlaybackBuffer],
+        begin: Callable[[int], Playout],
         lost: Callable[[], None],
-        heard: Callable[[PlaybackNews], None],
-        counters: dict[str, int],
-        played: PlayedBlocks,
+        tell: Callable[[PlaybackNews], None],
+        ran_dry: Callable[[], None],
     ) -> None:
         self.thread = StreamThread("loudspeaker", self._serve, lost)
-        self.audible_until = 0.0
-        self.level = 0.0
-        self._sounding = False
+        self.playout: Future[Playout] = Future()
+        self.device: OpenDevice | None = None
         self._yields = False
         """To a recording on the same card that wants to begin."""
         self._taken_at = time.monotonic()
         self._wanted = wanted
-        self._make_buffer = make_buffer
-        self._heard = heard
-        self._counters = counters
-        self._played = played
-        self._due: deque[tuple[float, PlaybackNews]] = deque()
+        self._begin = begin
+        self._tell = tell
+        self._ran_dry = ran_dry
 
     def check(self) -> None:
         """Raise when the device was lost or takes nothing. Called on the loop's thread."""
@@ -105,26 +167,30 @@ class Player:
             ORDER.playing(facts.capture_first, self._leaves),
             audio.stream(device, "output", layouts, PERIOD_MS) as (stream, layout),
         ):
-            self._begin(device, layout)
-            self._played.opened(layout.rate_hz)
+            self.device = device.opened(layout)
+            playout = self._playout_at(layout.rate_hz)
+            playout.opened()
             self._taken_at = time.monotonic()
             self.thread.opened()
-            self._feed(stream, layout, device, makeshift)
+            self._feed(playout, stream, layout, device, makeshift)
 
     def _leaves(self) -> bool:
         return self.thread.stopping
 
-    def _begin(self, device: Device, layout: Layout) -> None:
-        self.device = device.opened(layout)
-        if not hasattr(self, "buffer"):
-            self.buffer = self._make_buffer(layout.rate_hz)
-        elif self.buffer.rate_hz != layout.rate_hz:
+    def _playout_at(self, rate_hz: int) -> Playout:
+        if not self.playout.done():
+            self.playout.set_result(self._begin(rate_hz))
+        playout = self.playout.result()
+        if playout.buffer.rate_hz != rate_hz:
             raise AudioDeviceError(
                 DeviceTrouble.LOST,
                 f"output device {self.device} came back with another rate: open it again",
             )
+        return playout
 
-    def _feed(self, stream: Any, layout: Layout, device: Device, makeshift: Makeshift) -> None:
+    def _feed(
+        self, playout: Playout, stream: Any, layout: Layout, device: Device, makeshift: Makeshift
+    ) -> None:
         rate_hz = layout.rate_hz
         capacity_samples = stream.get_write_available()
         if capacity_samples <= 0:
@@ -133,12 +199,13 @@ class Player:
         longest_wait_s = LONGEST_WAIT_S if device.is_hardware else SERVER_WAIT_S
         silence = bytes(pace.period_samples * layout.channels * SAMPLE_BYTES)
         began = False
-        while not self._may_leave():
+        while not self._may_leave(playout):
             free_samples = stream.get_write_available()
             if free_samples < 0 and free_samples != OUTPUT_UNDERFLOWED:
                 raise OSError(free_samples, "it stopped taking sound")
-            self._send_due()
-            idle = self.buffer.idle and not self._due
+            for news in playout.due(time.monotonic()):
+                self.thread.call(partial(self._tell, news))
+            idle = playout.idle
             if idle:
                 makeshift.check()
             queued_samples = capacity_samples - max(0, free_samples)
@@ -149,48 +216,23 @@ class Player:
                 time.sleep(min(longest_wait_s, wait_s))
                 continue
             # Of a server it says nothing that all was fetched: it has a buffer of its own.
-            if queued_samples == 0 and (self._sounding or (began and device.is_hardware)):
-                self._counters["underruns"] += 1
+            if queued_samples == 0 and (playout.sounding or (began and device.is_hardware)):
+                self._ran_dry()
             began = True
-            block = self.buffer.take(block_samples)
+            block = playout.buffer.take(block_samples)
             if block.samples is None:
                 stream.write(silence[: block_samples * layout.channels * SAMPLE_BYTES])
             else:
                 stream.write(np.repeat(block.samples, layout.channels).tobytes())
-            self._written(block, block_samples, queued_samples)
+            now = self._taken_at = time.monotonic()
+            begins_at = now + queued_samples / rate_hz
+            playout.given(block, block_samples, now, begins_at, begins_at + block_samples / rate_hz)
 
-    def _may_leave(self) -> bool:
+    def _may_leave(self, playout: Playout) -> bool:
         if self.thread.stopping:
             return True
         asked = self.thread.must_leave or (self._yields and ORDER.asked)
-        return asked and self.buffer.idle and not self._due
-
-    def _written(self, block: Block, samples: int, queued_samples: int) -> None:
-        now = self._taken_at = time.monotonic()
-        begins_at = now + queued_samples / self.buffer.rate_hz
-        ends_at = begins_at + samples / self.buffer.rate_hz
-        self._played.note(block.samples, samples, begins_at)
-        self.level = block.level
-        self._sounding = block.samples is not None
-        if self._sounding:
-            self.audible_until = ends_at
-        for mark in block.marks:
-            self._due.append(self._news(mark, now, ends_at))
-
-    def _news(self, mark: Mark, now: float, heard_at: float) -> tuple[float, PlaybackNews]:
-        match mark.what:
-            case What.FIRST:
-                return now, FirstSound(mark.turn, now, heard_at - now)
-            case What.STARVED:
-                return now, PlaybackStarved(mark.turn, now)
-            case What.LAST:
-                played_ms = mark.played_samples * 1000 // self.buffer.rate_hz
-                return heard_at, PlaybackDrained(mark.turn, played_ms, heard_at)
-
-    def _send_due(self) -> None:
-        now = time.monotonic()
-        while self._due and self._due[0][0] <= now:
-            self.thread.call(partial(self._heard, self._due.popleft()[1]))
+        return asked and playout.idle
 
 
 class _Pace:

@@ -1,4 +1,4 @@
-"""The one home of PyAudio: what devices there are, streams on them, and errors in our words.
+"""One module knows PyAudio: it lists devices, opens streams and words their errors.
 
 PortAudio makes its list of devices once, at its start, and keeps it until the last user has
 terminated it. So everybody shares one PyAudio object inside ``running()``, and whoever is left

@@ -1,4 +1,4 @@
-"""Remembers for a moment what the card was given, for whoever takes it out of the microphone. Pure.
+"""The AEC reference is what the card was given lately, for the echo canceller to take out. Pure.
 
 The playback thread notes, the event loop takes; both ends of a deque may be used at the same time.
 """

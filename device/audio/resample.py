@@ -1,4 +1,4 @@
-"""Changes the sampling rate of a stream of s16le mono sound. Pure."""
+"""`Resampler` changes the sampling rate of a stream of s16le mono sound. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The thread that one PortAudio stream lives in, from its opening to its closing.
+"""One thread owns a PortAudio stream from its opening to its closing.
 
 PortAudio may hang in any call, so nothing of it happens on the event loop's thread, and the loop
 waits for this thread with a deadline. The thread is a daemon: one that never comes back does not

@@ -1,4 +1,4 @@
-"""The replies that wait to be played: turn by turn, held back, paused and cleared softly. Pure.
+"""`Turns` holds the replies that wait to be played, back, paused or cleared softly. Pure.
 
 A turn begins when its cushion waits (see `device.audio.cushion`), when it has ended, or when it has
 gathered for `LONGEST_GATHERING_MS`: a word that the model says before it thinks for long is not

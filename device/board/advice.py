@@ -1,4 +1,4 @@
-"""What an owner can do about the board that was found, or about the one that was not. Pure."""
+"""The advice tells an owner what to do about the board that was found, or was not. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Starts an array anew that came out of a restart of its host with a dead microphone.
+"""`ArrayRestart` starts an array anew whose microphone was dead after its host's restart.
 
 After the host was restarted a reSpeaker XVF3800 may be on USB again and deliver silence, until it
 is told to restart itself (its firmware 2.0.10 mends that). It is told once only until the host
@@ -24,7 +24,7 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 FILE_NAME = "array_restarted"
 
 
-class Revival:
+class ArrayRestart:
     """Remembers in a file of ``folder`` (None: in this process only) in which boot it was tried."""
 
     def __init__(self, folder: Path | None, *, usb: Load = libusb, boot_id: Path = BOOT_ID) -> None:

@@ -1,4 +1,4 @@
-"""Notices what is plugged in, by the kernel's own lists: PortAudio's does not change.
+"""`Arrivals` notices what is plugged in by the kernel's lists; PortAudio's does not change.
 
 Whoever lost a device waits here instead of sleeping, and tries again as soon as something came.
 """

@@ -1,4 +1,4 @@
-"""Where on a ring of LEDs somebody speaks, from what its array tells of directions. Pure.
+"""`Bearing` finds where on a ring of LEDs somebody speaks, from what the array tells. Pure.
 
 An array tells a direction at any time, but it means something only while somebody speaks; the rest
 is what was, or noise. And it leaps: now and then to the other side, for one answer. So only speech

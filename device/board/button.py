@@ -1,4 +1,4 @@
-"""The push button: gpiozero's edges, taken from its thread to the event loop.
+"""`GpioButton` takes the push button's edges from gpiozero's thread to the event loop.
 
 gpiozero calls its handlers in one thread for all pins of the process, and an exception there ends
 all of them; so a handler only takes the time and hands the edge to the loop. What the edges mean is

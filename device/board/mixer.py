@@ -1,4 +1,4 @@
-"""Sets the levels of a card's own mixer without which its board is silent, with ``amixer``.
+"""``amixer`` sets the levels of a card's own mixer without which its board is silent.
 
 A card comes with its mixer as the kernel or the array's firmware leaves it, each time it is plugged
 in. What is set here is not stored (``alsactl store``): the next appearance gets it again.

@@ -1,4 +1,4 @@
-"""The mute switch of an array on USB, looked at twice a second.
+"""`SwitchWatch` looks twice a second at the mute switch of an array on USB.
 
 The XVF3800 mutes itself at its own button and lights a red LED; the Pi can only ask
 (GPO_READ_VALUES, pin X0D30). A look is one vendor request of a millisecond; it may also take a

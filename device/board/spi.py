@@ -1,4 +1,4 @@
-"""Opens the Raspberry Pi's SPI bus by hardware or not at all, and says how to turn it on.
+"""`open_spi` opens the Raspberry Pi's SPI bus by hardware or says how to turn it on.
 
 gpiozero goes on by bit-banging where the hardware fails, with a mere warning: that would take the
 pins away from the SPI hardware, and a processor core with them.

@@ -1,4 +1,4 @@
-"""Vendor requests to a ReSpeaker microphone array on USB, and plain words for what goes wrong.
+"""`UsbControl` sends vendor requests to a ReSpeaker array on USB and words what goes wrong.
 
 The arrays are set and asked by control transfers addressed to the device itself. That needs no
 interface to be claimed and no kernel driver to be detached, so it works beside the sound card that

@@ -1,4 +1,4 @@
-"""The ReSpeaker USB Mic Array v2.0 and v3.0 (XVF3000): its ring of LEDs, and what it knows.
+"""The ReSpeaker USB Mic Array v2.0 and v3.0 (XVF3000) has a ring of LEDs and parameters.
 
 Sources: Seeed's wiki, usb_4_mic_array (`tuning.py`) and the wiki of pixel_ring. Requests to the
 ring go to index 0x1C, the command being the value; requests for a parameter go to its group, the

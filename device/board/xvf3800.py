@@ -1,4 +1,4 @@
-"""The reSpeaker XVF3800 (and the Flex, which speaks the same): its ring of LEDs, and what it knows.
+"""The reSpeaker XVF3800 (the Flex speaks the same) has a ring of LEDs and parameters.
 
 Source: Seeed's reSpeaker_XVF3800_USB_4MIC_ARRAY, `xvf_host.py` and the firmware's changelog. A
 request goes to a resource (index), with a command (value, plus 0x80 to read). What is read begins

@@ -1,4 +1,4 @@
-"""Finds the board of this machine for the parts that need its facts, as the owner corrects them."""
+"""`Boards` finds the board of this machine for the parts, as the owner corrects it."""
 
 from __future__ import annotations
 

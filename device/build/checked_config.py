@@ -1,4 +1,4 @@
-"""The configuration file, checked against the boards and the wake words that there are.
+"""`load` checks the configuration against the boards and the wake words that there are.
 
 `parley config check`, `parley run` and a reload read it through the same function, so what one of
 them takes the others take too.

@@ -1,4 +1,4 @@
-"""Chooses the real parts: sound through PortAudio, GPIO through gpiozero, Google's Live API."""
+"""`real_parts` chooses PortAudio for sound, gpiozero for GPIO and Google's Live API."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from pathlib import Path
 
 from device.announcements.clips import Clips
 from device.assistant.parts import Parts
-from device.audio.loudspeaker import PortAudioSpeaker
+from device.audio.loudspeaker import Loudspeaker
 from device.audio.microphone import PortAudioMicrophone
-from device.board.array_restart import Revival
+from device.audio.playback_thread import PortAudioCard
+from device.board.array_restart import ArrayRestart
 from device.board.bearing import Mounting
 from device.board.button import GpioButton, make_button
 from device.board.kernel import plugged
@@ -33,10 +34,9 @@ from device.live.traffic import Sent
 from device.news import Failure, Post
 from device.ports import Lights, Microphone, OpenDevice, Speaker, WakeDetector
 from device.service.health import resident_bytes
-from device.service.swap import SwapStorm
 from device.state.echo import EchoMemory
 from device.state.mute import MuteMemory
-from device.state.talk import Keepsake
+from device.state.talk import TalkMemory
 from device.wake.detector import OnnxWakeDetector
 from device.wake.worker import Word
 
@@ -91,14 +91,13 @@ def real_parts(environ: MutableMapping[str, str]) -> Parts:
         missing_key=missing,
         hindrance=hindrance,
         resident=resident_bytes,
-        storm=SwapStorm(folder),
-        keepsake=Keepsake(folder),
+        keepsake=TalkMemory(folder),
         echo_memory=EchoMemory(folder),
         mute_memory=MuteMemory(folder),
         sentence=sentence,
         plugged=plugged,
         set_levels=levels,
-        revive=Revival(folder).attempt,
+        revive=ArrayRestart(folder).attempt,
         make_sentences=make_sentences,
     )
 
@@ -128,12 +127,9 @@ def microphone(boards: Boards, config: Config) -> Microphone:
 
 def speaker(boards: Boards, config: Config) -> Speaker:
     """The loudspeaker, no louder than the board's can be."""
-    return PortAudioSpeaker(
-        config.audio.output.device,
-        config.audio.volume,
-        boards.profile(config, None).ceiling_dbfs,
-        boards.output_facts(config),
-    )
+    card = PortAudioCard(config.audio.output.device, boards.output_facts(config))
+    ceiling_dbfs = boards.profile(config, None).ceiling_dbfs
+    return Loudspeaker(card, config.audio.volume, ceiling_dbfs)
 
 
 def levels(board: Profile, device: OpenDevice) -> list[str]:

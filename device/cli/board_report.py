@@ -1,4 +1,4 @@
-"""What `parley devices` says of the board: what was found, why, and what Parley makes of it."""
+"""The board report of `parley devices` says what was found, why, and what is made of it."""
 
 from __future__ import annotations
 

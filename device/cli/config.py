@@ -1,4 +1,4 @@
-"""``parley config``: check a configuration, show what is in force, describe every key."""
+"""``parley config`` checks a configuration, shows what is in force, and describes every key."""
 
 from __future__ import annotations
 

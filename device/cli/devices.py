@@ -1,4 +1,4 @@
-"""``parley devices``: the sound cards there are, which ones Parley would take, and the board."""
+"""``parley devices`` lists the sound cards, which ones Parley would take, and the board."""
 
 from __future__ import annotations
 

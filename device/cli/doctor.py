@@ -1,4 +1,4 @@
-"""`parley doctor`: looks at everything a speaker needs, with figures, and mends what it can.
+"""`parley doctor` looks at everything a speaker needs, with figures, and mends what it can.
 
 `parley doctor mic` and `wake` are meters to look at while one speaks; `parley doctor bundle` packs
 what whoever helps needs to know, without a secret in it.
@@ -28,7 +28,7 @@ from device.doctor import meters
 from device.doctor.bundle import pack, secrets_of
 from device.doctor.checklist import CHECKS, scene_of
 from device.doctor.examination import Check, Found, cure, examine, is_broken
-from device.doctor.redaction import Blotter
+from device.doctor.redaction import Redactor
 from device.doctor.result import Verdict, worst
 from device.doctor.scene import Scene
 from device.threads import left_behind
@@ -127,12 +127,12 @@ def _to_the_end(command: Callable[[argparse.Namespace], int], args: argparse.Nam
 def _doctor(args: argparse.Namespace) -> int:
     console = Console(highlight=False)
     began = time.monotonic()
-    found, blotter = asyncio.run(_examined(args, console))
+    found, redactor = asyncio.run(_examined(args, console))
     took_s = time.monotonic() - began
     if args.json:
-        print(json.dumps(blotter.value(record(found, took_s)), ensure_ascii=False, indent=2))
+        print(json.dumps(redactor.value(record(found, took_s)), ensure_ascii=False, indent=2))
     else:
-        console.print(_table(found, blotter))
+        console.print(_table(found, redactor))
         console.print(_summary(found, took_s))
     return int(is_broken(found))
 
@@ -150,10 +150,10 @@ def _bundled(args: argparse.Namespace) -> int:
     return 0
 
 
-async def _examined(args: argparse.Namespace, console: Console) -> tuple[list[Found], Blotter]:
+async def _examined(args: argparse.Namespace, console: Console) -> tuple[list[Found], Redactor]:
     scene = await _scene(args, console)
     found = await _looked(scene, console, quiet=args.json, fix=args.fix)
-    return found, Blotter(secrets_of(scene))
+    return found, Redactor(secrets_of(scene))
 
 
 async def _scene(args: argparse.Namespace, console: Console) -> Scene:
@@ -194,7 +194,7 @@ def record(found: Sequence[Found], took_s: float) -> dict[str, Any]:
     }
 
 
-def _table(found: Sequence[Found], blotter: Blotter) -> Table:
+def _table(found: Sequence[Found], redactor: Redactor) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column()
     table.add_column()
@@ -206,10 +206,10 @@ def _table(found: Sequence[Found], blotter: Blotter) -> Table:
             group = each.check.group
             table.add_row(f"[bold]{group}[/]")
         style = STYLES[result.verdict]
-        told = escape(blotter.text(result.figure))
+        told = escape(redactor.text(result.figure))
         if result.advice:
             fixable = " [dim](--fix can)[/]" if result.cure else ""
-            told += f"\n[{style}]→ {escape(blotter.text(result.advice))}[/]{fixable}"
+            told += f"\n[{style}]→ {escape(redactor.text(result.advice))}[/]{fixable}"
         if each.cured:
             told += f"\n[green]→ done: {escape(each.cured)}[/]"
         table.add_row(f"  {result.name}", f"[{style}]{result.verdict}[/]", told)

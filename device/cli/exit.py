@@ -1,4 +1,4 @@
-"""Ends the process where threads may be left that never end."""
+"""`leave` ends the process where threads may be left that never end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``parley lights``: all light patterns to look at, and the LEDs off after a speaker that died."""
+"""``parley lights`` shows all light patterns, and switches off LEDs that a crash left on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``parley man`` and ``parley completion``: written from the command line's own parser."""
+"""``parley man`` and ``parley completion`` are written from the command line's own parser."""
 
 from __future__ import annotations
 

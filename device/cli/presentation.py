@@ -1,4 +1,4 @@
-"""How a speaker's status and events look to a person in a terminal."""
+"""A terminal shows a person a speaker's status and events like this."""
 
 from __future__ import annotations
 
@@ -37,15 +37,17 @@ def status(answer: dict[str, Any], console: Console) -> None:
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     state = answer["state"]
-    table.add_row("state", f"[{STATE_STYLES.get(state, 'white')}]{state}[/]{_muted(answer)}")
+    table.add_row(
+        "state", f"[{STATE_STYLES.get(state, 'white')}]{escape(state)}[/]{_muted(answer)}"
+    )
     for fault in answer["faults"]:
-        table.add_row("fault", f"[bold red]{fault['kind']}[/]: {escape(fault['message'])}")
+        table.add_row("fault", f"[bold red]{escape(fault['kind'])}[/]: {escape(fault['message'])}")
     if answer["config"]["in_force"] == "last good":
         told = f"the last good ones: {answer['config']['file']} is refused"
         table.add_row("settings", f"[yellow]{escape(told)}[/]")
     table.add_row("microphone", "closed" if answer["muted"] else escape(answer["microphone"]))
     table.add_row("loudspeaker", f"{escape(answer['speaker'])}, volume {answer['volume']}")
-    table.add_row("board", f"{answer['board']}, {answer['lights']} lights{_lights(answer)}")
+    table.add_row("board", escape(f"{answer['board']}, {answer['lights']} lights{_lights(answer)}"))
     table.add_row("wake word", escape(" or ".join(answer["wake_words"])))
     duplex = answer["duplex"]
     table.add_row("over a reply", escape(f"{duplex['mode']} duplex: {duplex['why']}"))

@@ -1,4 +1,4 @@
-"""The commands that speak to a running speaker: status, watch, ask, mute, volume and the like."""
+"""These commands speak to a running speaker: status, watch, ask, mute, volume and the like."""
 
 from __future__ import annotations
 

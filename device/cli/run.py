@@ -1,4 +1,4 @@
-"""``parley run``: the daemon, in the foreground."""
+"""``parley run`` is the daemon, in the foreground."""
 
 from __future__ import annotations
 
@@ -38,7 +38,6 @@ from device.live.session import warm_up
 from device.service import journal
 from device.service.event_loop import EventLoop
 from device.service.health import notifier
-from device.service.swap import calm
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -94,9 +93,6 @@ async def speak(file: ConfigFile, parts: Parts, socket: Path) -> None:
     """
     config = file.first()
     notify = notifier(os.environ)
-    if parts.storm.ended_the_last_run():
-        await calm(notify)
-        parts.storm.forget()
     detector = await parts.detector(config)
     watchdog_usec = os.environ.get("WATCHDOG_USEC")
     assistant = Assistant(config, parts, detector, notify, watchdog_usec)
@@ -113,7 +109,6 @@ async def speak(file: ConfigFile, parts: Parts, socket: Path) -> None:
     except asyncio.CancelledError:
         if not stopped.is_set():
             raise
-        parts.storm.forget()
         log.info("stopped")
     finally:
         settling.cancel()

@@ -1,4 +1,4 @@
-"""What the demo shows while it runs, and the figures it ends with."""
+"""`Timeline` shows the demo while it runs, and the figures that it ends with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds keys of a configuration that are right by themselves and wrong beside each other."""
+"""`across_keys` finds keys that are right by themselves and wrong beside each other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds the API key, and keeps it out of everything that could be read by somebody else.
+"""`find_api_key` finds the API key and keeps it out of what somebody else could read.
 
 Three places are looked at, in this order; the first that is not empty decides, so that a mistyped
 key is never silently replaced by another one:

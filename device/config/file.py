@@ -1,4 +1,4 @@
-"""The configuration file of a running speaker: what is wrong with it, and what is in force."""
+"""`ConfigFile` knows what is wrong with a running speaker's file and what is in force."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every key of the configuration: its type, default, range and meaning.
+"""Every key of the configuration has its type, default, range and meaning here.
 
 The docstring of a key is also its description in the JSON Schema. Seconds are floats, percent and
 tokens are integers, lists are tuples.

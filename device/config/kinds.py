@@ -1,4 +1,4 @@
-"""The kinds of value that the configuration's keys take, and what is told of one that does not fit.
+"""Kinds are the values that keys can take; each says what it wants of one that does not fit.
 
 A validator raises ValueError in an owner's words; `device.config.mistakes` adds the place.
 """

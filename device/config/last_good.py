@@ -1,4 +1,4 @@
-"""Keeps the settings that were in force last, for a start at which the file has a mistake.
+"""`LastGood` keeps the settings in force for a start at which the file has a mistake.
 
 One small file in the state directory: the settings that differ from the built-in ones, each on a
 line of its own. It is written from accepted settings, never copied from the owner's file, so what

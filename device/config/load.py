@@ -1,4 +1,4 @@
-"""Loads the configuration: one YAML file in, one tree of settings out, or every mistake at once.
+"""`load` reads one YAML file and returns one tree of settings, or raises every mistake at once.
 
 Attributes mirror the file: ``config.live.model``, ``config.wake.words[0].threshold``.
 """

@@ -1,4 +1,4 @@
-"""Words every mistake of a configuration file: which key, where, what is wrong, what to write."""
+"""A mistake says which key is wrong where, what is wrong with it, and what to write."""
 
 from __future__ import annotations
 

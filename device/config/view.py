@@ -1,4 +1,4 @@
-"""Shows a tree of settings as YAML and names the differences between two."""
+"""`describe` shows a tree of settings as YAML; `differences` names what differs between two."""
 
 from __future__ import annotations
 

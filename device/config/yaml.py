@@ -1,4 +1,4 @@
-"""Reads YAML into plain values and remembers at which line and column each of them stands.
+"""`read` turns YAML into plain values and remembers at which line and column each stands.
 
 Only what an owner needs in a configuration is taken: sections, lists and scalars of one document.
 Anchors, aliases and tags are refused, so no text can grow in memory or name a Python object.

@@ -1,4 +1,4 @@
-"""What can be asked of a running speaker over the control socket."""
+"""`Commands` answers what can be asked of a running speaker over the control socket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shows what the microphone hears and what the wake word networks make of it, while somebody looks.
+"""`Meter` shows what the microphone hears and what the wake word networks make of it.
 
 The microphone's blocks are looked at as the card gave them, all channels, on their way to the rest
 of the speaker; while nobody looks it costs nothing.

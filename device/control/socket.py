@@ -1,4 +1,4 @@
-"""The control socket: commands in, answers and events out, as JSON lines over a Unix socket.
+"""The control socket takes commands and gives answers and events, as lines of JSON.
 
 A client sends one line, ``{"command": "volume", "percent": 40}``, and reads lines until the
 connection closes: any number of records, the last one ``{"result": …}`` or ``{"error": "…"}``.

@@ -1,4 +1,4 @@
-"""The board: kernel, overlay and sound card, and whether the speaker may use what is there."""
+"""These checks look at kernel, overlay and sound card, and at what the speaker may use."""
 
 from __future__ import annotations
 

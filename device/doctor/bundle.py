@@ -1,4 +1,4 @@
-"""The support bundle: what whoever helps needs to know, by a list of what may be in it.
+"""The support bundle holds what whoever helps needs to know, by a list of what may be in it.
 
 Nothing is packed because it is there: each file is made here, from what is named here. What was
 said, the instruction of the model and every key are left out, and at the end all of it is searched
@@ -28,7 +28,7 @@ from device import __version__
 from device.api_key import CREDENTIAL_NAME, KEY_FILE, VARIABLES
 from device.board.kernel import read_evidence
 from device.config import Config, describe
-from device.doctor.redaction import Blotter, secrets_in_yaml
+from device.doctor.redaction import Redactor, secrets_in_yaml
 from device.doctor.scene import UNIT, Scene
 from device.doctor.state_files import small_text
 from device.errors import ParleyError
@@ -76,20 +76,20 @@ def secrets_of(scene: Scene) -> list[str]:
 
 def pack(path: Path, scene: Scene, findings: Mapping[str, Any], lines: int) -> list[str]:
     """Write the bundle, readable by its owner only; returns the names in it. Raises ParleyError."""
-    blotter = Blotter(secrets_of(scene))
+    redactor = Redactor(secrets_of(scene))
     files = {
         "versions.json": _json(_versions(scene)),
-        "doctor.json": _json(blotter.value(findings)),
-        "config.yaml": blotter.text(config_text(scene.config), strict=True),
-        "status.json": _json(blotter.value(scene.status or {"silence": scene.silence})),
-        "board.json": _json(blotter.value(_evidence(scene))),
-        "devices.json": blotter.text(_devices(scene)),
-        "journal.txt": _journal(scene, blotter, lines),
-        **_lasting(scene, blotter),
-        **_system(scene, blotter),
+        "doctor.json": _json(redactor.value(findings)),
+        "config.yaml": redactor.text(config_text(scene.config), strict=True),
+        "status.json": _json(redactor.value(scene.status or {"silence": scene.silence})),
+        "board.json": _json(redactor.value(_evidence(scene))),
+        "devices.json": redactor.text(_devices(scene)),
+        "journal.txt": _journal(scene, redactor, lines),
+        **_lasting(scene, redactor),
+        **_system(scene, redactor),
     }
     content = _tar(files)
-    if any(blotter.holds(text.encode()) for text in files.values()) or blotter.holds(content):
+    if any(redactor.holds(text.encode()) for text in files.values()) or redactor.holds(content):
         raise ParleyError("a key got into the bundle, so it was not written: please report this")
     try:
         _write(path, content)
@@ -158,27 +158,27 @@ def _devices(scene: Scene) -> str:
     return outcome.out or _json({"failed": outcome.err.strip() or outcome.code})
 
 
-def _journal(scene: Scene, blotter: Blotter, lines: int) -> str:
+def _journal(scene: Scene, redactor: Redactor, lines: int) -> str:
     words = ["journalctl", "--unit", UNIT, "--output=json", "--no-pager", f"--lines={lines}"]
     outcome = scene.run([*words, f"--output-fields={','.join(JOURNAL_FIELDS)}"])
     if not outcome.worked:
-        return f"journalctl: {blotter.text(outcome.err, strict=True)}\n"
-    told = (_line(line, blotter) for line in outcome.out.splitlines())
+        return f"journalctl: {redactor.text(outcome.err, strict=True)}\n"
+    told = (_line(line, redactor) for line in outcome.out.splitlines())
     return "".join(line for line in told if line)
 
 
-def _lasting(scene: Scene, blotter: Blotter) -> dict[str, str]:
+def _lasting(scene: Scene, redactor: Redactor) -> dict[str, str]:
     """What outlives the journal, which on a Raspberry Pi is kept in memory."""
     kept = scene.root / "var/log/journal"
     files = {} if kept.is_dir() else {"journal-note.txt": VOLATILE}
     for name in LASTING:
         if scene.state_folder is not None:
             text = small_text(scene.state_folder / name)
-            files[f"state/{name}"] = blotter.text(text, strict=True)
+            files[f"state/{name}"] = redactor.text(text, strict=True)
     return files
 
 
-def _line(line: str, blotter: Blotter) -> str:
+def _line(line: str, redactor: Redactor) -> str:
     try:
         record = json.loads(line)
         at = datetime.fromtimestamp(int(record["__REALTIME_TIMESTAMP"]) / 1e6, UTC)
@@ -194,11 +194,11 @@ def _line(line: str, blotter: Blotter) -> str:
         for name in ("PRIORITY", "FAULT", "EVENT", "_PID")
         if name in record
     )
-    clean = blotter.text(f"{fields}  {' '.join(message.split())}", strict=True)
+    clean = redactor.text(f"{fields}  {' '.join(message.split())}", strict=True)
     return f"{at:%Y-%m-%d %H:%M:%S} {clean}\n"
 
 
-def _system(scene: Scene, blotter: Blotter) -> dict[str, str]:
+def _system(scene: Scene, redactor: Redactor) -> dict[str, str]:
     files = {}
     for name in KERNEL_FILES:
         files[f"system/{name.replace('/', '_')}.txt"] = f"{scene.text(name) or ''}\n"
@@ -212,7 +212,7 @@ def _system(scene: Scene, blotter: Blotter) -> dict[str, str]:
     for name, words in commands.items():
         outcome = scene.run(words)
         files[f"system/{name}.txt"] = outcome.out or f"{words[0]}: {outcome.err or outcome.code}\n"
-    return {name: blotter.text(text) for name, text in files.items()}
+    return {name: redactor.text(text) for name, text in files.items()}
 
 
 def _json(value: Any) -> str:

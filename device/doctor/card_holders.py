@@ -1,4 +1,4 @@
-"""Who holds the sound cards open: what one program has taken no other can have.
+"""One check tells who holds the sound cards open: what one has taken no other can have.
 
 On a desktop it is the sound server of whoever has logged in, which takes every card it finds; for
 the speaker, a user without a session, they are busy then.

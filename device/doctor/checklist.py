@@ -1,8 +1,9 @@
-"""Every check in its order, and the scene that they look at."""
+"""The checklist holds every check in its order, and makes the scene that they look at."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import pwd
 from collections.abc import Mapping
@@ -76,7 +77,7 @@ async def scene_of(
     except ConfigError:
         # The check of the configuration tells it; the rest is looked at with the defaults.
         config = Config()
-    account = _account()
+    account = _account(environ)
     place = socket_path(socket, environ)
     status, silence, running, hung = await _status(place)
     folder = build.state_folder(environ)
@@ -97,12 +98,15 @@ async def scene_of(
     )
 
 
-def _account() -> Account:
-    """Return the service's user where there is one, else who asks."""
-    try:
-        found = pwd.getpwnam(SERVICE_USER)
-    except KeyError:
-        found = pwd.getpwuid(os.getuid())
+def _account(environ: Mapping[str, str]) -> Account:
+    """Return who the speaker runs as: the service's user where there is one, else who asks.
+
+    Who names a state directory asks for a speaker of their own, though one be installed besides.
+    """
+    found = pwd.getpwuid(os.getuid())
+    if "STATE_DIRECTORY" not in environ:
+        with contextlib.suppress(KeyError):
+            found = pwd.getpwnam(SERVICE_USER)
     gids = frozenset(os.getgrouplist(found.pw_name, found.pw_gid))
     return Account(found.pw_name, found.pw_uid, gids, found.pw_gid)
 

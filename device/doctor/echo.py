@@ -1,4 +1,4 @@
-"""The way from the loudspeaker to the microphone: something is said, and listened to.
+"""These checks say something and listen to what comes back of it.
 
 A running speaker measures it itself (`parley doctor` has always asked it to); where none runs, both
 devices are opened here, and the same canceller hears the same sentence.

@@ -1,4 +1,4 @@
-"""Runs the checks one after the other, each for as long as it may take, and cures what it can.
+"""`examine` runs the checks one after the other, each in its time; `cure` mends what it can.
 
 A check that only looks at files and waits for commands is a plain function and runs in a thread of
 its own: when it hangs (a network file system, a driver) it is left behind and told. One that opens

@@ -1,4 +1,4 @@
-"""What the kernel complains of while the speaker runs: arrays that leave USB, and floods of lines.
+"""One check reads what the kernel complains of: arrays that leave USB, floods of lines.
 
 A flood drives everything else out of a journal that is kept in memory, as on Raspberry Pi OS.
 """

@@ -1,4 +1,4 @@
-"""The machine itself: clock, disk, memory, temperature and power."""
+"""These checks look at the machine itself: clock, disk, memory, temperature and power."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The microphone: whether it opens and delivers, how loud each channel is, and how quiet it can be.
+"""These checks open the microphone and measure how loud each channel is, and how quiet.
 
 Where a speaker runs, it is asked: two programs cannot have one sound card.
 """

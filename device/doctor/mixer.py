@@ -1,4 +1,4 @@
-"""The levels of the card's own mixer, without which some boards are silent."""
+"""One check reads the levels of the card's own mixer, without which some boards are silent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way to the Live API in milliseconds, and one real sentence over it."""
+"""These checks take the way to the Live API in milliseconds, and say one sentence over it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LEDs and button: the ones are lit, the other is pressed."""
+"""These checks light the LEDs and ask for the button to be pressed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Takes secrets out of everything that leaves the machine by a person's hand. Pure.
+"""`Redactor` takes secrets out of everything that leaves the machine by hand. Pure.
 
 A secret that is known is blotted wherever it stands, also cut short. One that is not known is told
 by its look: Google's keys, what stands behind ``key=`` or ``Bearer``, who signs in at a URL, and
@@ -35,7 +35,7 @@ def secrets_in_yaml(text: str) -> list[str]:
     return [match[1] for match in _IN_YAML.finditer(text)]
 
 
-class Blotter:
+class Redactor:
     """Knows the secrets of this machine."""
 
     def __init__(self, secrets: Iterable[str]) -> None:

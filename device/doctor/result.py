@@ -1,4 +1,4 @@
-"""What a check found: a verdict, a figure, what to do about it, and what can be done by itself."""
+"""A result is what a check found: a verdict, a figure, what to do, and what can be cured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the checks look at: one machine, one configuration, perhaps a running speaker."""
+"""The scene is what the checks look at: one machine, one configuration, perhaps a speaker."""
 
 from __future__ import annotations
 

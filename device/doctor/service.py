@@ -1,4 +1,4 @@
-"""The service: its configuration, key, state, unit, and what went wrong lately."""
+"""These checks look at the service: its file, key, state and unit, and what went wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads small files in the speaker's own folder, as root.
+"""`small_text` reads files out of the speaker's own folder, as root.
 
 Whoever has got hold of the speaker has that folder too: so a link to a file of root's is not
 followed, and a pipe that never ends is not waited for.

@@ -1,4 +1,4 @@
-"""The wake word networks: how fast they are here, and whether they hear a known voice."""
+"""These checks measure how fast the wake word networks are and whether they hear a known voice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The wireless network: how well it is received, and whether its radio naps."""
+"""One check tells how well Wi-Fi is received, and whether its radio naps between packets."""
 
 from __future__ import annotations
 

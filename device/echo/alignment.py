@@ -1,4 +1,4 @@
-"""Finds which sample of the loudspeaker belongs to which sample of the microphone. Pure.
+"""`Alignment` finds which sample of the loudspeaker belongs to which of the microphone. Pure.
 
 Two streams of samples, each with a clock of its own and each counted from its own opening. Time
 stamps tell to some milliseconds how the counts belong together (`Alignment.stamp_*`); what is left

@@ -1,4 +1,4 @@
-"""Decides whether somebody who is heard over our own voice means to interrupt it. Pure.
+"""`BargeIn` decides whether who is heard over our own voice means to interrupt it. Pure.
 
 Who talks over a reply wants silence at once, but a cough or a short "mm-hm" wants no answer. So it
 is decided in two steps. As soon as anybody is heard, the reply pauses: `Began`. In the silence that

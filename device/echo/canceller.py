@@ -1,4 +1,4 @@
-"""Takes our own voice out of the microphone's frames, and tells what it saw of the echo.
+"""`EchoCanceller` takes our own voice out of the frames, and tells what it saw of the echo.
 
 Theory of operation. Each frame of the microphone meets the stretch of what was played that belongs
 to it: `FarEnd` holds what was played, `Alignment` knows where to look. The adaptive filter

@@ -1,4 +1,4 @@
-"""Finds how much later than what was played its echo is heard, by cross-correlation. Pure.
+"""Cross-correlation finds how much later than what was played its echo is heard. Pure.
 
 With the phase transform: C. Knapp, G. Carter, "The Generalized Correlation Method for Estimation of
 Time Delay", 1976.

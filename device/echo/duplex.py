@@ -1,4 +1,4 @@
-"""Decides whether the microphone is listened to while our own voice can be heard. Pure.
+"""`Duplex` decides whether the microphone is listened to while our voice is heard. Pure.
 
 *Full* duplex hears the person during a reply, so that speaking interrupts it. *Half* duplex sends
 silence meanwhile, because a server that hears its own voice interrupts itself; the wake word and

@@ -1,4 +1,4 @@
-"""What our loudspeaker played, at the microphone's rate, to be found again by its place. Pure.
+"""`FarEnd` finds what our loudspeaker played by its place, at the microphone's rate. Pure.
 
 The blocks that the card was given are resampled to 16 kHz and laid into a ring of some seconds.
 A place is counted in samples of 16 kHz since the loudspeaker was opened; what nobody wrote is

@@ -1,4 +1,4 @@
-"""Tells a person who talks over our own voice from what is left of its echo. Pure.
+"""`NearEnd` tells a person over our own voice from what is left of its echo. Pure.
 
 Each frame is split into bands. What of our own sound may be left in a band is predicted from what
 was played in it lately and from the *leak*: how much of that used to arrive, learned as a high

@@ -1,4 +1,4 @@
-"""How loud a room is when nobody speaks, learned while nothing of ours is heard. Pure.
+"""`Noise` learns how loud a room is when nobody speaks and nothing of ours is heard. Pure.
 
 What is near the noise known so far moves it a little. What is louder is somebody or something, and
 moves it slowly, unless it stays as it is for a while, which no voice does: a fan was switched on.

@@ -1,4 +1,4 @@
-"""What is known of the way from the loudspeaker to the microphone, in figures. Pure."""
+"""The echo path is the way from loudspeaker to microphone, in figures. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The echo canceller of libspeexdsp, bound by ctypes: the only module that knows the library.
+"""`Speex` binds the echo canceller of libspeexdsp by ctypes; nothing else knows the library.
 
 libspeexdsp is Debian's ``libspeexdsp1``. Its echo canceller is an adaptive linear filter
 (multidelay block frequency domain, with a learning rate that looks after itself in double talk:

@@ -1,4 +1,4 @@
-"""Draws on the LEDs what is to be shown, and nothing that is shown already."""
+"""`Animation` draws on the LEDs what is to be shown, and nothing that is shown already."""
 
 from __future__ import annotations
 

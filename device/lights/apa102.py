@@ -1,4 +1,4 @@
-"""A chain of APA102 LEDs (or their clone, the SK9822) on the Raspberry Pi's SPI bus."""
+"""`Apa102Lights` drives a chain of APA102 LEDs (or SK9822) on the Raspberry Pi's SPI bus."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the lights show of all that is so at once: the highest rung that has something to say. Pure.
+"""`shown` picks the one pattern that the lights show of all that is so at once. Pure.
 
 From the top:
 

@@ -1,4 +1,4 @@
-"""The LEDs that a board and a configuration mean, and the drivers for one LED on pins and for none.
+"""`make_lights` makes the driver of the LEDs that a board and a configuration mean.
 
 All drivers take colours as the eye sees them, as `device.lights.render` renders them, and do what
 their LEDs need for it: gamma, brightness, byte order. An LED may keep its last colour when the

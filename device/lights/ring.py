@@ -1,4 +1,4 @@
-"""A ring of LEDs on USB, drawn by a thread of its own so that a slow transfer holds nobody up.
+"""`RingLights` draws a ring of LEDs on USB in a thread, so that a slow transfer holds nobody.
 
 `show` is called on the event loop twenty times a second, a transfer takes a millisecond or two, and
 a second when the array hangs. So one worker thread, made by `open` and ended by `close`, does every

@@ -1,4 +1,4 @@
-"""LEDs drawn in a terminal, for the demo and for machines that have none."""
+"""`TerminalLights` draws LEDs in a terminal, for the demo and for machines without any."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the server says in a turn, as news: speech, both transcripts, the turn's ends and its bill.
+"""`Downlink` turns what the server says into news: speech, transcripts, ends, bills.
 
 The server numbers nothing. A turn of the model begins with its first output after the last
 ``turnComplete`` and takes the next number then; what still arrives between ``interrupted`` and

@@ -1,4 +1,4 @@
-"""One WebSocket to the Live API: opening it, and one message each way.
+"""`Link` is one WebSocket to the Live API: it opens, and takes one message each way.
 
 Whatever goes wrong here is one exception, `LinkError`, with the failure in plain values. The SDK
 and what lies under it raise four families of them, and lose what matters in their contexts.

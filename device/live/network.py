@@ -1,4 +1,4 @@
-"""Whether it makes sense to dial at all: the time of day is plausible, and a network is there.
+"""`obstacle` tells whether it makes sense to dial: the time is plausible, a network is there.
 
 Both are looked up on the device itself; nothing is sent. A Raspberry Pi has no clock of its own: it
 starts with the time of its last shutdown, or with 1970, and every certificate is judged by it.

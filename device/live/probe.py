@@ -1,4 +1,4 @@
-"""Takes the way to the Live API step by step, and tells how long each takes and which fails.
+"""`probe` takes the way to the Live API step by step and tells how long each takes.
 
 Name, TCP, TLS and the WebSocket's upgrade, each by itself: a session makes them all in one go, and
 says only of the last what went wrong. No setup is sent, so nothing is billed.

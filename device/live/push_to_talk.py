@@ -1,4 +1,4 @@
-"""Turns that a button begins and ends: what is said while it is held.
+"""`PushToTalk` makes one turn of what is said while a button is held.
 
 Live API: a connection either finds by itself when the user speaks (automatic activity detection) or
 is told (``activityStart`` and ``activityEnd``), as its setup says; telling one that listens by

@@ -1,4 +1,4 @@
-"""What one session leaves to the next: the handle, the last words, the models that are gone. Pure.
+"""`Past` is what one session leaves to the next: handle, last words, models gone. Pure.
 
 Times are seconds of the wall clock, since they must mean something after a restart.
 """

@@ -1,4 +1,4 @@
-"""One conversation with the Live API, over as many connections as it takes.
+"""`LiveSession` is one conversation, over as many connections as it takes.
 
 Theory of operation. `LiveSession.run` makes one connection after the other. On each, a reader and a
 writer task carry the traffic (`carrying`, `traffic`) until something must be decided: the hub wants

@@ -1,4 +1,4 @@
-"""What a connection is made with: the SDK's client, and a fresh setup for every connection.
+"""`connect_config` makes a fresh setup for every connection, `client_of` the SDK's client.
 
 The SDK changes the setup it is given, so each connection gets one of its own. Nothing is taken from
 the SDK's environment variables: key, address and version are always handed over.
@@ -140,7 +140,7 @@ def client_of(settings: LiveSettings, key: str) -> genai.Client:
         "close_timeout": websocket.CLOSE_S,
         "create_connection": websocket.connection_type(),
         "max_size": websocket.LONGEST_BYTES,
-        "max_queue": 256,
+        "max_queue": websocket.QUEUE_FRAMES,
         # Base64 of sound hardly shrinks, and a Pi has better uses for its time.
         "compression": None,
         "logger": websocket.WIRE_LOG,

@@ -1,4 +1,4 @@
-"""What the server owes within an open connection, and what to do when it does not come. Pure.
+"""`Stalls` knows what the server owes on an open connection, and what helps it along. Pure.
 
 Live API: an open connection may fall silent for good, with no error and no close: after the user's
 words, in the middle of a turn, or after ``interrupted``. A third of the patience with it is waited;

@@ -1,4 +1,4 @@
-"""What one session sends and hears, whichever of its connections carries it.
+"""`Traffic` is what one session sends and hears, whichever connection carries it.
 
 Two tasks use it while a connection is open: one runs `Traffic.read`, which drains the socket
 whatever else happens and turns messages into news, and one runs `Traffic.write`, which takes

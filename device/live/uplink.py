@@ -1,4 +1,4 @@
-"""What waits to go up to the server, in order, until a connection takes it.
+"""`Uplink` holds what waits to go up to the server, in order, until a connection takes it.
 
 Frames, ends of audio and texts go up in the order in which they came; answers to function calls
 and nudges go before all of them, since the model waits for those. A message stays in the queue

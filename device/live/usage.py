@@ -1,4 +1,4 @@
-"""The server's token counts under the names that Parley's usage event uses."""
+"""`tokens` gives the server's token counts the names of Parley's usage event."""
 
 from __future__ import annotations
 

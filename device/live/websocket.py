@@ -22,6 +22,9 @@ LONGEST_BYTES = 2 * 2**20
 """Of a message: half a minute of reply audio (64 kB a second in base64), which comes in pieces of a
 second or less. A longer one closes the connection (1009). At worst, in text of four bytes a
 character, the SDK takes thirteen times as much for a moment (measured: 26 MB)."""
+QUEUE_FRAMES = 32
+"""How many may wait to be read until nothing more is taken from the network. They do not wait for
+long, and a burst of reply audio (64 kB each) in a longer queue took 16 MB."""
 MOST_VALUES = 5_000
 """Of a message: numbers, texts, lists and objects in its JSON. The SDK makes an object of 1 kB of
 each empty ``{}`` (300 kB of them took 71 MB and 0.7 s, measured on amd64), so the length alone

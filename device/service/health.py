@@ -1,4 +1,4 @@
-"""What "alive" means: READY, STATUS and the watchdog, earned by frames and inferences.
+"""`Health` tells systemd that the speaker is alive, as far as frames and inferences show it.
 
 A speaker whose process lives but whose microphone delivers nothing is dead to its owner, and no
 supervisor can see it from outside. So the watchdog is fed only when microphone frames *and* wake
@@ -101,7 +101,7 @@ class Health:
         """
         self._resident = resident
         self._ceiling = ceiling_bytes()
-        self._storm = storm if storm is not None else SwapStorm(None)
+        self._storm = storm if storm is not None else SwapStorm()
         self._storms = False
         self._watchdog_usec = watchdog_usec
         self._notify = notify
@@ -159,7 +159,7 @@ class Health:
                     f"the speaker has grown to {size >> 20} MB, more than {self._ceiling >> 20} MB:"
                     " it ends, and systemd starts a fresh one"
                 )
-            self._be_patient(storms=await self._storm.lasts())
+            self._be_patient(storms=self._storm.lasts())
             self.check()
             if not self.ready and self._signs.excused:
                 # Nothing to hear with is a told fault and no hang: more time to start, please.

@@ -1,4 +1,4 @@
-"""How long sound takes through this speaker, stamped along the whole way. Pure.
+"""`Latency` measures how long sound takes through this speaker, along the whole way. Pure.
 
 It is told what happens as it happens, each in the CLOCK_MONOTONIC seconds of the moment itself,
 and finds what belongs together: a question and its answer, a barge-in and the

@@ -1,4 +1,4 @@
-"""Rooms as data, and what their facts mean in numbers: level of speech, distortion. Pure.
+"""Rooms are data: level of speech, reverberation and distortion in numbers. Pure.
 
 Amplitudes are parts of full scale (-1..1). Levels are RMS in dB of full scale: a sine of full scale
 has -3 dBFS.

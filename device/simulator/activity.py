@@ -1,4 +1,4 @@
-"""(pure) How the stand-in server hears speech: by level alone, counting audio and not the clock."""
+"""(pure) The stand-in hears speech by level alone, counting audio and not the clock."""
 
 from __future__ import annotations
 

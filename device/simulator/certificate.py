@@ -1,4 +1,4 @@
-"""A self-signed certificate for loopback, made when the stand-in starts and trusted by name.
+"""`make_certificate` makes the self-signed certificate that clients of the stand-in trust.
 
 Nothing about it is secret beyond one run: it is written to the directory given, which is normally
 a temporary one, and the client is pointed at it by ``SSL_CERT_FILE`` or an SSL context.

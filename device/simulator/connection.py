@@ -1,4 +1,4 @@
-"""One connection of the stand-in Live server: what comes in, and what the script does to it.
+"""`Connection` serves one client of the stand-in, and does to it what the script says.
 
 Theory of operation: one task reads and never waits for a send, so a client that does not read
 cannot keep the server from hearing. Whatever is said in return is said by

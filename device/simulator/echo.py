@@ -1,4 +1,4 @@
-"""A simulated microphone that hears a simulated loudspeaker through a room."""
+"""`EchoedMicrophone` hears a simulated loudspeaker through a room."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from device.frames import FRAME_SAMPLES, MICROPHONE_RATE_HZ, REPLY_RATE_HZ, Frame
 from device.ports import OpenDevice
+from device.simulator.microphone import WavMicrophone
 from device.simulator.room import Room
-from device.simulator.sound import WavMicrophone, WavSpeaker
+from device.simulator.sound_card import SimulatedCard
 
 Samples = NDArray[np.int16]
 
@@ -22,18 +23,18 @@ REACH = 24
 
 
 class EchoedMicrophone:
-    """A :class:`device.ports.Microphone`: what another one hears, and what a loudspeaker plays.
+    """A :class:`device.ports.Microphone`: what another one hears, and what a card plays.
 
-    The echo comes ``latency_ms`` and the room's delay after the loudspeaker's card took a sample.
-    An event loop that is late by more than ``latency_ms`` leaves a hole in the echo. Everything
-    that was played is looked through for each frame, so it is for minutes, not for days.
+    The echo comes ``latency_ms`` and the room's delay after the card took a sample. An event loop
+    that is late by more than ``latency_ms`` leaves a hole in the echo. Everything that was played
+    is looked through for each frame, so it is for minutes, not for days.
     """
 
     def __init__(
-        self, microphone: WavMicrophone, speaker: WavSpeaker, room: Room, *, latency_ms: int = 60
+        self, microphone: WavMicrophone, card: SimulatedCard, room: Room, *, latency_ms: int = 60
     ) -> None:
         self._microphone = microphone
-        self._speaker = speaker
+        self._card = card
         self._room = room
         self._latency_ms = latency_ms
         self._heard_to = 0
@@ -74,13 +75,13 @@ class EchoedMicrophone:
 
     def _played(self, count: int, until: float) -> Samples:
         """Return the last samples that were heard until then, at the microphone's rate."""
-        began = self._speaker.time_of(0)
-        second = self._speaker.time_of(REPLY_RATE_HZ) - began
+        began = self._card.time_of(0)
+        second = self._card.time_of(REPLY_RATE_HZ) - began
         if not second:
             return np.zeros(count, np.int16)
         end_s = (until - began) / second - self._latency_ms / 1000
         end = round(end_s * MICROPHONE_RATE_HZ)
-        return to_microphone_rate(self._speaker.heard, end - count, count)
+        return to_microphone_rate(self._card.heard, end - count, count)
 
 
 def to_microphone_rate(played: Samples, begin: int, count: int) -> Samples:

@@ -1,4 +1,4 @@
-"""Filters for a stream: a long convolution, and a delay between two clocks. Pure.
+"""These filters work on a stream: a long convolution, and a delay between two clocks. Pure.
 
 Both count from their first sample in steps of a fixed size, so what comes out does not depend on
 how the stream was cut into blocks.

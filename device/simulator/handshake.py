@@ -1,4 +1,4 @@
-"""Whether the stand-in server takes an HTTP request as a WebSocket of the Live API."""
+"""The handshake decides whether an HTTP request is taken as a WebSocket of the Live API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Impulse responses, drawn from the facts of a room with its seed. Pure.
+"""Impulse responses are drawn from the facts of a room with its seed. Pure.
 
 A response has its direct sound, a handful of early reflections, and a diffuse tail whose highs die
 sooner than its lows. On the way from the loudspeaker come the resonances of its box and the band of

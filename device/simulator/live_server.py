@@ -1,4 +1,4 @@
-"""A stand-in for Google's Live API on loopback: TLS, strict about the protocol, told by a script.
+"""`LiveServer` stands in for Google's Live API on loopback: TLS, strict, told by a script.
 
 It answers like the real server as far as the published reference and field reports say, and refuses
 what the real one refuses. It does not understand a word: what it "hears" and says is in the script.

@@ -1,4 +1,4 @@
-"""(pure) The server's messages as literal JSON objects, and the order a reply sends them in.
+"""(pure) Messages of the server are literal JSON objects, in the order that a reply sends.
 
 Live API reference, "Server messages": one main key an object (``usageMetadata`` may ride along),
 transcriptions in fragments and in no promised order beside the audio. So the order here changes

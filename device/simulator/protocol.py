@@ -1,4 +1,4 @@
-"""(pure) What a client may say when, on one connection: messages in, what they ask for out.
+"""(pure) The protocol says what a client may send when, on one connection.
 
 Theory of operation: :class:`Protocol` follows one connection from its first message. It knows what
 was agreed at setup, whether the setup was answered, and which function calls are unanswered; with

@@ -1,4 +1,4 @@
-"""What the stand-in server remembers of each connection, for those who judge the client."""
+"""The record remembers each connection of the stand-in for those who judge the client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the model says on one connection: replies, function calls, interruptions.
+"""`Model` says what a model says on one connection: replies, calls, interruptions.
 
 Theory of operation: all of it is a *job*, one at a time. Speech or text that comes while a job runs
 either interrupts it, or waits for its end. Live API: an interrupted turn is ``interrupted`` then

@@ -1,4 +1,4 @@
-"""(pure) The conversations of the stand-in server and the handles they are resumed by."""
+"""(pure) The stand-in remembers conversations and the handles they are resumed by."""
 
 from __future__ import annotations
 

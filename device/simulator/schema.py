@@ -1,4 +1,4 @@
-"""(pure) The fields of every client message of the Live API, and the reading of one message.
+"""(pure) The schema holds the fields of every client message, and reads one message.
 
 Live API reference, "Client messages". Google's JSON reading takes ``camelCase`` and ``snake_case``
 alike (what the SDK sends is a mixture) and refuses a field it does not know.

@@ -1,4 +1,4 @@
-"""(pure) What the stand-in Live server does: turns it answers with, and events that happen to it.
+"""(pure) A script says what the stand-in does: turns it answers with, events that happen.
 
 A :class:`Script` is data. Its **turns** are one conversation: each waits for its trigger and then
 answers. A fresh session begins with the first turn; a session resumed on a handle goes on with the

@@ -1,4 +1,4 @@
-"""(pure) Builds the frozen dataclasses of a script from what YAML or JSON holds."""
+"""(pure) The dataclasses of a script are built from what YAML or JSON holds."""
 
 from __future__ import annotations
 

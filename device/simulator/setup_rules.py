@@ -1,4 +1,4 @@
-"""(pure) What each Live model takes at setup, and how it refuses the rest.
+"""(pure) Setup rules say what each Live model takes, and how it refuses the rest.
 
 Live API: the tables of model pages and the field reports on wrong configurations; a wrong one
 ends in close 1007, in close 1000 without a reason, or in a setup that is never answered.

@@ -1,4 +1,4 @@
-"""Slow motion: a process whose clock runs slower, so that a slow machine keeps up with it.
+"""Slow motion makes a process's clock run slower, so that a slow machine keeps up with it.
 
 Everything that reads ``time.monotonic`` or waits in the event loop sees the same slower time, the
 libraries too. What waits in a thread for so many seconds, and what reads another clock, does not:

@@ -1,4 +1,4 @@
-"""The speech that ships with the simulator: what is said, by which voice, and how it was made.
+"""The speech of the simulator says what is said, by which voice, and how it was made.
 
 ``python -m device.simulator.voices`` makes all of it again with espeak-ng (Debian package
 ``espeak-ng``) over the files in ``speech/``. Do that after a change of :data:`RECORDINGS`, and

@@ -1,4 +1,4 @@
-"""One WebSocket of the stand-in server with what a script may do to it, and the tasks on it.
+"""One WebSocket of the stand-in suffers what a script may do to it.
 
 Theory of operation: reading and sending each pass a gate. A shut gate holds everything back and
 lets it go in order when it opens, which is how a stall looks from outside. All tasks of a

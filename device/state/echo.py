@@ -1,4 +1,4 @@
-"""Remembers over restarts what was measured between this microphone and this loudspeaker.
+"""`EchoMemory` remembers over restarts what was measured between microphone and loudspeaker.
 
 One small file in the state directory.
 """

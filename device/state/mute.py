@@ -1,4 +1,4 @@
-"""Remembers over restarts and crashes that the owner has muted: one small file, written for good.
+"""`MuteMemory` remembers over restarts and crashes that the owner has muted.
 
 Whoever mutes may pull the plug right after. So the file is on the disk when `keep` returns; and one
 that cannot be read means muted, since it was written by somebody who had something to hide from the

@@ -1,4 +1,4 @@
-"""The one way to write a small file, so that a crash or a power cut costs nothing that was kept.
+"""The store is the one way to write a small file, so that no crash or power cut costs it.
 
 Theory of operation. A write never touches the file itself. It makes a temporary file beside it,
 writes all of the content, has the kernel put that on the disk (fsync), gives it the file's name in

@@ -1,4 +1,4 @@
-"""Keeps the talk so far beyond the process: one small file in the state directory.
+"""`TalkMemory` keeps the talk so far beyond the process, in a small file.
 
 It holds the handle that resumes the talk, never what was said. Written after every turn, so a crash
 loses nothing. What the record means is for the talk to know (`device.live.resumption`).
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 FILE = "talk.json"
 
 
-class Keepsake:
+class TalkMemory:
     """One file; without a folder nothing is kept. Used from the event loop's thread only."""
 
     def __init__(self, folder: Path | None) -> None:

@@ -1,4 +1,4 @@
-"""Finds the file of a wake word network: a bundled one by its name, the owner's own by its path.
+"""`locate` finds the file of a wake word network, by a bundled name or the owner's path.
 
 The bundled networks lie in openWakeWord's package, which is located and never imported: its Python
 code pulls in scipy and scikit-learn.

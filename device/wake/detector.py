@@ -1,4 +1,4 @@
-"""The wake word detector: one worker thread between the microphone's frames and the news.
+"""`OnnxWakeDetector` runs one worker thread between the microphone's frames and the news.
 
 The event loop puts frames into a bounded inbox and never waits. The worker takes them out, runs the
 networks, and posts what it hears on the loop. When it cannot keep up, the oldest

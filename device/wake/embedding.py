@@ -1,4 +1,4 @@
-"""Rewrites the embedding network so that a hop computes only what is new in it (pure).
+"""`stream_embedding` rewrites the embedding network so a hop computes only what is new. Pure.
 
 The network (Google's speech_embedding, as openWakeWord carries it) turns 76 mel frames into one
 embedding and is asked for one every 8 frames: nine tenths of its work is done again and again.

@@ -1,4 +1,4 @@
-"""`Endpointing` decides from the probability of speech when someone began and stopped. Pure."""
+"""`Endpointing` decides from the probability of speech when someone began and ended. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The neural networks of the wake room; the only module that touches onnxruntime.
+"""The networks of the wake room run here; no other module touches onnxruntime.
 
 All of them run on one thread without spinning: more threads make these small networks slower, and
 a spinning pool keeps every core of a Raspberry Pi busy between two hops.

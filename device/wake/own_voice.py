@@ -1,4 +1,4 @@
-"""Listens for wake words in what the speaker itself plays, lest its own voice wakes it.
+"""`OwnVoice` hears wake words in what the speaker plays, lest its own voice wakes it.
 
 The far end is scored by a twin of the microphone's scorer, in hops that end with the same frames as
 the microphone's. It costs inference only while something of ours sounds and shortly after: digital

@@ -1,4 +1,4 @@
-"""Samples in, one score per wake word and 80 ms hop out.
+"""`Scorer` makes one score per wake word of every 80 ms hop.
 
 A hop's samples give 8 mel frames, the last 76 mel frames an embedding, the last embeddings (16 for
 most words) a score. Each is computed once, when the sample that completes it arrives.

@@ -1,4 +1,4 @@
-"""Frames in, news out: what the worker thread of the wake room does with each frame.
+"""The worker thread of the wake room makes news of frames.
 
 No thread and no clock of its own (but to time the hops): everything is counted in samples.
 """

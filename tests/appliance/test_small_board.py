@@ -87,7 +87,8 @@ def test_it_talks_for_an_evening(speaker: Speaker, bounds: Bounds, record_proper
     speaker.machine.run("systemctl", "restart", "parley", timeout_s=200)
     speaker.until_active()
     with bounds.worst_mb() as most:
-        took = [talks(speaker) for _ in range(EVENING)]
+        # The sound server has to share the slow core, which on a board is the card's work.
+        took = [talks(speaker, alike=0.3) for _ in range(EVENING)]
     status = speaker.path(f"/proc/{speaker.pid}/status").read_text()
     [resident_kb] = re.findall(r"VmHWM:\s+(\d+) kB", status)
     record_property("first sound after s", f"{min(took):.1f} to {max(took):.1f}")

@@ -9,8 +9,9 @@ from dataclasses import replace
 import pytest
 
 from device.assistant.hub import Assistant
-from device.audio.loudspeaker import PortAudioSpeaker
+from device.audio.loudspeaker import Loudspeaker
 from device.audio.microphone import PortAudioMicrophone
+from device.audio.playback_thread import PortAudioCard
 from device.board.profiles import profile_named
 from device.config import parse
 from tests.rig.fakes import Hub, until
@@ -29,7 +30,7 @@ async def test_an_array_that_is_put_back_is_heard_within_ten_seconds(
     parts = replace(
         hub.parts(),
         microphone=lambda _config: PortAudioMicrophone(),
-        speaker=lambda _config: PortAudioSpeaker(),
+        speaker=lambda _config: Loudspeaker(PortAudioCard()),
         profile=lambda _config, _microphone: array,
     )
     hub.plugged = frozenset({"card 1", "1-1 001a 5"})

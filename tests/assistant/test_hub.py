@@ -162,14 +162,14 @@ class FakeEcho:
     """Hears our own voice in every frame, and somebody over it in every second one."""
 
     def __init__(self) -> None:
-        self.figures = EchoFigures(None, None, None, None, None, None, 40.0, learned=False)
+        self.figures = EchoFigures(None, None, None, None, None, None, 40.0, learned=True)
         self.blind = False
         self.doubted = True
 
     def hear(self, frame: Frame, _: list[Played], *, attentive: bool = False) -> Heard:
-        assert not attentive
         cleaned = replace(frame, pcm=frame.pcm[::-1])
-        return Heard(cleaned, frame.pcm, near=frame.first_sample // FRAME_SAMPLES % 2 == 0)
+        near = frame.first_sample // FRAME_SAMPLES % 2 == 0
+        return Heard(cleaned, frame.pcm, near=near, bright=near)
 
 
 async def test_the_detector_and_the_server_are_given_what_is_left_of_our_own_voice() -> None:
@@ -403,6 +403,19 @@ async def test_who_speaks_on_over_a_reply_is_heard_from_where_they_began() -> No
         assert session.frames[before + 50 :] == pcm(unsent[-9 - same_breath :])
     assert [event.fields["what"] for event in hub.told("barge_in")] == ["began", "confirmed"]
     assert len(hub.told("reply", what="interrupted")) == 1
+
+
+async def test_words_over_a_reply_interrupt_it_and_noise_does_not() -> None:
+    """What the detector says of the speech in it decides."""
+    hub = Hub("audio: {duplex: full}")
+    async with hub.running():
+        hub.assistant.echo.echo = cast("EchoCanceller", FakeEcho())
+        await hub.speaking()
+        heard_over = await hub.hear(22)
+        assert (hub.speaker.paused, hub.speaker.cleared) == ([True], 0)
+        for frame in heard_over:
+            hub.assistant.post(n.SpeechJudged(0.9, frame.first_sample, frame.end_sample, 1.0))
+        assert (hub.speaker.cleared, hub.state) == (1, "listening")
 
 
 async def test_what_is_said_while_the_button_is_held_is_one_turn() -> None:

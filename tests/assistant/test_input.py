@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 
 import pytest
 
@@ -13,7 +14,7 @@ from device.assistant.input import Input
 from device.errors import DeviceTrouble
 from device.frames import FRAME_SAMPLES, Frame
 from device.news import MicrophoneDelivers, MicrophoneLost, MicrophoneOpened, News
-from tests.rig.fakes import FakeMicrophone, lost, until
+from tests.rig.fakes import FakeMicrophone, lost, microphone_device, until
 
 
 async def pause(_: float) -> bool:
@@ -179,4 +180,8 @@ async def test_the_status_names_the_microphone_and_its_counters(listener: Listen
     """Of the one in use."""
     await listener.hear(3)
     counters = {"frames": 3, "overruns": 0, "dropped": 0}
-    assert listener.input.as_dict() == {"microphone": "A", "counters": counters}
+    assert listener.input.as_dict() == {
+        "microphone": "A",
+        "microphone_device": asdict(microphone_device("A")),
+        "counters": counters,
+    }

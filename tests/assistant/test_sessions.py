@@ -19,7 +19,7 @@ from device.live.resumption import Past
 from device.live.traffic import Sent
 from device.news import Debt, News, Post, SessionAged, SessionClosed, SessionFailed
 from device.ports import Session
-from device.state.talk import Keepsake
+from device.state.talk import TalkMemory
 from tests.rig.fakes import MODEL, FakeSession, until
 
 RESUMABLE = "conversation: {resume_within_s: 600}"
@@ -54,7 +54,7 @@ class Hub:
     def __init__(self, config: str = RESUMABLE, folder: Path | None = None) -> None:
         self.settings = Settings(parse(config, "test.yaml"))
         self.maker = Maker()
-        self.keepsake = Keepsake(folder)
+        self.keepsake = TalkMemory(folder)
         self.posted: list[News] = []
         self.sent: list[tuple[float, float]] = []
         self.sessions = Sessions(
@@ -287,7 +287,7 @@ async def test_at_the_end_the_session_is_closed_and_the_talk_is_kept(tmp_path: P
         keeps_a_talk(hub)
         await hub.sessions.goodbye()
         assert hub.newest.closed_with == "shutting down"
-        kept = Keepsake(tmp_path).load()
+        kept = TalkMemory(tmp_path).load()
         assert kept is not None
         assert kept["handle"] == "some-handle"
 

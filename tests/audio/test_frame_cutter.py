@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from device.audio.devices import Layout
-from device.audio.frame_cutter import Framer, LossMeter
+from device.audio.frame_cutter import FrameCutter, LossMeter
 from device.frames import FRAME_BYTES, FRAME_SAMPLES, Frame
 
 MONO = Layout(16_000, 1, 2)
@@ -26,7 +26,7 @@ def joined(frames: Iterable[Frame]) -> bytes:
 def test_16_khz_mono_is_only_cut(block_samples: int) -> None:
     """Bit for bit what the microphone delivered, whatever the blocks; counted without a hole."""
     pcm = noise(3200).tobytes()
-    framer = Framer()
+    framer = FrameCutter()
     framer.begin(MONO, 0, 0)
     frames = []
     for start in range(0, len(pcm), 2 * block_samples):
@@ -44,7 +44,7 @@ def test_one_channel_of_many_is_picked_unchanged(channel: int) -> None:
     block = np.zeros((640, 6), "<i2")
     block[:] = noise(6 * 640).reshape(640, 6)
     block[:, channel] = mono
-    framer = Framer()
+    framer = FrameCutter()
     framer.begin(Layout(16_000, 6, 2), channel, 0)
     assert joined(framer.take(block.tobytes(), 0)) == mono.tobytes()
 
@@ -54,7 +54,7 @@ def test_32_bit_samples_lose_their_lower_half() -> None:
     mono = noise(640)
     block = np.zeros((640, 4), "<i4")
     block[:, 2] = (mono.astype("<i4") << 16) + 0x1234
-    framer = Framer()
+    framer = FrameCutter()
     framer.begin(Layout(16_000, 4, 4), 2, 0)
     assert joined(framer.take(block.tobytes(), 0)) == mono.tobytes()
 
@@ -63,7 +63,7 @@ def test_another_rate_is_resampled_to_16_khz() -> None:
     """A second at 48 kHz is fifty frames of the same tone."""
     time_s = np.arange(48_000) / 48_000
     tone = (10_000 * np.sin(2 * np.pi * 440 * time_s)).astype("<i2")
-    framer = Framer()
+    framer = FrameCutter()
     framer.begin(Layout(48_000, 1, 2), 0, 0)
     frames = []
     for start in range(0, 48_000, 960):
@@ -75,7 +75,7 @@ def test_another_rate_is_resampled_to_16_khz() -> None:
 
 def test_closed_time_is_a_jump_in_the_count() -> None:
     """Half a second muted is 8000 samples nobody heard; a rest that made no frame counts in."""
-    framer = Framer()
+    framer = FrameCutter()
     framer.begin(MONO, 0, 0)
     framer.take(bytes(2 * 500), 0)
     framer.begin(MONO, 0, 0.5)
@@ -85,7 +85,7 @@ def test_closed_time_is_a_jump_in_the_count() -> None:
 
 def test_dropped_blocks_are_a_jump_in_the_count() -> None:
     """In samples of 16 kHz, and the sound before them is not joined to that after them."""
-    framer = Framer()
+    framer = FrameCutter()
     framer.begin(Layout(48_000, 1, 2), 0, 0)
     before = framer.take(noise(4800).tobytes(), 0)
     end = before[-1].end_sample

@@ -17,8 +17,9 @@ import soxr
 
 from device.audio import portaudio
 from device.audio.devices import CardFacts, Device, Direction, Layout
-from device.audio.loudspeaker import PortAudioSpeaker
+from device.audio.loudspeaker import Loudspeaker
 from device.audio.microphone import PortAudioMicrophone
+from device.audio.playback_thread import PortAudioCard
 from device.errors import AudioDeviceError, DeviceTrouble
 
 Recording = npt.NDArray[np.int32]
@@ -189,7 +190,7 @@ async def test_a_kit_records_before_it_plays_on_all_its_channels(
     kit = Kit("seeed-8mic-voicecard: - (hw:1,0)", 48_000, sound, 4, outputs=8)
     kit.install(monkeypatch)
     monkeypatch.setattr(_Recording, "get_read_available", lambda _side: 0)
-    speaker = PortAudioSpeaker(facts=lambda _device: FIRST)
+    speaker = Loudspeaker(PortAudioCard(facts=lambda _device: FIRST))
     microphone = PortAudioMicrophone(facts=lambda _device: FIRST)
     opening = asyncio.create_task(speaker.open(lambda _news: None))
     await microphone.open()

@@ -21,10 +21,11 @@ from device.announcements.loudness import prepared
 from device.announcements.sentences import sentence
 from device.audio import portaudio
 from device.audio.chimes import render
-from device.audio.loudspeaker import PortAudioSpeaker
+from device.audio.loudspeaker import Loudspeaker
+from device.audio.playback_thread import PortAudioCard
 from device.errors import AudioDeviceError, DeviceTrouble
 from device.news import FirstSound, News, PlaybackDrained, PlaybackStarved
-from device.ports import OpenDevice, Played
+from device.ports import Played
 from tests.rig.sound import Recorder, SoundServer, espeak
 
 RATE_HZ = 48_000
@@ -54,7 +55,7 @@ class Listener:
 
 
 @asynccontextmanager
-async def opened(speaker: PortAudioSpeaker, listener: Listener) -> AsyncIterator[None]:
+async def opened(speaker: Loudspeaker, listener: Listener) -> AsyncIterator[None]:
     await speaker.open(listener.post)
     try:
         yield
@@ -100,7 +101,7 @@ async def undisturbed(attempt: Callable[[], Awaitable[None]]) -> None:
     return await attempt()
 
 
-def sounding(speaker: PortAudioSpeaker) -> bool:
+def sounding(speaker: Loudspeaker) -> bool:
     assert speaker.audible == (speaker.level > 0.01)
     return speaker.audible
 
@@ -121,7 +122,7 @@ async def test_a_reply_in_chunks_of_any_size_plays_without_a_gap(
     expected = trimmed(resampled.astype(np.int64))
     sizes = np.random.default_rng(6).integers(1, 4001, 1000)
     listener = Listener()
-    speaker = PortAudioSpeaker(volume=100)
+    speaker = Loudspeaker(PortAudioCard(), volume=100)
     turns = itertools.count(1)
 
     async def say() -> None:
@@ -156,7 +157,7 @@ async def test_clear_is_silence_at_the_sink_within_50_ms_and_no_click(
 ) -> None:
     """The median of several; a busy machine may be late once."""
     listener = Listener()
-    speaker = PortAudioSpeaker(volume=100)
+    speaker = Loudspeaker(PortAudioCard(), volume=100)
     turns = itertools.count(1)
     silent_after_ms = []
     steepest = 10_000 * 2 * np.pi * 440 / RATE_HZ + 10_000 / 240 + 2
@@ -205,12 +206,12 @@ async def test_a_paused_reply_is_silent_within_60_ms_and_heard_whole(
     sound_server: SoundServer,
 ) -> None:
     """The median of several; what was told to be played is what the sink took, to the sample."""
-    reply = np.frombuffer(espeak("hello, how are you", rate_hz=24_000), "<i2")
+    reply = np.frombuffer(espeak("hello, how are you, my old friend", rate_hz=24_000), "<i2")
     resampled = np.rint(soxr.resample(reply.astype(np.float32), 24_000, RATE_HZ))
     expected = trimmed(resampled.clip(-32_768, 32_767).astype(np.int64))
     fade = RATE_HZ * 5 // 1000
     listener = Listener()
-    speaker = PortAudioSpeaker(volume=100, ceiling_dbfs=0.0)
+    speaker = Loudspeaker(PortAudioCard(), volume=100, ceiling_dbfs=0.0)
     turns = itertools.count(1)
     silent_after_ms = []
     late_ms = []
@@ -258,7 +259,7 @@ async def test_news_that_come_in_a_pause_wait_until_it_is_over(
 ) -> None:
     """The last samples were on their way already; closing ends a pause, and so does clearing."""
     listener = Listener()
-    speaker = PortAudioSpeaker()
+    speaker = Loudspeaker(PortAudioCard())
     speaker.pause()
     speaker.go_on()
     assert speaker.take_played() == []
@@ -292,7 +293,7 @@ async def test_news_that_come_in_a_pause_wait_until_it_is_over(
 async def test_drained_comes_when_the_last_sample_was_heard(sound_server: SoundServer) -> None:
     """Neither when the last chunk came nor when it was taken from the buffer."""
     listener = Listener()
-    speaker = PortAudioSpeaker()
+    speaker = Loudspeaker(PortAudioCard())
     async with opened(speaker, listener):
         with sound_server.recorder() as recorder:
             speaker.play(tone(1), 1)
@@ -317,7 +318,7 @@ async def test_chunks_of_old_cleared_and_ended_turns_are_dropped(
 ) -> None:
     """Only the newest turn that is still going on may speak."""
     listener = Listener()
-    speaker = PortAudioSpeaker()
+    speaker = Loudspeaker(PortAudioCard())
     async with opened(speaker, listener):
         speaker.play(tone(0.1), 2)
         speaker.play(tone(0.1), 1)
@@ -341,7 +342,7 @@ async def test_chunks_of_old_cleared_and_ended_turns_are_dropped(
 async def test_a_newer_turn_ends_the_one_before(sound_server: SoundServer) -> None:
     """Both are heard whole, one after the other, and both are reported."""
     listener = Listener()
-    speaker = PortAudioSpeaker(volume=100)
+    speaker = Loudspeaker(PortAudioCard(), volume=100)
     async with opened(speaker, listener):
         with sound_server.recorder() as recorder:
             speaker.play(tone(0.2), 1)
@@ -362,7 +363,7 @@ async def test_a_newer_turn_ends_the_one_before(sound_server: SoundServer) -> No
 async def test_a_turn_without_sound_drains_at_once(sound_server: SoundServer) -> None:
     """The model may answer with a tool call alone."""
     listener = Listener()
-    speaker = PortAudioSpeaker()
+    speaker = Loudspeaker(PortAudioCard())
     async with opened(speaker, listener):
         speaker.end_turn(7)
         drained = await listener.wait(PlaybackDrained)
@@ -373,7 +374,7 @@ async def test_a_turn_without_sound_drains_at_once(sound_server: SoundServer) ->
 async def test_a_turn_that_stops_coming_is_reported_as_starved(sound_server: SoundServer) -> None:
     """The network is slow: told once for every time the sound runs out."""
     listener = Listener()
-    speaker = PortAudioSpeaker()
+    speaker = Loudspeaker(PortAudioCard())
     async with opened(speaker, listener):
         speaker.play(tone(0.1), 1)
         await listener.wait(PlaybackStarved)
@@ -389,7 +390,7 @@ async def test_a_chime_is_heard_over_a_reply_and_after_its_clear(
 ) -> None:
     """It is mixed in, and it is not part of any turn."""
     listener = Listener()
-    speaker = PortAudioSpeaker(volume=100)
+    speaker = Loudspeaker(PortAudioCard(), volume=100)
     turns = itertools.count(1)
     expected = trimmed(np.rint(render("wake", RATE_HZ) * 32_768).astype(np.int64))
     tail = slice(-RATE_HZ // 10, None)
@@ -426,6 +427,7 @@ def clip(kind: str = "key") -> bytes:
 def likeness(one: Samples, other: Samples) -> float:
     """Correlation of two sounds that begin together: 1 when they are one, however loud."""
     length = min(len(one), len(other))
+    assert length > 1, "a busy machine cut it short"
     return float(np.corrcoef(one[:length], other[:length])[0, 1])
 
 
@@ -437,7 +439,7 @@ async def test_a_sentence_is_heard_whole_after_the_chime(sound_server: SoundServ
     chime = np.rint(render("error_account", RATE_HZ) * 32_768).astype(np.int64)
     begin = len(chime) + RATE_HZ * 150 // 1000
     listener = Listener()
-    speaker = PortAudioSpeaker(volume=100)
+    speaker = Loudspeaker(PortAudioCard(), volume=100)
 
     def over(samples: Samples) -> bool:
         """As long a silence as none within the sentence."""
@@ -467,7 +469,7 @@ async def test_hush_silences_a_sentence_within_60_ms_and_no_click(
     sound_server: SoundServer,
 ) -> None:
     """The median of several; the tone stands for a sentence, since it shows a click."""
-    speaker = PortAudioSpeaker(volume=100)
+    speaker = Loudspeaker(PortAudioCard(), volume=100)
     silent_after_ms = []
     steepest = 10_000 * 2 * np.pi * 440 / RATE_HZ + 10_000 / 240 + 2
 
@@ -491,7 +493,7 @@ async def test_hush_silences_a_sentence_within_60_ms_and_no_click(
 
 async def test_a_sentence_without_a_device_is_nothing(sound_server: SoundServer) -> None:
     """Nor is it said later, when nobody knows any more what it was about."""
-    speaker = PortAudioSpeaker(volume=100)
+    speaker = Loudspeaker(PortAudioCard(), volume=100)
     speaker.announce(tone(0.5))
     speaker.hush()
     async with opened(speaker, Listener()):
@@ -504,7 +506,7 @@ async def test_a_sentence_without_a_device_is_nothing(sound_server: SoundServer)
 
 async def test_the_volume_follows_its_curve_without_a_click(sound_server: SoundServer) -> None:
     """From unity to half: an eighth of the amplitude, on a smooth way."""
-    speaker = PortAudioSpeaker(volume=100)
+    speaker = Loudspeaker(PortAudioCard(), volume=100)
     turns = itertools.count(1)
 
     def turned_down(samples: Samples) -> bool:
@@ -531,7 +533,7 @@ async def test_the_volume_follows_its_curve_without_a_click(sound_server: SoundS
 async def test_closing_during_a_turn_reports_it_as_drained(sound_server: SoundServer) -> None:
     """Whoever waits for the end of the reply must not wait for ever."""
     listener = Listener()
-    speaker = PortAudioSpeaker()
+    speaker = Loudspeaker(PortAudioCard())
     await speaker.open(listener.post)
     await speaker.open(listener.post)
     speaker.play(tone(5), 1)
@@ -549,7 +551,7 @@ async def test_while_closed_replies_are_dropped_and_turns_drain_at_once(
 ) -> None:
     """A conversation goes on without a loudspeaker, and nobody waits."""
     listener = Listener()
-    speaker = PortAudioSpeaker()
+    speaker = Loudspeaker(PortAudioCard())
     speaker.end_turn(0)
     async with opened(speaker, listener):
         assert speaker.description == "'default' (48000 hz, 1 channels)"
@@ -562,7 +564,6 @@ async def test_while_closed_replies_are_dropped_and_turns_drain_at_once(
     speaker.end_turn(1)
     assert [news.turn for news in listener.news if isinstance(news, PlaybackDrained)] == [1]
     assert speaker.description == "'default' (48000 hz, 1 channels)"
-    assert speaker.device == OpenDevice("default", None, None, 1, 48_000)
     speaker.set_volume(100)
     async with opened(speaker, listener):
         with sound_server.recorder() as recorder:
@@ -574,8 +575,8 @@ async def test_while_closed_replies_are_dropped_and_turns_drain_at_once(
 
 async def test_a_missing_device_is_named_with_what_there_is(sound_server: SoundServer) -> None:
     """The message is all an owner needs to correct the YAML."""
-    speaker = PortAudioSpeaker("seeed")
-    assert (speaker.description, speaker.device) == ("output device 'seeed'", None)
+    speaker = Loudspeaker(PortAudioCard("seeed"))
+    assert speaker.description == "output device 'seeed'"
     with pytest.raises(AudioDeviceError, match="no output device contains 'seeed'") as caught:
         await speaker.open(Listener().post)
     assert caught.value.trouble is DeviceTrouble.MISSING
@@ -584,7 +585,7 @@ async def test_a_missing_device_is_named_with_what_there_is(sound_server: SoundS
 async def test_a_dead_sound_server_is_lost_and_found_again(sound_server: SoundServer) -> None:
     """The reply that was playing is over; the next one plays on the server that came back."""
     listener = Listener()
-    speaker = PortAudioSpeaker(volume=100)
+    speaker = Loudspeaker(PortAudioCard(), volume=100)
     await speaker.open(listener.post)
     speaker.play(tone(5), 1)
     await listener.wait(FirstSound)
@@ -611,7 +612,7 @@ async def test_a_suspended_sink_is_stalled_after_3_s_and_can_be_closed(
     sound_server: SoundServer,
 ) -> None:
     """It takes nothing and says nothing; still no thread hangs in it."""
-    speaker = PortAudioSpeaker()
+    speaker = Loudspeaker(PortAudioCard())
     async with opened(speaker, Listener()):
         sound_server.suspend_speaker(True)
         began = time.monotonic()
@@ -631,7 +632,7 @@ async def test_a_card_plugged_in_waits_for_the_end_of_the_reply(
     monkeypatch.setattr(portaudio, "CARDS", cards)
     monkeypatch.setattr(portaudio, "RENEWAL_TIMEOUT_S", 0.1)
     listener = Listener()
-    speaker = PortAudioSpeaker(volume=100)
+    speaker = Loudspeaker(PortAudioCard(), volume=100)
     async with opened(speaker, listener):
         with sound_server.recorder() as recorder:
             cards.write_text("two cards")
@@ -656,7 +657,7 @@ async def test_a_reply_beyond_the_buffer_is_dropped_and_counted(
     """Ten minutes of one reply are a server gone mad; what was there before plays on."""
     monkeypatch.setattr("device.audio.loudspeaker.CAPACITY_S", 1.0)
     listener = Listener()
-    speaker = PortAudioSpeaker()
+    speaker = Loudspeaker(PortAudioCard())
     async with opened(speaker, listener):
         speaker.play(tone(3), 1)
         speaker.end_turn(1)

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from device.audio import portaudio
-from device.audio.loudspeaker import PortAudioSpeaker
+from device.audio.loudspeaker import Loudspeaker
+from device.audio.playback_thread import PortAudioCard
 from device.errors import AudioDeviceError, DeviceTrouble
 from tests.audio.period_card import Clock, PeriodCard
 from tests.rig.sound import SoundServer
@@ -27,7 +28,7 @@ async def played(
     """A card after 20 s, which began with a reply, and how many underruns were counted."""
     card = PeriodCard(Clock(late_s), SECONDS, period_samples)
     card.install(monkeypatch, "device.audio.playback_thread")
-    speaker = PortAudioSpeaker()
+    speaker = Loudspeaker(PortAudioCard())
     await speaker.open(lambda _news: None)
     if reply_s:
         speaker.play(np.full(round(24_000 * reply_s), 1000, "<i2").tobytes(), 1)
@@ -67,7 +68,7 @@ async def test_a_suspended_card_that_takes_nothing_from_the_start_is_lost(
     card = PeriodCard(Clock(0.0), SECONDS)
     card.install(monkeypatch, "device.audio.playback_thread")
     monkeypatch.setattr(card, "get_write_available", lambda: 0 if card.go.wait(10) else 1)
-    speaker = PortAudioSpeaker()
+    speaker = Loudspeaker(PortAudioCard())
     await speaker.open(lambda _news: None)
     card.go.set()
     with pytest.raises(OSError, match="it takes no sound"):
@@ -83,7 +84,7 @@ async def test_in_silence_a_fallback_is_left_when_another_card_came(
     cards.write_text("one card")
     monkeypatch.setattr(portaudio, "CARDS", cards)
     monkeypatch.setattr("device.audio.stream_thread.CARDS_LOOK_S", 0.1)
-    speaker = PortAudioSpeaker(volume=0)
+    speaker = Loudspeaker(PortAudioCard(), volume=0)
     await speaker.open(lambda _news: None)
     began = time.monotonic()
     speaker.play(np.full(24_000, 1000, "<i2").tobytes(), 1)

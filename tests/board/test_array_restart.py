@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from device.board.array_restart import FILE_NAME, Revival
+from device.board.array_restart import FILE_NAME, ArrayRestart
 from device.board.profiles import profile_named
 from tests.rig.usb_device import Bus, Xvf3800Board, wrote
 
@@ -25,9 +25,9 @@ class Host:
         self.boot_id = folder / "boot_id"
         self.boot_id.write_text("first\n")
 
-    def process(self, *, remembers: bool = True) -> Revival:
+    def process(self, *, remembers: bool = True) -> ArrayRestart:
         folder = self.state if remembers else None
-        return Revival(folder, usb=lambda: self.bus, boot_id=self.boot_id)
+        return ArrayRestart(folder, usb=lambda: self.bus, boot_id=self.boot_id)
 
 
 @pytest.fixture

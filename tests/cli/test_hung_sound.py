@@ -78,9 +78,10 @@ sys.modules["pyaudio"] = types.SimpleNamespace(PyAudio=PyAudio)
 
 from device.__main__ import main
 from device.audio import microphone, playback_thread, stream_thread
-from device.audio.loudspeaker import PortAudioSpeaker
+from device.audio.loudspeaker import Loudspeaker
 from device.audio.microphone import PortAudioMicrophone
-from device.build import real as build
+from device.audio.playback_thread import PortAudioCard
+from device.build import real
 from tests.rig.fakes import FakeLights, Hub
 
 microphone.STALL_S = playback_thread.STALL_S = 0.5
@@ -103,11 +104,11 @@ async def load(_config):
 
 hub.load_detector = load
 if hangs_in == "write":
-    sound = dict(speaker=lambda _config: PortAudioSpeaker())
+    sound = dict(speaker=lambda _config: Loudspeaker(PortAudioCard()))
 else:
     sound = dict(microphone=lambda _config: PortAudioMicrophone())
 parts = replace(hub.parts(), **sound)
-build.real_parts = lambda _environ: parts
+real.real_parts = lambda _environ: parts
 sys.exit(main(["run", "--socket", socket, "--config", "/dev/null"]))
 """
 """`parley run` with a sound card whose driver stops answering in the call that is asked for."""

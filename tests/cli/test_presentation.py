@@ -197,3 +197,24 @@ def test_who_muted_is_shown() -> None:
     switch = "state muted (by the microphone's own switch)"
     assert status(state="muted", muted_by="switch")[0] == switch
     assert status(muted_by=None)[0] == "state idle"
+
+
+EVIL = "x[/]\x1b[2J\x9b1m\x07\u202e\n  99.000  state  to=muted"
+SHOWN = "x[/]�[2J�1m�� 99.000 state to=muted"
+
+
+def test_whatever_is_in_a_status_only_shows() -> None:
+    """Whoever answers may have been taken over: no command, no line of its own."""
+    session = {"number": 1, "model": EVIL, "open_s": 3.0}
+    fault = {"kind": EVIL, "message": EVIL, "fatal": False, "age_s": 75.0}
+    lines = status(state=EVIL, microphone=EVIL, board=EVIL, session=session, faults=[fault])
+    assert all(line.isprintable() for line in lines), lines
+    assert f"microphone {SHOWN}" in lines
+    assert not any(line.startswith("99.000") for line in lines)
+
+
+def test_whatever_is_in_an_event_is_one_line_that_only_shows() -> None:
+    """Values and names; a gesture too."""
+    line = shown.event({"time": 1.0, "event": EVIL, EVIL: EVIL})
+    assert line.isprintable(), line
+    assert shown.event({"time": 1.0, "event": "button", "gesture": EVIL}).isprintable()

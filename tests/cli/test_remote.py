@@ -240,3 +240,29 @@ def test_watch_ends_when_nobody_reads_it_any_more(speaker: Speaker) -> None:
             assert watching.stderr.read() == b""
         finally:
             watching.kill()
+
+
+@pytest.mark.parametrize(
+    "words", [["watch"], ["watch", "--json"], ["ask", "hello"], ["status", "--json"]]
+)
+def test_a_speaker_that_was_taken_over_commands_no_terminal(
+    speaker: Speaker, capsys: Capture, words: list[str]
+) -> None:
+    """Who asks may be root: what is printed only shows."""
+    evil = "x\x1b[2J\x9b1m\x07\u202e"
+    transcript = {"event": "transcript", "time": 1.0, "who": "model", "text": evil, "final": False}
+    speaker.answer = [transcript, {"event": "x", "time": 2.0, "result": {evil: evil}}]
+    if words[0] == "status":
+        speaker.answer = [{"result": {evil: [evil]}}]
+    speaker.run(*words)
+    printed = capsys.readouterr().out
+    assert "x�[2J�1m��" in printed
+    assert printed.replace("\n", "").isprintable(), repr(printed)
+
+
+def test_a_refusal_commands_no_terminal(speaker: Speaker, capsys: Capture) -> None:
+    """Its lines stay lines: a refused configuration has many mistakes."""
+    speaker.answer = []
+    speaker.refusal = "line 1: no\x1b[2J\nline 2: neither"
+    assert speaker.run("reload") == 1
+    assert capsys.readouterr().err == "parley: line 1: no�[2J\nline 2: neither\n"

@@ -13,7 +13,7 @@ from rich.console import Console
 from device.__main__ import main
 from device.doctor import meters
 from device.doctor.meters import BAR, LATELY_S, Levels, Scores
-from device.simulator.sound import WavMicrophone
+from device.simulator.microphone import WavMicrophone
 from tests.rig.answering import Answering, level, reading
 
 Capture = pytest.CaptureFixture[str]

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from device.doctor.redaction import BLOT, Blotter, secrets_in_yaml
+from device.doctor.redaction import BLOT, Redactor, secrets_in_yaml
 
 KEY = "zq-planted-key-4711-of-nobody"
 
 
 def test_a_known_secret_is_blotted_wherever_it_stands() -> None:
     """Also cut short, as reasons of the server are."""
-    blotter = Blotter([KEY, "", "short"])
-    assert blotter.text(f"a {KEY} b{KEY}c") == f"a {BLOT} b{BLOT}c"
-    assert KEY[:14] not in blotter.text(f"reason: {KEY[:16]}")
-    assert blotter.text("a short word stays") == "a short word stays"
-    assert Blotter(["eightlet"]).text("an eightlet") == f"an {BLOT}"
+    redactor = Redactor([KEY, "", "short"])
+    assert redactor.text(f"a {KEY} b{KEY}c") == f"a {BLOT} b{BLOT}c"
+    assert KEY[:14] not in redactor.text(f"reason: {KEY[:16]}")
+    assert redactor.text("a short word stays") == "a short word stays"
+    assert Redactor(["eightlet"]).text("an eightlet") == f"an {BLOT}"
 
 
 @pytest.mark.parametrize(
@@ -29,32 +29,32 @@ def test_a_known_secret_is_blotted_wherever_it_stands() -> None:
 )
 def test_keys_are_known_by_their_look(secret: str) -> None:
     """And by what stands before them."""
-    blotter = Blotter([])
-    assert secret not in blotter.text(f"x {secret} y")
-    assert blotter.text("wss://host/ws?key=abc&alt=x") == f"wss://host/ws?key={BLOT}&alt=x"
+    redactor = Redactor([])
+    assert secret not in redactor.text(f"x {secret} y")
+    assert redactor.text("wss://host/ws?key=abc&alt=x") == f"wss://host/ws?key={BLOT}&alt=x"
     proxy = "proxy http://aunt:hunter2@proxy.home:3128 failed"
-    assert blotter.text(proxy) == f"proxy http://{BLOT}@proxy.home:3128 failed"
-    assert "hunter2hunter2" not in blotter.text("Authorization: Bearer hunter2hunter2")
+    assert redactor.text(proxy) == f"proxy http://{BLOT}@proxy.home:3128 failed"
+    assert "hunter2hunter2" not in redactor.text("Authorization: Bearer hunter2hunter2")
 
 
 def test_strictly_nothing_random_is_left() -> None:
     """A session's handle, for one; names and paths stay."""
-    blotter = Blotter([])
+    redactor = Redactor([])
     handle = "Cn8KfAoE5rTzKq0WvX1yZ2a3B4c5"
-    assert handle in blotter.text(handle)
-    assert blotter.text(f"handle {handle}", strict=True) == f"handle {BLOT}"
+    assert handle in redactor.text(handle)
+    assert redactor.text(f"handle {handle}", strict=True) == f"handle {BLOT}"
     for plain in (
         "gemini-3.1-flash-live-preview",
         "/opt/parley/releases/0.1.0/lib/python3.13/site-packages",
         "ReSpeaker 4 Mic Array (UAC1.0): USB Audio (hw:1,0)",
     ):
-        assert blotter.text(plain, strict=True) == plain
+        assert redactor.text(plain, strict=True) == plain
 
 
 def test_all_of_a_record_is_blotted() -> None:
     """Names, lists and what is deep inside; numbers stay."""
     record = {"a": [f"x{KEY}", 5, None, {"b": (KEY,)}], KEY: True}
-    assert Blotter([KEY]).value(record) == {
+    assert Redactor([KEY]).value(record) == {
         "a": [f"x{BLOT}", 5, None, {"b": [BLOT]}],
         BLOT: True,
     }
@@ -62,9 +62,9 @@ def test_all_of_a_record_is_blotted() -> None:
 
 def test_what_was_made_can_be_searched() -> None:
     """For the known ones."""
-    blotter = Blotter([KEY])
-    assert blotter.holds(f"x{KEY}y".encode())
-    assert not blotter.holds(b"nothing")
+    redactor = Redactor([KEY])
+    assert redactor.holds(f"x{KEY}y".encode())
+    assert not redactor.holds(b"nothing")
 
 
 def test_keys_in_a_configuration_are_found_by_their_names() -> None:

@@ -152,12 +152,16 @@ async def test_close_while_an_odd_connection_closes_is_harmless(tmp_path: Path) 
         ),
         (Event("setup", Close(1011, "Your prepayment credits are depleted.")), FailureKind.BILLING),
         (Event("setup", Send("not json")), FailureKind.SERVER),
+        (Event("setup", Send("[1]")), FailureKind.SERVER),
+        (Event("setup", Send('"text"')), FailureKind.SERVER),
+        (Event("setup", Send("[" * 50_000)), FailureKind.SERVER),
+        (Event("setup", Send(b"\xff\xfe")), FailureKind.SERVER),
         (Event("ready", Drop()), FailureKind.NETWORK),
         (Event("ready", Close(1011, "You exceeded your current quota")), FailureKind.QUOTA),
         (Event("ready", Close(1011, "Internal error encountered.")), FailureKind.SERVER),
         (Event("ready", Send({"code": 429, "message": "Too many requests"})), FailureKind.QUOTA),
     ],
-    ids=lambda value: f"{value.at}-{value.do}" if isinstance(value, Event) else "",
+    ids=lambda value: f"{value.at}-{value.do}"[:60] if isinstance(value, Event) else "",
 )
 async def test_end_in_every_phase_is_told_for_what_it_is(
     tmp_path: Path, event: Event, kind: FailureKind

@@ -19,7 +19,7 @@ from device.live.setup import (
     load_sdk,
     unusable,
 )
-from device.live.websocket import LONGEST_BYTES
+from device.live.websocket import LONGEST_BYTES, QUEUE_FRAMES
 from device.news import FailureKind
 from tests.live.talk import Settings
 
@@ -112,7 +112,7 @@ async def test_socket_is_tuned_for_a_speaker() -> None:
         "open_timeout": 6.0,
         "close_timeout": 1,
         "max_size": LONGEST_BYTES,
-        "max_queue": 256,
+        "max_queue": QUEUE_FRAMES,
         "compression": None,
     }
     assert {name: options[name] for name in expected} == expected

@@ -10,13 +10,14 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
 
 from device.live.downlink import TURN_CHARACTERS
 from device.live.websocket import LONGEST_BYTES, MOST_VALUES, values
-from device.news import FailureKind, SessionOpened, Transcript
+from device.news import FailureKind, SessionOpened, Transcript, TurnComplete
 from device.simulator.live_server import LiveServer
 from device.simulator.script import Event, Script, Send
 from tests.live.talk import KEY, Ear, Settings, session_of, talking
@@ -72,6 +73,17 @@ async def test_the_key_follows_no_redirect(tmp_path: Path, monkeypatch: pytest.M
         assert failure.kind is FailureKind.PORTAL
         assert "HTTP 302" in failure.message
         assert KEY not in repr(ear.news)
+
+
+async def test_a_word_that_the_sdk_does_not_know_is_told_nobody(tmp_path: Path) -> None:
+    """It warns on standard error, in the server's characters, and remembers each of them."""
+    reason = {"serverContent": {"turnComplete": True, "turnCompleteReason": "ODD\x1b[2J"}}
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        async with talking(tmp_path, Script(events=(Event("ready", Send(reason)),))) as talk:
+            await talk.ear.until(TurnComplete)
+            assert talk.session.counters["odd_messages"] == 0
+    assert [str(each.message) for each in warned if each.category is UserWarning] == []
 
 
 async def test_a_server_that_never_pauses_leaves_the_loop_its_turn(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from device.news import (
 )
 from device.ports import Block, Colour, OpenDevice, Played, Session, Tap, WakeDetector, WakeScores
 from device.state.mute import MuteMemory
-from device.state.talk import Keepsake
+from device.state.talk import TalkMemory
 
 PATIENCE_S = 5.0
 MODEL = "some-model"
@@ -445,7 +445,7 @@ class Hub:
             session=self._session,
             missing_key=self._missing_key,
             hindrance=lambda _config: self.hindrance,
-            keepsake=Keepsake(self._state),
+            keepsake=TalkMemory(self._state),
             mute_memory=MuteMemory(self._state),
             mute_switch=lambda _profile: self.mute_switch,
             sentence=lambda config, kind: f"{config.live.language}: {kind}".encode(),

@@ -253,7 +253,7 @@ async def test_in_a_swap_storm_the_watchdog_waits_longer_until_it_is_over(
         Alive(),
         resident,
         watchdog_usec=watchdog_usec,
-        storm=SwapStorm(None, lambda: faults, lambda: now, "boot"),
+        storm=SwapStorm(lambda: faults, lambda: now),
     )
     body.health.interval_s = 0.0
     await run_until(body, lambda: looks > 3 + 60 / 5 + 2)

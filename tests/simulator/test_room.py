@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 
 import numpy as np
@@ -11,14 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from device.frames import Frame
-from device.ports import OpenDevice
 from device.simulator.acoustics import ROOMS, Acoustics, at_level, distorted, speech_level
-from device.simulator.echo import EchoedMicrophone, to_microphone_rate
 from device.simulator.filters import DelayLine
 from device.simulator.impulse import echo_response, voice_response
 from device.simulator.room import FULL_SCALE, RATE_HZ, Room
-from device.simulator.sound import WavMicrophone, WavSpeaker
 from tests.rig.acoustics import level_db, measured_lag, measured_rt60_ms
 from tests.rig.speech import espeak, noise, silence
 
@@ -317,66 +312,3 @@ def test_what_is_past_cannot_be_said() -> None:
         room.add(tone(440, 0.1, 0.1), 1599)
     room.say(espeak("hey jarvis"), 1600, -30)
     assert room.hear(silence(0.5)).any()
-
-
-# --- the simulator's own pair ---------------------------------------------------------------------
-
-
-def no_chime(name: str, rate_hz: int) -> NDArray[np.float32]:
-    return np.zeros(0, np.float32)
-
-
-def at_24_khz(hz: float, seconds: float) -> Samples:
-    wave = np.sin(2 * np.pi * hz * np.arange(round(seconds * 24_000)) / 24_000)
-    samples: Samples = np.rint(10_000 * wave).astype(np.int16)
-    return samples
-
-
-def test_the_loudspeakers_rate_becomes_the_microphones() -> None:
-    """Any piece of it, silence around it, and nothing above the microphone's band."""
-    played = at_24_khz(1000, 1.0)
-    whole = to_microphone_rate(played, -100, 16_200)
-    want = 10_000 * np.sin(2 * np.pi * 1000 * np.arange(16_000) / 16_000)
-    assert not whole[:80].any()
-    assert not whole[-80:].any()
-    assert np.max(np.abs(whole[200:-200] - want[100:-100])) < 100
-    assert np.array_equal(to_microphone_rate(played, 7001, 320), whole[7101:7421])
-    assert np.max(np.abs(to_microphone_rate(at_24_khz(10_000, 1.0), 100, 8000))) < 100
-
-
-async def test_a_simulated_microphone_hears_the_loudspeaker() -> None:
-    """Through the room, together with what is said to it, and not while it is closed."""
-    speaker = WavSpeaker(no_chime, speed=8.0)
-    inner = WavMicrophone([silence(0.1).tobytes()], speed=8.0)
-    microphone = EchoedMicrophone(inner, speaker, Room(PLAIN), latency_ms=200)
-    await microphone.open()
-    before = [await microphone.read() for _ in range(5)]
-    await speaker.open(lambda _news: None)
-    pcm = np.repeat(noise(0.5, 3000.0), 2)[:12_000]
-    speaker.play(pcm.tobytes(), 1)
-    speaker.end_turn(1)
-    during = [await microphone.read() for _ in range(100)]
-    await microphone.close()
-    await asyncio.sleep(0.4)  # three seconds of the microphone's time in which it is closed
-    await microphone.open()
-    after = await microphone.read()
-    await microphone.close()
-    await speaker.close()
-    assert not any(np.frombuffer(frame.pcm, "<i2").any() for frame in before)
-    heard = joined(during)
-    played = to_microphone_rate(speaker.heard, 0, len(heard))
-    echo = Room(replace(PLAIN, delay_ms=200)).hear(played)
-    lag = measured_lag(echo, heard)
-    opened_s = (speaker.time_of(0) - during[0].captured_at) * 8.0
-    assert lag == pytest.approx(opened_s * RATE_HZ + 320 + 6 * 16, abs=2)
-    shifted = np.roll(heard, -lag)[: len(echo)].astype(float)
-    assert np.corrcoef(echo, shifted)[0, 1] > 0.99
-    assert after.first_sample > during[-1].end_sample
-    assert microphone.counters["frames"] == 106
-    name = "simulated microphone (WAV) in a simulated room"
-    assert microphone.description == name
-    assert microphone.device == OpenDevice(name, None, 0, 1, 16_000)
-
-
-def joined(frames: list[Frame]) -> Samples:
-    return np.frombuffer(b"".join(frame.pcm for frame in frames), "<i2").astype(np.int16)

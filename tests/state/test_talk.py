@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from device.assistant.sessions import talk_so_far
 from device.live.resumption import Past
-from device.state.talk import FILE, Keepsake
+from device.state.talk import FILE, TalkMemory
 
 
 def talk(handle: str = "H") -> dict[str, Any]:
@@ -23,41 +23,41 @@ def talk(handle: str = "H") -> dict[str, Any]:
 
 async def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     """In a file that nobody else may read, in a folder that need not be there yet."""
-    keepsake = Keepsake(tmp_path / "state")
+    keepsake = TalkMemory(tmp_path / "state")
     keepsake.save(talk("first"))
     keepsake.save(talk("second"))
     await keepsake.saved()
     path = tmp_path / "state" / FILE
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert Keepsake(tmp_path / "state").load() == talk("second")
+    assert TalkMemory(tmp_path / "state").load() == talk("second")
     assert list((tmp_path / "state").iterdir()) == [path]
 
 
 async def test_the_newest_wins_however_slow_the_card_is(tmp_path: Path) -> None:
     """What is saved while another is being written is written after it."""
-    keepsake = Keepsake(tmp_path)
+    keepsake = TalkMemory(tmp_path)
     for number in range(20):
         keepsake.save(talk(str(number)))
     await keepsake.saved()
     assert json.loads((tmp_path / FILE).read_text()) == talk("19")
     keepsake.save(talk("later"))
     await keepsake.saved()
-    assert Keepsake(tmp_path).load() == talk("later")
+    assert TalkMemory(tmp_path).load() == talk("later")
 
 
 async def test_what_is_saved_is_as_it_was_then(tmp_path: Path) -> None:
     """The talk goes on while it is being written."""
-    keepsake = Keepsake(tmp_path)
+    keepsake = TalkMemory(tmp_path)
     record = talk()
     keepsake.save(record)
     record["gone"]["another-model@host"] = 5.0
     await keepsake.saved()
-    assert Keepsake(tmp_path).load() == talk()
+    assert TalkMemory(tmp_path).load() == talk()
 
 
 def test_nothing_saved_is_a_new_talk(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """The first start says nothing about it."""
-    assert Keepsake(tmp_path).load() is None
+    assert TalkMemory(tmp_path).load() is None
     assert caplog.records == []
 
 
@@ -67,7 +67,7 @@ def test_a_damaged_file_is_a_new_talk_and_the_journal_names_it(
 ) -> None:
     """It costs the talk, not the speaker."""
     (tmp_path / FILE).write_bytes(content.encode(errors="surrogateescape"))
-    assert Keepsake(tmp_path).load() is None
+    assert TalkMemory(tmp_path).load() is None
     (told,) = caplog.messages
     assert told.startswith(f"{tmp_path / FILE} cannot be used (it is ")
     assert told.endswith("): the next talk begins anew")
@@ -78,14 +78,14 @@ async def test_a_record_that_makes_no_talk_is_told_and_set_aside(
 ) -> None:
     """Whoever knows what it must hold says so; the next one takes its place."""
     (tmp_path / FILE).write_text('{"handle": 1}')
-    keepsake = Keepsake(tmp_path)
+    keepsake = TalkMemory(tmp_path)
     assert keepsake.load() == {"handle": 1}
     keepsake.reject(ValueError("handle must be a text"))
     why = "(handle must be a text): the next talk begins anew"
     assert caplog.messages == [f"{tmp_path / FILE} cannot be used {why}"]
     keepsake.save(talk())
     await keepsake.saved()
-    assert Keepsake(tmp_path).load() == talk()
+    assert TalkMemory(tmp_path).load() == talk()
     assert (tmp_path / f"{FILE}.damaged").read_text() == '{"handle": 1}'
 
 
@@ -94,10 +94,10 @@ async def test_the_talk_goes_on_where_it_was(tmp_path: Path) -> None:
     past = Past()
     past.keep("H", "model", "host", 1_000.0)
     past.found_gone("gone-model", "host", 900.0)
-    keepsake = Keepsake(tmp_path)
+    keepsake = TalkMemory(tmp_path)
     keepsake.save(past.as_record())
     await keepsake.saved()
-    assert talk_so_far(Keepsake(tmp_path)).as_record() == past.as_record()
+    assert talk_so_far(TalkMemory(tmp_path)).as_record() == past.as_record()
 
 
 def test_what_makes_no_talk_is_a_new_one(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -105,7 +105,7 @@ def test_what_makes_no_talk_is_a_new_one(tmp_path: Path, caplog: pytest.LogCaptu
     for content in ("{", '{"handle": 1}', '{"handle": "H"}'):
         caplog.clear()
         (tmp_path / FILE).write_text(content)
-        assert talk_so_far(Keepsake(tmp_path)).as_record() == Past().as_record()
+        assert talk_so_far(TalkMemory(tmp_path)).as_record() == Past().as_record()
         (told,) = caplog.messages
         assert told.startswith(f"{tmp_path / FILE} cannot be used (")
         assert told.endswith("): the next talk begins anew")
@@ -122,7 +122,7 @@ def test_nothing_that_may_be_in_the_file_is_raised(content: bytes) -> None:
     """A memory card gives back what it likes; what a talk was made of is a talk."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, FILE).write_bytes(content)
-        past = talk_so_far(Keepsake(Path(folder)))
+        past = talk_so_far(TalkMemory(Path(folder)))
         assert past.handle is None or isinstance(past.handle, str)
 
 
@@ -132,7 +132,7 @@ async def test_a_folder_that_cannot_be_written_is_told_once(
     """A full card must not fill the journal as well."""
     blocked = tmp_path / "file"
     blocked.write_text("")
-    keepsake = Keepsake(blocked)
+    keepsake = TalkMemory(blocked)
     for _ in range(3):
         keepsake.save(talk())
         await keepsake.saved()
@@ -143,7 +143,7 @@ async def test_a_folder_that_cannot_be_written_is_told_once(
 
 async def test_without_a_folder_nothing_is_kept() -> None:
     """The demo leaves no trace."""
-    keepsake = Keepsake(None)
+    keepsake = TalkMemory(None)
     keepsake.save(talk())
     await keepsake.saved()
     assert keepsake.load() is None
