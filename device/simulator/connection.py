@@ -19,10 +19,11 @@ from device.simulator import messages, protocol, script
 from device.simulator.activity import Edge, Hearing
 from device.simulator.record import Asking, ConnectionRecord, Question
 from device.simulator.refusals import Moment, Refusal, fields_of
-from device.simulator.replies import Model, Stage
+from device.simulator.replies import Model
 from device.simulator.schema import RefusedError
 from device.simulator.script import Cues
 from device.simulator.setup_rules import Taken
+from device.simulator.stage import Stage
 from device.simulator.websocket import Wire
 
 GO_AWAY_IGNORED = (

@@ -25,7 +25,7 @@ from device.simulator.certificate import Certificate, make_certificate
 from device.simulator.connection import Connection
 from device.simulator.handshake import api_version, judge
 from device.simulator.record import ConnectionRecord, Question
-from device.simulator.replies import Stage
+from device.simulator.stage import Stage
 from device.simulator.voices import reply_pcm
 
 CLOSE_TIMEOUT_S = 1.0

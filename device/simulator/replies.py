@@ -12,45 +12,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from device.simulator import declarations, messages
 from device.simulator.calls import Call, strongest
 from device.simulator.messages import Message
 from device.simulator.protocol import Protocol
 from device.simulator.record import Question
-from device.simulator.refusals import Refusals
-from device.simulator.resumption import Conversation, Memory
-from device.simulator.script import Action, Cues, Point, Script
+from device.simulator.resumption import Conversation
+from device.simulator.script import Action, Cues, Point
 from device.simulator.setup_rules import Taken
+from device.simulator.stage import Reply, Stage
 from device.simulator.turns import Filler, Trigger, Turn
 from device.simulator.voices import reply_pcm
 from device.simulator.websocket import Job, Wire
-
-
-@dataclass(slots=True)
-class Stage:
-    """What all connections of a server share."""
-
-    script: Script
-    changed: Callable[[], None]
-    """Called after every change of a record."""
-    memory: Memory = field(default_factory=Memory)
-    refusals: Refusals = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.refusals = Refusals(self.script.refusals)
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A turn that is being answered."""
-
-    turn: Turn
-    number: int
-    """The turn's in its conversation, from 1."""
-    advances: bool
-    """Whether the conversation goes on to the next turn after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +49,7 @@ class Model:
         do: Callable[[Action], Awaitable[None]],
         reach: Callable[[Point, int], Awaitable[None]],
     ) -> None:
-        self._script = stage.script
+        self._stage = stage
         self._memory = stage.memory
         self._wire = wire
         self._protocol = protocol
@@ -101,7 +76,7 @@ class Model:
         if taken.handle:
             conversation = self._memory.recall(taken.handle)
         else:
-            conversation = self._memory.begin(at_next_turn=self._script.fresh == "next")
+            conversation = self._memory.begin(at_next_turn=self._stage.script.fresh == "next")
         conversation.in_use = lambda: self._wire.open
         self.conversation = conversation
         self._wire.record.conversation = conversation.number
@@ -112,7 +87,7 @@ class Model:
         """Count microphone audio, whatever is in it."""
         self.conversation.context_tokens += seconds * messages.TOKENS_PER_S
         self._heard_since_turn_s += seconds
-        turn = self._next_turn()
+        turn = self._stage.script.turn(self.conversation.turns_done + 1)
         if turn is not None and self._heard_since_turn_s * 1000 >= turn.audio_ms:
             self._begin_turn("audio", None)
 
@@ -185,7 +160,7 @@ class Model:
 
         async def say() -> None:
             number = self.conversation.turns_done + 1
-            await self._reply(Reply(turn, number, advances=False), turn.heard)
+            await self._reply(Reply(turn, number, turn.heard, advances=False))
 
         self._after_job(say)
 
@@ -216,30 +191,12 @@ class Model:
         assert self._protocol.taken is not None  # noqa: S101 - nothing is said before setup
         return self._protocol.taken
 
-    def _next_turn(self) -> Turn | None:
-        return self._script.turn(self.conversation.turns_done + 1)
-
     def _begin_turn(self, trigger: Trigger, question: Question | None) -> None:
-        number = self.conversation.turns_done + 1
-        turn = self._script.turn(number)
-        if self._job is not None or turn is None or trigger not in turn.trigger:
+        if self._job is not None:
             return
-        reply = self._attempt(turn, number, question)
-        text = question.text if question is not None else ""
-        self._start(lambda: self._reply(reply, text or reply.turn.heard or turn.heard))
-
-    def _attempt(self, turn: Turn, number: int, question: Question | None) -> Reply:
-        """Count a question as asked, and return what comes of it."""
-        place = self._script.place(number) or 0
-        counts = (self.conversation.asked, self._memory.asked)
-        for asked, key in zip(counts, (number, place), strict=True):
-            asked[key] += 1
-        if question is not None:
-            question.turn, question.time = number, self.conversation.asked[number]
-        over_all = turn.first_over == "all"
-        time = self._memory.asked[place] if over_all else self.conversation.asked[number]
-        comes = turn.attempt(time, self.conversation.number)
-        return Reply(comes, number, advances=comes is turn)
+        reply = self._stage.take(self.conversation, trigger, question)
+        if reply is not None:
+            self._start(lambda: self._reply(reply))
 
     def _start(self, job: Job) -> None:
         self._job = self._wire.spawn(lambda: self._run_job(job))
@@ -269,11 +226,11 @@ class Model:
 
     # --- one reply -------------------------------------------------------------------------------
 
-    async def _reply(self, reply: Reply, heard: str) -> None:
+    async def _reply(self, reply: Reply) -> None:
         turn = reply.turn
         self._heard_since_turn_s = 0.0
         question = (
-            messages.input_transcription(turn, heard) if self._taken.transcribes_input else []
+            messages.input_transcription(turn, reply.heard) if self._taken.transcribes_input else []
         )
         answers = turn.answers and not self.conversation.poisoned
         now = {"before": len(question), "around": (len(question) + 1) // 2, "after": 0}
@@ -352,7 +309,7 @@ class Model:
             await self._wire.send(messages.tool_call_cancellation(cancelled))
         await self._wire.send(messages.server_content(interrupted=True))
         number = reply.number if reply else self.conversation.turns_done + 1
-        cut = Reply(Turn(), number, advances=reply is None or reply.advances)
+        cut = Reply(Turn(), number, "", advances=reply is None or reply.advances)
         if complete:
             await self._end_turn(cut, messages.usage(cut.turn, self._prompt_tokens, 0.0))
         elif cut.advances:
@@ -464,7 +421,7 @@ class Model:
         conversation, agreed = self.conversation, self._taken.compression
         conversation.context_tokens += turn.adds_tokens
         over = agreed is not None and conversation.context_tokens > agreed.trigger_tokens
-        if agreed is not None and over and self._script.compresses:
+        if agreed is not None and over and self._stage.script.compresses:
             conversation.context_tokens = agreed.target_tokens
 
     @property

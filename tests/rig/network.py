@@ -170,6 +170,8 @@ class HomeNetwork:
         """Take the carrier, then the address and with it all routes: the speaker knows of it."""
         _ip(f"link set {self._device} down")
         self._inside(f"addr flush dev {DEVICE}")
+        # IPv6 routes outlive their address.
+        _ip(f"route flush dev {DEVICE}", options=("-n", self.name, "-6"))
 
     def restore(self) -> None:
         """Undo `cut` and `unplug`: connections that are still there go on."""
