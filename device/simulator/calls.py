@@ -1,4 +1,4 @@
-"""(pure) The function calls of one connection: which are open, and which answer closes one.
+"""(pure) A connection keeps its function calls, and finds the one that an answer is for.
 
 Live API: a blocking call holds the model up until it is answered; new speech cancels it. A call
 that does not block is answered when its result is there, and the answer says when the model may

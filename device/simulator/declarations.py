@@ -1,4 +1,4 @@
-"""(pure) What the server refuses in the declarations of functions.
+"""(pure) The server refuses declarations of functions that do not keep to the reference.
 
 Live API reference, ``FunctionDeclaration``, and the words in which Google's servers refuse one that
 does not keep to it.

@@ -1,4 +1,4 @@
-"""(pure) What the server refuses a setup or a whole account for, in the words that people saw.
+"""(pure) The server refuses a setup or a whole account, in the words that people saw.
 
 A :class:`Refusal` closes the connection over one optional field of the setup, over a model, or over
 everything; before ``setupComplete``, right after it, or when the first question comes.

@@ -104,9 +104,10 @@ class Model:
             self._pending = (trigger, question)
         else:
             self._begin_turn(trigger, question)
-        held, self._held = self._held, []
-        for job in held:
-            self._after_job(job)
+        if not self._user_speaks:
+            held, self._held = self._held, []
+            for job in held:
+                self._after_job(job)
 
     def open(self) -> None:
         """Begin the turn that nobody has to ask for, if that is the next."""

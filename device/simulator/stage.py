@@ -1,4 +1,4 @@
-"""What all connections of a stand-in server share: script, memory, and what comes of a question.
+"""The stage holds what all connections share, and decides what comes of a question.
 
 Tested in tests/simulator/test_replies.py.
 """

@@ -1,4 +1,4 @@
-"""(pure) One turn of a script: what the user says, and what the model makes of it.
+"""(pure) A turn of a script holds what the user says and what the model makes of it.
 
 A :class:`Turn` is data. Besides good answers it can be every turn that people met and that was no
 answer: one without a sound, of text alone, rejected, of noise below hearing, or nothing at all.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -92,6 +93,21 @@ async def test_the_reply_may_be_told_that_calls_are_cancelled(serve: Serve) -> N
     assert server.connections[0].tool_responses == []
 
 
+async def test_2_5_talks_on_beside_a_call_that_does_not_block(serve: Serve) -> None:
+    """The whole reply comes before the answer, and the next handle only after it."""
+    server = await serve(turns=(LAMP,))
+    async with dial(server) as client:
+        model = "gemini-2.5-flash-native-audio-latest"
+        await client.begin(model=model, **declared("NON_BLOCKING"))
+        await client.until_handle()
+        calls = await called(client)
+        assert reply_audio(await client.until("turnComplete")) == tone(60)
+        update = (await client.until("sessionResumptionUpdate"))[-1]["sessionResumptionUpdate"]
+        assert not update["resumable"]
+        await client.send(answer(*calls))
+        await client.until_handle()
+
+
 # --- 3.8 -----------------------------------------------------------------------------------------
 
 
@@ -156,7 +172,7 @@ async def test_an_answer_waits_for_the_model_or_interrupts_it(
 async def test_an_answer_waits_until_the_user_has_finished(serve: Serve) -> None:
     """Polite interruption: what the user asks is answered first."""
     manual = {"realtimeInputConfig": {"automaticActivityDetection": {"disabled": True}}}
-    server = await serve(turns=(LAMP, NEXT))
+    server = await serve(turns=(LAMP, NEXT, replace(NEXT, says="last")))
     async with dial(server) as client:
         await client.begin(model="gemini-3.8-live", **manual)
         calls = await called(client)
@@ -166,9 +182,14 @@ async def test_an_answer_waits_until_the_user_has_finished(serve: Serve) -> None
         await client.send(answer(*calls, scheduling="INTERRUPT"))
         await server.wait_for(lambda s: s.connections[0].tool_responses, 5)
         assert await client.silent_for(0.2)
+        # What is typed meanwhile is answered, and does not end the user's speech.
+        await client.send(TEXT)
+        assert text_of(await client.until("turnComplete"), "outputTranscription") == "next"
+        await client.until("sessionResumptionUpdate")
+        assert await client.silent_for(0.2)
         await client.send({"realtimeInput": {"activityEnd": {}}})
         said = [text_of(await client.until("turnComplete"), "outputTranscription") for _ in "12"]
-    assert said == ["next", "it is on"]
+    assert said == ["last", "it is on"]
 
 
 @pytest.mark.parametrize(("behavior", "cancelled"), [("BLOCKING", True), ("NON_BLOCKING", False)])
