@@ -36,6 +36,7 @@ from device.errors import (
 )
 from device.live.session import warm_up
 from device.service import journal
+from device.service.event_loop import EventLoop
 from device.service.health import notifier
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     parts = build.real_parts(os.environ)
     path = listening_path(args.socket, os.environ)
     try:
-        asyncio.Runner().run(speak(file, parts, path))
+        asyncio.Runner(loop_factory=EventLoop).run(speak(file, parts, path))
     except WakeModelError as missing:
         raise ConfigError(str(args.config or DEFAULT_PATH), [_in_wake_words(missing)]) from missing
     except ExceptionGroup as group:  # of the hub's tasks; whatever it is ends the process

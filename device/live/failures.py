@@ -104,6 +104,20 @@ _BY_TEXT = (
         "the Live API is not offered where this speaker is",
         text=r"location is not supported",
     ),
+    Row(
+        FailureKind.KEY,
+        Remedy.STOP,
+        "the key may not be used for the Live API: take the key's API restriction off (or add the "
+        "Gemini API to it) where the key was made",
+        text=r"requests to this api .*(are|is) blocked|requests to this api generativelanguage",
+    ),
+    Row(
+        FailureKind.KEY,
+        Remedy.NEXT_MODEL,
+        "Google refuses the project behind the key for {model}: use a key of another project, or "
+        "another live.model",
+        text=r"project has been denied access",
+    ),
     Row(FailureKind.KEY, Remedy.STOP, _KEY_REFUSED, text=r"api[ _]key|unregistered callers"),
     Row(
         FailureKind.KEY,
@@ -112,6 +126,13 @@ _BY_TEXT = (
         f"another one {RENEWAL}",
         text=r"permission[_ ]denied|has not been used in project|api .*is (disabled|blocked)"
         r"|unauthenticated|invalid authentication",
+    ),
+    Row(
+        FailureKind.BILLING,
+        Remedy.STOP,
+        "the monthly spending cap of the key's project or account is reached: raise it, or wait "
+        "for the first of the month",
+        text=r"(spend|spending|monthly|budget)[ _-]*(cap|limit)|cap .*(reached|exceeded)",
     ),
     Row(
         FailureKind.BILLING,

@@ -43,6 +43,8 @@ class ModelProfile:
     """Whether the name is in the table."""
     thinking_levels: frozenset[str] = frozenset()
     """What ``thinking_level`` may be; empty: the whole thinking config must not be sent."""
+    lowest_level: str | None = None
+    """What a model that must be told a level is told where it does not take the one wanted."""
     takes_language: bool = False
     """Whether a speech language code may be sent."""
     turn_coverage: str = "TURN_INCLUDES_ONLY_ACTIVITY"
@@ -61,9 +63,12 @@ class ModelProfile:
     retirement: Retirement | None = None
 
     def thinking_level(self, wanted: str) -> str | None:
-        """Return what to send for the level wanted, None to send nothing."""
+        """Return what to send for the level wanted, None to send nothing.
+
+        A model that must be told a level, and does not take the one wanted, is told its lowest.
+        """
         level = wanted.lower()
-        return level if level in self.thinking_levels else None
+        return level if level in self.thinking_levels else self.lowest_level
 
     @property
     def warning(self) -> str | None:
@@ -102,6 +107,7 @@ _EXTENDED_38 = replace(
     name="gemini-3.8-live-extended-thinking",
     # Live API: the skill lists `minimal` too; the model page says it is not supported.
     thinking_levels=frozenset({"low", "medium", "high"}),
+    lowest_level="low",
     calls=Calls.NON_BLOCKING,
     takes_scheduling=False,
     ends_by_status=True,

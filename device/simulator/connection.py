@@ -17,11 +17,13 @@ from websockets.asyncio.server import ServerConnection
 
 from device.simulator import messages, protocol, script
 from device.simulator.activity import Edge, Hearing
-from device.simulator.record import ConnectionRecord
-from device.simulator.replies import Model, Stage
+from device.simulator.record import Asking, ConnectionRecord, Question
+from device.simulator.refusals import Moment, Refusal, fields_of
+from device.simulator.replies import Model
 from device.simulator.schema import RefusedError
 from device.simulator.script import Cues
 from device.simulator.setup_rules import Taken
+from device.simulator.stage import Stage
 from device.simulator.websocket import Wire
 
 GO_AWAY_IGNORED = (
@@ -40,7 +42,11 @@ class Connection:
         self.record = record
         self._script = stage.script
         self._memory = stage.memory
-        self._wire = Wire(socket, record, stage.changed)
+        self._refusals = stage.refusals
+        self._refusal: Refusal | None = None
+        """What this connection is refused for, now or later."""
+        empty = (stage.script.empty_every, stage.script.empty_row)
+        self._wire = Wire(socket, record, stage.changed, empty=empty)
         self._protocol = protocol.Protocol(stage.script.models, stage.script.api_versions, version)
         self._hearing = Hearing(stage.script.silence_ms, stage.script.speech_dbfs)
         self._cues = Cues(stage.script.events, record.number)
@@ -86,6 +92,10 @@ class Connection:
                 self._memory.poison()
             case script.Interrupt(complete):
                 self._model.interrupt(complete=complete)
+            case script.LoseContext():
+                self._model.conversation.context_tokens = 0.0
+            case script.CancelCalls():
+                self._model.cancel_calls()
             case script.Reject():
                 raise TypeError("a request can only be rejected before the WebSocket is open")
 
@@ -103,43 +113,60 @@ class Connection:
 
     async def _take(self, data: bytes | str) -> None:
         now = time.monotonic()
-        kind, content, asked = self._protocol.receive(data, now)
+        kind, content = self._protocol.read(data)
+        if kind == "setup":
+            self.record.setup, self.record.fields = content, fields_of(content)
+        asked = self._protocol.judge(kind, content, now)
         if isinstance(asked, protocol.Audio):
             await self._take_audio(asked, now)
             return
         self.record.messages.append((now, {kind: content}))
         match asked:
             case Taken():
-                self._take_setup(content, asked)
+                self._take_setup(asked)
             case protocol.Text(text):
                 self.record.texts.append(text)
                 self._model.interrupt_by_user()
-                self._model.asked("text", text)
+                self._ask("text", text)
             case protocol.ActivityStart():
                 self.record.activities.append(("start", len(self.record.audio)))
-                self._model.interrupt_by_user()
+                self._model.began_to_speak()
             case protocol.ActivityEnd():
                 self.record.activities.append(("end", len(self.record.audio)))
-                self._model.asked("speech")
+                self._ask("held")
             case protocol.StreamEnd():
                 self.record.audio_stream_ends.append((now, len(self.record.audio)))
-                self._take_edges(self._hearing.end())
+                if self._script.takes_stream_end:
+                    self._take_edges(self._hearing.end())
             case protocol.Answers(responses):
                 self.record.tool_responses.extend(dict(response) for response in responses)
                 self._model.answered()
             case protocol.Content(complete=True):
                 self._model.interrupt_by_content()
-                self._model.asked("text")
+                self._ask("content")
 
-    def _take_setup(self, content: dict[str, object], taken: Taken) -> None:
-        self.record.setup = content
+    def _take_setup(self, taken: Taken) -> None:
         self.record.model = taken.model
         self.record.handle = taken.handle
         keys = self._script.api_keys
         if keys is not None and self.record.api_key not in keys:
             raise RefusedError(1007, KEY_NOT_VALID)
+        self._refusal = self._refusals.take(taken.model, self.record.fields)
+        self._refuse_at("setup")
         self._model.begin(taken)
         self._wire.spawn(lambda: self._answer_setup(taken))
+
+    def _refuse_at(self, moment: Moment) -> None:
+        """Raise RefusedError where the script refuses this setup at this moment."""
+        if self._refusal is not None and self._refusal.at == moment:
+            raise RefusedError(self._refusal.code, self._refusal.reason)
+
+    def _ask(self, by: Asking, text: str = "") -> None:
+        """Take a question to the model, or refuse it. Raises RefusedError."""
+        question = Question(time.monotonic(), by, text, len(self.record.audio))
+        self.record.questions.append(question)
+        self._refuse_at("asked")
+        self._model.asked("text" if by in ("text", "content") else "speech", question)
 
     async def _answer_setup(self, taken: Taken) -> None:
         await self._reach("setup")
@@ -154,7 +181,9 @@ class Connection:
         await self._wire.send({"setupComplete": {}})
         await self._model.tell_resumption()
         await self._reach("ready")
-        self._model.asked("open")
+        if self._refusal is not None and self._refusal.at == "ready":
+            await self._wire.close(self._refusal.code, self._refusal.reason)
+        self._model.open()
 
     async def _take_audio(self, audio: protocol.Audio, now: float) -> None:
         self.record.audio += audio.pcm
@@ -176,10 +205,11 @@ class Connection:
 
     def _take_edges(self, edges: list[Edge]) -> None:
         for edge in edges:
+            self.record.speech.append((edge, len(self.record.audio)))
             if edge == "started":
-                self._model.interrupt_by_user()
+                self._model.began_to_speak()
             else:
-                self._model.asked("speech")
+                self._ask("speech")
 
     async def _go_away(self, time_left_s: float, *, closes: bool) -> None:
         await self._wire.send(messages.go_away(time_left_s))

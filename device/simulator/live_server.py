@@ -24,8 +24,8 @@ from device.simulator import script as scripts
 from device.simulator.certificate import Certificate, make_certificate
 from device.simulator.connection import Connection
 from device.simulator.handshake import api_version, judge
-from device.simulator.record import ConnectionRecord
-from device.simulator.replies import Stage
+from device.simulator.record import ConnectionRecord, Question
+from device.simulator.stage import Stage
 from device.simulator.voices import reply_pcm
 
 CLOSE_TIMEOUT_S = 1.0
@@ -84,9 +84,23 @@ class LiveServer:
         """Microphone audio of all connections, in order of arrival of the connections."""
         return b"".join(bytes(record.audio) for record in self.connections)
 
+    @property
+    def questions(self) -> list[Question]:
+        """Every request for an answer on all connections, in order of arrival."""
+        found = [question for record in self.connections for question in record.questions]
+        return sorted(found, key=lambda question: question.at)
+
+    def times_asked(self, turn: int) -> int:
+        """Return how often the question of a turn was asked, over all connections.
+
+        Turns count from 1 in each conversation.
+        """
+        return sum(question.turn == turn for question in self.questions)
+
     async def __aenter__(self) -> Self:
         for turn in self.script.turns:
-            reply_pcm(turn.audio)
+            for audio in turn.sounds:
+                reply_pcm(audio)
         self._made = self._made or make_certificate(self._directory)
         await self.listen()
         return self
@@ -121,7 +135,8 @@ class LiveServer:
         """Return one line that tells what came so far, for the messages of failed tests."""
         lines = [
             f"connection {record.number}: status {record.status}, {len(record.audio)} bytes of "
-            f"audio, {record.turns} turns, refused {record.refused}, closed {record.close_code}"
+            f"audio, {len(record.questions)} questions, {record.turns} turns, "
+            f"refused {record.refused}, closed {record.close_code}"
             for record in self.connections
         ]
         return "; ".join([f"{self.attempts} attempts", *lines])

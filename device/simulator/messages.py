@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from device.frames import REPLY_RATE_HZ
-from device.simulator.script import Turn
+from device.simulator.turns import Order, Tone, Turn
 
 TOKENS_PER_S = 25
 """Live API: "Audio is about 25 tokens per second"."""
+
+ROUNDING_S = 1e-6
+"""Seconds of audio are a sum of many."""
 
 Message = dict[str, Any]
 
@@ -58,20 +61,40 @@ def resumption_update(handle: str) -> Message:
 
 
 def tool_call(calls: Sequence[tuple[str, str, Mapping[str, Any]]]) -> Message:
-    """``toolCall`` with (id, name, args) each."""
+    """``toolCall`` with (id, name, args) each; no id where it is empty."""
     return {
         "toolCall": {
             "functionCalls": [
-                {"id": name, "name": function, "args": dict(args)} for name, function, args in calls
+                ({"id": id_} if id_ else {}) | {"name": function, "args": dict(args)}
+                for id_, function, args in calls
             ]
         }
     }
 
 
-def input_transcription(text: str) -> Iterator[Message]:
-    """``inputTranscription`` in fragments."""
-    for fragment in fragments(text):
-        yield server_content(inputTranscription={"text": fragment})
+def tool_call_cancellation(ids: Sequence[str]) -> Message:
+    """``toolCallCancellation``."""
+    return {"toolCallCancellation": {"ids": list(ids)}}
+
+
+def input_transcription(turn: Turn, text: str) -> list[Message]:
+    """``inputTranscription`` in fragments, none where it does not come."""
+    if not turn.transcribed:
+        return []
+    return [
+        server_content(inputTranscription={"text": fragment})
+        for fragment in _repeated(turn, fragments(text))
+    ]
+
+
+def _repeated(turn: Turn, words: list[str]) -> list[str]:
+    match turn.repeats:
+        case "fragments":
+            return [fragment for fragment in words for _ in range(2)]
+        case "whole":
+            return words * 2
+        case _:
+            return words
 
 
 def fragments(text: str) -> list[str]:
@@ -83,39 +106,59 @@ def usage(turn: Turn, prompt_tokens: int, reply_s: float) -> Message:
     """``usageMetadata`` of a whole turn."""
     if turn.usage is not None:
         return {"usageMetadata": dict(turn.usage)}
-    response = round(reply_s * TOKENS_PER_S)
+    sound = round(reply_s * TOKENS_PER_S)
+    text = len(turn.text.split())
+    counts = [("AUDIO", sound)] + ([("TEXT", text)] if text else [])
     return {
         "usageMetadata": {
             "promptTokenCount": prompt_tokens,
-            "responseTokenCount": response,
-            "totalTokenCount": prompt_tokens + response,
+            "responseTokenCount": sound + text,
+            "totalTokenCount": prompt_tokens + sound + text,
             "promptTokensDetails": [{"modality": "AUDIO", "tokenCount": prompt_tokens}],
-            "responseTokensDetails": [{"modality": "AUDIO", "tokenCount": response}],
+            "responseTokensDetails": [
+                {"modality": modality, "tokenCount": count} for modality, count in counts
+            ],
         }
     }
 
 
-def generation(turn: Turn, number: int, pcm: bytes, *, transcribed: bool) -> Iterator[Step]:
-    """Yield what is sent up to ``generationComplete``, which is the last.
+def generation(
+    turn: Turn, number: int, pcm: bytes, *, transcribed: bool, question: Sequence[Message] = ()
+) -> Iterator[Step]:
+    """Yield what is sent up to ``generationComplete``, which is the last where it comes.
 
     ``number`` is the turn's in its conversation; it chooses the order. ``pcm`` is s16le mono
-    24 kHz.
+    24 kHz. ``question`` is what of the input transcription comes beside the reply or after it.
     """
-    words = fragments(turn.says) if transcribed else []
+    words = _repeated(turn, fragments(turn.says)) if transcribed else []
     if turn.thought:
         yield Step(_model_turn({"text": turn.thought, "thought": True}))
-    orders = (_together, _text_first, _text_last)
-    yield from orders[number % 3](turn, pcm, words)
+    if turn.text:
+        yield Step(_model_turn({"text": turn.text}))
+    order = _BY_TURN[number % 3] if turn.order == "by_turn" else turn.order
+    late = list(question)
+    for step in _ORDERS[order](turn, pcm, words):
+        yield step
+        if step.audio_s and turn.heard_at == "around":
+            yield from map(Step, late)
+            late.clear()
+    yield from map(Step, late)
     if turn.search:
         yield Step(server_content(groundingMetadata=_grounding(turn.search)))
-    yield Step(server_content(generationComplete=True))
+    if turn.generation_ends:
+        yield Step(server_content(generationComplete=True))
 
 
-def turn_end(model_family: str, number: int, used: Message) -> Iterator[Message]:
-    """Yield ``turnComplete`` with the usage of the turn, riding along or alone before it."""
+def turn_end(turn: Turn, number: int, used: Message, *, status: str) -> Iterator[Message]:
+    """Yield ``turnComplete`` with the usage of the turn, riding along or alone before it.
+
+    ``status`` is the ``interactionStatus``, none where it is empty.
+    """
     content: dict[str, object] = {"turnComplete": True}
-    if model_family == "3.8x":
-        content["interactionStatus"] = "IDLE"
+    if turn.reason:
+        content["turnCompleteReason"] = turn.reason
+    if status:
+        content["interactionStatus"] = status
     if number % 3 == 1:
         yield used
         yield server_content(**content)
@@ -148,6 +191,43 @@ def _text_last(turn: Turn, pcm: bytes, words: list[str]) -> Iterator[Step]:
     yield from _chunks(turn, pcm)
     yield Step({"usageMetadata": {"responseTokenCount": 1}})
     yield from _texts(words)
+
+
+def _text_around(turn: Turn, pcm: bytes, words: list[str]) -> Iterator[Step]:
+    """Half of the transcription before the audio, the rest after its first chunk."""
+    half = len(words) // 2
+    yield from _texts(words[:half])
+    rest = words[half:]
+    for step in _chunks(turn, pcm):
+        yield step
+        yield from _texts(rest)
+        rest = []
+    yield from _texts(rest)
+
+
+def _paced(turn: Turn, pcm: bytes, words: list[str]) -> Iterator[Step]:
+    """Each fragment of the transcription after its share of the sound before the first Tone."""
+    pieces = turn.audio if isinstance(turn.audio, tuple) else ()
+    tones_s = sum(piece.ms for piece in pieces if isinstance(piece, Tone)) / 1000
+    share_s = (len(pcm) / 2 / REPLY_RATE_HZ - tones_s) / (len(words) or 1)
+    rest = list(words)
+    sent_s = 0.0
+    for step in _chunks(turn, pcm):
+        yield step
+        sent_s += step.audio_s
+        while rest and sent_s + ROUNDING_S >= share_s * (len(words) - len(rest) + 1):
+            yield from _texts([rest.pop(0)])
+    yield from _texts(rest)
+
+
+_ORDERS: dict[Order, Callable[[Turn, bytes, list[str]], Iterator[Step]]] = {
+    "together": _together,
+    "text_first": _text_first,
+    "text_last": _text_last,
+    "text_around": _text_around,
+    "paced": _paced,
+}
+_BY_TURN: tuple[Order, ...] = ("together", "text_first", "text_last")
 
 
 def _texts(words: list[str]) -> Iterator[Step]:

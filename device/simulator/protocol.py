@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from device.simulator.calls import Calls
 from device.simulator.schema import INVALID_ARGUMENT, RefusedError, read_message
 from device.simulator.setup_rules import UNSUPPORTED, Taken, take_setup
 
@@ -86,41 +87,33 @@ class Protocol:
         self._in_activity = False
         self._activity_audio = False
         self._realtime_began = False
-        self._cancelled: set[str] = set()
+        self.calls = Calls()
         self.taken: Taken | None = None
         self.ready = False
         """Set by the server when it sends ``setupComplete``."""
-        self.pending: dict[str, float] = {}
-        """Ids of unanswered blocking calls and when they were sent (seconds)."""
-        self.running: set[str] = set()
-        """Ids of unanswered calls that nothing waits for."""
 
-    def cancel_calls(self) -> list[str]:
-        """Cancel all unanswered calls and return their ids; late answers to them are ignored."""
-        ids = [*self.pending, *sorted(self.running)]
-        self._cancelled.update(ids)
-        self.pending.clear()
-        self.running.clear()
-        return ids
-
-    def receive(self, data: bytes | str, now: float) -> tuple[str, dict[str, Any], Input]:
-        """Return the kind of a message, its content in camelCase, and what it asks for.
-
-        ``now`` in seconds, on the clock of ``pending``. Raises RefusedError.
-        """
+    @staticmethod
+    def read(data: bytes | str) -> tuple[str, dict[str, Any]]:
+        """Return the kind of a message and its content in camelCase. Raises RefusedError."""
         try:
             raw = json.loads(data)
         except (UnicodeDecodeError, json.JSONDecodeError):
             raise RefusedError(1007, "Invalid JSON payload received. Syntax error.") from None
-        kind, content = read_message(raw)
+        return read_message(raw)
+
+    def judge(self, kind: str, content: Mapping[str, Any], now: float) -> Input:
+        """Return what a message asks for; ``now`` in seconds of the clock of the calls.
+
+        Raises RefusedError.
+        """
         if kind == "setup":
             if self.taken is not None:
                 raise RefusedError(1007, INVALID_ARGUMENT)
             self.taken = take_setup(content, self._models, self._version)
-            return kind, content, self.taken
+            return self.taken
         if self.taken is None or not self.ready:
             raise RefusedError(1007, INVALID_ARGUMENT)
-        return kind, content, self._session_input(kind, content, self.taken, now)
+        return self._session_input(kind, content, self.taken, now)
 
     def _session_input(
         self, kind: str, content: Mapping[str, Any], taken: Taken, now: float
@@ -132,11 +125,11 @@ class Protocol:
             case "toolResponse":
                 return self._answers(content, taken)
             case "clientContent":
-                if taken.family == "3.1" and (self._realtime_began or not taken.takes_history):
+                turns = tuple(content.get("turns", []))
+                late = taken.family == "3.1" and (self._realtime_began or not taken.takes_history)
+                if late or any(turn.get("role") not in ("user", "model") for turn in turns):
                     raise RefusedError(1007, INVALID_ARGUMENT)
-                return Content(
-                    tuple(content.get("turns", [])), bool(content.get("turnComplete", False))
-                )
+                return Content(turns, bool(content.get("turnComplete", False)))
             case _:
                 # Whether the Developer API takes contextUpdate is open; before 3.8 nothing says so.
                 if not content or taken.family in ("2.5", "3.1"):
@@ -170,7 +163,7 @@ class Protocol:
         if rate is None or int(rate[1]) < 8000 or len(pcm) % 2:
             raise RefusedError(1007, INVALID_ARGUMENT)
         if taken.family == "2.5" and any(
-            now - sent > IN_FLIGHT_S for sent in self.pending.values()
+            call.blocking and now - call.sent_at > IN_FLIGHT_S for call in self.calls.open
         ):
             raise RefusedError(1008, UNSUPPORTED)
         self._activity_audio = True
@@ -178,24 +171,26 @@ class Protocol:
 
     def _answers(self, content: Mapping[str, Any], taken: Taken) -> Answers:
         responses = content.get("functionResponses", [])
-        kept = []
-        for response in responses:
-            name = response.get("id", "")
-            if name not in self._cancelled:
-                self._check_answer(response, taken)
-                kept.append(response)
-                if not response.get("willContinue"):
-                    self.pending.pop(name, None)
-                    self.running.discard(name)
         if not responses:
             raise RefusedError(1007, INVALID_ARGUMENT)
-        return Answers(tuple(kept))
+        return Answers(tuple(each for each in responses if self._takes_answer(each, taken)))
 
-    def _check_answer(self, response: Mapping[str, Any], taken: Taken) -> None:
-        known = response.get("id", "") in (*self.pending, *self.running)
-        complete = "name" in response and isinstance(response.get("response"), Mapping)
-        if not known or not complete or ("scheduling" in response and taken.family == "3.8x"):
+    def _takes_answer(self, response: Mapping[str, Any], taken: Taken) -> bool:
+        """Whether an answer is for an open call; one for a cancelled call is ignored."""
+        call = self.calls.find(response)
+        if call is not None and call.state == "cancelled":
+            return False
+        fits = (
+            call is not None
+            and call.state == "open"
+            and response.get("name") == call.name
+            and isinstance(response.get("response"), Mapping)
+            and not ("scheduling" in response and taken.family == "3.8x")
+        )
+        if call is None or not fits:
             raise RefusedError(1007, INVALID_ARGUMENT)
+        self.calls.answer(call, response)
+        return True
 
 
 def _decode(blob: Mapping[str, str], kind: str) -> bytes:

@@ -6,6 +6,31 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from device.simulator.activity import Edge
+from device.simulator.refusals import SetupField
+
+Asking = Literal["speech", "held", "text", "content"]
+
+
+@dataclass(slots=True)
+class Question:
+    """One request for an answer, however it came."""
+
+    at: float
+    """When it was complete, CLOCK_MONOTONIC seconds."""
+    by: Asking
+    """Speech that the server heard the end of, speech that the client bracketed (``activityEnd``),
+    a text, or completed client content."""
+    text: str = ""
+    audio_bytes: int = 0
+    """How much audio had come on its connection."""
+    turn: int = 0
+    """The turn it was taken as (from 1, counted in its conversation); 0: none, it was ignored."""
+    time: int = 0
+    """From 1: for how many times this turn's question was asked in its conversation."""
+    session: int = 0
+    """The number of its conversation."""
+
 
 @dataclass(slots=True)
 class ConnectionRecord:
@@ -20,7 +45,9 @@ class ConnectionRecord:
     status: int = 0
     """Of the HTTP answer: 101 for a WebSocket; 0 while there is none."""
     setup: dict[str, Any] | None = None
-    """In camelCase, whatever the client wrote."""
+    """In camelCase, whatever the client wrote; also one that was refused."""
+    fields: tuple[SetupField, ...] = ()
+    """The optional fields of the setup, sorted by name."""
     model: str = ""
     """Without ``models/``."""
     handle: str = ""
@@ -39,6 +66,10 @@ class ConnectionRecord:
     """When ``audioStreamEnd`` came, and how many bytes of audio had come before it."""
     activities: list[tuple[Literal["start", "end"], int]] = field(default_factory=list)
     """Each ``activityStart`` and ``activityEnd``, and how many bytes of audio had come before."""
+    speech: list[tuple[Edge, int]] = field(default_factory=list)
+    """Where the server heard speech start and end, and how many bytes of audio had come before."""
+    questions: list[Question] = field(default_factory=list)
+    """Every request for an answer, in order of arrival."""
     messages: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
     """Every message but audio, in camelCase, with its arrival."""
     texts: list[str] = field(default_factory=list)

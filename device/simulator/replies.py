@@ -2,7 +2,9 @@
 
 Theory of operation: all of it is a *job*, one at a time. Speech or text that comes while a job runs
 either interrupts it, or waits for its end. Live API: an interrupted turn is ``interrupted`` then
-``turnComplete``, without ``generationComplete`` unless that was sent before.
+``turnComplete``, without ``generationComplete`` unless that was sent before. A turn of 3.8 with
+function calls ends before they are answered; the answer is then *owed*, and said in a job of its
+own when all calls of the turn are answered.
 """
 
 from __future__ import annotations
@@ -10,26 +12,28 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
-from device.simulator import messages
+from device.simulator import declarations, messages
+from device.simulator.calls import Call, strongest
 from device.simulator.messages import Message
 from device.simulator.protocol import Protocol
-from device.simulator.resumption import Conversation, Memory
-from device.simulator.script import Action, Cues, Point, Script, Trigger, Turn
+from device.simulator.record import Question
+from device.simulator.resumption import Conversation
+from device.simulator.script import Action, Cues, Point
 from device.simulator.setup_rules import Taken
+from device.simulator.stage import Reply, Stage
+from device.simulator.turns import Filler, Trigger, Turn
 from device.simulator.voices import reply_pcm
 from device.simulator.websocket import Job, Wire
 
 
-@dataclass(slots=True)
-class Stage:
-    """What all connections of a server share."""
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """An answer that is said when function calls are answered."""
 
-    script: Script
-    changed: Callable[[], None]
-    """Called after every change of a record."""
-    memory: Memory = field(default_factory=Memory)
+    reply: Reply
+    calls: tuple[Call, ...]
 
 
 class Model:
@@ -45,7 +49,7 @@ class Model:
         do: Callable[[Action], Awaitable[None]],
         reach: Callable[[Point, int], Awaitable[None]],
     ) -> None:
-        self._script = stage.script
+        self._stage = stage
         self._memory = stage.memory
         self._wire = wire
         self._protocol = protocol
@@ -53,8 +57,14 @@ class Model:
         self._do = do
         self._reach = reach
         self._job: asyncio.Task[None] | None = None
-        self._replying: Turn | None = None
-        self._pending: tuple[Trigger, str] | None = None
+        self._replying: Reply | None = None
+        self._pending: tuple[Trigger, Question] | None = None
+        self._owed: list[Owed] = []
+        self._held: list[Job] = []
+        """What is said when the user has finished speaking."""
+        self._user_speaks = False
+        self._calling = False
+        """Whether calls keep the session from being resumed."""
         self._answered = asyncio.Event()
         self._calls_made = 0
         self._heard_since_turn_s = 0.0
@@ -63,59 +73,104 @@ class Model:
 
     def begin(self, taken: Taken) -> None:
         """Begin a conversation or recall one. Raises RefusedError."""
-        recalled = self._memory.recall(taken.handle) if taken.handle else self._memory.begin()
-        recalled.in_use = lambda: self._wire.open
-        self.conversation = recalled
-        self._wire.record.conversation = recalled.number
+        if taken.handle:
+            conversation = self._memory.recall(taken.handle)
+        else:
+            conversation = self._memory.begin(at_next_turn=self._stage.script.fresh == "next")
+        conversation.in_use = lambda: self._wire.open
+        self.conversation = conversation
+        self._wire.record.conversation = conversation.number
+
+    # --- what the user does ----------------------------------------------------------------------
 
     def heard(self, seconds: float) -> None:
         """Count microphone audio, whatever is in it."""
-        self.conversation.heard_s += seconds
+        self.conversation.context_tokens += seconds * messages.TOKENS_PER_S
         self._heard_since_turn_s += seconds
-        turn = self._next_turn()
+        turn = self._stage.script.turn(self.conversation.turns_done + 1)
         if turn is not None and self._heard_since_turn_s * 1000 >= turn.audio_ms:
-            self.asked("audio")
+            self._begin_turn("audio", None)
 
-    def asked(self, trigger: Trigger, text: str = "") -> None:
-        """Take what may start the next turn; during a job, speech and text wait for its end."""
+    def began_to_speak(self) -> None:
+        """Take the beginning of the user's speech."""
+        self._user_speaks = True
+        self.interrupt_by_user()
+
+    def asked(self, trigger: Trigger, question: Question) -> None:
+        """Take a question; during a job, it waits for the end of that."""
+        self._user_speaks = self._user_speaks and trigger != "speech"
+        question.session = self.conversation.number
         if self._job is not None:
-            if trigger in ("speech", "text"):
-                self._pending = (trigger, text)
-            return
-        turn = self._next_turn()
-        if turn is not None and trigger in turn.trigger:
-            self._start(lambda: self._reply(turn, text))
-
-    def say(self, turn: Turn) -> None:
-        """Say something beside the script: now, or after what is being said."""
-        job = self._job
-        if job is None:
-            self._start(lambda: self._reply(turn, "", scripted=False))
+            self._pending = (trigger, question)
         else:
-            self._wire.spawn(lambda: self._say_after(job, turn))
+            self._begin_turn(trigger, question)
+        if not self._user_speaks:
+            held, self._held = self._held, []
+            for job in held:
+                self._after_job(job)
 
-    def answered(self) -> None:
-        """Go on with a reply that waited, when no blocking call is unanswered any more."""
-        if not self._protocol.pending:
-            self._answered.set()
+    def open(self) -> None:
+        """Begin the turn that nobody has to ask for, if that is the next."""
+        self._begin_turn("open", None)
 
     def interrupt_by_user(self) -> None:
-        """Take the user's speech, which interrupts a reply that lets itself be interrupted."""
-        turn = self._replying
-        if turn is not None and turn.interruptible and self._taken.interrupts:
-            self.interrupt(complete=True)
+        """Take the user's input, which interrupts a reply that lets itself be interrupted.
 
-    def interrupt(self, *, complete: bool) -> None:
-        """Give up what is being said and send ``interrupted``, said or not."""
-        if self._job is not None:
-            self._job.cancel()
-        self._replying = self._pending = None
-        self._start(lambda: self._tell_interrupted(complete=complete))
+        Live API: where nothing is being said, it cancels the function calls that block.
+        """
+        reply = self._replying
+        if reply is None:
+            self._tell_cancelled(self._cancel(blocking_only=True))
+        elif reply.turn.interruptible and self._taken.interrupts:
+            self.interrupt(complete=reply.turn.interruption_completes)
 
     def interrupt_by_content(self) -> None:
         """Take completed client content, which interrupts a reply whatever was agreed."""
         if self._replying is not None:
-            self.interrupt(complete=True)
+            self.interrupt(complete=self._replying.turn.interruption_completes)
+
+    def interrupt(self, *, complete: bool, by_answer: bool = False) -> None:
+        """Give up what is being said and send ``interrupted``, said or not.
+
+        The answer to a function call cancels no other call; anybody else cancels them all.
+        """
+        if self._job is not None:
+            self._job.cancel()
+        reply, self._replying = self._replying, None
+        self._pending = None
+        ids = [] if by_answer else self._cancel()
+        self._start(lambda: self._tell_interrupted(reply, ids, complete=complete))
+
+    def answered(self) -> None:
+        """Go on with what waited for the answers to calls that are answered now."""
+        if not any(call.blocking for call in self._protocol.calls.open):
+            self._answered.set()
+        for owed in list(self._owed):
+            if not any(call.state == "open" for call in owed.calls):
+                self._owed.remove(owed)
+                self._deliver(owed)
+        over = self._calling and not self._protocol.calls.open
+        self._calling = self._calling and not over
+        if over and self._job is None and not self._held:
+            self._wire.spawn(self.tell_resumption)
+
+    # --- what the script does --------------------------------------------------------------------
+
+    def say(self, turn: Turn) -> None:
+        """Say something beside the script: now, or after what is being said."""
+
+        async def say() -> None:
+            number = self.conversation.turns_done + 1
+            await self._reply(Reply(turn, number, turn.heard, advances=False))
+
+        self._after_job(say)
+
+    def cancel_calls(self) -> None:
+        """Cancel every open call; a reply that waited for one comes without it."""
+        self._tell_cancelled(self._cancel())
+        self._answered.set()
+        if self._job is None:
+            self._wire.spawn(self.tell_resumption)
 
     async def tell_resumption(self) -> None:
         """Send a new handle, or that there is none now, to a client that asked for it.
@@ -125,18 +180,24 @@ class Model:
         if not self._protocol.ready or not self._taken.resumption:
             return
         handle = ""
-        if self.resumable and self._replying is None:
+        if self.resumable and self._replying is None and not self._protocol.calls.open:
             handle = self._memory.issue(self.conversation)
             self._wire.record.handles_sent.append(handle)
         await self._wire.send(messages.resumption_update(handle))
+
+    # --- jobs ------------------------------------------------------------------------------------
 
     @property
     def _taken(self) -> Taken:
         assert self._protocol.taken is not None  # noqa: S101 - nothing is said before setup
         return self._protocol.taken
 
-    def _next_turn(self) -> Turn | None:
-        return self._script.turn(self.conversation.turns_done + 1)
+    def _begin_turn(self, trigger: Trigger, question: Question | None) -> None:
+        if self._job is not None:
+            return
+        reply = self._stage.take(self.conversation, trigger, question)
+        if reply is not None:
+            self._start(lambda: self._reply(reply))
 
     def _start(self, job: Job) -> None:
         self._job = self._wire.spawn(lambda: self._run_job(job))
@@ -147,45 +208,69 @@ class Model:
         self._replying = None
         pending, self._pending = self._pending, None
         if pending is not None:
-            self.asked(*pending)
+            self._begin_turn(*pending)
         elif not self.conversation.poisoned:
-            self.asked("open")
+            self.open()
 
-    async def _say_after(self, job: asyncio.Task[None], turn: Turn) -> None:
-        await asyncio.wait([job])
-        self.say(turn)
+    def _after_job(self, job: Job) -> None:
+        """Run a job now, or after the one that runs."""
+        running = self._job
+        if running is None:
+            self._start(job)
+            return
 
-    async def _reply(self, turn: Turn, text: str, *, scripted: bool = True) -> None:
+        async def wait() -> None:
+            await asyncio.wait([running])
+            self._after_job(job)
+
+        self._wire.spawn(wait)
+
+    # --- one reply -------------------------------------------------------------------------------
+
+    async def _reply(self, reply: Reply) -> None:
+        turn = reply.turn
         self._heard_since_turn_s = 0.0
-        if self._taken.transcribes_input:
-            for message in messages.input_transcription(text or turn.heard):
-                await self._wire.send(message)
-        if self.conversation.poisoned:
+        question = (
+            messages.input_transcription(turn, reply.heard) if self._taken.transcribes_input else []
+        )
+        answers = turn.answers and not self.conversation.poisoned
+        now = {"before": len(question), "around": (len(question) + 1) // 2, "after": 0}
+        at_once = now[turn.heard_at] if answers else len(question)
+        for message in question[:at_once]:
+            await self._wire.send(message)
+        if not answers:
+            if reply.advances and not self.conversation.poisoned:
+                self._memory.advance(self.conversation)
             return
-        number = self.conversation.turns_done + 1
-        if not turn.answers:
-            self.conversation.turns_done += scripted
-            return
-        self._replying = turn
+        self._replying = reply
+        self._grow(turn)
         await self.tell_resumption()
-        self._cues.arm("reply", number)
-        loop = asyncio.get_running_loop()
-        first_at = loop.time() + turn.delay_s
-        if turn.calls:
-            await self._call(turn)
-        await asyncio.sleep(first_at - loop.time())
-        reply_s = await self._generate(turn, number)
-        used = messages.usage(turn, self._prompt_tokens, reply_s)
-        await self._end_turn(number, used, scripted=scripted)
+        first_at = asyncio.get_running_loop().time() + turn.delay_s
+        for filler in turn.fillers:
+            await self._fill(reply, filler)
+        if turn.calls and not await self._call(reply):
+            return
+        await asyncio.sleep(first_at - asyncio.get_running_loop().time())
+        await self._answer(reply, question[at_once:])
 
-    async def _generate(self, turn: Turn, number: int) -> float:
-        """Send the reply and wait until it would be played; return its length in seconds."""
+    async def _answer(self, reply: Reply, question: list[Message]) -> None:
+        self._cues.arm("reply", reply.number)
+        used = await self._generate(reply, question)
+        await self._end_turn(reply, used)
+
+    async def _generate(self, reply: Reply, question: list[Message]) -> Message:
+        """Send the reply and wait until it would be played; return what it used."""
+        turn = reply.turn
         loop = asyncio.get_running_loop()
         began = loop.time()
         sent_s = 0.0
         await self._fire(sent_s)
         for step in messages.generation(
-            turn, number, reply_pcm(turn.audio), transcribed=self._taken.transcribes_output
+            turn,
+            reply.number,
+            reply_pcm(turn.audio),
+            transcribed=self._taken.transcribes_output,
+            question=question,
         ):
             await asyncio.sleep(began + sent_s / turn.speed - loop.time())
             await self._wire.send(step.message)
@@ -194,49 +279,152 @@ class Model:
                 await self._fire(sent_s)
         if turn.plays_out:
             await asyncio.sleep(began + sent_s - loop.time())
-        return sent_s
+        return messages.usage(turn, self._prompt_tokens, sent_s)
 
     async def _fire(self, sent_s: float) -> None:
         for event in self._cues.due("reply", sent_s):
             await self._do(event.do)
 
-    async def _end_turn(self, number: int, used: Message, *, scripted: bool) -> None:
+    async def _end_turn(self, reply: Reply, used: Message) -> None:
+        turn = reply.turn
         self._replying = None
-        self.conversation.turns_done += scripted
+        if reply.advances:
+            self._memory.advance(self.conversation)
         self._wire.record.turns += 1
-        for message in messages.turn_end(self._taken.family, number, used):
+        if turn.turn_ends:
+            await self._complete(reply, used, "IDLE" if turn.status is None else turn.status)
+            await self.tell_resumption()
+            await self._reach("turn", reply.number)
+
+    async def _complete(self, reply: Reply, used: Message, status: str) -> None:
+        """Send ``turnComplete``; only extended thinking has a status of its own accord."""
+        if self._taken.family != "3.8x" and reply.turn.status is None:
+            status = ""
+        for message in messages.turn_end(reply.turn, reply.number, used, status=status):
             await self._wire.send(message)
-        await self.tell_resumption()
-        await self._reach("turn", number)
 
-    async def _call(self, turn: Turn) -> None:
-        """Send the function calls of a turn and wait for the answers to the blocking ones."""
-        calls = []
-        self._answered.clear()
-        for call in turn.calls:
-            self._calls_made += 1
-            name = f"function-call-{self._wire.record.number}-{self._calls_made}"
-            calls.append((name, call.name, call.args))
-            if call.blocking:
-                self._protocol.pending[name] = time.monotonic()
-            else:
-                self._protocol.running.add(name)
-        await self._wire.send(messages.tool_call(calls))
-        if self._protocol.pending:
-            await self._answered.wait()
-
-    async def _tell_interrupted(self, *, complete: bool) -> None:
-        cancelled = self._protocol.cancel_calls()
+    async def _tell_interrupted(
+        self, reply: Reply | None, cancelled: list[str], *, complete: bool
+    ) -> None:
         if cancelled:
-            await self._wire.send({"toolCallCancellation": {"ids": cancelled}})
+            await self._wire.send(messages.tool_call_cancellation(cancelled))
         await self._wire.send(messages.server_content(interrupted=True))
+        number = reply.number if reply else self.conversation.turns_done + 1
+        cut = Reply(Turn(), number, "", advances=reply is None or reply.advances)
         if complete:
-            number = self.conversation.turns_done + 1
-            used = messages.usage(Turn(), self._prompt_tokens, 0.0)
-            await self._end_turn(number, used, scripted=True)
-        else:
-            self.conversation.turns_done += 1
+            await self._end_turn(cut, messages.usage(cut.turn, self._prompt_tokens, 0.0))
+        elif cut.advances:
+            self._memory.advance(self.conversation)
+
+    async def _fill(self, reply: Reply, filler: Filler) -> None:
+        """Say something before the answer; extended thinking ends a turn with each."""
+        own_turn = self._taken.family == "3.8x"
+        said = replace(
+            reply.turn,
+            says=filler.says,
+            audio=filler.audio,
+            thought="",
+            text="",
+            search="",
+            reason="",
+            usage=None,
+            ends="both" if own_turn else "none",
+        )
+        filling = replace(reply, turn=said)
+        used = await self._generate(filling, [])
+        if own_turn:
+            await self._complete(filling, used, "IN_PROGRESS")
+        await asyncio.sleep(filler.pause_s)
+
+    # --- function calls --------------------------------------------------------------------------
+
+    async def _call(self, reply: Reply) -> bool:
+        """Send the function calls of a turn; whether the answer follows in the same turn."""
+        calls = tuple(
+            self._new_call(call.name, call.id, call.blocking) for call in reply.turn.calls
+        )
+        named = zip(calls, reply.turn.calls, strict=True)
+        self._answered.clear()
+        self._calling = True
+        await self._wire.send(
+            messages.tool_call([(call.id, call.name, told.args) for call, told in named])
+        )
+        await self._reach("call", reply.number)
+        if self._taken.family in ("2.5", "3.1"):
+            if any(call.blocking and call.state == "open" for call in calls):
+                await self._answered.wait()
+                await self._reach("answer", reply.number)
+            return True
+        self._owed.append(Owed(replace(reply, advances=False), calls))
+        await self._end_with_calls_open(reply)
+        self.answered()
+        return False
+
+    def _new_call(self, name: str, id_: str | None, blocking: bool | None) -> Call:
+        self._calls_made += 1
+        given = f"function-call-{self._wire.record.number}-{self._calls_made}"
+        declared = declarations.behavior(self._taken.tools, name)
+        if blocking is None:
+            blocks_by_default = self._taken.family in ("2.5", "3.1")
+            blocking = declared == "BLOCKING" if declared else blocks_by_default
+        call = Call(given if id_ is None else id_, name, blocking, time.monotonic())
+        self._protocol.calls.add(call)
+        return call
+
+    async def _end_with_calls_open(self, reply: Reply) -> None:
+        """End the turn of a model that says the answer in a new one."""
+        used = messages.usage(Turn(), self._prompt_tokens, 0.0)
+        await self._wire.send(messages.server_content(generationComplete=True))
+        self._replying = None
+        if reply.advances:
+            self._memory.advance(self.conversation)
+        await self._complete(replace(reply, turn=Turn()), used, "IN_PROGRESS")
+        await self.tell_resumption()
+
+    def _deliver(self, owed: Owed) -> None:
+        """Say the answer when the scheduling of the function responses has it."""
+
+        async def answer() -> None:
+            await self._reach("answer", owed.reply.number)
+            if scheduling == "SILENT":
+                await self.tell_resumption()
+                return
+            self._replying = owed.reply
+            await self.tell_resumption()
+            await self._answer(owed.reply, [])
+
+        scheduling = strongest(list(owed.calls))
+        if self._user_speaks and scheduling != "SILENT":
+            self._held.append(answer)
+            return
+        other = self._replying is not None and self._replying.number != owed.reply.number
+        if scheduling == "INTERRUPT" and other:
+            self.interrupt(complete=True, by_answer=True)
+        self._after_job(answer)
+
+    def _cancel(self, *, blocking_only: bool = False) -> list[str]:
+        """Cancel open calls, and what is owed for them; return their ids."""
+        ids = self._protocol.calls.cancel(blocking_only=blocking_only)
+        self._calling = self._calling and bool(self._protocol.calls.open)
+        self._owed = [
+            owed for owed in self._owed if all(call.state != "cancelled" for call in owed.calls)
+        ]
+        return ids
+
+    def _tell_cancelled(self, ids: list[str]) -> None:
+        if ids:
+            self._wire.spawn(lambda: self._wire.send(messages.tool_call_cancellation(ids)))
+
+    # --- the context -----------------------------------------------------------------------------
+
+    def _grow(self, turn: Turn) -> None:
+        """Let the context grow by a turn, and cut it where that was agreed."""
+        conversation, agreed = self.conversation, self._taken.compression
+        conversation.context_tokens += turn.adds_tokens
+        over = agreed is not None and conversation.context_tokens > agreed.trigger_tokens
+        if agreed is not None and over and self._stage.script.compresses:
+            conversation.context_tokens = agreed.target_tokens
 
     @property
     def _prompt_tokens(self) -> int:
-        return round(self.conversation.heard_s * messages.TOKENS_PER_S)
+        return round(self.conversation.context_tokens)

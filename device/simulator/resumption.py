@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from device.simulator.schema import RefusedError
 
@@ -20,8 +21,10 @@ class Conversation:
     number: int
     """From 1, in the order the conversations were begun."""
     turns_done: int = 0
-    heard_s: float = 0.0
-    """Of microphone audio so far; every turn's prompt holds it all."""
+    context_tokens: float = 0.0
+    """All that it was told so far; every turn's prompt holds it all."""
+    asked: Counter[int] = field(default_factory=Counter)
+    """How often the question of each turn was asked."""
     poisoned: bool = False
     """Hears but never answers."""
     in_use: Callable[[], bool] = _nobody
@@ -42,11 +45,22 @@ class Memory:
     def __init__(self) -> None:
         self._handles: dict[str, _Handle] = {}
         self._begun = 0
+        self._turns_done = 0
+        self.asked: Counter[int] = Counter()
+        """How often the question at each place of the script was asked, over all conversations."""
 
-    def begin(self) -> Conversation:
-        """Begin a conversation that remembers nothing."""
+    def begin(self, *, at_next_turn: bool = False) -> Conversation:
+        """Begin a conversation that remembers nothing.
+
+        ``at_next_turn``: the script goes on where the conversation before it was.
+        """
         self._begun += 1
-        return Conversation(self._begun)
+        return Conversation(self._begun, self._turns_done if at_next_turn else 0)
+
+    def advance(self, conversation: Conversation) -> None:
+        """Count one more turn as done."""
+        conversation.turns_done += 1
+        self._turns_done = conversation.turns_done
 
     def issue(self, conversation: Conversation) -> str:
         """Return a new handle for this moment of a conversation."""

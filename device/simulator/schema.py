@@ -200,7 +200,7 @@ def _read_fields(schema: Mapping[str, Any], raw: object, path: str) -> dict[str,
                 1007,
                 f'Invalid JSON payload received. Unknown name "{name}"{at}: Cannot find field.',
             )
-        content[field] = _read(schema[field], value, f"{path}.{_snake(field)}".lstrip("."))
+        content[field] = _read(schema[field], value, f"{path}.{snake(field)}".lstrip("."))
     return content
 
 
@@ -223,5 +223,6 @@ def _camel(name: str) -> str:
     return re.sub(r"_([a-z0-9])", lambda found: found.group(1).upper(), name)
 
 
-def _snake(name: str) -> str:
+def snake(name: str) -> str:
+    """Return a camelCase name in snake_case, as the server's words have it."""
     return re.sub(r"(?=[A-Z])", "_", name).lower()

@@ -1,9 +1,11 @@
 """(pure) A script says what the stand-in does: turns it answers with, events that happen.
 
 A :class:`Script` is data. Its **turns** are one conversation: each waits for its trigger and then
-answers. A fresh session begins with the first turn; a session resumed on a handle goes on with the
-turn that was next when that handle was issued. Its **events** are everything else, good or bad:
-*at* a point of a connection, *after* so many seconds, *do* one action.
+answers. A fresh session begins with the first turn, or where the sessions before it ended
+(``fresh: next``); a session resumed on a handle goes on with the turn that was next when that
+handle was issued. Its **refusals** are closes over what a setup holds. Its **events** are
+everything else, good or bad: *at* a point of a connection, *after* so many seconds, *do* one
+action.
 
 ======================== ==========================================================================
 point                    reached
@@ -13,8 +15,10 @@ point                    reached
 ``setup``                the client's setup came in; it is not answered yet
 ``ready``                ``setupComplete`` was sent
 ``audio``                microphone audio comes in; ``after_s`` counts audio of this connection
+``call``                 ``toolCall`` was sent
+``answer``               the last open call of a turn was answered
 ``reply``                a reply begins; ``after_s`` counts the reply's audio sent
-``turn``                 ``turnComplete`` was sent
+``turn``                 ``turnComplete`` was sent; of a turn with calls the one after the answer
 ``go_away``              ``goAway`` was sent
 ======================== ==========================================================================
 
@@ -27,14 +31,54 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from device.errors import ScriptError
+from device.simulator.refusals import Refusal
 from device.simulator.script_fields import build
+from device.simulator.turns import Filler, Hiss, Pause, Tone, ToolCall, Turn
 
-Trigger = Literal["speech", "text", "audio", "open"]
-Point = Literal["upgrade", "opened", "setup", "ready", "audio", "reply", "turn", "go_away"]
+__all__ = [
+    "Action",
+    "CancelCalls",
+    "Close",
+    "Cues",
+    "Deaf",
+    "Drop",
+    "Event",
+    "Filler",
+    "Forget",
+    "GoAway",
+    "Hiss",
+    "Interrupt",
+    "LoseContext",
+    "Pause",
+    "Point",
+    "Poison",
+    "Refusal",
+    "Reject",
+    "Resumable",
+    "Script",
+    "Send",
+    "Silence",
+    "Tone",
+    "ToolCall",
+    "Turn",
+]
+
+Point = Literal[
+    "upgrade",
+    "opened",
+    "setup",
+    "ready",
+    "audio",
+    "call",
+    "answer",
+    "reply",
+    "turn",
+    "go_away",
+]
 
 KNOWN_MODELS = (
     "gemini-3.1-flash-live-preview",
@@ -127,9 +171,33 @@ class Interrupt:
     """Whether ``turnComplete`` follows, as it should."""
 
 
+@dataclass(frozen=True, slots=True)
+class LoseContext:
+    """Forget what was said, and keep the handles: the next prompt is as small as a first one."""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelCalls:
+    """Cancel every open function call; a reply that waited for one comes without it."""
+
+
 Action = (
-    Reject | Close | Drop | GoAway | Silence | Deaf | Send | Resumable | Forget | Poison | Interrupt
+    Reject
+    | Close
+    | Drop
+    | GoAway
+    | Silence
+    | Deaf
+    | Send
+    | Resumable
+    | Forget
+    | Poison
+    | Interrupt
+    | LoseContext
+    | CancelCalls
 )
+TURN_POINTS: tuple[Point, ...] = ("call", "answer", "reply", "turn")
+"""The points that belong to a turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +211,7 @@ class Event:
     turn: int = 0
     """Only in the turn with this number (from 1, counted in its conversation); 0: in every one.
 
-    Only for ``reply`` and ``turn``; the other points do not belong to a turn.
+    Only for ``call``, ``answer``, ``reply`` and ``turn``; the others do not belong to a turn.
     """
     connections: tuple[int, ...] = ()
     """Only on the connections with these numbers (from 1, in order of arrival); empty: on all."""
@@ -156,7 +224,7 @@ class Event:
         if self.at == "upgrade" and not isinstance(self.do, Reject | Drop | Silence):
             name = type(self.do).__name__
             raise ScriptError(f"event at upgrade: {name} needs a WebSocket; put it at opened")
-        if self.turn and self.at not in ("reply", "turn"):
+        if self.turn and self.at not in TURN_POINTS:
             raise ScriptError(f"event at {self.at}: it has no turn; leave turn={self.turn} out")
 
     def concerns(self, point: Point, connection: int, turn: int) -> bool:
@@ -166,72 +234,6 @@ class Event:
             and (not self.connections or connection in self.connections)
             and (not self.turn or turn == self.turn)
         )
-
-
-# --- turns ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class ToolCall:
-    """A function the model asks for before it answers."""
-
-    name: str
-    args: Mapping[str, Any] = field(default_factory=dict)
-    blocking: bool = True
-    """Whether the reply waits for the answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """What the user says and what the model answers.
-
-    Without ``audio`` the reply is empty: ``turnComplete`` with no sound. With ``answers=False``
-    nothing follows the input transcription: the model took it as not meant for it.
-    """
-
-    trigger: tuple[Trigger, ...] = ("speech", "text")
-    """What starts it: speech then silence (or ``activityEnd``), a text, ``audio_ms`` of any audio
-    since the last turn, or nothing at all (``open``)."""
-    heard: str = ""
-    """The input transcription; when a text started the turn, that text takes its place."""
-    says: str = ""
-    """The output transcription."""
-    audio: str | int | bytes | None = 1000
-    """The reply: name of a shipped WAV or path of one (24 kHz), ms of a tone, or 24 kHz PCM."""
-    audio_ms: int = 1000
-    """For the trigger ``audio``."""
-    delay_s: float = 0.0
-    """From the trigger to the first audio."""
-    chunk_ms: tuple[int, ...] = (100,)
-    """Lengths of the audio chunks, again from the first after the last."""
-    pace: Literal["burst", "realtime"] | float = 4.0
-    """How many times faster than real time the audio is sent."""
-    plays_out: bool = True
-    """Whether ``turnComplete`` waits until the audio would have been played, as the real one."""
-    interruptible: bool = True
-    answers: bool = True
-    thought: str = ""
-    """A thought part, which must be neither shown nor spoken."""
-    calls: tuple[ToolCall, ...] = ()
-    search: str = ""
-    """A query the model searched the web for: sends grounding metadata."""
-    usage: Mapping[str, Any] | None = None
-    """The ``usageMetadata`` at the end of the turn; None: counted at 25 tokens a second."""
-
-    def __post_init__(self) -> None:
-        if not self.chunk_ms or min(self.chunk_ms) <= 0:
-            raise ScriptError(f"turn: chunk_ms is {list(self.chunk_ms)}; give lengths above 0")
-        if self.speed <= 0:
-            raise ScriptError(f"turn: pace is {self.pace}; give burst, realtime or a factor")
-        if not self.trigger:
-            raise ScriptError("turn: trigger is empty; give speech, text, audio or open")
-
-    @property
-    def speed(self) -> float:
-        """How many times faster than real time; infinite for ``burst``."""
-        if isinstance(self.pace, str):
-            return math.inf if self.pace == "burst" else 1.0
-        return float(self.pace)
 
 
 # --- the whole -----------------------------------------------------------------------------------
@@ -254,8 +256,28 @@ class Script:
     """Silence after speech that ends the user's turn, counted in audio received."""
     speech_dbfs: float = -45.0
     """RMS level above which audio counts as speech."""
+    fresh: Literal["first", "next"] = "first"
+    """Which turn a fresh session begins with: the first, or the one after the last that was done in
+    any session."""
+    refusals: tuple[Refusal, ...] = ()
+    """The first that is met closes the connection."""
+    takes_stream_end: bool = True
+    """Whether ``audioStreamEnd`` ends the user's speech; otherwise only silence after it does."""
+    compresses: bool = True
+    """Whether a context over the setup's trigger is cut to its target, as was agreed."""
+    empty_every: int = 0
+    """Of so many messages the last is ``{}``; 0: none is."""
+    empty_row: int = 1
+    """How many ``{}`` come in a row."""
 
     def __post_init__(self) -> None:
+        if self.empty_every == 1 or self.empty_every < 0 or self.empty_row < 1:
+            raise ScriptError(
+                f"script: empty_every is {self.empty_every} and empty_row {self.empty_row}; give 0 "
+                "or at least 2, and at least 1"
+            )
+        if any(turn.times != 1 or turn.sessions for turn in self.turns):
+            raise ScriptError("script: a turn has times or sessions; they count only in a first")
         if self.loop and self.turns and all("open" in turn.trigger for turn in self.turns):
             raise ScriptError("script: every turn starts by itself and loop is on: it never ends")
 
@@ -271,9 +293,14 @@ class Script:
 
     def turn(self, number: int) -> Turn | None:
         """Return the turn with this number in its conversation (from 1), None after the last."""
+        place = self.place(number)
+        return None if place is None else self.turns[place]
+
+    def place(self, number: int) -> int | None:
+        """Return where in the script the turn with this number stands, None after the last."""
         if number > len(self.turns) and not (self.loop and self.turns):
             return None
-        return self.turns[(number - 1) % len(self.turns)]
+        return (number - 1) % len(self.turns)
 
 
 ROUNDING_S = 1e-6

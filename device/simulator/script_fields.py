@@ -47,9 +47,10 @@ def _value(hint: Any, raw: object, where: str) -> object:
 
 def _one_of(hints: tuple[Any, ...], raw: object, where: str) -> object:
     classes = {_snake(_name(hint)): hint for hint in hints if is_dataclass(hint)}
-    if classes:
+    plain = [hint for hint in hints if not is_dataclass(hint)]
+    if classes and (isinstance(raw, Mapping) or not plain):
         return _tagged(classes, raw, where)
-    for hint in hints:
+    for hint in plain:
         if get_origin(hint) is tuple and isinstance(raw, list | tuple):
             return _value(hint, raw, where)
         if _fits(hint, raw):

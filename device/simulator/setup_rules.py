@@ -6,13 +6,24 @@ ends in close 1007, in close 1000 without a reason, or in a setup that is never 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from device.simulator import declarations
 from device.simulator.schema import INVALID_ARGUMENT, RefusedError
 
 UNSUPPORTED = "Operation is not implemented, or supported, or enabled."
+WINDOW_TOKENS = 131_072
+"""Live API: the context window of the native audio models."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compression:
+    """When the context is cut, and to what length."""
+
+    trigger_tokens: int
+    target_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +43,9 @@ class Taken:
     takes_history: bool
     answered: bool
     """False for the setup that the model swallows without a word."""
+    tools: tuple[Mapping[str, Any], ...]
+    compression: Compression | None
+    """None: the context grows."""
 
     @property
     def family(self) -> str:
@@ -63,7 +77,7 @@ def take_setup(setup: Mapping[str, Any], models: Sequence[str], version: str) ->
     _check_thinking(generation.get("thinkingConfig"), family(name))
     _check_character(setup, generation, family(name))
     _check_tools(setup.get("tools", []), family(name))
-    _check_compression(setup.get("contextWindowCompression", {}))
+    compression = _compression(setup.get("contextWindowCompression"))
     realtime = setup.get("realtimeInputConfig", {})
     return Taken(
         model=name,
@@ -75,6 +89,8 @@ def take_setup(setup: Mapping[str, Any], models: Sequence[str], version: str) ->
         transcribes_output="outputAudioTranscription" in setup,
         takes_history=bool(setup.get("historyConfig", {}).get("initialHistoryInClientContent")),
         answered=not (family(name) == "3.8" and "thinkingConfig" in generation),
+        tools=tuple(setup.get("tools", [])),
+        compression=compression,
     )
 
 
@@ -95,13 +111,13 @@ def _check_voice(generation: Mapping[str, Any], kind: str) -> None:
 
 
 def _check_thinking(thinking: Mapping[str, Any] | None, kind: str) -> None:
-    if thinking is None or kind == "3.8":
-        return
-    level = thinking.get("thinkingLevel")
+    given = thinking or {}
+    level = given.get("thinkingLevel")
     wrong = {
         "2.5": level is not None,
-        "3.1": "thinkingBudget" in thinking,
-        "3.8x": "thinkingBudget" in thinking or level == "MINIMAL",
+        "3.1": "thinkingBudget" in given,
+        "3.8": False,
+        "3.8x": "thinkingBudget" in given or level in (None, "MINIMAL"),
     }
     if wrong[kind]:
         raise RefusedError(1007, INVALID_ARGUMENT)
@@ -122,18 +138,18 @@ def _check_tools(tools: Sequence[Mapping[str, Any]], kind: str) -> None:
         raise RefusedError(1008, UNSUPPORTED)
     if kind == "2.5" and {"googleSearch", "functionDeclarations"} <= names:
         raise RefusedError(1007, INVALID_ARGUMENT)
-    refused = {"3.1": "NON_BLOCKING", "3.8x": "BLOCKING"}.get(kind, "")
-    if any(function.get("behavior") == refused for function in _functions(tools)):
+    declarations.check(tools, kind)
+
+
+def _compression(asked: Mapping[str, Any] | None) -> Compression | None:
+    """Return what was agreed.
+
+    Live API: by default the trigger is 80 % of the window, and the target half of the trigger.
+    """
+    if asked is None:
+        return None
+    trigger = int(asked.get("triggerTokens") or WINDOW_TOKENS * 0.8)
+    target = int(asked.get("slidingWindow", {}).get("targetTokens") or trigger / 2)
+    if target >= trigger:
         raise RefusedError(1007, INVALID_ARGUMENT)
-
-
-def _functions(tools: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    for tool in tools:
-        yield from tool.get("functionDeclarations", [])
-
-
-def _check_compression(compression: Mapping[str, Any]) -> None:
-    trigger = compression.get("triggerTokens")
-    target = compression.get("slidingWindow", {}).get("targetTokens")
-    if trigger is not None and target is not None and int(target) >= int(trigger):
-        raise RefusedError(1007, INVALID_ARGUMENT)
+    return Compression(trigger, target)

@@ -20,6 +20,7 @@ import numpy as np
 
 from device.errors import ScriptError
 from device.frames import MICROPHONE_RATE_HZ, REPLY_RATE_HZ, SAMPLE_BYTES
+from device.simulator.turns import Audio, Hiss, Pause, Piece, Tone
 
 SPEECH = Path(__file__).with_name("speech")
 TONE_HZ = 440.0
@@ -90,28 +91,57 @@ def load(name: str) -> tuple[bytes, int]:
         raise ScriptError(f"{path} is not a WAV file: {error}") from error
 
 
-def tone(duration_ms: int, rate_hz: int = REPLY_RATE_HZ) -> bytes:
-    """Return a 440 Hz tone, s16le mono, that begins and ends without a click."""
+def tone(
+    duration_ms: int,
+    rate_hz: int = REPLY_RATE_HZ,
+    *,
+    hz: float = TONE_HZ,
+    level: float = TONE_LEVEL,
+) -> bytes:
+    """Return a tone, s16le mono, that begins and ends without a click; ``level`` of full scale."""
     count = rate_hz * duration_ms // 1000
     time_s = np.arange(count) / rate_hz
     ramp = np.minimum(1.0, np.minimum(time_s, time_s[::-1]) / 0.01)
-    wave_form = TONE_LEVEL * ramp * np.sin(2 * np.pi * TONE_HZ * time_s)
+    wave_form = level * ramp * np.sin(2 * np.pi * hz * time_s)
     return (wave_form * 32_767).astype("<i2").tobytes()
 
 
+def hiss(duration_ms: int, peak_dbfs: float, rate_hz: int = REPLY_RATE_HZ) -> bytes:
+    """Return white noise, s16le mono, the same each time."""
+    peak = 32_768 * 10 ** (peak_dbfs / 20)
+    noise = np.random.default_rng(1).uniform(-peak, peak, rate_hz * duration_ms // 1000)
+    return np.clip(np.round(noise), -32_768, 32_767).astype("<i2").tobytes()
+
+
 @lru_cache(maxsize=32)
-def reply_pcm(audio: str | int | bytes | None) -> bytes:
+def reply_pcm(audio: Audio) -> bytes:
     """Return what a turn's ``audio`` stands for, as s16le mono 24 kHz. Raises ScriptError."""
-    if audio is None:
-        return b""
-    if isinstance(audio, int):
-        return tone(audio)
-    if isinstance(audio, bytes):
-        return audio
-    pcm, rate_hz = load(audio)
-    if rate_hz != REPLY_RATE_HZ:
-        raise ScriptError(f"{audio!r} has {rate_hz} Hz; a reply needs {REPLY_RATE_HZ}")
-    return pcm
+    match audio:
+        case None:
+            return b""
+        case tuple():
+            return b"".join(_piece_pcm(piece) for piece in audio)
+        case _:
+            return _piece_pcm(audio)
+
+
+def _piece_pcm(piece: Piece) -> bytes:
+    match piece:
+        case int():
+            return tone(piece)
+        case bytes():
+            return piece
+        case Pause(ms):
+            return bytes(REPLY_RATE_HZ * ms // 1000 * SAMPLE_BYTES)
+        case Hiss(ms, dbfs):
+            return hiss(ms, dbfs)
+        case Tone(ms, hz, dbfs):
+            return tone(ms, hz=hz, level=10 ** (dbfs / 20))
+        case str():
+            pcm, rate_hz = load(piece)
+            if rate_hz != REPLY_RATE_HZ:
+                raise ScriptError(f"{piece!r} has {rate_hz} Hz; a reply needs {REPLY_RATE_HZ}")
+            return pcm
 
 
 def heard_pcm(segment: str | int | bytes) -> bytes:

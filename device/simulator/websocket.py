@@ -30,13 +30,21 @@ class Wire:
     """Sends, receives and closes. Used from the event loop's thread only."""
 
     def __init__(
-        self, socket: ServerConnection, record: ConnectionRecord, changed: Callable[[], None]
+        self,
+        socket: ServerConnection,
+        record: ConnectionRecord,
+        changed: Callable[[], None],
+        *,
+        empty: tuple[int, int] = (0, 1),
     ) -> None:
+        """``empty``: the last of so many messages is ``{}``, and so many of those in a row."""
         self.record = record
         self.changed = changed
         """Called after every change of the record."""
         self.ended = False
         """Whether the server has ended the connection: what still comes in is not taken."""
+        self._empty_every, self._empty_row = empty
+        self._messages = 0
         self._socket = socket
         self._group = asyncio.TaskGroup()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -73,6 +81,10 @@ class Wire:
             for name in (content if key == "serverContent" else [key])
         ]
         await self.send_raw(json.dumps(message).encode(), kinds)
+        self._messages += 1
+        if self._empty_every and self._messages % (self._empty_every - 1) == 0:
+            for _ in range(self._empty_row):
+                await self.send_raw(b"{}", ["empty"])
 
     async def send_raw(self, data: bytes, kinds: list[str]) -> None:
         """Send bytes in a binary frame, as Google does. Raises ConnectionClosed."""

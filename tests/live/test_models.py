@@ -18,7 +18,7 @@ def test_newest_model_gets_no_thinking_config_at_all() -> None:
     [
         ("gemini-3.1-flash-live-preview", "minimal", "minimal"),
         ("gemini-3.1-flash-live-preview", "HIGH", "high"),
-        ("gemini-3.8-live-extended-thinking", "minimal", None),
+        ("gemini-3.8-live-extended-thinking", "minimal", "low"),
         ("gemini-3.8-live-extended-thinking", "low", "low"),
         ("gemini-2.5-flash-native-audio-latest", "low", None),
     ],

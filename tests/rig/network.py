@@ -21,7 +21,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from io import TextIOWrapper
@@ -79,6 +79,8 @@ class HomeNetwork:
 
     def __init__(self, *, names: Mapping[str, str] | None = None) -> None:
         self._names = names
+        self._hosts: dict[str, tuple[str, ...]] = {}
+        self._has_ipv6 = False
 
     def __enter__(self) -> Self:
         require_real_time("a network")
@@ -90,6 +92,10 @@ class HomeNetwork:
         """The address of the test's servers; also the speaker's router."""
         self.inside = str(FIRST_ADDRESS + 4 * number + 2)
         """The speaker's address."""
+        # RFC 3849: addresses for documentation.
+        self.nowhere = str(ip_address(f"2001:db8:0:{number:x}::1"))
+        """Where IPv6 leads once it is announced: to nobody."""
+        self._inside_ipv6 = f"2001:db8:0:{number:x}::2"
         self._mac = f"02:00:5e:{number >> 8:02x}:{number & 0xFF:02x}"
         try:
             _remove(number)
@@ -164,6 +170,8 @@ class HomeNetwork:
         """Take the carrier, then the address and with it all routes: the speaker knows of it."""
         _ip(f"link set {self._device} down")
         self._inside(f"addr flush dev {DEVICE}")
+        # IPv6 routes outlive their address.
+        _ip(f"route flush dev {DEVICE}", options=("-n", self.name, "-6"))
 
     def restore(self) -> None:
         """Undo `cut` and `unplug`: connections that are still there go on."""
@@ -176,15 +184,38 @@ class HomeNetwork:
             f"route replace default via {self.outside} dev {DEVICE}",
             f"neigh replace {self.outside} lladdr {self._mac}:01 nud reachable dev {DEVICE}",
         )
+        if self._has_ipv6:
+            self._give_ipv6()
+
+    def announce_ipv6(self) -> None:
+        """Announce IPv6 that leads nowhere, as a router does whose provider has none.
+
+        The speaker gets an address and a default route, and every name it knows has `nowhere`
+        beside its own address: what is sent there vanishes without a word.
+        """
+        self._has_ipv6 = True
+        self._give_ipv6()
+        self.set_names({name: (self.nowhere, *known) for name, known in self._hosts.items()})
+
+    def _give_ipv6(self) -> None:
+        self._inside(
+            f"addr replace {self._inside_ipv6}/64 dev {DEVICE} nodad",
+            f"neigh replace {self.nowhere} lladdr {NOBODY} nud permanent dev {DEVICE}",
+            f"route replace ::/0 via {self.nowhere} dev {DEVICE}",
+        )
 
     def _inside(self, *commands: str) -> None:
         _ip(*commands, options=("-n", self.name))
 
     # --- names and certificates ------------------------------------------------------------------
 
-    def set_names(self, names: Mapping[str, str]) -> None:
-        """Know these names from now on, and no others without DNS."""
-        lines = [f"{address} {name}\n" for name, address in names.items()]
+    def set_names(self, names: Mapping[str, str | Sequence[str]]) -> None:
+        """Know these names with their address or addresses, and no others without DNS."""
+        self._hosts = {
+            name: (known,) if isinstance(known, str) else tuple(known)
+            for name, known in names.items()
+        }
+        lines = [f"{address} {name}\n" for name, known in self._hosts.items() for address in known]
         # In place: processes inside have the file mounted.
         (self._settings / "hosts").write_text("".join(["127.0.0.1 localhost\n", *lines]))
 

@@ -6,13 +6,14 @@ import asyncio
 import tempfile
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from device.simulator.certificate import Certificate
 from device.simulator.live_server import LiveServer
-from device.simulator.record import ConnectionRecord
+from device.simulator.record import ConnectionRecord, Question
 from device.simulator.script import Script
 
 T = TypeVar("T")
@@ -85,6 +86,15 @@ class ServerThread:
     def audio(self) -> bytes:
         """Microphone audio of all connections so far."""
         return self.look(lambda server: server.audio)
+
+    @property
+    def questions(self) -> list[Question]:
+        """Copies of every request for an answer, on all connections, in order of arrival."""
+        return self.look(lambda server: [replace(question) for question in server.questions])
+
+    def times_asked(self, turn: int) -> int:
+        """Return how often the question of a turn was asked, over all connections."""
+        return self.look(lambda server: server.times_asked(turn))
 
     def wait_for(self, predicate: Callable[[LiveServer], T], timeout_s: float = 10.0) -> T:
         """Block until ``predicate(server)`` is true; return what it returned.

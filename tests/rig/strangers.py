@@ -6,16 +6,18 @@ connections. Nothing waits longer than ``PATIENCE_S``.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import select
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
+from ipaddress import ip_address
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from device.simulator.certificate import Certificate
 
@@ -122,6 +124,40 @@ def refusing_port(host: str) -> Iterator[int]:
         yield bound.getsockname()[1]
 
 
+@contextmanager
+def unanswered_port(host: str, port: int = 0) -> Iterator[int]:
+    """Yield a port at which nobody ever answers: connecting to it neither succeeds nor fails.
+
+    Linux: whoever asks for a connection that a full queue has no room for is not answered. So it
+    works on loopback too, such as at ``::1`` beside a server at the same port of ``127.0.0.1``.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with (
+        socket.create_server((host, port), family=family, backlog=0) as listener,
+        socket.socket(family) as whole_queue,
+    ):
+        address = listener.getsockname()
+        whole_queue.connect(address)
+        yield address[1]
+
+
+class NamedLoop(asyncio.SelectorEventLoop):
+    """An event loop that knows names of ours, each with its addresses in their order."""
+
+    def __init__(self, names: Mapping[str, Sequence[str]]) -> None:
+        super().__init__()
+        self._names = dict(names)
+
+    async def getaddrinfo(  # type: ignore[override] # ours has fewer forms
+        self, host: str, port: int, **options: Any
+    ) -> list[Any]:
+        """Resolve a name; those that are not ours as ever."""
+        found: list[Any] = []
+        for address in self._names.get(host, (host,)):
+            found += await super().getaddrinfo(address, port, **options)
+        return found
+
+
 class CaptivePortal(Port):
     """A network that wants to be signed in: it answers in the place of any server, over TLS.
 
@@ -212,19 +248,24 @@ class NameMode(StrEnum):
 
 
 class NameServer:
-    """A DNS server over UDP for names with IPv4 addresses (RFC 1035). ``mode`` may be changed."""
+    """A DNS server over UDP for names with an IPv4 address (RFC 1035). ``mode`` may be changed.
+
+    ``ipv6`` are the names that have an IPv6 address too (RFC 3596).
+    """
 
     def __init__(
         self,
         host: str,
         names: Mapping[str, str] | None = None,
         *,
+        ipv6: Mapping[str, str] | None = None,
         mode: NameMode = NameMode.ANSWERS,
         port: int = 53,
     ) -> None:
         self.mode = mode
         self._address = (host, port)
         self._names = dict(names or {})
+        self._ipv6 = dict(ipv6 or {})
         self.questions: list[str] = []
         """The names that were asked for."""
         self._changed = threading.Condition()
@@ -268,15 +309,15 @@ class NameServer:
             self.questions.append(name)
             self._changed.notify_all()
         question = message[12 : end + 4]
-        is_for_ipv4 = question[-4:] == b"\0\1\0\1"
-        address = self._names.get(name)
+        by_type = {b"\0\1": self._names, b"\0\x1c": self._ipv6}
+        address = by_type.get(question[-4:-2], {}).get(name)
         match self.mode:
             case NameMode.SILENT:
                 return None
             case NameMode.SERVFAIL:
                 return _response(message, question, code=2)
-            case NameMode.ANSWERS if address is not None:
-                return _response(message, question, address=address if is_for_ipv4 else None)
+            case NameMode.ANSWERS if name in (*self._names, *self._ipv6):
+                return _response(message, question, address=address)
             case _:
                 return _response(message, question, code=3)
 
@@ -299,6 +340,7 @@ def _response(
     counts = (0 if address is None else 1).to_bytes(2, "big") + bytes(4)
     if address is None:
         return header + counts + question
-    # The name is that of the question; A, IN, to be kept for no time, four bytes.
-    record = b"\xc0\x0c\0\1\0\1" + bytes(4) + b"\0\4" + socket.inet_aton(address)
-    return header + counts + question + record
+    # The name and the type are those of the question; IN, to be kept for no time.
+    packed = ip_address(address).packed
+    record = b"\xc0\x0c" + question[-4:-2] + b"\0\1" + bytes(4) + len(packed).to_bytes(2, "big")
+    return header + counts + question + record + packed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import socket
 import ssl
@@ -20,12 +21,14 @@ from device.simulator.script import Script, Turn
 from tests.rig.network import DEVICE, NAME, HomeNetwork, needs_root, open_home
 from tests.rig.strangers import (
     CaptivePortal,
+    NamedLoop,
     NameMode,
     NameServer,
     Port,
     Proxy,
     read_head,
     refusing_port,
+    unanswered_port,
 )
 
 SHORT = Turn(heard="weather", says="It is sunny.", audio=700)
@@ -221,6 +224,76 @@ def test_names_fail_in_the_way_chosen(home: HomeNetwork, mode: NameMode, told: s
         assert names.questions[-1] == name
         names.mode = NameMode.ANSWERS
         assert resolved(home, name) == home.outside
+
+
+# --- IPv6 that leads nowhere ---------------------------------------------------------------------
+
+
+def addresses(home: HomeNetwork, name: str) -> list[str]:
+    """What a process inside gets for a name, in the order in which it is to be tried."""
+    program = (
+        "import socket, sys\n"
+        "for found in socket.getaddrinfo(sys.argv[1], 443, type=socket.SOCK_STREAM):\n"
+        "    print(found[4][0])"
+    )
+    return home.run(sys.executable, "-I", "-c", program, name).split()
+
+
+@needs_root
+def test_announced_ipv6_comes_first_and_leads_nowhere(home: HomeNetwork) -> None:
+    """The speaker has an address and a route of it; what it sends there vanishes."""
+    assert addresses(home, NAME) == [home.outside]
+    home.announce_ipv6()
+    assert addresses(home, NAME) == [home.nowhere, home.outside]
+    for again in range(2):
+        assert "default via" in home.run("ip", "-6", "route")
+        with pytest.raises(TimeoutError):
+            home.call(lambda: socket.create_connection((home.nowhere, 443), A_WHILE_S))
+        with socket.create_server((home.outside, 0)) as listener:
+            home.call(lambda: socket.create_connection(listener.getsockname(), WAIT_S)).close()
+        if not again:
+            home.unplug()
+            assert home.run("ip", "-6", "route", "show", "default") == ""
+            home.restore()
+
+
+@needs_root
+def test_a_name_server_may_have_ipv6_addresses_too(home: HomeNetwork) -> None:
+    """Beside the other, alone, or not for this name."""
+    home.announce_ipv6()
+    names = {"both.home.test": home.outside, "four.home.test": home.outside}
+    ipv6 = {"both.home.test": home.nowhere, "six.home.test": home.nowhere}
+    with NameServer(home.outside, names, ipv6=ipv6):
+        assert addresses(home, "both.home.test") == [home.nowhere, home.outside]
+        assert addresses(home, "four.home.test") == [home.outside]
+        assert addresses(home, "six.home.test") == [home.nowhere]
+
+
+@pytest.mark.parametrize("happy_eyeballs_delay", [None, 0.1])
+def test_a_name_of_two_addresses_needs_happy_eyeballs(happy_eyeballs_delay: float | None) -> None:
+    """At ::1 nobody answers, at 127.0.0.1 somebody does: RFC 8305 tries both."""
+
+    async def connect(port: int) -> str:
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(A_WHILE_S if happy_eyeballs_delay is None else WAIT_S):
+            transport, _ = await loop.create_connection(
+                asyncio.Protocol, NAME, port, happy_eyeballs_delay=happy_eyeballs_delay
+            )
+        peer: str = transport.get_extra_info("peername")[0]
+        transport.abort()
+        return peer
+
+    with (
+        Port("127.0.0.1") as server,
+        unanswered_port("::1", server.port) as port,
+        asyncio.Runner(loop_factory=lambda: NamedLoop({NAME: ("::1", "127.0.0.1")})) as runner,
+    ):
+        assert port == server.port
+        if happy_eyeballs_delay is None:
+            with pytest.raises(TimeoutError):
+                runner.run(connect(port))
+        else:
+            assert runner.run(connect(port)) == "127.0.0.1"
 
 
 # --- strangers -----------------------------------------------------------------------------------

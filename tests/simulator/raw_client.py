@@ -28,9 +28,12 @@ PAUSE = bytes(16_000 * 2 * 700 // 1000)
 
 def setup(model: str = "gemini-3.1-flash-live-preview", **fields: Any) -> dict[str, Any]:
     """Return a setup that asks for everything a speaker asks for, with other fields besides."""
+    generation: dict[str, Any] = {"responseModalities": ["AUDIO"]}
+    if "extended-thinking" in model:
+        generation["thinkingConfig"] = {"thinkingLevel": "LOW"}
     asked = {
         "model": f"models/{model}",
-        "generationConfig": {"responseModalities": ["AUDIO"]},
+        "generationConfig": generation,
         "inputAudioTranscription": {},
         "outputAudioTranscription": {},
         "sessionResumption": {},

@@ -54,10 +54,10 @@ def test_usage_is_as_given_or_counted() -> None:
 def test_usage_rides_along_with_the_end_or_comes_before_it() -> None:
     """Depending on the turn."""
     used = {"usageMetadata": {"totalTokenCount": 1}}
-    assert list(messages.turn_end("3.1", 1, used)) == [
+    assert list(messages.turn_end(Turn(), 1, used, status="")) == [
         used,
         {"serverContent": {"turnComplete": True}},
     ]
-    assert list(messages.turn_end("3.8x", 2, used)) == [
+    assert list(messages.turn_end(Turn(), 2, used, status="IDLE")) == [
         {"serverContent": {"turnComplete": True, "interactionStatus": "IDLE"}, **used}
     ]

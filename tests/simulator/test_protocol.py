@@ -171,6 +171,7 @@ async def test_a_first_message_that_is_no_good_setup_is_refused(
         (SEEDED, [audio(SILENCE), CONTENT], 1007, INVALID),
         ({}, [{"contextUpdate": {"tools": {}}}], 1007, INVALID),
         ({"model": "gemini-3.8-live"}, [{"contextUpdate": {}}], 1007, INVALID),
+        ({"model": "gemini-3.8-live"}, [{"clientContent": {"turns": [{}]}}], 1007, INVALID),
     ],
 )
 async def test_a_message_that_does_not_fit_the_session_is_refused(
@@ -280,8 +281,9 @@ async def test_a_function_is_answered_by_its_id(
         if closes:
             assert (await client.closed())[0] == 1007
         else:
+            record = server.connections[0]
+            await server.wait_for(lambda _: record.tool_responses == [answer], 5)
             await client.until("turnComplete")
-            assert server.connections[0].tool_responses == [answer]
 
 
 async def send_audio_for_ever(client: RawClient) -> None:

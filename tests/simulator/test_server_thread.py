@@ -24,6 +24,8 @@ async def test_it_serves_beside_another_loop() -> None:
             await client.speak()
             assert thread.wait_for(lambda server: server.connections[0].turns, 5) == 1
             before = thread.connections
+            assert [(asked.by, asked.turn) for asked in thread.questions] == [("speech", 1)]
+            assert (thread.times_asked(1), thread.times_asked(2)) == (1, 0)
             thread.call(lambda server: server.go_away(5))
             await client.until("goAway")
             assert len(thread.connections[0].sent) == len(before[0].sent) + 1
