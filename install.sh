@@ -479,6 +479,9 @@ run_tests() {
     ensure_packages "${TEST_PACKAGES[@]}"
     prepare_checkout
     export GPIOZERO_PIN_FACTORY=mock
+    # What Python compiles is kept, out of sight, for the processes that the tests start.
+    export PYTHONPYCACHEPREFIX=$PWD/.venv/pycache
+    unset PYTHONDONTWRITEBYTECODE
     case ${1:-} in
     '') set -- "${BESIDE_EACH_OTHER[@]}" ;;
     --quick) set -- "${BESIDE_EACH_OTHER[@]}" -m 'not real_time' "${@:2}" ;;
