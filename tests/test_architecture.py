@@ -412,6 +412,18 @@ def test_what_a_google_key_is_stands_in_one_place() -> None:
                 assert fact not in text, f"{module}: {text}"
 
 
+def test_each_module_has_a_test_of_its_name_or_says_where_it_is_tested() -> None:
+    """In the room of its name, so that whoever changes one knows what to run."""
+    for module, file in MODULES.items():
+        place = file.relative_to(ROOT / "device")
+        told = re.search(
+            r"^Tested in (\S+)\.$", ast.get_docstring(tree_of(module)) or "", re.MULTILINE
+        )
+        named = ROOT / "tests" / place.parent / f"test_{file.stem.strip('_')}.py"
+        test = ROOT / told[1] if told else named
+        assert file.stem == "__init__" or test.is_file(), f"{module}: {test} is not there"
+
+
 def method_calls(module: str) -> list[ast.Attribute]:
     tree = tree_of(module)
     called = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]

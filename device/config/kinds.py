@@ -1,6 +1,8 @@
 """Kinds are the values that keys can take; each says what it wants of one that does not fit.
 
 A validator raises ValueError in an owner's words; `device.config.mistakes` adds the place.
+
+Tested in tests/config/test_load.py.
 """
 
 from __future__ import annotations
