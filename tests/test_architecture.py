@@ -29,10 +29,11 @@ WORDS = (
 
 def rooms_of_the_map() -> dict[str, set[str]]:
     """Return each room of the map's table, and the rooms that it may import."""
-    rows = [re.findall(r"`(\w+)`", line) for line in MAP.splitlines() if line.startswith("| `")]
+    lines = MAP.partition("## Rooms\n")[2].partition("\n## ")[0].splitlines()
+    rows = [re.findall(r"`(\w+)`", line) for line in lines if line.startswith("| `")]
     known = {row[0] for row in rows} - set(WORDS)
     table: dict[str, set[str]] = {}
-    for line in MAP.splitlines():
+    for line in lines:
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if len(cells) == 3 and cells[0].strip("`") in known:
             named = set(re.findall(r"`(\w+)`", cells[2]))
