@@ -20,7 +20,7 @@ from device.audio.loudspeaker import Loudspeaker
 from device.audio.playback_thread import PortAudioCard
 from device.errors import AudioDeviceError
 from device.news import FirstSound, News, PlaybackDrained, PlaybackStarved
-from device.ports import Speaker
+from device.ports import OpenDevice, Speaker
 from device.simulator.sound_card import SimulatedCard
 from device.simulator.voices import load, tone
 from tests.audio.period_card import CARD, Clock, PeriodCard
@@ -476,6 +476,10 @@ async def test_while_it_is_closed_chunks_are_dropped_and_turns_end_at_once() -> 
 async def test_it_is_never_lost() -> None:
     """Waiting for its loss takes for ever."""
     speaker: Speaker = Loudspeaker(SimulatedCard())
-    assert speaker.description == "simulated loudspeaker (WAV)"
+    name = "simulated loudspeaker (WAV)"
+    assert (speaker.description, speaker.device) == (name, None)
+    await speaker.open(Posted().post)
+    await speaker.close()
+    assert speaker.device == OpenDevice(name, None, None, 1, 24_000)
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(speaker.wait_lost(), 0.05)
