@@ -202,6 +202,7 @@ class ControlServer:
             with contextlib.suppress(ConnectionError):
                 await writer.wait_closed()
         finally:
+            writer.close()
             self._clients.pop(task, None)
 
     def _make_room(self) -> bool:
