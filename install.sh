@@ -165,7 +165,7 @@ let_go() {
 # caller's environment names (PYTHONSAFEPATH counts from Python 3.11 on; -I is used besides).
 stand_apart() {
     unset PYTHONPATH PYTHONHOME PYTHONSTARTUP
-    export PYTHONSAFEPATH=1 PYTHONNOUSERSITE=1
+    export PYTHONSAFEPATH=1 PYTHONNOUSERSITE=1 ORT_DISABLE_TELEMETRY=1
     cd /
 }
 
