@@ -1004,7 +1004,7 @@ name_holders() {
             continue
         fi
         last=$process
-        warn "$(cat "/proc/$process/comm") of user $owner (process $process) holds a sound card" \
+        warn "$(printable <"/proc/$process/comm") of user $owner (process $process) holds a sound card" \
             "open: end it, or start this machine without a desktop (sudo raspi-config, System, Boot)"
     done < <(find /proc/[0-9]*/fd -lname "$SOUND_CARDS/pcm*" 2>/dev/null)
 }

@@ -189,6 +189,8 @@ class TestLastWords:
         name = Path("/proc/self/comm").read_text().strip()
         assert done.returncode == 0
         assert f"{name} of user " in done.stderr
+        script = (ROOT / "install.sh").read_text()
+        assert 'printable <"/proc/$process/comm"' in script  # it may call itself anything
         assert f"(process {os.getpid()}) holds a sound card" in done.stderr
 
 
