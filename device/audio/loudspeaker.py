@@ -252,7 +252,7 @@ class Loudspeaker:
             self._let_news_come()
 
     def take_played(self) -> Sequence[Played]:
-        """What the card was given since the last call, oldest first; stretches of silence left out.
+        """Return what the card was given since the last call, oldest first, without silences.
 
         Bounded to about two seconds: of a caller who comes later the oldest blocks are lost.
         """

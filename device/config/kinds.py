@@ -24,7 +24,7 @@ class Night(NamedTuple):
     ends: time
 
     def covers(self, now: time) -> bool:
-        """Whether it is night; one that ends before it begins goes over midnight."""
+        """Tell whether it is night; one that ends before it begins goes over midnight."""
         if self.begins <= self.ends:
             return self.begins <= now < self.ends
         return now >= self.begins or now < self.ends

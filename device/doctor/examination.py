@@ -124,5 +124,5 @@ async def _done(remedy: Cure) -> str | None:
 
 
 def is_broken(found: Sequence[Found]) -> bool:
-    """Whether anything keeps the speaker from working."""
+    """Tell whether anything keeps the speaker from working."""
     return any(each.result.verdict is Verdict.BROKEN for each in found)

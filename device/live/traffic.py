@@ -183,7 +183,7 @@ class Traffic:
             self._post(AudioRepeated(self._session, frames, now))
 
     def gives_way(self) -> bool:
-        """Whether the connection should give way now; a silent server may be nudged instead."""
+        """Tell whether the connection should give way now, or nudge a silent server."""
         now = time.monotonic()
         if self.push_to_talk.unsuited or self._moment.due() <= now:
             self.counts["rotations"] += 1
