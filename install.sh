@@ -165,7 +165,7 @@ let_go() {
 # caller's environment names (PYTHONSAFEPATH counts from Python 3.11 on; -I is used besides).
 stand_apart() {
     unset PYTHONPATH PYTHONHOME PYTHONSTARTUP
-    export PYTHONSAFEPATH=1 PYTHONNOUSERSITE=1
+    export PYTHONSAFEPATH=1 PYTHONNOUSERSITE=1 ORT_DISABLE_TELEMETRY=1
     cd /
 }
 
@@ -479,6 +479,9 @@ run_tests() {
     ensure_packages "${TEST_PACKAGES[@]}"
     prepare_checkout
     export GPIOZERO_PIN_FACTORY=mock
+    # What Python compiles is kept, out of sight, for the processes that the tests start.
+    export PYTHONPYCACHEPREFIX=$PWD/.venv/pycache
+    unset PYTHONDONTWRITEBYTECODE
     case ${1:-} in
     '') set -- "${BESIDE_EACH_OTHER[@]}" ;;
     --quick) set -- "${BESIDE_EACH_OTHER[@]}" -m 'not real_time' "${@:2}" ;;
@@ -1001,7 +1004,7 @@ name_holders() {
             continue
         fi
         last=$process
-        warn "$(cat "/proc/$process/comm") of user $owner (process $process) holds a sound card" \
+        warn "$(printable <"/proc/$process/comm") of user $owner (process $process) holds a sound card" \
             "open: end it, or start this machine without a desktop (sudo raspi-config, System, Boot)"
     done < <(find /proc/[0-9]*/fd -lname "$SOUND_CARDS/pcm*" 2>/dev/null)
 }

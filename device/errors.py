@@ -19,6 +19,8 @@
     └── ScriptError            the stand-in server's script is wrong
 
 Messages are lower case, name the thing and its value, and say what to do.
+
+Tested in tests/test_main.py.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ class Faults:
         return tuple(sorted(self._active, key=lambda kind: self._active[kind].since))
 
     def in_force(self, *kinds: str) -> bool:
-        """Whether there is a fault of any of these kinds."""
+        """Tell whether there is a fault of any of these kinds."""
         return any(kind in self._active for kind in kinds)
 
     def begin(self, kind: str, message: str, *, fatal: bool = False, again: bool = False) -> None:

@@ -1,4 +1,7 @@
-"""Frames are the units of sound that everything in Parley counts in."""
+"""Frames are the units of sound that everything in Parley counts in.
+
+Tested in tests/audio/test_frame_cutter.py.
+"""
 
 from __future__ import annotations
 

@@ -4,6 +4,8 @@ Every part that speaks up by itself is given a ``post`` function when it starts.
 of the news below and must be called on the event loop's thread; a part with a thread of its own
 uses ``threads.tell(loop, post, news)``. Times are CLOCK_MONOTONIC seconds of the moment the
 thing happened.
+
+Tested in tests/test_events.py.
 """
 
 from __future__ import annotations

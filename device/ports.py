@@ -213,7 +213,7 @@ class Speaker(Protocol):
         ...
 
     def take_played(self) -> Sequence[Played]:
-        """What the card was given since the last call, oldest first; stretches of silence left out.
+        """Return what the card was given since the last call, oldest first, without silences.
 
         Bounded to about two seconds: of a caller who comes later the oldest blocks are lost.
         """
@@ -282,7 +282,7 @@ class WakeDetector(Protocol):
         ...
 
     def track_speech(self, on: bool) -> None:
-        """Whether to run speech detection too (during a conversation) and post SpeechChanged."""
+        """Set whether to run speech detection too, and post SpeechChanged."""
         ...
 
 
@@ -319,7 +319,7 @@ class Pointing(Protocol):
     """LEDs around microphones that tell where a voice comes from: some Lights are this as well."""
 
     def direction(self) -> float | None:
-        """Where somebody speaks: 0..1 around the ring, from its first LED in their order.
+        """Return where somebody speaks: 0..1 around the ring, from its first LED in their order.
 
         None while that is not known, or was not for a while. Returns at once; to ask is what makes
         the array look.

@@ -3,6 +3,8 @@
 Lights and chimes tell apart what there is to do: look at the device, at the network, at the account
 behind the key, or wait for the server. A kind without a signal keeps the speaker from nothing that
 it is for (a mistake in a file that was refused, a button that is missing).
+
+Tested in tests/lights/test_choice.py.
 """
 
 from __future__ import annotations

@@ -29,10 +29,11 @@ WORDS = (
 
 def rooms_of_the_map() -> dict[str, set[str]]:
     """Return each room of the map's table, and the rooms that it may import."""
-    rows = [re.findall(r"`(\w+)`", line) for line in MAP.splitlines() if line.startswith("| `")]
+    lines = MAP.partition("## Rooms\n")[2].partition("\n## ")[0].splitlines()
+    rows = [re.findall(r"`(\w+)`", line) for line in lines if line.startswith("| `")]
     known = {row[0] for row in rows} - set(WORDS)
     table: dict[str, set[str]] = {}
-    for line in MAP.splitlines():
+    for line in lines:
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if len(cells) == 3 and cells[0].strip("`") in known:
             named = set(re.findall(r"`(\w+)`", cells[2]))
@@ -410,6 +411,18 @@ def test_what_a_google_key_is_stands_in_one_place() -> None:
         for text in texts(module):
             for fact in ("AIza", "gemini_api_key", "GEMINI_API_KEY", "GOOGLE_API_KEY"):
                 assert fact not in text, f"{module}: {text}"
+
+
+def test_each_module_has_a_test_of_its_name_or_says_where_it_is_tested() -> None:
+    """In the room of its name, so that whoever changes one knows what to run."""
+    for module, file in MODULES.items():
+        place = file.relative_to(ROOT / "device")
+        told = re.search(
+            r"^Tested in (\S+)\.$", ast.get_docstring(tree_of(module)) or "", re.MULTILINE
+        )
+        named = ROOT / "tests" / place.parent / f"test_{file.stem.strip('_')}.py"
+        test = ROOT / told[1] if told else named
+        assert file.stem == "__init__" or test.is_file(), f"{module}: {test} is not there"
 
 
 def method_calls(module: str) -> list[ast.Attribute]:

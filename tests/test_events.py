@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -182,6 +184,8 @@ CONTRACT: list[tuple[News, dict[str, object] | None]] = [
     (SettingsChanged(), None),
 ]
 
+MAP = Path(__file__).parents[1] / "device" / "README.md"
+
 
 @pytest.mark.parametrize(("news", "expected"), CONTRACT, ids=lambda case: type(case).__name__)
 def test_news_become_events_with_exactly_these_fields(
@@ -275,3 +279,11 @@ def test_a_slow_reader_is_kept_no_more_text_for_than_a_bound() -> None:
         for event in numbered(SUBSCRIBER_EVENTS):
             bus.publish(event)
         assert subscription.lost == 6
+
+
+def test_the_map_has_every_event() -> None:
+    """Scripts are written after its table."""
+    table = MAP.read_text().partition("## Events\n")[2].partition("\n## ")[0]
+    first_cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    told = re.findall(r"`(\w+)`", " ".join(first_cells))
+    assert sorted(told) == sorted(EventName)

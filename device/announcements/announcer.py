@@ -1,4 +1,7 @@
-"""The announcer tells a fault aloud: a chime for its family, and a sentence for its kind."""
+"""The announcer tells a fault aloud: a chime for its family, and a sentence for its kind.
+
+Tested in tests/assistant/test_hub.py.
+"""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class Clips:
         self._folder = folder
 
     def get(self, kind: str, language: str | None) -> bytes | None:
-        """What is said of a kind of trouble: s16le mono 24 kHz, in a language or else in English.
+        """Return what is said of a trouble: s16le mono 24 kHz, in a language or else in English.
 
         None when nothing is said of it, or it was not made. ``language`` as BCP-47.
         """
@@ -53,7 +53,7 @@ class Clips:
         return None
 
     def missing(self, language: str | None) -> list[Sentence]:
-        """What ``make`` would make: of a language, and of English behind it."""
+        """Return what ``make`` would make: of a language, and of English behind it."""
         own = list(sentences(language))
         # Who has one English voice needs no other.
         behind = [] if own[0].language == ENGLISH else sentences(ENGLISH)

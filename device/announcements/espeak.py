@@ -1,4 +1,7 @@
-"""`speak` turns a text into sound with espeak-ng, a robot's voice that needs no network."""
+"""`speak` turns a text into sound with espeak-ng, a robot's voice that needs no network.
+
+Tested in tests/announcements/test_clips.py.
+"""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class Sentence:
 
 
 def sentence(kind: str, language: str | None) -> Sentence | None:
-    """What is said of a kind of trouble, in a language or else in English; None: nothing is."""
+    """Return what is said of a trouble, in a language or else in English; None: nothing is."""
     return next((each for each in sentences(language) if each.kind == kind), None)
 
 

@@ -1,4 +1,7 @@
-"""`Parts` is the recipe of a speaker: how each of its parts is made."""
+"""`Parts` is the recipe of a speaker: how each of its parts is made.
+
+Tested in tests/assistant/test_hub.py.
+"""
 
 from __future__ import annotations
 

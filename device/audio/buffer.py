@@ -133,7 +133,7 @@ class PlaybackBuffer:
             self._next_gain = gain(percent)
 
     def played_ms(self, turn: int) -> int:
-        """How much of a turn was taken; only known of the one that sounded last, else 0."""
+        """Return how much of a turn was taken; only known of the one that sounded last, else 0."""
         number, samples = self._turns.played
         return samples * 1000 // self.rate_hz if number == turn else 0
 

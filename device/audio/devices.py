@@ -85,11 +85,11 @@ class Device:
         return OpenDevice(self.name, self.card, channel, layout.channels, layout.rate_hz)
 
     def channels(self, direction: Direction) -> int:
-        """How many channels it has that way; 0 when it cannot be used so."""
+        """Return how many channels it has that way; 0 when it cannot be used so."""
         return self.input_channels if direction == "input" else self.output_channels
 
     def is_default(self, direction: Direction) -> bool:
-        """Whether the system takes it when nobody asks for another."""
+        """Tell whether the system takes it when nobody asks for another."""
         return self.default_input if direction == "input" else self.default_output
 
 

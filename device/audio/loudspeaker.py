@@ -106,8 +106,8 @@ class Loudspeaker:
         """Since the process began.
 
         ``underruns``: the card ran dry. ``starved``: a turn's sound did not come fast enough.
-        ``dropped_ms``: replies that came while no device was open or beyond the buffer's ten
-        minutes. ``stale_ms``: replies of turns that were over. ``cushion_ms``, as it is now: how
+        ``dropped_ms``: replies that came while no device was open or beyond what the buffer
+        holds. ``stale_ms``: replies of turns that were over. ``cushion_ms``, as it is now: how
         much of a turn waits before it sounds.
         """
         return {
@@ -252,7 +252,7 @@ class Loudspeaker:
             self._let_news_come()
 
     def take_played(self) -> Sequence[Played]:
-        """What the card was given since the last call, oldest first; stretches of silence left out.
+        """Return what the card was given since the last call, oldest first, without silences.
 
         Bounded to about two seconds: of a caller who comes later the oldest blocks are lost.
         """

@@ -5,6 +5,8 @@ the chimes that sound when it comes are over and `GAP_MS` more, and as long as a
 says nothing at the same time as another: a newer one takes its place.
 
 No thread, no lock and no volume: those are `device.audio.buffer`'s.
+
+Tested in tests/audio/test_buffer.py.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ TROUBLES = {
 
 
 def trouble_of(error: OSError) -> DeviceTrouble:
-    """What an error of PyAudio means."""
+    """Return what an error of PyAudio means."""
     return TROUBLES.get(error.errno or 0, DeviceTrouble.LOST)
 
 
@@ -92,7 +92,7 @@ def _locked() -> Iterator[None]:
 
 
 def stale() -> bool:
-    """Whether whoever has a stream open should leave ``running()`` and enter again. Any thread."""
+    """Tell whether who has a stream open should leave ``running()`` and enter again. Any thread."""
     return _shared.renewing
 
 

@@ -1,4 +1,7 @@
-"""The advice tells an owner what to do about the board that was found, or was not. Pure."""
+"""The advice tells an owner what to do about the board that was found, or was not. Pure.
+
+Tested in tests/doctor/test_board.py.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Colours become what LEDs are driven with, at a brightness. Pure."""
+"""Colours become what LEDs are driven with, at a brightness. Pure.
+
+Tested in tests/board/test_usb_picture.py.
+"""
 
 from __future__ import annotations
 

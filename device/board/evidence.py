@@ -1,6 +1,8 @@
 """Evidence is what a machine shows of its sound cards and boards, as the kernel words it. Pure.
 
 `device.board.kernel` fetches the texts, `device.board.detection` draws the conclusions.
+
+Tested in tests/board/test_detection.py.
 """
 
 from __future__ import annotations

@@ -173,7 +173,7 @@ class Profile:
         return self.channel if self.channel < channels else 0
 
     def gates(self, channels: int) -> bool:
-        """Whether a quiet room may be exact zeros on each of a device's ``channels``.
+        """Tell whether a quiet room may be exact zeros on each of a device's ``channels``.
 
         One raw microphone among them never is: the last bit of its converter is noise.
         """

@@ -54,12 +54,12 @@ class Boards:
         return board
 
     def is_respeaker(self, device: Device) -> bool:
-        """Whether a sound device is a board's own card, whatever it calls itself."""
+        """Tell whether a sound device is a board's own card, whatever it calls itself."""
         # Of a board that is another card nothing but lights and button are told.
         return bool(detect(read_evidence(self._root), "auto", device).board.channel_maps)
 
     def input_facts(self, config: Config) -> Facts:
-        """What is known of a microphone's card."""
+        """Return what is known of a microphone's card."""
 
         def facts(device: Device) -> CardFacts:
             board = self.finding(config, device).board
@@ -75,7 +75,7 @@ class Boards:
         return facts
 
     def output_facts(self, config: Config) -> Facts:
-        """What is known of a loudspeaker's card, which need not be the board."""
+        """Return what is known of a loudspeaker's card, which need not be the board."""
         automatic = config.model_copy(update={"board": "auto"})
 
         def facts(device: Device) -> CardFacts:
@@ -90,7 +90,7 @@ class Boards:
 
 
 def plays_elsewhere(config: Config, evidence: Evidence, card: Card | None) -> bool:
-    """Whether the configured loudspeaker is another card than the board's, which cannot hear it.
+    """Tell whether the configured loudspeaker is another card than the board's: it cannot hear it.
 
     A name that is no card's, such as a sound server's, may be anything: then it is not.
     """

@@ -32,7 +32,7 @@ def parse(text: str, path: str) -> Config:
 
 
 def warnings(settings: Config) -> list[str]:
-    """What is no mistake, yet will not work for ever: models that another one replaces.
+    """Return what is no mistake, yet will not work for ever: models that another one replaces.
 
     What the owner did not choose is ours to change, and is not warned of.
     """

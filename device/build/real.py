@@ -103,13 +103,13 @@ def real_parts(environ: MutableMapping[str, str]) -> Parts:
 
 
 def hindrance(config: Config) -> Failure | None:
-    """What on this device keeps any connection from being tried now: no time of day, no network."""
+    """Return what keeps any connection from being tried now: no time of day, no network."""
     found = obstacle(host_of(config.live))
     return diagnose(found).failure if found is not None else None
 
 
 def state_folder(environ: Mapping[str, str]) -> Path | None:
-    """Where the speaker keeps what outlives it: as systemd says, or in the user's own folder."""
+    """Return where it keeps what outlives it: as systemd says, or in the user's own folder."""
     if environ.get("STATE_DIRECTORY"):
         return Path(environ["STATE_DIRECTORY"].split(":")[0])
     if environ.get("XDG_STATE_HOME"):

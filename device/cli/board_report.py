@@ -1,4 +1,7 @@
-"""The board report of `parley devices` says what was found, why, and what is made of it."""
+"""The board report of `parley devices` says what was found, why, and what is made of it.
+
+Tested in tests/cli/test_devices.py.
+"""
 
 from __future__ import annotations
 

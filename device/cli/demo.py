@@ -253,7 +253,7 @@ SHARE_IN_A_ROOM = 0.3
 
 
 def hop_ms() -> float:
-    """How many milliseconds the wake networks take for a hop, the median of a spoken sentence.
+    """Return the milliseconds that the wake networks take for a hop, the median of a sentence.
 
     Loads them; blocks for as long as that and two seconds of sound take.
     """
@@ -268,5 +268,5 @@ def hop_ms() -> float:
 
 
 def slowness(took_ms: float, *, room: bool) -> int:
-    """How many times slower than life a demonstration must be with so long a hop; 1: as life."""
+    """Return how many times slower than life a demonstration must be with so long a hop."""
     return max(1, math.ceil(took_ms / HOP_MS / (SHARE_IN_A_ROOM if room else SHARE)))

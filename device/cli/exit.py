@@ -1,4 +1,7 @@
-"""`leave` ends the process where threads may be left that never end."""
+"""`leave` ends the process where threads may be left that never end.
+
+Tested in tests/cli/test_hung_sound.py.
+"""
 
 from __future__ import annotations
 

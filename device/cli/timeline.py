@@ -1,4 +1,7 @@
-"""`Timeline` shows the demo while it runs, and the figures that it ends with."""
+"""`Timeline` shows the demo while it runs, and the figures that it ends with.
+
+Tested in tests/cli/test_demo.py.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""`across_keys` finds keys that are right by themselves and wrong beside each other."""
+"""`across_keys` finds keys that are right by themselves and wrong beside each other.
+
+Tested in tests/config/test_load.py.
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 The docstring of a key is also its description in the JSON Schema. Seconds are floats, percent and
 tokens are integers, lists are tuples.
+
+Tested in tests/config/test_load.py.
 """
 
 from __future__ import annotations

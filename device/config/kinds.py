@@ -1,6 +1,8 @@
 """Kinds are the values that keys can take; each says what it wants of one that does not fit.
 
 A validator raises ValueError in an owner's words; `device.config.mistakes` adds the place.
+
+Tested in tests/config/test_load.py.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ class Night(NamedTuple):
     ends: time
 
     def covers(self, now: time) -> bool:
-        """Whether it is night; one that ends before it begins goes over midnight."""
+        """Tell whether it is night; one that ends before it begins goes over midnight."""
         if self.begins <= self.ends:
             return self.begins <= now < self.ends
         return now >= self.begins or now < self.ends

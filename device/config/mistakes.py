@@ -1,4 +1,7 @@
-"""A mistake says which key is wrong where, what is wrong with it, and what to write."""
+"""A mistake says which key is wrong where, what is wrong with it, and what to write.
+
+Tested in tests/config/test_load.py.
+"""
 
 from __future__ import annotations
 

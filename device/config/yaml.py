@@ -48,7 +48,7 @@ class Document:
     """False after a syntax error: ``data`` then says nothing."""
 
     def spot(self, path: KeyPath) -> Spot:
-        """Where the value at ``path`` begins, or the nearest thing around it that is there."""
+        """Return where the value at ``path`` begins, or the nearest thing around it."""
         for end in range(len(path), 0, -1):
             if path[:end] in self.values:
                 return self.values[path[:end]]

@@ -174,7 +174,7 @@ class _Answer:
         self.failure = ""
 
     def is_over(self, event: PublicEvent) -> bool:
-        """Whether this event ends the answer; `failure` then says what went wrong, if anything."""
+        """Tell whether this event ends the answer; `failure` then says what went wrong."""
         match event.event, event.fields:
             case "session", {"what": "failed", "reason": reason}:
                 self.failure = str(reason)

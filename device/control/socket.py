@@ -191,13 +191,19 @@ class ControlServer:
         self._clients[task] = ""
         try:
             await self._answer(reader, writer)
+            writer.close()
+            async with asyncio.timeout(WRITE_TIMEOUT_S):
+                await writer.wait_closed()
         except (ConnectionError, TimeoutError, asyncio.CancelledError):
             log.debug("a control client went away, or does not read")
             # What it did not read is not waited for.
             writer.transport.abort()
+            # Asked, asyncio does not tell the journal that it went while it was written to.
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
         finally:
-            self._clients.pop(task, None)
             writer.close()
+            self._clients.pop(task, None)
 
     def _make_room(self) -> bool:
         """Cut off who has been silent for longest; return whether there was one."""

@@ -1,4 +1,7 @@
-"""Effects are what the conversation asks of the hub on its way between states. Pure."""
+"""Effects are what the conversation asks of the hub on its way between states. Pure.
+
+Tested in tests/conversation/test_machine.py.
+"""
 
 from __future__ import annotations
 

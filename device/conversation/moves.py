@@ -1,6 +1,8 @@
 """Moves are what the match in `device.conversation.machine` is made of. Pure.
 
 Each takes the conversation as it is and returns it as it is then, with the effects in order.
+
+Tested in tests/conversation/test_machine.py.
 """
 
 from __future__ import annotations

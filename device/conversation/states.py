@@ -2,6 +2,8 @@
 
 What follows from a state alone is a table here (`UPLINK_OPEN`, `TRACK_SPEECH`, `PATTERNS`,
 `TIMERS`); what only follows from going from one to another is an effect.
+
+Tested in tests/conversation/test_machine.py.
 """
 
 from __future__ import annotations

@@ -18,12 +18,12 @@ from device.errors import BoardError
 
 
 def finding(scene: Scene) -> Finding:
-    """Which board is in force, and why. Raises BoardError."""
+    """Report which board is in force, and why. Raises BoardError."""
     return scene.boards.finding(scene.config, scene.microphone)
 
 
 def kernel(scene: Scene) -> Iterator[Result]:
-    """What runs here, on what, and which boards it was told of."""
+    """Report what runs here, on what, and which boards it was told of."""
     evidence = read_evidence(scene.root)
     release = scene.text("proc/sys/kernel/osrelease") or os.uname().release
     overlays = list(evidence.boot.overlays) if evidence.boot else []

@@ -2,6 +2,8 @@
 
 A running speaker measures it itself (`parley doctor` has always asked it to); where none runs, both
 devices are opened here, and the same canceller hears the same sentence.
+
+Tested in tests/doctor/test_microphone.py.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from typing import cast
 from device.doctor.result import Cure, Result, Verdict, broken
 from device.doctor.scene import Scene
 from device.errors import ParleyError
+from device.text import printable
 from device.threads import in_thread
 
 Look = Callable[[Scene], object]
@@ -60,7 +61,17 @@ async def examine(
 
 
 async def results_of(check: Check, scene: Scene) -> list[Result]:
-    """Run one check; what goes wrong with the check itself is a result too."""
+    """Run one check; what goes wrong with the check itself is a result too.
+
+    What the sentences quote is others' (the kernel, a device, a process, a server): it only shows.
+    """
+    return [
+        replace(each, figure=printable(each.figure), advice=printable(each.advice))
+        for each in await _looked(check, scene)
+    ]
+
+
+async def _looked(check: Check, scene: Scene) -> list[Result]:
     try:
         async with asyncio.timeout(check.timeout_s):
             if inspect.iscoroutinefunction(check.look):
@@ -113,5 +124,5 @@ async def _done(remedy: Cure) -> str | None:
 
 
 def is_broken(found: Sequence[Found]) -> bool:
-    """Whether anything keeps the speaker from working."""
+    """Tell whether anything keeps the speaker from working."""
     return any(each.result.verdict is Verdict.BROKEN for each in found)

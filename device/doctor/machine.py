@@ -84,7 +84,7 @@ def disk(scene: Scene) -> Iterator[Result]:
 
 
 def memory(scene: Scene) -> Iterator[Result]:
-    """What is left beside everything that runs."""
+    """Report what is left beside everything that runs."""
     known = dict(re.findall(r"(\w+):\s+(\d+) kB", scene.text("proc/meminfo") or ""))
     if "MemAvailable" not in known or "MemTotal" not in known:
         yield skipped("memory", "the kernel does not tell")

@@ -50,7 +50,7 @@ class NoWords:
 
 
 def system(scene: Scene) -> Iterator[Result]:
-    """Whether PortAudio starts, tried in a process of its own.
+    """Report whether PortAudio starts, tried in a process of its own.
 
     PortAudio 19.6 ends the process where ALSA's configuration has no default device.
     """

@@ -1,4 +1,7 @@
-"""One check reads the levels of the card's own mixer, without which some boards are silent."""
+"""One check reads the levels of the card's own mixer, without which some boards are silent.
+
+Tested in tests/doctor/test_board.py.
+"""
 
 from __future__ import annotations
 

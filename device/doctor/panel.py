@@ -1,4 +1,7 @@
-"""These checks light the LEDs and ask for the button to be pressed."""
+"""These checks light the LEDs and ask for the button to be pressed.
+
+Tested in tests/doctor/test_panel_and_wake.py.
+"""
 
 from __future__ import annotations
 

@@ -65,5 +65,5 @@ class Redactor:
                 return value
 
     def holds(self, content: bytes) -> bool:
-        """Whether a known secret is in what was made after all."""
+        """Tell whether a known secret is in what was made after all."""
         return any(secret.encode() in content for secret in self._known)

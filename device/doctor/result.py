@@ -1,4 +1,7 @@
-"""A result is what a check found: a verdict, a figure, what to do, and what can be cured."""
+"""A result is what a check found: a verdict, a figure, what to do, and what can be cured.
+
+Tested in tests/doctor/test_examination.py.
+"""
 
 from __future__ import annotations
 

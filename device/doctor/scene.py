@@ -1,4 +1,7 @@
-"""The scene is what the checks look at: one machine, one configuration, perhaps a speaker."""
+"""The scene is what the checks look at: one machine, one configuration, perhaps a speaker.
+
+Tested in tests/doctor/test_machine.py.
+"""
 
 from __future__ import annotations
 

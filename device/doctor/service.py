@@ -74,7 +74,7 @@ def key_in(scene: Scene) -> ApiKey:
 
 
 def key(scene: Scene) -> Iterator[Result]:
-    """Whether there is a key, and who else might read it; never what it is."""
+    """Report whether there is a key, and who else might read it; never what it is."""
     path = scene.root / str(KEY_FILE)[1:]
     try:
         found = key_in(scene)
@@ -99,7 +99,7 @@ def _hidden(path: Path) -> bool:
 
 
 def state(scene: Scene) -> Iterator[Result]:
-    """Whether what outlives the process can be kept, and can be read."""
+    """Report whether what outlives the process can be kept, and can be read."""
     folder = scene.state_folder
     if folder is None:
         yield skipped("state", "neither STATE_DIRECTORY nor HOME is set: nothing is kept")
@@ -168,7 +168,7 @@ def _is_damaged(path: Path) -> bool:
 
 
 def unit(scene: Scene) -> Iterator[Result]:
-    """How systemd sees the speaker."""
+    """Report how systemd sees the speaker."""
     told = scene.run(["systemctl", "show", UNIT, f"--property={PROPERTIES}"])
     about = dict(line.split("=", 1) for line in told.out.splitlines() if "=" in line)
     if not told.worked or about.get("LoadState") != "loaded":
@@ -221,7 +221,7 @@ def _restart(scene: Scene, words: list[str]) -> None:
 
 
 def speaker(scene: Scene) -> Iterator[Result]:
-    """What the running speaker says of itself."""
+    """Report what the running speaker says of itself."""
     status = scene.status
     if status is None:
         if scene.hung:
@@ -243,7 +243,7 @@ def speaker(scene: Scene) -> Iterator[Result]:
 
 
 def faults(scene: Scene) -> Iterator[Result]:
-    """What the journal tells of the last day."""
+    """Report what the journal tells of the last day."""
     words = ["journalctl", "--unit", UNIT, "--output=json", "--no-pager", f"--lines={FAULT_LINES}"]
     told = scene.run([*words, "--output-fields=MESSAGE,FAULT,PRIORITY"])
     # journalctl only warns that it may not look at the system's journal, and finds nothing.

@@ -16,11 +16,13 @@ LARGEST_BYTES = 65_536
 
 
 def small_content(path: Path) -> bytes:
-    """Return what is in a file, up to the limit. Raises OSError (EINVAL: it is no file)."""
+    """Return what is in a file, up to the limit. Raises OSError (EINVAL: a pipe)."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "it is no file", str(path))
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            code = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
+            raise OSError(code, "it is no file", str(path))
         return os.read(descriptor, LARGEST_BYTES)
     finally:
         os.close(descriptor)

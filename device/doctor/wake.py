@@ -1,4 +1,7 @@
-"""These checks measure how fast the wake word networks are and whether they hear a known voice."""
+"""These checks measure how fast the wake word networks are and whether they hear a known voice.
+
+Tested in tests/doctor/test_panel_and_wake.py.
+"""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ STAY_AWAKE = "[connection]\nwifi.powersave = 2\n"
 
 
 def wifi(scene: Scene) -> Iterator[Result]:
-    """How well the wireless network is received, where there is one."""
+    """Report how well the wireless network is received, where there is one."""
     lines = _networks(scene)
     if not lines:
         yield skipped("wifi", "no wireless network in use")
@@ -35,7 +35,7 @@ def wifi(scene: Scene) -> Iterator[Result]:
 
 
 def power(scene: Scene) -> Iterator[Result]:
-    """Whether the radio sleeps between packets: as Raspberry Pi OS comes, it does."""
+    """Report whether the radio sleeps between packets: as Raspberry Pi OS comes, it does."""
     lines = _networks(scene)
     if not lines:
         return

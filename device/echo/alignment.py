@@ -147,7 +147,7 @@ class Alignment:
         return (self._stamped - self._path) * 1000 / MICROPHONE_RATE_HZ
 
     def place(self, first_sample: int) -> float | None:
-        """Where the far end of a frame begins, `LEAD_SAMPLES` ahead of its echo; None: unknown."""
+        """Return where a frame's far end begins, `LEAD_SAMPLES` before its echo, or None."""
         if self._path is None:
             return None
         ran = (first_sample - self._since) * self._applied_ppm / 1e6
@@ -155,7 +155,7 @@ class Alignment:
         return place if self._applied_ppm else float(round(place))
 
     def jumped(self) -> bool:
-        """Whether one of the streams lost samples since; then the new place is guessed.
+        """Tell whether one of the streams lost samples since; then the new place is guessed.
 
         The guess is as good as the time stamps; the next search makes it exact.
         """

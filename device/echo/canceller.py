@@ -148,7 +148,7 @@ class EchoCanceller:
         self._path.forget()
 
     def was_nobody(self) -> None:
-        """What was taken for a person was none."""
+        """Take note that what was taken for a person was none."""
         self._near_end.was_nobody()
 
     def hear(self, frame: Frame, played: Sequence[Played], *, attentive: bool = False) -> Heard:

@@ -76,7 +76,7 @@ class FarEnd:
         return self._cut(place, samples)
 
     def place_of(self, block: Played) -> int:
-        """Where a block begins."""
+        """Return where a block begins."""
         return round(block.position * MICROPHONE_RATE_HZ / block.rate_hz)
 
     def _finish(self) -> None:

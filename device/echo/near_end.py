@@ -150,7 +150,7 @@ class NearEnd:
         return near
 
     def was_nobody(self) -> None:
-        """What it took for a person was none: be more careful, and take it for the room's noise."""
+        """Take what it took for a person for the room's noise, and be more careful."""
         self._noise.was_noise(self._recent_db)
         self.needed_db = min(self.needed_db + FALSE_ALARM_DB, MOST_NEEDED_DB)
         self._evidence_db = 0.0

@@ -56,5 +56,5 @@ class Noise:
         self.level_db = np.maximum(moved_db, self._least_db)
 
     def was_noise(self, heard_db: Levels) -> None:
-        """What was heard just now and seemed to be more was noise."""
+        """Take note that what was heard just now and seemed to be more was noise."""
         self.level_db = np.maximum(self.level_db, heard_db)

@@ -74,7 +74,7 @@ class EchoPath:
     def figures(
         self, *, delay_ms: float | None, drift_ppm: float | None, needed_db: float, learned: bool
     ) -> EchoFigures:
-        """What is known now, with what others know of it."""
+        """Return what is known now, with what others know of it."""
         known = self._frames >= ENOUGH_FRAMES
         noise = float(self._noise.level_db[0]) if self._noise.known else None
         left = _decibels(self._left)

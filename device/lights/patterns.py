@@ -7,6 +7,8 @@ apart without seeing colour, and even on an LED that can only be on or off.
 
 Colours here are as the eye sees them (128 looks half as bright as 255); `lights.scale` turns them
 into what an LED must be driven with.
+
+Tested in tests/lights/test_picture.py.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ class Ring(Protocol):
         ...
 
     def direction(self) -> Direction:
-        """Where sound comes from."""
+        """Return where sound comes from."""
         ...
 
     def close(self) -> None:

@@ -3,6 +3,8 @@
 On an open connection a reader and a writer carry the traffic until there is a reason to leave it.
 While the connection is away, that is told when it takes too long, and the next try waits for its
 time or for the end of what kept it from being made.
+
+Tested in tests/live/test_session.py.
 """
 
 from __future__ import annotations

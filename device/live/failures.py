@@ -61,7 +61,7 @@ class Row:
     resuming: bool | None = None
 
     def matches(self, symptom: Symptom) -> bool:
-        """Whether this is one of them."""
+        """Tell whether this is one of them."""
         return (
             (self.family is None or symptom.family is self.family)
             and (not self.codes or symptom.code in self.codes)

@@ -6,6 +6,8 @@ and what lies under it raise four families of them, and lose what matters in the
 This is also where foreign bytes become objects. What the SDK raises over them has no list: it reads
 JSON of any shape and depth with code that expects one shape. So everything that it raises while it
 reads is an odd message, told and counted; what our own code raises is not caught here.
+
+Tested in tests/live/test_hostile_server.py.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Messages are what can go up to the server, each kind of it. Pure."""
+"""Messages are what can go up to the server, each kind of it. Pure.
+
+Tested in tests/live/test_uplink.py.
+"""
 
 from __future__ import annotations
 

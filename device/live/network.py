@@ -40,7 +40,7 @@ def obstacle(host: str) -> Symptom | None:
 
 
 def is_here(host: str) -> bool:
-    """Whether this is a name or an address of this device itself."""
+    """Tell whether this is a name or an address of this device itself."""
     name = urlsplit(f"//{host}").hostname or ""
     if name == "localhost" or name.endswith(".localhost"):
         return True
@@ -51,7 +51,7 @@ def is_here(host: str) -> bool:
 
 
 def is_online() -> bool:
-    """Whether any route leads out of this device. True where the kernel does not tell."""
+    """Tell whether any route leads out of this device. True where the kernel does not tell."""
     version_4, version_6 = (_read(table) for table in _ROUTES)
     if version_4 is None and version_6 is None:
         return True
@@ -68,7 +68,7 @@ def _read(table: Path) -> str | None:
 
 
 def leads_out(interface: str, destination: str, flags: int) -> bool:
-    """Whether a route is one to other machines.
+    """Tell whether a route is one to other machines.
 
     Link-local addresses do not count: an interface gives itself one when nobody else does.
     """

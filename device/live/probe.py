@@ -2,6 +2,8 @@
 
 Name, TCP, TLS and the WebSocket's upgrade, each by itself: a session makes them all in one go, and
 says only of the last what went wrong. No setup is sent, so nothing is billed.
+
+Tested in tests/doctor/test_network.py.
 """
 
 from __future__ import annotations

@@ -111,7 +111,7 @@ class PushToTalk:
     # --- what its connections need ---------------------------------------------------------------
 
     def next_is_manual(self) -> bool:
-        """Whether the next connection should be told when the user speaks."""
+        """Tell whether the next connection should be told when the user speaks."""
         if self._turn is _Turn.BEGUN:
             return True
         wanted = self._wanted(self._uplink.head)
@@ -126,7 +126,7 @@ class PushToTalk:
         self._prepare()
 
     def suits(self, message: Message) -> bool:
-        """Whether the connection takes this message; if not, it should give way."""
+        """Tell whether the connection takes this message; if not, it should give way."""
         self.unsuited = self._wanted(message) not in {None, self.manual}
         if self.unsuited:
             self._stirred.set()

@@ -47,7 +47,7 @@ class Unanswered:
             self.clear()
 
     def hold(self) -> None:
-        """What is said from now on is one sentence, pauses and all."""
+        """Take note that what is said from now on is one sentence, pauses and all."""
         if not self.pending:
             self._trim(min(round(PRESS_LEAD_S * 1000 / FRAME_MS), self._limit_frames))
         self.pending = self._speaking = True

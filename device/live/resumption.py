@@ -78,7 +78,7 @@ class Past:
             self.forget_talk()
 
     def fits(self, model: str, host: str) -> bool:
-        """Whether the handle resumes the talk there. Live API: all may change but the model."""
+        """Tell whether the handle fits there. Live API: all may change but the model."""
         return self.handle is not None and (self.model, self.host) == (model, host)
 
     def said(self, who: Literal["user", "model"], text: str) -> None:
@@ -115,7 +115,7 @@ class Past:
     # --- beyond the process ----------------------------------------------------------------------
 
     def as_record(self) -> dict[str, Any]:
-        """What may be written to disk: never what was said."""
+        """Return what may be written to disk: never what was said."""
         return {
             "handle": self.handle,
             "model": self.model,

@@ -210,7 +210,7 @@ class Traffic:
         self.stirred.set()
 
     def gives_way(self) -> bool:
-        """Whether the connection should give way now; a silent server may be nudged instead."""
+        """Tell whether the connection should give way now, or nudge a silent server."""
         now = time.monotonic()
         if self._leave or self.push_to_talk.unsuited or self._moment.due() <= now:
             self.counts["rotations"] += 1

@@ -86,7 +86,7 @@ class Uplink:
         return any(isinstance(message, Answer) for message in self._first_of_all)
 
     def carried(self, carried: bool) -> None:
-        """Whether a connection takes what waits; what has waited for one is late by intent."""
+        """Tell whether a connection takes what waits; what has waited for one is late by intent."""
         self._carried = carried
         if not carried:
             self._captured = deque([None] * len(self._captured))
@@ -115,14 +115,14 @@ class Uplink:
             self._queue.append(Undecided())
 
     def let_go(self) -> None:
-        """What waits since `press` is nothing special."""
+        """Take note that what waits since `press` is nothing special."""
         if Undecided() in self._queue:
             self._queue.remove(Undecided())
             self._work.set()
             self._settle()
 
     def forget_undecided(self) -> None:
-        """What the microphone heard since `press` is nobody's business; words still are."""
+        """Forget what the microphone heard since `press`, but no words."""
         words: list[Item] = []
         while Undecided() in self._queue:
             item = self._queue.pop()
@@ -136,7 +136,7 @@ class Uplink:
         self._settle()
 
     def hold(self) -> None:
-        """What was appended since `press`, and is until `append_activity_end`, is one turn."""
+        """Make one turn of what was appended since `press`, until `append_activity_end`."""
         if Undecided() in self._queue:
             self._turn_open = True
             self._queue[self._queue.index(Undecided())] = ActivityStart()

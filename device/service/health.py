@@ -49,7 +49,7 @@ def notifier(environment: Mapping[str, str]) -> Notify:
 
 
 def resident_bytes(statm: Path = Path("/proc/self/statm")) -> int:
-    """How much of the machine's memory this process has now (proc(5))."""
+    """Return how much of the machine's memory this process has now (proc(5))."""
     return int(statm.read_text().split()[1]) * resource.getpagesize()
 
 

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from device.text import printable
+
 FILE = "last_warnings.txt"
 KEPT_LINES = 50
 LARGEST_LINE = 500
@@ -73,8 +75,7 @@ def _one_line(record: logging.LogRecord) -> str:
     parts = [record.levelname, record.name, record.getMessage()]
     if record.exc_info and record.exc_info[1] is not None:
         parts += _places(record.exc_info[1])
-    shown = "".join(each if each.isprintable() else " " for each in " ".join(parts))
-    return " ".join(shown.split())[:LARGEST_LINE]
+    return " ".join(printable(" ".join(parts)).split())[:LARGEST_LINE]
 
 
 def _places(error: BaseException) -> Iterator[str]:

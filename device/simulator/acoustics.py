@@ -2,6 +2,8 @@
 
 Amplitudes are parts of full scale (-1..1). Levels are RMS in dB of full scale: a sine of full scale
 has -3 dBFS.
+
+Tested in tests/simulator/test_room.py.
 """
 
 from __future__ import annotations

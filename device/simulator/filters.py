@@ -2,6 +2,8 @@
 
 Both count from their first sample in steps of a fixed size, so what comes out does not depend on
 how the stream was cut into blocks.
+
+Tested in tests/simulator/test_room.py.
 """
 
 from __future__ import annotations

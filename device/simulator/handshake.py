@@ -1,4 +1,7 @@
-"""The handshake decides whether an HTTP request is taken as a WebSocket of the Live API."""
+"""The handshake decides whether an HTTP request is taken as a WebSocket of the Live API.
+
+Tested in tests/simulator/test_live_server.py.
+"""
 
 from __future__ import annotations
 

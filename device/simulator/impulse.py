@@ -3,6 +3,8 @@
 A response has its direct sound, a handful of early reflections, and a diffuse tail whose highs die
 sooner than its lows. On the way from the loudspeaker come the resonances of its box and the band of
 a small driver. Time is counted in samples of ``rate_hz``; the direct sound is at sample 0.
+
+Tested in tests/simulator/test_room.py.
 """
 
 from __future__ import annotations

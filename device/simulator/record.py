@@ -1,4 +1,7 @@
-"""The record remembers each connection of the stand-in for those who judge the client."""
+"""The record remembers each connection of the stand-in for those who judge the client.
+
+Tested in tests/simulator/test_live_server.py.
+"""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ class Refusal:
             )
 
     def concerns(self, model: str, fields: Sequence[str]) -> bool:
-        """Whether it is meant for a setup with these fields."""
+        """Tell whether it is meant for a setup with these fields."""
         return (not self.models or model in self.models) and (
             not self.field or self.field in fields
         )

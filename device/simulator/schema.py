@@ -2,6 +2,8 @@
 
 Live API reference, "Client messages". Google's JSON reading takes ``camelCase`` and ``snake_case``
 alike (what the SDK sends is a mixture) and refuses a field it does not know.
+
+Tested in tests/simulator/test_declarations.py.
 """
 
 from __future__ import annotations

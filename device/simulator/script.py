@@ -228,7 +228,7 @@ class Event:
             raise ScriptError(f"event at {self.at}: it has no turn; leave turn={self.turn} out")
 
     def concerns(self, point: Point, connection: int, turn: int) -> bool:
-        """Whether this event belongs to a point of this connection in this turn."""
+        """Tell whether this event belongs to a point of this connection in this turn."""
         return (
             self.at == point
             and (not self.connections or connection in self.connections)

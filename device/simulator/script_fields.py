@@ -1,4 +1,7 @@
-"""(pure) The dataclasses of a script are built from what YAML or JSON holds."""
+"""(pure) The dataclasses of a script are built from what YAML or JSON holds.
+
+Tested in tests/simulator/test_script.py.
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 Live API: the tables of model pages and the field reports on wrong configurations; a wrong one
 ends in close 1007, in close 1000 without a reason, or in a setup that is never answered.
+
+Tested in tests/simulator/test_protocol.py.
 """
 
 from __future__ import annotations

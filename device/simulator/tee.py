@@ -83,7 +83,7 @@ class Tee:
         self._simulated.go_on()
 
     def take_played(self) -> Sequence[Played]:
-        """What the simulated one took since the last call; the real one is not asked."""
+        """Return what the simulated one took since the last call; the real one is not asked."""
         return self._simulated.take_played()
 
     def chime(self, name: str) -> None:

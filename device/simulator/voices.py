@@ -95,20 +95,14 @@ def tone(
     duration_ms: int,
     rate_hz: int = REPLY_RATE_HZ,
     *,
-    hz: float | None = None,
+    hz: float = TONE_HZ,
     level: float = TONE_LEVEL,
 ) -> bytes:
-    """Return a tone, s16le mono, that begins and ends without a click; ``level`` of full scale.
-
-    Without ``hz`` it changes its pitch every second: one that stays where it is would be taken for
-    a line that is broken, and not for an answer.
-    """
+    """Return a tone, s16le mono, that begins and ends without a click; ``level`` of full scale."""
     count = rate_hz * duration_ms // 1000
     time_s = np.arange(count) / rate_hz
     ramp = np.minimum(1.0, np.minimum(time_s, time_s[::-1]) / 0.01)
-    changing_hz = np.where(time_s.astype(int) % 2, TONE_HZ * 9 / 8, TONE_HZ)
-    pitch_hz = changing_hz if hz is None else np.full(count, hz)
-    wave_form = level * ramp * np.sin(2 * np.pi * np.cumsum(pitch_hz) / rate_hz)
+    wave_form = level * ramp * np.sin(2 * np.pi * hz * time_s)
     return (wave_form * 32_767).astype("<i2").tobytes()
 
 

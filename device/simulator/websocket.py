@@ -3,6 +3,8 @@
 Theory of operation: reading and sending each pass a gate. A shut gate holds everything back and
 lets it go in order when it opens, which is how a stall looks from outside. All tasks of a
 connection live in one group and are over when ``run`` returns.
+
+Tested in tests/simulator/test_connection.py.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ class EchoMemory:
         self._ways = self._load()
 
     def recall(self, way: Way) -> Measured | None:
-        """What was decided for this way; None: it is new."""
+        """Return what was decided for this way; None: it is new."""
         return self._ways.get(way.key)
 
     def keep(self, way: Way, mode: Mode, why: str) -> None:

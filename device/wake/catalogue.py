@@ -60,12 +60,12 @@ def locate(model: str) -> Path:
 
 
 def word_name(model: str) -> str:
-    """What a wake word is called in events: the bundled name, or the file's without ``.onnx``."""
+    """Return a wake word's name in events: the bundled one, or the file's without ``.onnx``."""
     return Path(model).name.removesuffix(".onnx").removesuffix(_VERSION)
 
 
 def choices() -> str:
-    """What can be given as a model, as the end of an error message."""
+    """Return what can be given as a model, as the end of an error message."""
     return f"give one of {', '.join(bundled_words())}, or the absolute path of an .onnx file"
 
 
@@ -77,7 +77,7 @@ def _suggestion(name: str) -> str:
 
 @functools.cache
 def bundle_folder(package: str = "openwakeword") -> Path:
-    """Where the networks of the installed package lie.
+    """Return where the networks of the installed package lie.
 
     Raises WakeModelError when it is not installed, or is a release that carries none.
     """

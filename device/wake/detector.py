@@ -113,7 +113,7 @@ class OnnxWakeDetector:
         self._inbox.put((frame, far_end, near))
 
     def track_speech(self, on: bool) -> None:
-        """Whether to run speech detection too, and post SpeechChanged."""
+        """Set whether to run speech detection too, and post SpeechChanged."""
         self._track_speech = on
 
     async def _loaded(self) -> Hearing:

@@ -162,7 +162,7 @@ class Embedding:
         return self._network.run(frames.reshape(1, 1, HOP_FRAMES, MEL_BINS)).reshape(-1)
 
     def states(self) -> list[Floats]:
-        """What the network remembers of the frames before; for ``restore``."""
+        """Return what the network remembers of the frames before; for ``restore``."""
         return self._network.states()
 
     def restore(self, states: Sequence[Floats]) -> None:

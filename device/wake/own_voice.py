@@ -77,7 +77,7 @@ class OwnVoice:
         self._talked_over_until = frame.end_sample
 
     def is_talked_over(self, end_sample: int) -> bool:
-        """Whether a word that ends there may have been said by somebody over our own sound."""
+        """Tell whether a word that ends there may have been said by somebody over our own sound."""
         until = self._talked_over_until
         return until is not None and end_sample - until <= _AFTERGLOW_SAMPLES
 

@@ -47,7 +47,7 @@ from device.news import (
 )
 from device.ports import Played
 from device.signals import SIGNALS
-from tests.rig.fakes import MODEL, FakeMicrophone, FakeSession, Hub, lost, until
+from tests.rig.fakes import MODEL, PATIENCE_S, FakeMicrophone, FakeSession, Hub, lost, until
 
 FRAMES_A_SECOND = 50
 FIRST_WORDS_FRAMES = round(FIRST_WORDS_S * FRAMES_A_SECOND)
@@ -88,7 +88,7 @@ def test_the_pretended_session_has_the_real_ones_face() -> None:
 async def test_the_pre_roll_goes_up_first_and_then_every_frame_once() -> None:
     """From 1.5 s before the end of the wake word on, also what came while it was found out."""
     hub = Hub()
-    async with hub.running(), asyncio.timeout(5):
+    async with hub.running(), asyncio.timeout(PATIENCE_S):
         before = await hub.hear(120)
         late = await hub.hear(4)
         hub.detector.hear(before[-1].end_sample)

@@ -20,7 +20,7 @@ from device.live.traffic import Sent
 from device.news import Debt, News, Post, SessionAged, SessionClosed, SessionFailed
 from device.ports import Session
 from device.state.talk import TalkMemory
-from tests.rig.fakes import MODEL, FakeSession, until
+from tests.rig.fakes import MODEL, PATIENCE_S, FakeSession, until
 
 RESUMABLE = "conversation: {resume_within_s: 600}"
 
@@ -299,7 +299,7 @@ async def test_a_session_that_does_not_close_is_not_waited_for_long(
     monkeypatch.setattr(module, "GOODBYE_S", 0.01)
     hub.maker.kind = Stubborn
     hub.sessions.open(1)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await hub.sessions.goodbye()
     assert hub.newest.closed_with == "shutting down"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +10,7 @@ import pytest
 
 from device.audio.chimes import CHIMES, render
 from tests.rig.sound import espeak
+from tests.rig.sound_fixtures import SpeechProbability
 
 LONGEST_S = {"wake": 0.2, "end": 0.2, "error": 0.35}
 ERRORS = [name for name in CHIMES if name.startswith("error")]
@@ -88,7 +88,7 @@ def _centroid_hz(sound: Floats, rate_hz: int) -> float:
 @pytest.mark.parametrize("name", CHIMES)
 @pytest.mark.parametrize("level", [4.0, 1.0, 0.3, 0.1, 0.03])
 def test_it_is_never_taken_for_speech(
-    name: str, level: float, speech_probability: Callable[[Floats], float]
+    name: str, level: float, speech_probability: SpeechProbability
 ) -> None:
     """Heard by the microphone, loud or from afar, it starts no turn of the user."""
     quiet = np.zeros(8000, np.float32)
@@ -98,7 +98,7 @@ def test_it_is_never_taken_for_speech(
         assert speech_probability(sound) < 0.5
 
 
-def test_speech_is_taken_for_speech(speech_probability: Callable[[Floats], float]) -> None:
+def test_speech_is_taken_for_speech(speech_probability: SpeechProbability) -> None:
     """The judge of the test above is not deaf."""
     spoken = _floats(espeak("hello there, how are you"))
     assert speech_probability(spoken) > 0.8

@@ -19,7 +19,7 @@ from device.audio.keep_open import (
     keep_open,
 )
 from device.errors import AudioDeviceError, AudioDeviceHungError, DeviceTrouble
-from tests.rig.fakes import lost, until
+from tests.rig.fakes import PATIENCE_S, lost, until
 
 
 class Clock:
@@ -157,7 +157,7 @@ async def test_cancelled_in_the_middle_of_closing_it_closes_to_the_end() -> None
 
     device = Slow(0)
     task = asyncio.create_task(keep_open(device, device.use, device.told.append))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await began.wait()
         task.cancel()
         await asyncio.wait([task], timeout=0)

@@ -25,7 +25,7 @@ from device.audio.loudspeaker import Loudspeaker
 from device.audio.playback_thread import PortAudioCard
 from device.errors import AudioDeviceError, DeviceTrouble
 from device.news import FirstSound, News, PlaybackDrained, PlaybackStarved
-from device.ports import Played
+from device.ports import OpenDevice, Played
 from tests.rig.sound import Recorder, SoundServer, espeak
 
 RATE_HZ = 48_000
@@ -206,7 +206,7 @@ async def test_a_paused_reply_is_silent_within_60_ms_and_heard_whole(
     sound_server: SoundServer,
 ) -> None:
     """The median of several; what was told to be played is what the sink took, to the sample."""
-    reply = np.frombuffer(espeak("hello, how are you, my old friend", rate_hz=24_000), "<i2")
+    reply = np.frombuffer(espeak("hello, how are you", rate_hz=24_000), "<i2")
     resampled = np.rint(soxr.resample(reply.astype(np.float32), 24_000, RATE_HZ))
     expected = trimmed(resampled.clip(-32_768, 32_767).astype(np.int64))
     fade = RATE_HZ * 5 // 1000
@@ -564,6 +564,7 @@ async def test_while_closed_replies_are_dropped_and_turns_drain_at_once(
     speaker.end_turn(1)
     assert [news.turn for news in listener.news if isinstance(news, PlaybackDrained)] == [1]
     assert speaker.description == "'default' (48000 hz, 1 channels)"
+    assert speaker.device == OpenDevice("default", None, None, 1, 48_000)
     speaker.set_volume(100)
     async with opened(speaker, listener):
         with sound_server.recorder() as recorder:
@@ -576,7 +577,7 @@ async def test_while_closed_replies_are_dropped_and_turns_drain_at_once(
 async def test_a_missing_device_is_named_with_what_there_is(sound_server: SoundServer) -> None:
     """The message is all an owner needs to correct the YAML."""
     speaker = Loudspeaker(PortAudioCard("seeed"))
-    assert speaker.description == "output device 'seeed'"
+    assert (speaker.description, speaker.device) == ("output device 'seeed'", None)
     with pytest.raises(AudioDeviceError, match="no output device contains 'seeed'") as caught:
         await speaker.open(Listener().post)
     assert caught.value.trouble is DeviceTrouble.MISSING

@@ -37,7 +37,7 @@ async def _loop_has_run() -> None:
     """Callbacks posted from outside before this are done after it."""
     done = asyncio.Event()
     asyncio.get_running_loop().call_soon_threadsafe(done.set)
-    await asyncio.wait_for(done.wait(), timeout=5)
+    await asyncio.wait_for(done.wait(), timeout=30)
 
 
 async def test_each_edge_is_posted_with_its_own_time(pins: Any, presses: Presses) -> None:

@@ -209,7 +209,7 @@ def test_it_can_be_interrupted(tmp_path: Path) -> None:
         wait_until(lambda: {"command": "meter"} in speaker.asked, "the request", 20)
         running.send_signal(signal.SIGINT)
         try:
-            assert running.wait(timeout=10) == 130
+            assert running.wait(timeout=30) == 130
             assert running.stderr.read() == b""
         finally:
             running.kill()

@@ -236,7 +236,7 @@ def test_watch_ends_when_nobody_reads_it_any_more(speaker: Speaker) -> None:
         assert json.loads(watching.stdout.readline())["event"] == "wake"
         watching.stdout.close()
         try:
-            assert watching.wait(timeout=10) == 1
+            assert watching.wait(timeout=30) == 1
             assert watching.stderr.read() == b""
         finally:
             watching.kill()

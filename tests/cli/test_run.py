@@ -78,7 +78,7 @@ class Service:
 
     async def end(self, number: signal.Signals) -> None:
         os.kill(os.getpid(), number)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await self.main
 
 
@@ -112,7 +112,7 @@ async def test_a_second_signal_does_not_hurry_it(service: Service) -> None:
         await asyncio.wait([service.main], timeout=0.05)
         assert not service.main.done()
         service.hub.microphone.closing.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await service.main
     assert not service.hub.microphone.is_open
 

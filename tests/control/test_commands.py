@@ -39,7 +39,7 @@ from device.news import (
     TurnComplete,
 )
 from device.service.latency import Kind
-from tests.rig.fakes import MODEL, Hub, microphone_device, until
+from tests.rig.fakes import MODEL, PATIENCE_S, Hub, microphone_device, until
 
 
 class Desk:
@@ -309,7 +309,7 @@ async def test_watch_gives_every_event_as_it_happens(desk: Desk) -> None:
     events = [
         PublicEvent(EventName.BUTTON, float(number), {"gesture": "tap"}) for number in range(3)
     ]
-    async with aclosing(desk.commands.table()["watch"]({})) as watch, asyncio.timeout(5):
+    async with aclosing(desk.commands.table()["watch"]({})) as watch, asyncio.timeout(PATIENCE_S):
         first = asyncio.ensure_future(anext(watch))
         await until(lambda: len(bus._subscribers) == 2)
         bus.publish(events[0])
@@ -326,7 +326,7 @@ async def test_watch_gives_every_event_as_it_happens(desk: Desk) -> None:
 async def test_a_watcher_that_was_too_slow_is_told_what_it_lost(desk: Desk) -> None:
     """Once, before what is left."""
     bus = desk.hub.assistant.bus
-    async with aclosing(desk.commands.table()["watch"]({})) as watch, asyncio.timeout(5):
+    async with aclosing(desk.commands.table()["watch"]({})) as watch, asyncio.timeout(PATIENCE_S):
         first = asyncio.ensure_future(anext(watch))
         await until(lambda: len(bus._subscribers) == 2)
         for number in range(SUBSCRIBER_EVENTS + 5):

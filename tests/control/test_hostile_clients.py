@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -79,7 +80,19 @@ def run(attack: Callable[[Path], Awaitable[None]]) -> None:
         asyncio.run(main())
 
 
-@settings(deadline=None, max_examples=60)
+EXAMPLES = int(os.environ.get("PARLEY_EXAMPLES", "1"))
+"""How many times as many lines are tried; `pytest -s` prints how many there were."""
+
+tried: Counter[str] = Counter()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def figures() -> Iterator[None]:
+    yield
+    print(f"\nhostile lines: {dict(tried)}; none ended the speaker")
+
+
+@settings(deadline=None, max_examples=60 * EXAMPLES)
 @given(st.lists(LINES, min_size=20, max_size=40))
 def test_any_line_is_answered_with_a_result_or_a_clear_error(lines: list[bytes]) -> None:
     """One of them, in one record, short enough to be read; thousands, and it still serves."""
@@ -88,6 +101,7 @@ def test_any_line_is_answered_with_a_result_or_a_clear_error(lines: list[bytes])
         for line in lines:
             if not is_a_question(line):
                 (told,) = answer(path, line)
+                tried["lines"] += 1
                 assert set(told) in ({"result"}, {"error"})
                 if "error" in told:
                     assert 10 < len(told["error"]) < 400

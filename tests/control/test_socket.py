@@ -26,7 +26,7 @@ from device.control.socket import (
     socket_path,
 )
 from device.errors import ControlError
-from tests.rig.fakes import until
+from tests.rig.fakes import PATIENCE_S, until
 
 
 class House:
@@ -95,7 +95,7 @@ async def house(path: Path) -> AsyncIterator[House]:
 async def answers(path: Path, raw: bytes) -> list[dict[str, Any]]:
     """Send bytes and read all that comes until the connection closes."""
     reader, writer = await asyncio.open_unix_connection(path)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         writer.write(raw)
         lines = [json.loads(line) async for line in reader]
     writer.close()
@@ -185,7 +185,7 @@ async def half_closed(path: Path, raw: bytes) -> list[dict[str, Any]]:
     reader, writer = await asyncio.open_unix_connection(path)
     writer.write(raw)
     writer.write_eof()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         lines = [json.loads(line) async for line in reader]
     writer.close()
     return lines

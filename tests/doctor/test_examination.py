@@ -34,6 +34,17 @@ from device.threads import left_behind
 from tests.rig.scene import machine
 
 
+async def test_what_a_check_quotes_only_shows(tmp_path: Path) -> None:
+    """A process or a device may call itself anything; root reads it on a terminal."""
+
+    def look(_scene: Scene) -> Iterator[Result]:
+        yield hint("it", "\x1b[2Jsh of user x\nfine", "end \x9b2Jit\u202e")
+
+    [found] = await examine(machine(tmp_path), [check(look)], lambda _check: None)
+    told = found.result
+    assert (told.figure, told.advice) == ("\ufffd[2Jsh of user x fine", "end \ufffd2Jit\ufffd")
+
+
 def check(look: Look, timeout_s: float = 5.0) -> Check:
     return Check("group", "it", look, timeout_s)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
@@ -186,10 +187,16 @@ def test_a_memory_that_is_damaged_is_set_aside(tmp_path: Path, text: str) -> Non
     assert (tmp_path / "state/echo.json.damaged").read_text() == text
 
 
-def test_a_memory_that_may_not_be_read_is_not_set_aside(tmp_path: Path) -> None:
-    """It may be whole; here a folder stands for every other trouble."""
-    scene = machine(tmp_path, files={"state/talk.json": "{}"})
-    (tmp_path / "state/echo.json").mkdir()
+def test_a_memory_that_may_not_be_read_is_not_set_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be whole: nothing is known of what is in it."""
+
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    scene = machine(tmp_path, files={"state/echo.json": "{", "state/talk.json": "{}"})
+    monkeypatch.setattr(checks, "small_content", refuse)
     assert only(checks.state(scene)).verdict is Verdict.FINE
 
 

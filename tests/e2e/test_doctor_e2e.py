@@ -97,7 +97,9 @@ def test_where_no_speaker_runs_it_listens_and_speaks_itself(
         check=False,
     )
     assert done.returncode == 0, done.stdout
-    assert done.stderr == ""
+    # A busy machine starves the sound server now and then, and ALSA says so.
+    told = [line for line in done.stderr.splitlines() if not line.endswith("underrun occurred")]
+    assert told == []
     found = by_name(done.stdout)
     assert found["microphone"]["verdict"] == "fine"
     assert found["loudspeaker"]["figures"]["return_loss_db"] == pytest.approx(10, abs=3)

@@ -222,7 +222,9 @@ def test_a_machine_that_stalls_costs_no_reply(story: str) -> None:
         assert kitchen.was_silent(stalled), "the card did not run dry"
         with wave.open(story) as file:
             assert drained["played_ms"] == pytest.approx(file.getnframes() / 24, abs=60)
-        if daemon.status()["echo"]["erle_db"] <= 20:
+        for _ in range(2):
+            if (daemon.status()["echo"]["erle_db"] or 0) > 20:
+                break
             # A busy machine ran the card dry once more, near the end: the next reply shows it.
             after = daemon.here
             kitchen.ask(after)

@@ -130,6 +130,7 @@ def test_held_to_talk_it_answers_what_was_said_meanwhile_when_it_is_let_go() -> 
         daemon.event("button", gesture="hold")
         room.say("what is the weather in Berlin")
         daemon.event("activity", what="ended")
+        daemon.event("session", what="opened")
         assert daemon.seen("state", to="thinking") == []
         daemon.button("high")
         released = daemon.event("button", gesture="release")

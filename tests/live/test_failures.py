@@ -7,7 +7,10 @@ import pytest
 from device.live.failures import Remedy, diagnose
 from device.live.symptoms import Family, Place, Symptom
 from device.news import FailureKind as Kind
+from device.simulator.refusals import ACCESS_DENIED, ACCOUNT_CAP, API_BLOCKED, PROJECT_CAP
 
+LONGEST_REASON = 123
+"""Of a close frame, in bytes: longer words are cut there. RFC 6455, section 5.5."""
 GO_AWAY = (
     "Connection aborted because the client failed to close the connection after receiving a GoAway "
     "signal once the session durat"
@@ -201,6 +204,27 @@ def test_message_tells_the_owner_what_to_do_and_what_the_server_said() -> None:
     assert "/etc/parley/credentials/gemini_api_key" in message
     assert "systemctl restart parley" in message
     assert message.count('"API key not valid."') == 1
+
+
+@pytest.mark.parametrize("place", [Place.SETUP, Place.OPEN])
+@pytest.mark.parametrize(
+    ("code", "text", "kind", "remedy", "advice"),
+    [
+        (1008, ACCESS_DENIED, Kind.KEY, Remedy.NEXT_MODEL, "Google refuses the project behind"),
+        (1008, PROJECT_CAP, Kind.BILLING, Remedy.STOP, "raise it, or wait for the first"),
+        (1011, PROJECT_CAP, Kind.BILLING, Remedy.STOP, "raise it, or wait for the first"),
+        (1008, ACCOUNT_CAP, Kind.BILLING, Remedy.STOP, "raise it, or wait for the first"),
+        (1011, ACCOUNT_CAP, Kind.BILLING, Remedy.STOP, "raise it, or wait for the first"),
+        (1008, API_BLOCKED, Kind.KEY, Remedy.STOP, "take the key's API restriction off"),
+    ],
+)
+def test_who_is_to_blame_for_a_refused_account(
+    place: Place, code: int, text: str, kind: Kind, remedy: Remedy, advice: str
+) -> None:
+    """Before or in a session, and as much of the words as a close frame has room for."""
+    found = diagnose(Symptom(place, Family.CLOSED, code, text[:LONGEST_REASON], model="m"))
+    assert (found.failure.kind, found.remedy) == (kind, remedy)
+    assert advice in found.failure.message
 
 
 def test_message_names_model_and_host() -> None:

@@ -32,7 +32,8 @@ from device.ports import Block, Colour, OpenDevice, Played, Session, Tap, WakeDe
 from device.state.mute import MuteMemory
 from device.state.talk import TalkMemory
 
-PATIENCE_S = 5.0
+PATIENCE_S = 30.0
+"""How long a test waits for something that happens at once where nobody else computes."""
 MODEL = "some-model"
 
 

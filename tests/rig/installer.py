@@ -30,8 +30,12 @@ def run(*command: str | Path, **environ: str) -> Completed:
 
 
 def sourced(commands: str, **environ: str) -> Completed:
-    """Run commands with the installer's functions, without its main."""
-    return run("bash", "-c", _functions() + commands, **environ)
+    """Run commands with the installer's functions, without its main.
+
+    Whoever runs the tests may ignore signals, and a shell cannot trap what it was told to ignore.
+    """
+    heeding = ("env", "--default-signal=INT,HUP")
+    return run(*heeding, "bash", "-c", _functions() + commands, **environ)
 
 
 def hung_up_on(commands: str, *, prompt: str) -> int:

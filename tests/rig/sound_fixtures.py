@@ -40,28 +40,36 @@ def start_sound_server(
         yield start
 
 
-@pytest.fixture(scope="session")
-def speech_probability() -> Callable[[Floats], float]:
-    """Silero's network, as openWakeWord ships it: the largest probability over a sound."""
-    import onnxruntime
+class SpeechProbability:
+    """Silero's network, as openWakeWord ships it: how surely somebody speaks in a sound."""
 
-    onnxruntime.disable_telemetry_events()
-    found = importlib.util.find_spec("openwakeword")
-    assert found is not None
-    assert found.origin is not None
-    network = Path(found.origin).parent / "resources" / "models" / "silero_vad.onnx"
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(str(network), options)
+    def __init__(self) -> None:
+        import onnxruntime
 
-    def judge(sound: Floats) -> float:
-        state: dict[str, Any] = {key: np.zeros((2, 1, 64), np.float32) for key in ("h", "c")}
+        onnxruntime.disable_telemetry_events()
+        found = importlib.util.find_spec("openwakeword")
+        assert found is not None
+        assert found.origin is not None
+        network = Path(found.origin).parent / "resources" / "models" / "silero_vad.onnx"
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        self._session = onnxruntime.InferenceSession(str(network), options)
+
+    def __call__(self, sound: Floats, *, enough: float = 1.0) -> float:
+        """Return the largest probability over a sound, or the first that is ``enough``."""
         most = 0.0
+        state: dict[str, Any] = {key: np.zeros((2, 1, 64), np.float32) for key in ("h", "c")}
         for start in range(0, len(sound) - 511, 512):
             window = sound[None, start : start + 512]
             given = {"input": window, "sr": np.array(16_000, np.int64), **state}
-            probability, state["h"], state["c"] = session.run(None, given)
+            probability, state["h"], state["c"] = self._session.run(None, given)
             most = max(most, float(probability.squeeze()))
+            if most >= enough:
+                break
         return most
 
-    return judge
+
+@pytest.fixture(scope="session")
+def speech_probability() -> SpeechProbability:
+    """The network that listens for people."""
+    return SpeechProbability()

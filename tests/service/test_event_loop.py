@@ -30,12 +30,12 @@ class Road(EventLoop):
 
 
 async def meet() -> str:
-    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    async with server, asyncio.timeout(20):
-        _, writer = await asyncio.open_connection("two.addresses", port)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        async with asyncio.timeout(20):
+            _, writer = await asyncio.open_connection("two.addresses", server.getsockname()[1])
         peer: str = writer.get_extra_info("peername")[0]
         writer.close()
+        await writer.wait_closed()
         return peer
 
 
@@ -52,12 +52,12 @@ def test_a_socket_that_is_connected_already_is_taken_as_it_is() -> None:
     """As behind a proxy: then there is no name."""
 
     async def through() -> bool:
-        server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
-        async with server:
-            connected = socket.create_connection(server.sockets[0].getsockname())
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            connected = socket.create_connection(server.getsockname())
             loop = asyncio.get_running_loop()
             transport, _ = await loop.create_connection(asyncio.Protocol, sock=connected)
             transport.close()
+            await asyncio.sleep(0)
             return True
 
     with asyncio.Runner(loop_factory=EventLoop) as runner:

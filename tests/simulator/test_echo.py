@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from device.audio.loudspeaker import Loudspeaker
 from device.frames import Frame
+from device.ports import OpenDevice
 from device.simulator.acoustics import Acoustics
 from device.simulator.echo import EchoedMicrophone, to_microphone_rate
 from device.simulator.microphone import WavMicrophone
@@ -73,7 +74,9 @@ async def test_a_simulated_microphone_hears_the_loudspeaker() -> None:
     assert np.corrcoef(echo, shifted)[0, 1] > 0.99
     assert after.first_sample > during[-1].end_sample
     assert microphone.counters["frames"] == 206
-    assert microphone.description == "simulated microphone (WAV) in a simulated room"
+    name = "simulated microphone (WAV) in a simulated room"
+    assert microphone.description == name
+    assert microphone.device == OpenDevice(name, None, 0, 1, 16_000)
 
 
 def joined(frames: list[Frame]) -> Samples:

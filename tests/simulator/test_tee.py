@@ -10,7 +10,7 @@ import pytest
 from device.audio.loudspeaker import Loudspeaker
 from device.errors import AudioDeviceError, DeviceTrouble
 from device.news import FirstSound, News
-from device.ports import Speaker
+from device.ports import OpenDevice, Speaker
 from device.simulator.sound_card import SimulatedCard
 from device.simulator.tee import Tee
 
@@ -35,6 +35,7 @@ class RealSpeaker:
         self.asked: list[tuple[str, tuple[object, ...]]] = []
         self.lost = asyncio.Event()
         self.description = "a real card"
+        self.device = OpenDevice("card (hw:1,0)", 1, None, 2, 48_000)
 
     def __getattr__(self, name: str) -> Callable[..., object]:
         def note(*arguments: object) -> int:
@@ -89,7 +90,7 @@ async def test_the_loss_of_the_real_one_is_a_loss_and_its_name_is_shown() -> Non
     """It is what can be heard."""
     real = RealSpeaker()
     speaker: Speaker = Tee(Loudspeaker(SimulatedCard()), real)  # type: ignore[arg-type]
-    assert speaker.description == "a real card"
+    assert (speaker.description, speaker.device) == ("a real card", real.device)
     losing = asyncio.create_task(speaker.wait_lost())
     real.lost.set()
     with pytest.raises(AudioDeviceError, match="the real card is gone"):

@@ -69,7 +69,7 @@ async def feed(
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110 - the worker is a thread and tells nobody
             await asyncio.sleep(0.001)
 
