@@ -140,7 +140,10 @@ class SessionFaults:
         self.met(Failure(FailureKind.TIMEOUT, reason, retryable=True))
 
     def unheard(self, why: str) -> None:
-        """Tell that the server answered again and again, and nothing of it could be heard."""
+        """Tell that the question was asked again and again, and no answer could be heard."""
+        if why == "nothing":
+            self.apologise()
+            return
         message = (
             f"the server's answers cannot be heard ({why.replace('_', ' ')}), also not when asked "
             "again and over a fresh session: try again later, or another live.model"

@@ -271,7 +271,7 @@ class Stalled:
     """The server owed an answer and kept silent; ``what`` was done about it."""
 
     session: int
-    what: Literal["nudged", "repeated", "resumed", "restarted"]
+    what: Literal["nudged", "resumed", "restarted"]
     """Restarted: over a fresh session, since a resumed one heard and never answered."""
     reason: str
     time: float

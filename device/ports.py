@@ -200,16 +200,20 @@ class Speaker(Protocol):
         """
         ...
 
-    def pause(self) -> None:
+    def pause(self) -> int:
         """Let the reply fall silent at the card within 50 ms, with a fade, and keep its place.
 
-        Chimes go on, chunks are still appended, and no news of the turn comes meanwhile. Harmless
-        when it is paused or nothing plays: a turn that begins meanwhile is paused too.
+        Returns how many milliseconds of the newest turn the card has taken. Chimes go on, chunks
+        are still appended, and no news of the turn comes meanwhile. Harmless when it is paused or
+        nothing plays: a turn that begins meanwhile is paused too.
         """
         ...
 
-    def go_on(self) -> None:
-        """Go on, with a fade, where `pause` fell silent; harmless when it is not paused."""
+    def go_on(self) -> int:
+        """Go on, with a fade, where `pause` fell silent; harmless when it is not paused.
+
+        Returns how many milliseconds of the newest turn the card has taken.
+        """
         ...
 
     def take_played(self) -> Sequence[Played]:

@@ -52,7 +52,7 @@ HOMES: dict[str, set[str]] = {
     },
     "numpy": {
         *("device.announcements", "device.audio", "device.doctor", "device.echo"),
-        *("device.simulator", "device.wake"),
+        *("device.live.answers", "device.simulator", "device.wake"),
     },
     "onnxruntime": {"device.wake.networks"},
     "pyaudio": {"device.audio.portaudio"},

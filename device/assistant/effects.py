@@ -50,11 +50,14 @@ def perform(hub: Assistant, effect: e.Effect) -> None:  # noqa: C901, PLR0912, P
             hub.output.speaker.play(pcm, turn)
         case e.EndTurn(turn):
             hub.output.speaker.end_turn(turn)
+        case e.ClearPlayback(_, broken_off=True):
+            hub.output.speaker.clear()
         case e.ClearPlayback(turn):
-            played_ms = hub.output.speaker.clear()
-            hub.latency.silenced(now)
-            hub.uplink.open_now()
-            hub.bus.publish(reply("interrupted", turn, played_ms, now))
+            _interrupted(hub, turn, hub.output.speaker.clear(), now)
+        case e.BreakOff(turn):
+            _interrupted(hub, turn, hub.output.speaker.pause(), now)
+        case e.TakeUp(turn):
+            hub.bus.publish(reply("resumed", turn, hub.output.speaker.go_on(), now))
         case e.PauseReply():
             hub.output.speaker.pause()
             hub.latency.silenced(now)
@@ -72,6 +75,12 @@ def perform(hub: Assistant, effect: e.Effect) -> None:  # noqa: C901, PLR0912, P
             hub.countdown.start(timer, clock)
         case _:
             _send(hub, effect, config)
+
+
+def _interrupted(hub: Assistant, turn: int, played_ms: int, now: float) -> None:
+    hub.latency.silenced(now)
+    hub.uplink.open_now()
+    hub.bus.publish(reply("interrupted", turn, played_ms, now))
 
 
 def _send(hub: Assistant, effect: e.Effect, config: Config) -> None:

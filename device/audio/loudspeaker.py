@@ -235,21 +235,30 @@ class Loudspeaker:
         self._playout.buffer.clear()
         return self._playout.buffer.played_ms(self._newest)
 
-    def pause(self) -> None:
+    def pause(self) -> int:
         """Let the reply fall silent at the card within 50 ms, with a fade, and keep its place.
 
+        Returns how many milliseconds of the newest turn the card has taken.
         Chimes and sentences go on, chunks are still appended, and no news of any turn come
         meanwhile. A turn that begins meanwhile is paused too. Nothing while no device is open.
         """
-        if self._playout is not None:
-            self._paused = True
-            self._playout.buffer.pause()
+        if self._playout is None:
+            return 0
+        self._paused = True
+        self._playout.buffer.pause()
+        return self._playout.buffer.played_ms(self._newest)
 
-    def go_on(self) -> None:
-        """Go on, with a fade, where `pause` fell silent; harmless when it is not paused."""
-        if self._playout is not None:
-            self._playout.buffer.go_on()
-            self._let_news_come()
+    def go_on(self) -> int:
+        """Go on, with a fade, where `pause` fell silent; harmless when it is not paused.
+
+        Returns how many milliseconds of the newest turn the card has taken.
+        """
+        if self._playout is None:
+            return 0
+        played_ms = self._playout.buffer.played_ms(self._newest)
+        self._playout.buffer.go_on()
+        self._let_news_come()
+        return played_ms
 
     def take_played(self) -> Sequence[Played]:
         """Return what the card was given since the last call, oldest first, without silences.

@@ -153,11 +153,27 @@ class ClearPlayback:
     """Silence the reply at once and throw the rest away."""
 
     turn: int
+    broken_off: bool = False
+    """Whether `BreakOff` has silenced it, and told so."""
+
+
+@dataclass(frozen=True, slots=True)
+class BreakOff:
+    """Silence the reply at once as an interrupted one, and keep its place."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class TakeUp:
+    """Go on with the reply where `BreakOff` silenced it."""
+
+    turn: int
 
 
 @dataclass(frozen=True, slots=True)
 class PauseReply:
-    """Silence the reply at once, and keep its place."""
+    """Silence the reply at once, and keep its place: somebody may be interrupting it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +232,8 @@ Effect = (
     | SendText
     | EndTurn
     | ClearPlayback
+    | BreakOff
+    | TakeUp
     | PauseReply
     | GoOn
     | Chime

@@ -38,6 +38,7 @@ from device.conversation.effects import (
     AskAgain,
     BeginHeld,
     BeginReply,
+    BreakOff,
     CatchUp,
     Chime,
     CloseMicrophone,
@@ -52,6 +53,7 @@ from device.conversation.effects import (
     PauseReply,
     Play,
     SendText,
+    TakeUp,
     WaitASecond,
 )
 from device.conversation.moves import (
@@ -188,7 +190,7 @@ def _decide(c: Conversation, news: News) -> Step:  # noqa: C901, PLR0911, PLR091
         case State.SPEAKING, Detection(end_sample=end_sample) if c.resume_reply:
             # Nobody may have said it: the answer goes on unless somebody speaks.
             woken = replace(c, woken_sample=end_sample)
-            return to(woken, State.PAUSED, PauseReply(), Chime("wake"), CatchUp(end_sample))
+            return to(woken, State.PAUSED, BreakOff(c.turn), Chime("wake"), CatchUp(end_sample))
         case State.PAUSED, Detection(end_sample=end_sample):
             return to(replace(c, woken_sample=end_sample), State.PAUSED, Chime("wake"))
         case State.SPEAKING, Detection(end_sample=end_sample):
@@ -254,6 +256,9 @@ def _decide(c: Conversation, news: News) -> Step:  # noqa: C901, PLR0911, PLR091
             return hush_to(c, State.LISTENING, timer=Timer.MAX_LISTEN)
         case State.PAUSED, SpeechChanged(end_sample=end) if end > c.woken_sample + WORDS_SAMPLES:
             return hush_to(c, State.THINKING)
+        case State.PAUSED, SpeechChanged():
+            # It was the wake word, which nobody need answer.
+            return c, (AcceptSilence(),)
 
         case state, TalkedOver() if state in PLAYING:
             return c, (PauseReply(),)
@@ -354,7 +359,7 @@ def _decide(c: Conversation, news: News) -> Step:  # noqa: C901, PLR0911, PLR091
             silent = replace(c, session=0, cut=c.turn)
             return to(silent, State.FAULT, Apologise(), *hush(c), Alarm(), close)
         case State.PAUSED, TimedOut():
-            return to(c, State.SPEAKING, GoOn())
+            return to(c, State.SPEAKING, TakeUp(c.turn), AcceptSilence())
         case ((State.THINKING | State.ONE_SHOT_THINKING), StillWaiting(clock)) if clock == c.clock:
             return c, (Chime("thinking"),)
         case State.FAULT, TimedOut() if c.rest is not State.FAULT:
@@ -390,7 +395,8 @@ def _decide(c: Conversation, news: News) -> Step:  # noqa: C901, PLR0911, PLR091
             return to(replace(c, rest=State.FAULT), State.ONE_SHOT_THINKING)
         case ((State.SPEAKING | State.PAUSED), MicrophoneLost()):
             # Nobody can tell any more whether somebody talks over it.
-            return to(replace(c, rest=State.FAULT), State.ONE_SHOT_SPEAKING, GoOn())
+            going_on = _unpause(c) or (GoOn(),)
+            return to(replace(c, rest=State.FAULT), State.ONE_SHOT_SPEAKING, *going_on)
         case state, MicrophoneLost() if state in UPLINK_OPEN:
             return hang_up(replace(c, rest=State.FAULT), "microphone lost", Alarm())
         case state, MicrophoneLost() if state in PLAYING:
@@ -407,7 +413,7 @@ def _first(chunk: ReplyAudio) -> tuple[Effect, ...]:
 
 
 def _unpause(c: Conversation) -> tuple[Effect, ...]:
-    return (GoOn(),) if c.state is State.PAUSED else ()
+    return (TakeUp(c.turn),) if c.state is State.PAUSED else ()
 
 
 def _listens_on(c: Conversation) -> bool:

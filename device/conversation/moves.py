@@ -67,7 +67,8 @@ def _end_of_uplink(before: State, after: State) -> Effect:
 
 def hush(c: Conversation) -> tuple[Effect, ...]:
     """Silence the reply, if one is playing or paused."""
-    return (ClearPlayback(c.turn),) if c.state in BUFFERED else ()
+    broken_off = c.state is State.PAUSED
+    return (ClearPlayback(c.turn, broken_off),) if c.state in BUFFERED else ()
 
 
 def hush_to(

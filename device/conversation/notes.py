@@ -1,4 +1,7 @@
-"""Notes are what the conversation remembers of news that is no step by itself. Pure."""
+"""`noted` and `is_stale` say what news means before any step: remembered, or of no account. Pure.
+
+Tested in tests/conversation/test_machine.py.
+"""
 
 from __future__ import annotations
 

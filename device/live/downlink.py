@@ -175,7 +175,12 @@ class Downlink:
         elif not self._hopeless:
             self._tell_unheard(turn, why)
 
-    def _tell_unheard(self, turn: int, why: Why) -> None:
+    def nothing_came(self) -> None:
+        """Tell that no turn at all has answered."""
+        turn, self._next = self._coming(), None
+        self._tell_unheard(turn, "nothing")
+
+    def _tell_unheard(self, turn: int, why: Why | Literal["nothing"]) -> None:
         now = time.monotonic()
         self.unheard[why] += 1
         chosen = self._stalls.may_be_chosen and why == "empty"

@@ -33,8 +33,8 @@ class Step(StrEnum):
     """What to do about it."""
 
     NUDGE = "nudge"
-    REPEAT = "repeat"
-    """Put the typed question again, over the same connection."""
+    ASK_AGAIN = "ask again"
+    """Count it as no answer: the question itself is put again."""
     RESUME = "resume"
     FRESH = "fresh"
     """Leave the handle too: what was resumed on it hears but never answers."""
@@ -200,7 +200,7 @@ class Stalls:
         if self._steps == 1:
             # Live API: a typed question may get no event at all; words of ours would not be it.
             again = self._typed and self._wait is Wait.ANSWER and not self.heard
-            return (Step.REPEAT if again else Step.NUDGE), self._wait
+            return (Step.ASK_AGAIN if again else Step.NUDGE), self._wait
         # The next connection is not to blame for this one.
         self._deaf = 0
         return (Step.FRESH if self._poisoned else Step.RESUME), self._wait

@@ -227,22 +227,22 @@ class Traffic:
     def _help(self, now: float) -> bool:
         """Take the next step with a server that keeps silent; return whether it is to leave it."""
         step, wait = self._stalls.step()
-        what: dict[Step, Literal["nudged", "repeated", "resumed", "restarted"]] = {
+        if step is Step.ASK_AGAIN:
+            self._downlink.nothing_came()
+            return False
+        what: dict[Step, Literal["nudged", "resumed", "restarted"]] = {
             Step.NUDGE: "nudged",
-            Step.REPEAT: "repeated",
             Step.RESUME: "resumed",
             Step.FRESH: "restarted",
         }
-        self.counts["stalls" if step in {Step.RESUME, Step.FRESH} else "nudges"] += 1
+        self.counts["nudges" if step is Step.NUDGE else "stalls"] += 1
         self._post(Stalled(self._session, what[step], wait.value, now))
         if step is Step.NUDGE:
             self._nudge()
-        elif step is Step.REPEAT:
-            self._repeat(now)
         elif step is Step.FRESH:
             self._recovery.handle = None
             self._post_handle(now)
-        return step in {Step.RESUME, Step.FRESH}
+        return step is not Step.NUDGE
 
     def _nudge(self) -> None:
         # Live API: the end of the stream makes it look at once at what it has heard; and unlike

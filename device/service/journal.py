@@ -85,6 +85,8 @@ def _line(event: PublicEvent, *, transcripts: bool) -> str:
         case "reply", {"what": "drained" | "interrupted" as what, "played_ms": played_ms}:
             told = "answered for" if what == "drained" else "interrupted after"
             return f"{told} {played_ms / 1000:.1f} s"
+        case "reply", {"what": "resumed", "played_ms": played_ms}:
+            return f"nobody spoke: the answer goes on after {played_ms / 1000:.1f} s of it"
         case "state", {"to": "listening", "reason": "session opened"}:
             return ""  # the line before says it
         case "state", {"to": to, "reason": reason} if to in {"listening", "muted", "idle"}:

@@ -72,15 +72,15 @@ class Tee:
         self._real.clear()
         return self._simulated.clear()
 
-    def pause(self) -> None:
+    def pause(self) -> int:
         """Let the reply fall silent and keep its place, as :class:`device.ports.Speaker` says."""
         self._real.pause()
-        self._simulated.pause()
+        return self._simulated.pause()
 
-    def go_on(self) -> None:
+    def go_on(self) -> int:
         """Go on where it paused; harmless when it did not."""
         self._real.go_on()
-        self._simulated.go_on()
+        return self._simulated.go_on()
 
     def take_played(self) -> Sequence[Played]:
         """Return what the simulated one took since the last call; the real one is not asked."""

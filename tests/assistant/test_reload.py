@@ -139,6 +139,8 @@ TOUCHED: dict[str, tuple[str, set[str]]] = {
     "button.gestures.double_tap": ("mute", set()),
     "button.gestures.hold": ("none", set()),
     "button.gestures.long_hold": ("none", set()),
+    "conversation.follow_up": ("questions", set()),
+    "conversation.resume_reply": ("off", set()),
     "conversation.follow_up_s": ("1", set()),
     "conversation.session_keep_s": ("1", set()),
     "conversation.resume_within_s": ("1", set()),

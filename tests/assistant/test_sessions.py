@@ -306,14 +306,20 @@ async def test_a_session_that_does_not_close_is_not_waited_for_long(
 
 async def test_the_status_names_the_session_its_model_and_what_it_counted(hub: Hub) -> None:
     """And without one how long ago the talk ended that the next one continues."""
-    nothing = {"model": None, "open_s": None, "resumable_s": None}
+    nothing: dict[str, object] = {
+        "model": None,
+        "open_s": None,
+        "refused_settings": [],
+        "resumable_s": None,
+    }
     assert hub.sessions.as_dict() == nothing
     hub.sessions.open(1)
     keeps_a_talk(hub)
     told = hub.sessions.as_dict()
     assert told.pop("open_s") < 60
-    assert told == {"model": MODEL, "resumable_s": None, "frames_sent": 7, "connections": 1}
+    said: dict[str, object] = {"model": MODEL, "refused_settings": [], "resumable_s": None}
+    assert told == {**said, "frames_sent": 7, "connections": 1}
     hub.sessions.forget(1)
     told = hub.sessions.as_dict()
     assert told.pop("resumable_s") < 60
-    assert told == {"model": None, "open_s": None}
+    assert told == {"model": None, "open_s": None, "refused_settings": []}

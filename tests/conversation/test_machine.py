@@ -139,7 +139,7 @@ THINKING         Interrupted      THINKING
 THINKING         EmptyTurnComplete LISTENING     timer:follow_up
 THINKING NoAnswer FAULT Apologise StopUplink Alarm CloseSession timer:fault_shown
 THINKING         TimedOut         IDLE          StopUplink chime:end timer:keep
-SPEAKING         Detection        PAUSED        PauseReply chime:wake CatchUp timer:first_words
+SPEAKING         Detection        PAUSED        BreakOff chime:wake CatchUp timer:first_words
 SPEAKING         Tap              LISTENING     ClearPlayback chime:wake timer:first_words
 SPEAKING         Ask              THINKING      ClearPlayback SendText timer:reply
 SPEAKING         Stop             IDLE          StopUplink ClearPlayback timer:keep
@@ -300,18 +300,19 @@ PAUSED           Stop             IDLE          StopUplink ClearPlayback chime:e
 PAUSED           Hold             HOLDING       ClearPlayback BeginHeld
 PAUSED           Ask              THINKING      ClearPlayback SendText timer:reply
 PAUSED Mute MUTED rest:MUTED StopUplink ClearPlayback CloseMicrophone CloseSession
-PAUSED           MicrophoneLost   ONE_SHOT_SPEAKING rest:FAULT StopUplink GoOn
+PAUSED           MicrophoneLost   ONE_SHOT_SPEAKING rest:FAULT StopUplink TakeUp
 PAUSED           SpeechBegan      LISTENING     ClearPlayback timer:max_listen
 PAUSED           Reconnecting     PAUSED        MeetFailure
-PAUSED           SessionClosed    ONE_SHOT_SPEAKING StopUplink EndTurn GoOn
-PAUSED           SessionFailed    CUT_OFF       MeetFailure StopUplink EndTurn GoOn
+PAUSED           SessionClosed    ONE_SHOT_SPEAKING StopUplink EndTurn TakeUp
+PAUSED           SessionFailed    CUT_OFF       MeetFailure StopUplink EndTurn TakeUp
 PAUSED           FirstChunk       SPEAKING      BeginReply ClearPlayback Play timer:stall
 PAUSED           NextChunk        PAUSED        Play
 PAUSED           Interrupted      PAUSED        EndTurn
 PAUSED           TurnComplete     PAUSED        EndTurn
 PAUSED           GenerationComplete PAUSED      EndTurn
-PAUSED           TimedOut         SPEAKING      GoOn
-PAUSED           NoAnswer         SPEAKING      GoOn
+PAUSED           TimedOut         SPEAKING      TakeUp AcceptSilence
+PAUSED           NoAnswer         SPEAKING      TakeUp AcceptSilence
+PAUSED           SpeechEnded      PAUSED        AcceptSilence
 """
 
 
@@ -656,12 +657,12 @@ def test_a_reply_goes_on_after_a_wake_word_that_nobody_said() -> None:
     """Also when the server broke it off for the word: what had arrived is still played."""
     c, effects = step(conversation_in(State.SPEAKING), EVENTS["Detection"])
     assert (c.state, c.state.label) == (State.PAUSED, "listening")
-    assert e.PauseReply() in effects
+    assert e.BreakOff(3) in effects
     c, effects = step(c, n.Interrupted(1, 3, 1.0))
     assert effects == (e.EndTurn(3),)
     assert step(c, n.ReplyAudio(1, 3, b"33", 1.0))[1] == ()
     c, effects = step(c, n.TimedOut(c.clock, n.Debt.OWED))
-    assert (c.state, e.GoOn() in effects) == (State.SPEAKING, True)
+    assert (c.state, e.TakeUp(3) in effects) == (State.SPEAKING, True)
     assert step(c, EVENTS["PlaybackDrained"])[0].state is State.LISTENING
 
 
@@ -679,7 +680,7 @@ def test_words_in_one_breath_with_the_wake_word_are_an_interruption() -> None:
     assert step(paused, n.SpeechChanged(False, 16_000 + 4_000, 1.0))[0].state is State.PAUSED
     spoke, effects = step(paused, n.SpeechChanged(False, 16_000 + 16_000, 1.0))
     assert spoke.state is State.THINKING
-    assert e.ClearPlayback(3) in effects
+    assert e.ClearPlayback(3, broken_off=True) in effects
 
 
 # --- random lives --------------------------------------------------------------------------------

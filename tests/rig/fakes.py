@@ -166,11 +166,13 @@ class FakeSpeaker:
         self.cleared += 1
         return 340
 
-    def pause(self) -> None:
+    def pause(self) -> int:
         self.paused.append(True)
+        return 340
 
-    def go_on(self) -> None:
+    def go_on(self) -> int:
         self.paused.append(False)
+        return 340
 
     def take_played(self) -> Sequence[Played]:
         sounded, self.sounded = self.sounded, []
