@@ -31,6 +31,7 @@ from device.doctor.examination import Check, Found, cure, examine, is_broken
 from device.doctor.redaction import Redactor
 from device.doctor.result import Verdict, worst
 from device.doctor.scene import Scene
+from device.service.event_loop import EventLoop
 from device.threads import left_behind
 
 if TYPE_CHECKING:
@@ -127,7 +128,8 @@ def _to_the_end(command: Callable[[argparse.Namespace], int], args: argparse.Nam
 def _doctor(args: argparse.Namespace) -> int:
     console = Console(highlight=False)
     began = time.monotonic()
-    found, redactor = asyncio.run(_examined(args, console))
+    with asyncio.Runner(loop_factory=EventLoop) as runner:
+        found, redactor = runner.run(_examined(args, console))
     took_s = time.monotonic() - began
     if args.json:
         print(json.dumps(redactor.value(record(found, took_s)), ensure_ascii=False, indent=2))
@@ -141,8 +143,9 @@ def _bundled(args: argparse.Namespace) -> int:
     console = Console(highlight=False)
     args.json, args.fix = False, False
     began = time.monotonic()
-    scene = asyncio.run(_scene(args, console))
-    found = asyncio.run(_looked(scene, console, quiet=False, fix=False))
+    with asyncio.Runner(loop_factory=EventLoop) as runner:
+        scene = runner.run(_scene(args, console))
+        found = runner.run(_looked(scene, console, quiet=False, fix=False))
     path = args.file or Path(f"parley-bundle-{datetime.now(UTC):%Y%m%d-%H%M%S}.tar.gz")
     names = pack(path, scene, record(found, time.monotonic() - began), args.lines)
     console.print(f"{path}: {', '.join(names)}")

@@ -38,6 +38,9 @@ ANSWER_S = 20.0
 SLOW_ANSWER_MS = 3000.0
 DEAREST_DOLLARS = 12e-6
 """Live API: what a token costs at most (sound out, list price of November 2026)."""
+IPV6_LOST = (
+    "each connection waits a quarter of a second for it: restart the router, or end IPv6 there"
+)
 OFFLINE = "left out: --offline"
 
 
@@ -66,6 +69,10 @@ async def way(scene: Scene) -> list[Result]:
                     # What a server refuses, the session tells better.
                     scene.notes["network"] = "not reached"
                 return [*results, *_not_reached(STEPS[len(results) :])]
+            if step.ipv6_lost:
+                told = f"{figure}, {step.what}; IPv6 is announced but leads nowhere"
+                results.append(hint(step.name, told, IPV6_LOST, None, ms=step.took_ms))
+                continue
             slow = step.took_ms > SLOW_MS[step.name]
             results.append(
                 judged(

@@ -25,8 +25,8 @@ SILENT_MS = 2_000
 replies were seen to begin with up to 1.5 s of silence."""
 TONE_MS = 5_000
 """So long a tone is no speech: the longest held vowel of a song is shorter."""
-TONE_RMS = 328
-"""Of 32,768: -40 dBFS. A softer tone disturbs nobody."""
+TONE_RMS = 7_300
+"""Of 32,768: -13 dBFS, which is louder than speech; a softer tone may be one that was asked for."""
 TONE_SHARE = 0.8
 """Of a window's energy within one bin of its strongest: a voiced vowel has less than half of it in
 its strongest harmonic, a tone nearly all."""

@@ -19,6 +19,7 @@ from device.simulator.certificate import make_certificate
 from device.simulator.script import Event, Reject, Script, Turn
 from tests.rig.scene import by_name, machine, only
 from tests.rig.server import ServerThread
+from tests.rig.strangers import unanswered_port
 
 KEY = "AIzaTheKeyOfThisTestIsNobodysBusiness01"
 READY = Script(turns=(Turn(says="Ready.", audio=500),))
@@ -181,6 +182,39 @@ async def test_a_step_that_hangs_is_given_up(
     assert told["tcp"].verdict is Verdict.FINE
     assert told["tls"].verdict is Verdict.BROKEN
     assert "did not answer in time" in told["tls"].advice
+
+
+@pytest.fixture
+def both(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give each name an IPv6 address beside the other."""
+    kinds = {"::1": socket.AF_INET6, "127.0.0.1": socket.AF_INET}
+
+    def resolve(_host: str, port: int, **_: object) -> list[object]:
+        return [(kind, 1, 6, "", (name, port)) for name, kind in kinds.items()]
+
+    monkeypatch.setattr("device.live.probe.socket.getaddrinfo", resolve)
+
+
+@pytest.mark.usefixtures("both")
+async def test_ipv6_that_leads_nowhere_is_told(
+    scene: Scene, server: ServerThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The name has an address of each kind, and at one of them nobody ever answers."""
+    monkeypatch.setattr("device.live.probe.STEP_S", 1.0)
+    with unanswered_port("::1", int(server.url.rpartition(":")[2])):
+        told = await way(scene)
+    assert told["tcp"].verdict is Verdict.HINT
+    assert "IPv6 is announced but leads nowhere" in told["tcp"].figure
+    assert "router" in told["tcp"].advice
+    assert told["tls"].verdict is told["websocket"].verdict is Verdict.FINE
+
+
+@pytest.mark.usefixtures("both")
+async def test_ipv6_that_is_refused_or_not_there_is_no_news(scene: Scene) -> None:
+    """It costs no time."""
+    told = await way(scene)
+    assert "IPv6" in told["dns"].figure
+    assert told["tcp"].verdict is Verdict.FINE
 
 
 async def test_behind_a_proxy_only_the_way_to_it_is_timed(

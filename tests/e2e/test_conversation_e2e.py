@@ -74,6 +74,7 @@ def test_after_silence_it_stops_sending_and_the_next_wake_uses_the_kept_session(
     with open_room(Script(turns=(SHORT,))) as room:
         room.wake_and_ask()
         stopped = room.daemon.event("uplink", what="stopped", timeout=30)
+        room.server.wait_for(lambda server: len(server.audio) >= stopped["bytes"])
         assert stopped["bytes"] == len(room.server.audio)
         assert stopped["frames"] * 640 == stopped["bytes"]
         room.server.wait_for(lambda server: server.connections[0].audio_stream_ends)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from contextlib import ExitStack
 
@@ -61,6 +62,22 @@ def test_wifi_that_goes_while_nobody_speaks_leaves_a_server_that_still_holds_the
         last = home.server.connections[-1]
         assert last.handle or "It is sunny." in str(last.setup)
         assert home.daemon.status()["faults"] == []
+
+
+def test_ipv6_that_leads_nowhere_costs_a_quarter_of_a_second_and_the_doctor_says_so() -> None:
+    """Announced by the router, and in the name's addresses: IPv4 answers all the same."""
+    with open_home(Script(turns=(SHORT,))) as home:
+        home.network.announce_ipv6()
+        home.wake_and_ask()
+        opened = home.daemon.event("session", what="opened")
+        assert 200 < opened["latency_ms"] < 800
+        home.daemon.event("reply", what="drained")
+        assert home.daemon.seen("fault") == []
+        arguments = ("doctor", "--json", "--config", str(home.daemon.config_file))
+        told = home.daemon.cli(*arguments, timeout=120).stdout
+        (tcp,) = (each for each in json.loads(told)["checks"] if each["name"] == "tcp")
+        assert tcp["verdict"] == "hint"
+        assert "IPv6 is announced but leads nowhere" in tcp["figure"]
 
 
 def test_a_cable_that_is_pulled_for_seconds_costs_seconds() -> None:

@@ -25,7 +25,7 @@ def silence(ms: float, peak: int = 0) -> bytes:
     return samples.tobytes()
 
 
-def tone(ms: float, hz: float = 440.0, level: float = 0.3, harmonics: int = 1) -> bytes:
+def tone(ms: float, hz: float = 440.0, level: float = 0.5, harmonics: int = 1) -> bytes:
     moments = np.arange(round(ms * REPLY_RATE_HZ / 1000)) / REPLY_RATE_HZ
     parts = [np.sin(2 * np.pi * hz * k * moments) / k for k in range(1, harmonics + 1)]
     return s16(level * np.sum(parts, axis=0) / harmonics)
@@ -116,7 +116,7 @@ def test_a_tone_while_the_transcript_goes_on_is_part_of_a_reply() -> None:
 
 def test_a_soft_tone_or_a_melody_disturbs_nobody() -> None:
     """Only what is loud, and stays where it is."""
-    assert not hear(Answer(), tone(8_000, level=0.005))
+    assert not hear(Answer(), tone(8_000, level=0.2))
     melody = b"".join(tone(400, hz) for hz in (440, 494, 523, 587, 659) * 4)
     assert not hear(Answer(), melody)
 
