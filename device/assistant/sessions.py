@@ -139,7 +139,7 @@ class Sessions:
         if self._past.handle is not None and self._session.counters.get("connections"):
             # Live API: a handle lives for two hours from the end of its last session.
             self._past.at = time.time()
-            self.remember()
+        self.remember()
         self._session = None
 
     async def goodbye(self) -> None:

@@ -111,6 +111,12 @@ def event(record: dict[str, Any]) -> str:
 
 
 def _session(about: dict[str, Any]) -> str:
+    refused = ", ".join(about.get("refused_settings", ()))
+    without = f"; the model refuses {refused}" if refused else ""
+    return _talk(about) + without
+
+
+def _talk(about: dict[str, Any]) -> str:
     if about["open_s"] is not None:
         connections = about.get("connections", 1)
         over = f" over {connections} connections" if connections > 1 else ""

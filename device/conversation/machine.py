@@ -422,9 +422,12 @@ def _listens_on(c: Conversation) -> bool:
 
 
 def _unheard(c: Conversation, news: Unheard) -> Step:
-    """Ask again at once, then over a fresh session, then tell the person."""
-    if news.chosen and not c.addressed and c.state not in PLAYING:
-        # It may have been meant for somebody else.
+    """Ask again at once, then over a fresh session, then tell the person.
+
+    Live API: what a model was not meant to answer may end in an empty turn, too.
+    """
+    if news.chosen and c.attempts and not c.addressed and c.state not in PLAYING:
+        # It may have been meant for somebody else: asked twice is enough.
         return to(replace(c, cut=news.turn), State.LISTENING, AcceptSilence())
     silenced = replace(c, cut=max(c.cut, news.turn), attempts=c.attempts + 1)
     if c.attempts >= MOST_ATTEMPTS:

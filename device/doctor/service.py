@@ -23,6 +23,7 @@ from device.state.talk import FILE as TALK_FILE
 
 LATELY_S = 24 * 3600
 FAULT_LINES = 400
+REFUSED = "the server takes them not from this model or key: leave them out, or change live.model"
 """How much of the journal is looked through for faults."""
 PROPERTIES = (
     "LoadState,ActiveState,SubState,Result,NRestarts,ExecMainStatus,UnitFileState,StatusText"
@@ -232,12 +233,20 @@ def speaker(scene: Scene) -> Iterator[Result]:
             yield skipped("speaker", "none runs", scene.silence)
         return
     figure = f"{status['state']}, up for {status['uptime_s']:.0f} s, version {status['version']}"
-    figures = {"state": status["state"], "faults": [each["kind"] for each in status["faults"]]}
+    refused = list(status["session"].get("refused_settings", ()))
+    figures = {
+        "state": status["state"],
+        "faults": [each["kind"] for each in status["faults"]],
+        "refused_settings": refused,
+    }
     if status["faults"]:
         what = "; ".join(f"{each['kind']}: {each['message']}" for each in status["faults"])
         yield broken("speaker", f"{figure}: {figures['faults'][0]}", what, None, **figures)
     elif status["muted"]:
         yield hint("speaker", f"{figure}: muted", "parley unmute", None, **figures)
+    elif refused:
+        told = f"{figure}: talks go on without {', '.join(refused)}"
+        yield hint("speaker", told, REFUSED, None, **figures)
     else:
         yield fine("speaker", figure, **figures)
 

@@ -31,6 +31,8 @@ class Unanswered:
         self._frames = 0
         self._speaking = False
         self._answering = False
+        self._answered: list[bytes | str] = []
+        """What the turn under way answers, should it turn out to be no answer."""
         self.pending = False
         """Whether the user is in mid-sentence, or has finished and waits for the answer."""
 
@@ -41,10 +43,11 @@ class Unanswered:
         """
         if speaking and not self._speaking:
             self._answering = False
+            self._answered.clear()
         self._speaking = speaking
         self.pending = self.pending or speaking
         if self._answering and not speaking:
-            self.clear()
+            self._set_aside()
 
     def hold(self) -> None:
         """Take note that what is said from now on is one sentence, pauses and all."""
@@ -63,6 +66,7 @@ class Unanswered:
 
     def sent_text(self, text: str) -> None:
         """Keep words that have gone up."""
+        self._answered.clear()
         if self._limit_frames:
             self._said.append(text)
             self.pending = True
@@ -75,7 +79,20 @@ class Unanswered:
         if self._speaking:
             self._answering = True
         else:
-            self.clear()
+            self._set_aside()
+
+    def _set_aside(self) -> None:
+        answered = list(self._said if self.pending else self._answered)
+        self.clear()
+        self._answered = answered
+
+    def take_back(self) -> None:
+        """The turn that began to answer is no answer: what it followed is unanswered again."""
+        if self._answered and not self.pending:
+            self._said.extendleft(reversed(self._answered))
+            self._frames = sum(isinstance(item, bytes) for item in self._said)
+            self.pending = True
+        self._answered.clear()
 
     def settled(self) -> None:
         """A turn of the model is over, and the server waits for words: what it heard is done with.
@@ -91,6 +108,7 @@ class Unanswered:
 
     def clear(self) -> None:
         """Forget all of it."""
+        self._answered.clear()
         self._said.clear()
         self._frames = 0
         self.pending = False

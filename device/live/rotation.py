@@ -101,7 +101,8 @@ class Moment:
         self._rotation = Rotation(0.0)
         self._resumable = True
         self._handle_at: float | None = None
-        self._told_in_words = False
+        self._begins_anew = False
+        """Whether no handle of this connection is worth anything: the next is told in words."""
         self.speaking = False
         """Whether the user is in mid-sentence."""
 
@@ -109,19 +110,25 @@ class Moment:
         """A new connection begins, with its plan to give way to the next."""
         self._rotation = rotation
         self._resumable = True
-        self._told_in_words = False
+        self._begins_anew = False
 
     def go_away(self, now: float, time_left_s: float) -> None:
         """The server has announced the end of the connection."""
         self._rotation.go_away(now, time_left_s)
 
     def leave(self, now: float) -> None:
-        """Give the connection up at the next quiet moment; the talk is told in words after it."""
+        """Give the connection up at the next quiet moment."""
         self._rotation.leave(now)
-        self._told_in_words = True
+
+    def begin_anew(self) -> None:
+        """Let the next connection begin a fresh session, whatever handle may still come."""
+        self._recovery.handle = None
+        self._begins_anew = True
 
     def take_handle(self, update: types.LiveServerSessionResumptionUpdate, now: float) -> bool:
         """Take what the server says of resuming; return whether there is a new handle."""
+        if self._begins_anew:
+            return False
         # Live API: empty and not resumable while the model speaks; the older handle stays good.
         handle = update.new_handle or ""
         self._resumable = bool(update.resumable) and 0 < len(handle) <= HANDLE_CHARACTERS
@@ -141,7 +148,7 @@ class Moment:
         if self._unanswered.pending:
             # The user has finished, and the server has not noticed or not answered yet.
             return None
-        resumes = self._resumes and not self._told_in_words
+        resumes = self._resumes and not self._begins_anew
         if resumes and not (self._resumable and self._recovery.handle):
             return None
         quiet_from = 0.0

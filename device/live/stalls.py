@@ -3,7 +3,9 @@
 Live API: an open connection may fall silent for good, with no error and no close: after the user's
 words, in the middle of a turn, or after ``interrupted``. A third of the patience with it is waited;
 then the server is nudged. After another third the connection is left and the talk resumed. What
-comes when all of it is over, an apology, is for whoever talks with the user.
+comes when all of it is over, an apology, is for whoever talks with the user. What was typed, or
+said while the button was held, counts as unanswered after half of the patience instead, and is
+asked again like any question whose answer could not be heard.
 
 Three silences are no fault: that of a model that may choose not to answer what it has heard; that
 after a sound too short for a word (a cough, a cup put down), which is only nudged; and that while
@@ -58,9 +60,9 @@ class Stalls:
         self._deaf = 0
         self._choosy = False
         self._unproven = False
-        self._typed = False
         self._must = False
         """Whether the model may not choose to stay silent: it was typed to, or the button held."""
+        self._asked_again = False
         self.heard = False
         """Whether the server has told what it understood of the user's last words."""
 
@@ -90,7 +92,7 @@ class Stalls:
         """The user began to speak."""
         if not self._speaking:
             self._count_deafness()
-            self.heard = self._answering = self._must = self._typed = False
+            self.heard = self._answering = self._must = self._asked_again = False
         self._speaking = True
         self._dismissed = False
 
@@ -112,7 +114,7 @@ class Stalls:
     def asked(self, now: float) -> None:
         """The user has typed something."""
         self._dismissed = False
-        self._must = self._typed = True
+        self._must, self._asked_again = True, False
         self._count_deafness()
         self.heard = False
         self._begin(Wait.ANSWER, now)
@@ -120,6 +122,7 @@ class Stalls:
 
     def asked_again(self, now: float) -> None:
         """Take note that the question goes up again, in whatever way it was put."""
+        self._asked_again = True
         self._begin(Wait.ANSWER, now)
         self._owes = True
 
@@ -187,7 +190,9 @@ class Stalls:
         if self._wait is None or self._speaking:
             return None
         if self._steps == 0:
-            return None if self._chosen else self._since + self._patience_s / 3
+            # To ask again breaks off an answer that is only slow; a nudge does not.
+            share = 1 / 2 if self._asks_itself and not self._asked_again else 1 / 3
+            return None if self._chosen else self._since + self._patience_s * share
         if self._steps == 1 and self._worth_resuming:
             second_s = self._patience_s * 2 / 3
             return self._since + (min(second_s, POISONED_S) if self._poisoned else second_s)
@@ -198,12 +203,18 @@ class Stalls:
         assert self._wait is not None  # noqa: S101 - `due` was not None
         self._steps += 1
         if self._steps == 1:
-            # Live API: a typed question may get no event at all; words of ours would not be it.
-            again = self._typed and self._wait is Wait.ANSWER and not self.heard
-            return (Step.ASK_AGAIN if again else Step.NUDGE), self._wait
+            return (Step.ASK_AGAIN if self._asks_itself else Step.NUDGE), self._wait
         # The next connection is not to blame for this one.
         self._deaf = 0
         return (Step.FRESH if self._poisoned else Step.RESUME), self._wait
+
+    @property
+    def _asks_itself(self) -> bool:
+        """Whether the question itself is put again instead of a nudge.
+
+        Live API: a typed question may get no event at all; words of ours would not be it.
+        """
+        return self._must and self._wait is Wait.ANSWER
 
     @property
     def _chosen(self) -> bool:

@@ -200,9 +200,9 @@ class Traffic:
         ``fresh``: over the next connection, which is made at once without a handle.
         """
         now = time.monotonic()
+        self._unanswered.take_back()
         if fresh:
-            self._recovery.handle = None
-            self._post_handle(now)
+            self._begin_anew(now)
             self._leave = True
         else:
             self._repeat(now)
@@ -240,8 +240,7 @@ class Traffic:
         if step is Step.NUDGE:
             self._nudge()
         elif step is Step.FRESH:
-            self._recovery.handle = None
-            self._post_handle(now)
+            self._begin_anew(now)
         return step is not Step.NUDGE
 
     def _nudge(self) -> None:
@@ -373,9 +372,12 @@ class Traffic:
         now = time.monotonic()
         self._post(ContextFailed(self._session, found.trouble.value, found.before, found.now, now))
         if self._recovery.resumes:
-            self._recovery.handle = None
-            self._post_handle(now)
+            self._begin_anew(now)
             self._moment.leave(now)
+
+    def _begin_anew(self, now: float) -> None:
+        self._moment.begin_anew()
+        self._post_handle(now)
 
     def _take_handle(self, update: types.LiveServerSessionResumptionUpdate) -> None:
         now = time.monotonic()

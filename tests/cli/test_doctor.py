@@ -25,7 +25,7 @@ from tests.rig.sound import ALSA_CONF, wait_until
 Capture = pytest.CaptureFixture[str]
 KEY = "planted-key-of-nobody-0815"
 STATUS: dict[str, Any] = {
-    "state": "idle", "uptime_s": 5.0, "version": "1", "muted": False, "faults": [],
+    "state": "idle", "uptime_s": 5.0, "version": "1", "muted": False, "faults": [], "session": {},
     "microphone": "some card", "board": "none", "lights": 0,
 }  # fmt: skip
 

@@ -97,6 +97,12 @@ def test_a_session_over_many_connections_and_a_talk_that_goes_on_are_shown() -> 
     assert told in status(session=rest)
 
 
+def test_what_a_model_refuses_is_shown() -> None:
+    """Whether a session is open or not."""
+    rest = {"number": 0, "model": None, "open_s": None, "refused_settings": ["live.voice"]}
+    assert "session none; the model refuses live.voice" in status(session=rest)
+
+
 def test_latencies_are_shown_of_what_has_happened() -> None:
     """In whole milliseconds, and only where there are any."""
     none = {"p50": None, "p95": None, "max": None, "count": 0}

@@ -614,12 +614,17 @@ def test_the_next_question_begins_its_own_count(name: str) -> None:
 
 
 def test_a_model_may_choose_not_to_answer_what_was_not_said_to_it() -> None:
-    """A television after a reply; not a question that follows a wake word, a press or was typed."""
+    """A television after a reply is asked about once more, and nothing is told of it.
+
+    A question that follows a wake word or a press, or was typed, is like any other.
+    """
     chosen = n.Unheard(1, 4, "empty", True, 1.0)
-    c = conversation_in(State.THINKING)
-    after, effects = step(c, chosen)
+    c, effects = step(conversation_in(State.THINKING), chosen)
+    assert (c.state, len(asked(effects))) == (State.THINKING, 1)
+    after, effects = step(c, replace(chosen, turn=5))
     assert (after.state, asked(effects)) == (State.LISTENING, [])
-    after, effects = step(replace(c, addressed=True), chosen)
+    assert e.AcceptSilence() in effects
+    after, effects = step(replace(c, addressed=True), replace(chosen, turn=5))
     assert (after.state, len(asked(effects))) == (State.THINKING, 1)
 
 

@@ -278,6 +278,7 @@ def test_a_unit_that_failed_can_be_started_again(tmp_path: Path) -> None:
 
 STATUS: dict[str, Any] = {
     "state": "idle", "uptime_s": 12.3, "version": "1", "muted": False, "faults": [],
+    "session": {},
 }  # fmt: skip
 
 
@@ -293,6 +294,14 @@ STATUS: dict[str, Any] = {
             },
             Verdict.BROKEN,
             "dns",
+        ),
+        (
+            {
+                "status": {**STATUS, "session": {"refused_settings": ["live.voice"]}},
+                "alive": True,
+            },
+            Verdict.HINT,
+            "talks go on without live.voice",
         ),
         ({"alive": True, "silence": "use sudo"}, Verdict.HINT, "may not be asked"),
         ({"alive": True, "hung": True, "silence": "no answer"}, Verdict.BROKEN, "it hangs"),

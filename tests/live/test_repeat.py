@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from device.frames import FRAME_MS
 from device.live.repeat import LEAD_S, Unanswered
 
@@ -94,6 +96,45 @@ def test_no_more_is_repeated_than_is_allowed_and_that_is_the_newest() -> None:
     said.sent_text("before")
     said.sent_audio(frames(*range(9)))
     assert said.take() == frames(4, 5, 6, 7, 8)
+
+
+@pytest.mark.parametrize("noticed", ["before", "after"])
+def test_what_turns_out_to_be_no_answer_leaves_its_question_unanswered(noticed: str) -> None:
+    """Though it had begun like one; what went up meanwhile comes after it."""
+    said = Unanswered(1.0)
+    said.speaking(speaking=True)
+    said.sent_audio(frames(1, 2))
+    if noticed == "after":
+        said.answered()
+    said.speaking(speaking=False)
+    if noticed == "before":
+        said.answered()
+    said.sent_audio(frames(3))
+    assert not said.pending
+    said.take_back()
+    assert said.take() == frames(1, 2, 3)
+    said.answered()
+    said.take_back()
+    assert said.take() == []
+
+
+@pytest.mark.parametrize("over", ["settled", "speaks", "types", "clear"])
+def test_only_the_turn_under_way_can_turn_out_to_be_no_answer(over: str) -> None:
+    """What was answered to the end, or is asked since, is not asked again."""
+    said = Unanswered(1.0)
+    said.sent_text("what now?")
+    said.answered()
+    match over:
+        case "settled":
+            said.settled()
+        case "speaks":
+            said.speaking(speaking=True)
+        case "types":
+            said.sent_text("and then?")
+        case _:
+            said.clear()
+    said.take_back()
+    assert "what now?" not in said.take()
 
 
 def test_typed_words_keep_their_place() -> None:

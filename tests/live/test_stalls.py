@@ -40,11 +40,29 @@ def test_silence_after_the_users_words_is_nudged_then_left_then_nothing_more() -
 
 
 def test_typed_question_is_owed_an_answer_too() -> None:
-    """Whoever types waits as well."""
+    """After half of the patience the question itself is put again, then sooner."""
     stalls = opened()
     stalls.asked(100.0)
-    assert stalls.due() == 105.0
+    assert stalls.due() == 107.5
     assert stalls.owes
+    assert stalls.step() == (Step.ASK_AGAIN, Wait.ANSWER)
+    stalls.asked_again(107.5)
+    assert stalls.due() == 112.5
+    assert stalls.step() == (Step.ASK_AGAIN, Wait.ANSWER)
+
+
+def test_what_was_said_while_the_button_was_held_is_put_again_too() -> None:
+    """Also to a model that may choose its silence, and has heard it; speech after it is speech."""
+    stalls = opened(choosy=True)
+    stalls.speech_began()
+    stalls.held()
+    stalls.speech_ended(100.0, 1.0)
+    stalls.understood(100.5)
+    assert stalls.due() == 108.0
+    assert stalls.step() == (Step.ASK_AGAIN, Wait.ANSWER)
+    spoken(stalls, 110.0)
+    assert stalls.due() == 115.0
+    assert stalls.step() == (Step.NUDGE, Wait.ANSWER)
 
 
 def test_while_the_user_speaks_nothing_is_owed() -> None:

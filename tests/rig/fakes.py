@@ -111,6 +111,10 @@ class FakeMicrophone:
             self._queue.put_nowait(each)
         return frames
 
+    def put(self, frame: Frame) -> None:
+        """Have this frame heard next."""
+        self._queue.put_nowait(frame)
+
     def skip(self, frames: int) -> None:
         """Lose so much of the stream."""
         self.next_number += frames
