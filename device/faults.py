@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -106,6 +107,8 @@ class SessionFaults:
         """`hindrance` says what keeps any connection from being tried now, if anything does."""
         self.apologies = 0
         """How often the server was silent until the user's patience was over."""
+        self.unheard: Counter[str] = Counter()
+        """How many turns were no answer that could be heard, by why."""
         self._faults = faults
         self._bus = bus
         self._hindrance = hindrance
@@ -139,7 +142,7 @@ class SessionFaults:
         self._bus.publish(PublicEvent(EventName.STALL, time.monotonic(), fields))
         self.met(Failure(FailureKind.TIMEOUT, reason, retryable=True))
 
-    def unheard(self, why: str) -> None:
+    def give_up(self, why: str) -> None:
         """Tell that the question was asked again and again, and no answer could be heard."""
         if why == "nothing":
             self.apologise()

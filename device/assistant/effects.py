@@ -35,7 +35,7 @@ def perform(hub: Assistant, effect: e.Effect) -> None:  # noqa: C901, PLR0912, P
             hub.bus.publish(unheard(why, "fresh_session" if fresh else "asked_again", now))
         case e.GiveUpAsking(why):
             hub.bus.publish(unheard(why, "told", now))
-            hub.session_faults.unheard(why)
+            hub.session_faults.give_up(why)
             hub.sessions.give_up_handle()
         case e.WaitASecond(clock):
             hub.countdown.wait_a_second(clock)

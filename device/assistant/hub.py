@@ -167,6 +167,8 @@ class Assistant:
                 self.session_faults.replaced(gone, successor)
             case n.HandleChanged() | n.SettingRefused():
                 self.sessions.remember()
+            case n.Unheard(why=why):
+                self.session_faults.unheard[why] += 1
             case n.SessionClosed(session=number) | n.SessionFailed(session=number):
                 self.sessions.forget(number)
             case n.SpeechChanged(speaking=speaking):

@@ -93,6 +93,7 @@ class Status:
             "session": {
                 "number": hub.talk.now.session,
                 "apologies": hub.session_faults.apologies,
+                "unheard": dict(hub.session_faults.unheard),
                 **hub.sessions.as_dict(),
             },
             "latency_ms": hub.latency.figures(),

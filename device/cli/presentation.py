@@ -113,7 +113,9 @@ def event(record: dict[str, Any]) -> str:
 def _session(about: dict[str, Any]) -> str:
     refused = ", ".join(about.get("refused_settings", ()))
     without = f"; the model refuses {refused}" if refused else ""
-    return _talk(about) + without
+    unheard = about.get("unheard") or {}
+    whys = ", ".join(f"{count} {why.replace('_', ' ')}" for why, count in unheard.items())
+    return _talk(about) + without + (f"; no answer to be heard: {whys}" if whys else "")
 
 
 def _talk(about: dict[str, Any]) -> str:

@@ -176,6 +176,10 @@ class _Answer:
     def is_over(self, event: PublicEvent) -> bool:
         """Tell whether this event ends the answer; `failure` then says what went wrong."""
         match event.event, event.fields:
+            case "unheard", {"what": "told", "why": why}:
+                told = str(why).replace("_", " ")
+                self.failure = f"the answer could not be heard ({told}), though it was asked again"
+                return True
             case "session", {"what": "failed", "reason": reason}:
                 self.failure = str(reason)
                 return True

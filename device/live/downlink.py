@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
@@ -90,7 +89,6 @@ class Downlink:
         self._bill: types.UsageMetadata | None = None
         self.prompt_tokens = 0
         """Of the newest bill; what the server's context holds."""
-        self.unheard: Counter[str] = Counter()
         """How many turns were no answer, by why."""
         self.cut_characters = 0
         """Of transcripts, beyond `TURN_CHARACTERS`."""
@@ -181,10 +179,8 @@ class Downlink:
         self._tell_unheard(turn, "nothing")
 
     def _tell_unheard(self, turn: int, why: Why | Literal["nothing"]) -> None:
-        now = time.monotonic()
-        self.unheard[why] += 1
         chosen = self._stalls.may_be_chosen and why == "empty"
-        self._post(Unheard(self._session, turn, why, chosen, now))
+        self._post(Unheard(self._session, turn, why, chosen, time.monotonic()))
 
     def give_up(self) -> None:
         """End here what the connection's end has cut off, so that nobody waits for the rest."""

@@ -135,10 +135,8 @@ class Traffic:
         """Every count, those of the queue among them."""
         uplink = self.uplink
         held = {"held": uplink.held, "held_max": uplink.held_max, "dropped": uplink.dropped}
-        heard = self._downlink
-        cut = {"cut_characters": heard.cut_characters}
-        unheard = {"unheard": heard.unheard.total(), "rejected": heard.unheard["rejected"]}
-        return dict.fromkeys(_COUNTED, 0) | self.counts | held | cut | unheard
+        cut = {"cut_characters": self._downlink.cut_characters}
+        return dict.fromkeys(_COUNTED, 0) | self.counts | held | cut
 
     @property
     def owes(self) -> bool:

@@ -476,6 +476,8 @@ async def test_what_nobody_could_hear_is_asked_again_and_at_last_told(
             ("rejected", "fresh_session"),
             ("silent", "told"),
         ]
+        counted = {"empty": 1, "rejected": 1, "silent": 1}
+        assert hub.assistant.session_faults.unheard == counted
         (fault,) = hub.told("fault")
         assert fault.fields["kind"] == "timeout"
         assert "cannot be heard (silent)" in fault.fields["message"]

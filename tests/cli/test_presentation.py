@@ -103,6 +103,12 @@ def test_what_a_model_refuses_is_shown() -> None:
     assert "session none; the model refuses live.voice" in status(session=rest)
 
 
+def test_turns_that_nobody_could_hear_are_counted() -> None:
+    """By what they were instead."""
+    rest = {"number": 2, "model": None, "open_s": None, "unheard": {"text_only": 1, "empty": 3}}
+    assert "session none; no answer to be heard: 1 text only, 3 empty" in status(session=rest)
+
+
 def test_latencies_are_shown_of_what_has_happened() -> None:
     """In whole milliseconds, and only where there are any."""
     none = {"p50": None, "p95": None, "max": None, "count": 0}

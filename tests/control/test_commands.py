@@ -37,6 +37,7 @@ from device.news import (
     SessionFailed,
     Transcript,
     TurnComplete,
+    Unheard,
 )
 from device.service.latency import Kind
 from tests.rig.fakes import MODEL, PATIENCE_S, Hub, microphone_device, until
@@ -112,6 +113,7 @@ async def test_the_status_is_whole(desk: Desk) -> None:
             "model": None,
             "open_s": None,
             "apologies": 0,
+            "unheard": {},
             "refused_settings": [],
             "resumable_s": None,
         },
@@ -153,6 +155,7 @@ async def test_the_status_shows_the_session_and_the_faults(desk: Desk) -> None:
         "number": 1,
         "model": MODEL,
         "apologies": 0,
+        "unheard": {},
         "refused_settings": [],
         "resumable_s": None,
         "frames_sent": 7,
@@ -444,6 +447,17 @@ async def test_no_answer_is_told(desk: Desk) -> None:
     await question.asked()
     desk.hub.session.post(TurnComplete(1, 1, 0.0))
     assert await question.failure() == "no answer came (idle: turn complete)"
+
+
+async def test_an_answer_that_cannot_be_heard_is_waited_for_until_it_is_told(desk: Desk) -> None:
+    """Asked again and afresh meanwhile."""
+    question = Question(desk)
+    await question.asked()
+    for turn in (1, 2, 3):
+        assert not question.over.done()
+        desk.hub.session.post(Unheard(1, turn, "text_only", False, 0.0))
+    failure = "the answer could not be heard (text only), though it was asked again"
+    assert await question.failure() == failure
 
 
 @pytest.mark.parametrize("text", [None, 7, "", "  \n"])
