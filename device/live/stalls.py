@@ -7,9 +7,9 @@ comes when all of it is over, an apology, is for whoever talks with the user. Wh
 said while the button was held, counts as unanswered after half of the patience instead, and is
 asked again like any question whose answer could not be heard.
 
-Three silences are no fault: that of a model that may choose not to answer what it has heard; that
-after a sound too short for a word (a cough, a cup put down), which is only nudged; and that while
-the user speaks.
+Three silences are no fault: that of a model that may choose not to answer and has told what it
+heard; that after a sound too short for a word (a cough, a cup put down), which is only nudged; and
+that while the user speaks.
 """
 
 from __future__ import annotations
@@ -57,7 +57,6 @@ class Stalls:
         self._since = 0.0
         self._steps = 0
         self._owes = False
-        self._deaf = 0
         self._choosy = False
         self._unproven = False
         self._must = False
@@ -71,7 +70,7 @@ class Stalls:
         """Whether it is the server's fault if nothing more comes."""
         if self._wait is None:
             return False
-        return self._owes and not (self._wait is Wait.ANSWER and self.may_be_chosen)
+        return self._owes and not self._chosen
 
     @property
     def may_be_chosen(self) -> bool:
@@ -91,7 +90,6 @@ class Stalls:
     def speech_began(self) -> None:
         """The user began to speak."""
         if not self._speaking:
-            self._count_deafness()
             self.heard = self._answering = self._must = self._asked_again = False
         self._speaking = True
         self._dismissed = False
@@ -115,7 +113,6 @@ class Stalls:
         """The user has typed something."""
         self._dismissed = False
         self._must, self._asked_again = True, False
-        self._count_deafness()
         self.heard = False
         self._begin(Wait.ANSWER, now)
         self._owes = True
@@ -128,7 +125,6 @@ class Stalls:
 
     def understood(self, now: float) -> None:
         """The server has told what it understood of the user's words."""
-        self._alive()
         self.heard = True
         if self._wait is Wait.ANSWER:
             self._owes = True
@@ -136,7 +132,6 @@ class Stalls:
 
     def replied(self, now: float) -> None:
         """Some of the model's turn came."""
-        self._alive()
         self._unproven = False
         if self._wait is not Wait.AFTER_INTERRUPTED:
             self._begin(Wait.SOUND, now)
@@ -149,7 +144,6 @@ class Stalls:
 
     def interrupted(self, now: float) -> None:
         """The server broke its turn off."""
-        self._alive()
         self._answering = False
         self._begin(Wait.AFTER_INTERRUPTED, now)
         self._owes = True
@@ -193,7 +187,7 @@ class Stalls:
             # To ask again breaks off an answer that is only slow; a nudge does not.
             share = 1 / 2 if self._asks_itself and not self._asked_again else 1 / 3
             return None if self._chosen else self._since + self._patience_s * share
-        if self._steps == 1 and self._worth_resuming:
+        if self._steps == 1 and self.owes:
             second_s = self._patience_s * 2 / 3
             return self._since + (min(second_s, POISONED_S) if self._poisoned else second_s)
         return None
@@ -204,8 +198,6 @@ class Stalls:
         self._steps += 1
         if self._steps == 1:
             return (Step.ASK_AGAIN if self._asks_itself else Step.NUDGE), self._wait
-        # The next connection is not to blame for this one.
-        self._deaf = 0
         return (Step.FRESH if self._poisoned else Step.RESUME), self._wait
 
     @property
@@ -226,19 +218,5 @@ class Stalls:
         """Whether this looks like a handle that is good for hearing only."""
         return self._wait is Wait.ANSWER and self._unproven and self.heard
 
-    @property
-    def _worth_resuming(self) -> bool:
-        if self._wait is Wait.ANSWER and self.may_be_chosen:
-            # Once may be its choice; twice without a word from the server is a dead connection.
-            return self._deaf > 0
-        return self._owes
-
     def _begin(self, wait: Wait, now: float) -> None:
         self._wait, self._since, self._steps = (None if self._dismissed else wait), now, 0
-
-    def _count_deafness(self) -> None:
-        if self._wait is Wait.ANSWER and not self.heard:
-            self._deaf += 1
-
-    def _alive(self) -> None:
-        self._deaf = 0

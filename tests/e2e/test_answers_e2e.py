@@ -111,7 +111,9 @@ def test_what_is_rejected_twice_is_asked_of_a_session_that_knows_nothing() -> No
             fresh = room.server.connections[-1]
             assert not fresh.handle
             assert ("It is sunny." in str(fresh.setup)) is (whys[1] == "empty")
-            assert room.daemon.status()["session"]["odd_messages"] == 0
+            status = room.daemon.status()["session"]
+            assert status["odd_messages"] == 0
+            assert sum(status["unheard"].values()) == 2
             assert room.daemon.seen("fault") == []
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from device.simulator.script import Event, GoAway, Script, Turn
 from device.simulator.voices import load
+from tests.rig.no_answers import NOTHING
 from tests.rig.room import loud, open_room, similarity
 
 ANSWER = Turn(heard="weather", says="sunny", audio="answer_weather", delay_s=0.2)
@@ -115,6 +116,29 @@ def test_the_wake_word_during_a_reply_silences_it(duplex: str) -> None:
         assert cut["time"] - wake["time"] < 0.2
         room.daemon.event("activity", after=after, what="ended")
         assert loud(recorder, since=cut["time"] + 0.15) == []
+
+
+def test_a_reply_goes_on_where_it_was_when_nobody_speaks_after_the_wake_word() -> None:
+    """A word that nobody said, or only to hear it stop: not a sample of the answer is lost."""
+    deaf = Turn(heard="story", says="once", audio=8000, pace="burst", interruptible=False)
+    config = {"audio": {"duplex": "half"}}
+    with (
+        open_room(Script(turns=(deaf, NOTHING)), config) as room,
+        room.sound.recorder() as recorder,
+    ):
+        room.wake_and_ask()
+        room.daemon.event("reply", what="first_sound")
+        after = room.daemon.here
+        room.say("hey jarvis", before_ms=1500)
+        cut = room.daemon.event("reply", after=after, what="interrupted")
+        resumed = room.daemon.event("reply", after=after, what="resumed")
+        drained = room.daemon.event("reply", after=after, what="drained")
+        assert loud(recorder, since=cut["time"] + 0.15)[0][0] >= resumed["time"] - 0.1
+        assert drained["turn"] == cut["turn"] == resumed["turn"]
+        assert drained["played_ms"] == 8000
+        assert resumed["played_ms"] == pytest.approx(cut["played_ms"], abs=100)
+        assert room.daemon.state("listening", after=room.daemon.events.index(drained))
+        assert room.daemon.seen("stall") == []
 
 
 def test_half_duplex_sends_silence_while_the_reply_is_audible() -> None:

@@ -101,6 +101,21 @@ def test_what_of_ours_arrives_comes_with_the_frame() -> None:
     assert 60 < int(np.argmax(np.abs(cross))) < 130
 
 
+@pytest.mark.parametrize("hz", [440.0, 2_300.0])
+def test_a_reply_that_gets_stuck_on_a_tone_unlearns_nothing(hz: float) -> None:
+    """One frequency says little of a room; a second later our voice is taken out as before."""
+    bench = Bench("medium", rate_hz=48_000)
+    bench.play(ours(20))
+    before = taken_out_db(bench, -5 * SECOND_FRAMES)
+    moments = np.arange(6 * MICROPHONE_RATE_HZ) / MICROPHONE_RATE_HZ
+    bench.play(np.round(16_384 * np.sin(2 * np.pi * hz * moments)).astype(np.int16))
+    began = len(bench.heard) + AHEAD_FRAMES
+    bench.play(ours(8))
+    later = began + SECOND_FRAMES
+    assert taken_out_db(bench, later) > before - 4
+    assert not any(each.near for each in bench.heard[later:])
+
+
 def test_a_person_comes_through() -> None:
     """What comes out while they speak over us is them."""
     bench = Bench("small")

@@ -24,6 +24,7 @@ from device.news import (
     Stalled,
     Transcript,
     TurnComplete,
+    Unheard,
 )
 from device.simulator.record import ConnectionRecord
 from device.simulator.script import (
@@ -400,7 +401,8 @@ async def test_poisoned_handle_is_left_for_a_fresh_session_with_a_summary(tmp_pa
         talk.session.send_text("and now?")
         assert not (await talk.ear.until(SessionOpened, 3)).resumed
         await talk.ear.until(TurnComplete, 2)
-        assert [news.what for news in talk.ear.all(Stalled)] == ["nudged", "restarted"]
+        assert [news.why for news in talk.ear.all(Unheard)] == ["nothing"]
+        assert [news.what for news in talk.ear.all(Stalled)] == ["restarted"]
         fresh = await connection(talk, 3)
         assert fresh.handle == ""
         assert "User: what is it?" in str(fresh.setup)

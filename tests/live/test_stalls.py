@@ -277,25 +277,16 @@ def test_model_that_heard_and_chose_not_to_answer_is_left_alone() -> None:
     assert not stalls.owes
 
 
-def test_choosy_model_that_gives_no_sign_is_nudged_and_left_the_second_time() -> None:
-    """Once may be its choice; twice without any sign is a dead connection."""
+def test_choosy_model_that_gives_no_sign_is_a_dead_connection() -> None:
+    """What it chose not to answer it would have heard at least; a cough counts for nothing."""
     stalls = spoken(opened(choosy=True))
     assert stalls.step()[0] is Step.NUDGE
-    assert stalls.due() is None
+    assert stalls.owes
+    assert stalls.due() == 110.0
+    stalls.understood(106.0)
     assert not stalls.owes
-    spoken(stalls, 122.0)
-    assert stalls.step()[0] is Step.NUDGE
-    assert stalls.due() == 132.0
-    assert stalls.step()[0] is Step.RESUME
-
-
-def test_sign_of_life_forgives_a_choosy_model() -> None:
-    """Only silences in a row count."""
-    stalls = spoken(opened(choosy=True))
-    stalls.understood(101.0)
-    spoken(stalls, 122.0)
-    stalls.step()
     assert stalls.due() is None
+    assert not spoken(opened(choosy=True), 122.0, 0.2).owes
 
 
 def test_choosy_model_owes_the_rest_of_what_it_began() -> None:

@@ -356,7 +356,7 @@ def cases() -> list[Case]:
 def wanted(case: Case, outcome: Outcome) -> bool:
     """Tell whether this may come of it.
 
-    Live API: 3.8 may choose not to answer what was said after a reply, or that it has understood.
+    Live API: 3.8 may choose not to answer what it has heard, or what was said after a reply.
     """
     day, where, model, way = case
     soon = {"answered": outcome.ended == "answered", "told": outcome.ended == "told"}[day.ends]
