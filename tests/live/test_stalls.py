@@ -281,11 +281,9 @@ def test_choosy_model_that_gives_no_sign_is_a_dead_connection() -> None:
     """What it chose not to answer it would have heard at least; a cough counts for nothing."""
     stalls = spoken(opened(choosy=True))
     assert stalls.step()[0] is Step.NUDGE
-    assert stalls.owes
-    assert stalls.due() == 110.0
+    assert (stalls.owes, stalls.due()) == (True, 110.0)
     stalls.understood(106.0)
-    assert not stalls.owes
-    assert stalls.due() is None
+    assert (stalls.owes, stalls.due()) == (False, None)
     assert not spoken(opened(choosy=True), 122.0, 0.2).owes
 
 
