@@ -132,6 +132,10 @@ class MutingError(ParleyError):
     """The microphone cannot be opened now, or what was asked will not outlive a restart."""
 
 
+class FunctionError(ParleyError):
+    """A function cannot do what a model asks; the words are for the model."""
+
+
 class ControlError(ParleyError):
     """The control socket cannot be reached, or the daemon refused the command."""
 

@@ -380,6 +380,9 @@ class TurnComplete:
     session: int
     turn: int
     time: float
+    more: bool = False
+    """Whether more of the answer comes in another turn: the model works on, or has called a
+    function."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -553,7 +556,14 @@ class VolumeStepped:
     by_percent: int
 
 
-Wish = Tap | Hold | Release | Ask | Stop | Mute | Unmute | MuteToggled | VolumeStepped
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """The model was asked to end the talk, or to mute the microphone: after what it says of it."""
+
+    mutes: bool
+
+
+Wish = Leaving | Tap | Hold | Release | Ask | Stop | Mute | Unmute | MuteToggled | VolumeStepped
 
 
 # --- time and settings ---------------------------------------------------------------------------

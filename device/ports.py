@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, Self, runtime_checkable
+from typing import Any, Protocol, Self, runtime_checkable
 
 from device.frames import Frame
 from device.news import Post
@@ -352,6 +352,46 @@ class PushToTalk(Protocol):
 
     def release(self) -> None:
         """End the turn: the server owes an answer."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """A function that a model can call."""
+
+    name: str
+    """Letters, digits and ``_``, at most 64."""
+    description: str
+    """What it does and when to call it, for the model; billed with every turn."""
+    parameters: Mapping[str, Any]
+    """JSON Schema of an object."""
+    slow: bool = False
+    """Whether the model should talk on meanwhile, where it can."""
+
+
+class Functions(Protocol):
+    """What a model can do with the speaker."""
+
+    @property
+    def declared(self) -> Sequence[Declaration]:
+        """Every function that can be called now."""
+        ...
+
+    @property
+    def abilities(self) -> Sequence[str]:
+        """The same as verbs, for the model's instruction: "set timers or alarms"."""
+        ...
+
+    async def run(self, name: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Do what a function does, and return what goes back to the model.
+
+        It is a short object, under ``output``, or under ``error`` with what to do instead. Never
+        raises; takes no longer than the function's own deadline.
+        """
+        ...
+
+    def undo(self, name: str, answer: Mapping[str, Any]) -> None:
+        """Take back what was answered so, where that can be; returns at once."""
         ...
 
 

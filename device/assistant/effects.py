@@ -71,6 +71,8 @@ def perform(hub: Assistant, effect: e.Effect) -> None:  # noqa: C901, PLR0912, P
             hub.input.unmute()
         case e.CloseMicrophone():
             _close_microphone(hub)
+        case e.MuteMicrophone():
+            hub.mute.mute_soon()
         case e.StartTimer(timer, clock):
             hub.countdown.start(timer, clock)
         case _:

@@ -18,6 +18,7 @@ from device.assistant.countdown import Countdown
 from device.assistant.echo import EchoControl
 from device.assistant.echo_measurement import EchoMeasurement
 from device.assistant.effects import perform
+from device.assistant.functions import ModelFunctions, OwnDevice
 from device.assistant.hot_plug import HotPlug
 from device.assistant.input import Input
 from device.assistant.mute import Mute
@@ -81,6 +82,8 @@ class Assistant:
         self.button = Button(self.settings, self.talk, self.sessions, self.activity, self.post)
         self.mute = Mute(parts.mute_memory, self.input, self.post)
         self.announcer = Announcer(parts.sentence, parts.make_sentences, self.faults, self.output)
+        own = OwnDevice(self.output, self.sessions, self.faults, self.set_volume, self.post)
+        self.functions = ModelFunctions(self.settings, self.talk, own)
         self.measurement = EchoMeasurement(parts, self.echo, self.input, self.talk, self.settings)
 
     # --- life ---
@@ -89,7 +92,7 @@ class Assistant:
         """Be a speaker until cancelled; raises what an unexpected failure of a part raised."""
         try:
             async with self._tasks as tasks:
-                self.sessions.start(tasks)
+                self.sessions.start(tasks, self.functions)
                 self.hot_plug.start(tasks)
                 if self.parts.missing_key:
                     self.faults.begin(n.FailureKind.KEY, self.parts.missing_key, fatal=True)

@@ -86,6 +86,11 @@ class Mute:
         doing = self.unmute() if self.by else self.mute()
         self._tasks.create_task(self._told(doing), name="muting")
 
+    def mute_soon(self) -> None:
+        """Mute; returns at once, and tells by itself what went wrong."""
+        assert self._tasks is not None  # noqa: S101 - nobody talks before
+        self._tasks.create_task(self._told(self.mute()), name="muting")
+
     def watch(self, switch: SwitchWatch | None) -> None:
         """Look at this switch from now on; None: the microphone has none that can be read."""
         self.close()

@@ -15,7 +15,7 @@ from device.config import Config
 from device.live.resumption import Past
 from device.live.traffic import Sent
 from device.news import Failure, Post
-from device.ports import Lights, Microphone, OpenDevice, Session, Speaker, WakeDetector
+from device.ports import Functions, Lights, Microphone, OpenDevice, Session, Speaker, WakeDetector
 from device.state.echo import EchoMemory
 from device.state.mute import MuteMemory
 from device.state.talk import TalkMemory
@@ -35,7 +35,7 @@ class Parts:
     """Raises BoardError."""
     button: Callable[[Config, Profile], GpioButton | None]
     """Raises BoardError."""
-    session: Callable[[Config, int, Past, Post, Sent], Session]
+    session: Callable[[Config, int, Past, Post, Sent, Functions], Session]
     """By its number and the talk so far; raises CredentialError."""
     missing_key: str = ""
     """Why no session can be opened, known from the start: told before anybody asks in vain."""

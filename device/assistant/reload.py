@@ -87,7 +87,7 @@ class Reloader:
                 ),
                 self._echo,
             ),
-            (("live.",), self._session),
+            (("live.", "tools.", "place"), self._session),
             (("conversation.max_session_s",), self._assistant.sessions.limit_age),
             (("conversation.follow_up", "conversation.resume_reply"), self._assistant.tell_habits),
             (("live.language", "audio.announcements"), self._assistant.prepare_sentences),

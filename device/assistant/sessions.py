@@ -13,16 +13,17 @@ from typing import Any
 from device.assistant.settings import Settings
 from device.config import Config
 from device.errors import CredentialError
+from device.frames import FRAME_MS
 from device.live.resumption import Past
 from device.live.traffic import Sent
 from device.news import Debt, Failure, FailureKind, Post, SessionAged, SessionFailed
-from device.ports import Session
+from device.ports import Functions, Session
 from device.state.talk import TalkMemory
 
 GOODBYE_S = 1.5
 """How long the end of the process may wait for the session to close in good order."""
 
-MakeSession = Callable[[Config, int, Past, Post, Sent], Session]
+MakeSession = Callable[[Config, int, Past, Post, Sent, Functions], Session]
 """Makes a session by its number and the talk so far; raises CredentialError."""
 
 
@@ -48,11 +49,21 @@ class Sessions:
         self._tasks: asyncio.TaskGroup | None = None
         self._age: asyncio.TimerHandle | None = None
         self._number = 0
+        self._sent_frames = 0
+        """Of sessions that are over."""
+        self._functions: Functions | None = None
         self._began = time.monotonic()
 
-    def start(self, tasks: asyncio.TaskGroup) -> None:
-        """Run sessions as tasks of `tasks` from now on."""
+    def start(self, tasks: asyncio.TaskGroup, functions: Functions) -> None:
+        """Run sessions as tasks of `tasks` from now on; the model can call these functions."""
         self._tasks = tasks
+        self._functions = functions
+
+    @property
+    def sent_s(self) -> float:
+        """How many seconds of the microphone went up since the process began."""
+        live = self._session.counters.get("frames_sent", 0) if self._session is not None else 0
+        return (self._sent_frames + live) * FRAME_MS / 1000
 
     @property
     def session(self) -> Session | None:
@@ -85,12 +96,15 @@ class Sessions:
         Returns the model that is asked for first.
         """
         assert self._tasks is not None  # noqa: S101 - nobody asks before `start`
+        assert self._functions is not None  # noqa: S101 - the same
         config = self._settings.now
         self._number, self._began = number, time.monotonic()
         self.limit_age()
         self._past.expire(time.time(), config.conversation.resume_within_s)
         try:
-            self._session = self._make(config, number, self._past, self._post, self._on_sent)
+            self._session = self._make(
+                config, number, self._past, self._post, self._on_sent, self._functions
+            )
         except CredentialError as error:
             failure = Failure(FailureKind.KEY, str(error), retryable=False)
             news = SessionFailed(number, failure, config.live.model, time.monotonic())
@@ -111,7 +125,7 @@ class Sessions:
         """Let the session end in good order; it is nobody's any more."""
         if self._session is not None and self._tasks is not None:
             self._tasks.create_task(self._session.close(reason), name="closing")
-            self._session = None
+            self._is_over(self._session)
 
     def ask_again(self, *, fresh: bool, forget: bool) -> None:
         """Put the question to the server again that no turn has answered."""
@@ -140,6 +154,10 @@ class Sessions:
             # Live API: a handle lives for two hours from the end of its last session.
             self._past.at = time.time()
         self.remember()
+        self._is_over(self._session)
+
+    def _is_over(self, session: Session) -> None:
+        self._sent_frames += session.counters.get("frames_sent", 0)
         self._session = None
 
     async def goodbye(self) -> None:

@@ -32,7 +32,7 @@ from device.live.session import LiveSession
 from device.live.setup import host_of
 from device.live.traffic import Sent
 from device.news import Failure, Post
-from device.ports import Lights, Microphone, OpenDevice, Speaker, WakeDetector
+from device.ports import Functions, Lights, Microphone, OpenDevice, Speaker, WakeDetector
 from device.service.health import resident_bytes
 from device.state.echo import EchoMemory
 from device.state.mute import MuteMemory
@@ -53,7 +53,9 @@ def real_parts(environ: MutableMapping[str, str]) -> Parts:
         missing = str(error)
     forget_in(environ)
 
-    def session(config: Config, number: int, past: Past, post: Post, on_sent: Sent) -> LiveSession:
+    def session(
+        config: Config, number: int, past: Past, post: Post, on_sent: Sent, functions: Functions
+    ) -> LiveSession:
         if key is None:
             raise CredentialError(missing)
         patience_s = config.conversation.reply_timeout_s
@@ -65,6 +67,8 @@ def real_parts(environ: MutableMapping[str, str]) -> Parts:
             past=past,
             on_sent=on_sent,
             patience_s=patience_s,
+            place=config.place,
+            functions=functions,
         )
 
     folder = state_folder(environ)

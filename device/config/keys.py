@@ -21,6 +21,7 @@ from pydantic import (
 
 from device.config.kinds import (
     ApiVersion,
+    AutoOnOff,
     ButtonAction,
     DeviceName,
     EchoCancellation,
@@ -86,8 +87,11 @@ class Live(_Section):
     """Who the assistant is and how it should answer; empty for none."""
     thinking_level: Literal["minimal", "low", "medium", "high"] = "minimal"
     """How long the model thinks before it answers; only sent to models that take it."""
-    google_search: OnOff = False
-    """Whether the model may look things up with Google Search (billed extra)."""
+    about_itself: OnOff = True
+    """Whether the model is told the date, the time, the place, and what this speaker can do."""
+    google_search: AutoOnOff = "auto"
+    """Whether the model may look things up with Google Search (billed extra); auto: where the key
+    allows it."""
     resumption: OnOff = True
     """Whether a conversation goes on over a new connection when the server ends the old one."""
     compression: Compression = Compression()
@@ -263,6 +267,13 @@ class Privacy(_Section):
     """Whether what was said is written to the journal."""
 
 
+class Tools(_Section):
+    """What the model can do with this speaker when it is asked to."""
+
+    device: OnOff = True
+    """Whether it can change the volume, mute, hang up, and tell the time and how it stands."""
+
+
 class Config(_Section):
     """Parley's configuration. Every key may be left out."""
 
@@ -284,3 +295,7 @@ class Config(_Section):
     """How long it listens and waits."""
     privacy: Privacy = Privacy()
     """What is written down."""
+    place: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """Where the speaker stands, such as Berlin, Germany: told to the model."""
+    tools: Tools = Tools()
+    """What the model can do with this speaker."""

@@ -166,6 +166,16 @@ def _no_hold(value: object) -> object:
     return value
 
 
+def _auto_or_on_off(value: object) -> object:
+    return value if value == "auto" else _on_off(value)
+
+
+AutoOnOff = Annotated[
+    bool | Literal["auto"],
+    BeforeValidator(
+        _auto_or_on_off, json_schema_input_type=bool | Literal["auto", "on", "off", "yes", "no"]
+    ),
+]
 OnOff = Annotated[
     bool,
     BeforeValidator(_on_off, json_schema_input_type=bool | Literal["on", "off", "yes", "no"]),

@@ -204,6 +204,11 @@ class CloseMicrophone:
 
 
 @dataclass(frozen=True, slots=True)
+class MuteMicrophone:
+    """Mute as the owner does: it stays so until it is unmuted."""
+
+
+@dataclass(frozen=True, slots=True)
 class StartTimer:
     """Post TimedOut with this clock when it has lasted; a timer with an older clock is void."""
 
@@ -240,6 +245,7 @@ Effect = (
     | Alarm
     | OpenMicrophone
     | CloseMicrophone
+    | MuteMicrophone
     | StartTimer
 )
 

@@ -49,6 +49,7 @@ from device.conversation.effects import (
     GiveUpAsking,
     GoOn,
     MeetFailure,
+    MuteMicrophone,
     OpenMicrophone,
     PauseReply,
     Play,
@@ -111,6 +112,7 @@ from device.news import (
     TalkedOver,
     Tap,
     TimedOut,
+    ToolNews,
     TurnComplete,
     Unheard,
     Unmute,
@@ -336,12 +338,22 @@ def _decide(c: Conversation, news: News) -> Step:  # noqa: C901, PLR0911, PLR091
             return c, (EndTurn(turn),)
         case state, Unheard() if state in WAITING_OR_HEARING:
             return _unheard(c, news)
+        case ((State.THINKING | State.ONE_SHOT_THINKING), TurnComplete(turn=turn, more=True)) if (
+            turn > c.turn
+        ):
+            return to(c, c.state)
         case State.THINKING, TurnComplete(turn=turn) if turn > c.turn:
             return to(c, State.LISTENING)
         case State.ONE_SHOT_THINKING, TurnComplete(turn=turn) if turn > c.turn:
             return to_rest(c)
         case ((State.SPEAKING | State.ONE_SHOT_SPEAKING), FirstSound()):
             return to(c, c.state)
+        case ((State.SPEAKING | State.ONE_SHOT_SPEAKING), PlaybackDrained()) if c.leaving:
+            return _leave(c)
+        case State.SPEAKING, PlaybackDrained() if c.promised or c.calls:
+            return to(c, State.THINKING)
+        case State.ONE_SHOT_SPEAKING, PlaybackDrained() if c.promised or c.calls:
+            return to(c, State.ONE_SHOT_THINKING)
         case State.SPEAKING, PlaybackDrained() if not _listens_on(c):
             return to_rest(c)
         case State.SPEAKING, PlaybackDrained():
@@ -352,6 +364,17 @@ def _decide(c: Conversation, news: News) -> Step:  # noqa: C901, PLR0911, PLR091
             return to(c, State.FAULT, Alarm())
         case ((State.SPEAKING | State.ONE_SHOT_SPEAKING), PlaybackStarved()):
             return to(replace(c, starved=True), c.state, timer=Timer.STALL)
+
+        # Functions. While one runs nobody is to blame for a silence; it has a deadline of its own.
+        case State.LISTENING, ToolNews(what="called"):
+            after, effects = to(c, State.THINKING)
+            return after, (*effects, WaitASecond(after.clock))
+        case ((State.THINKING | State.ONE_SHOT_THINKING), ToolNews(what="called")):
+            return c, (WaitASecond(c.clock),)
+        case ((State.THINKING | State.ONE_SHOT_THINKING), ToolNews()):
+            return to(c, c.state)
+        case state, TimedOut() if c.calls and state in AWAITING_SERVER:
+            return to(c, c.state, timer=None if state not in PLAYING else Timer.STALL)
 
         # Time.
         case _, TimedOut() if _is_unanswered(c, news):
@@ -426,6 +449,9 @@ def _unheard(c: Conversation, news: Unheard) -> Step:
 
     Live API: what a model was not meant to answer may end in an empty turn, too.
     """
+    if c.leaving:
+        # It had nothing to say to that.
+        return _leave(replace(c, cut=news.turn))
     if news.chosen and c.attempts and not c.addressed and c.state not in PLAYING:
         # It may have been meant for somebody else: asked twice is enough.
         return to(replace(c, cut=news.turn), State.LISTENING, AcceptSilence())
@@ -440,6 +466,12 @@ def _unheard(c: Conversation, news: Unheard) -> Step:
     again = AskAgain(news.why, fresh=fresh, forget=fresh and news.why == "rejected")
     after, effects = to(silenced, waiting, *hush(c), again)
     return after, (*effects, WaitASecond(after.clock))
+
+
+def _leave(c: Conversation) -> Step:
+    """Do what the model was asked to do after its last words."""
+    mutes = (MuteMicrophone(),) if c.leaving == "mute" else ()
+    return to_rest(replace(c, leaving=""), Chime("end"), *mutes)
 
 
 def _told(

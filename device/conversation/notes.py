@@ -17,6 +17,7 @@ from device.news import (
     HabitsChanged,
     Hold,
     Interrupted,
+    Leaving,
     News,
     PlaybackDrained,
     PlaybackStarved,
@@ -30,6 +31,7 @@ from device.news import (
     SettingsChanged,
     SpeechChanged,
     TimedOut,
+    ToolNews,
     Transcript,
     TurnComplete,
     Unheard,
@@ -50,9 +52,9 @@ def noted(c: Conversation, news: News) -> Conversation:
         case Transcript(who="model", text=text) if text.strip():
             return replace(c, question=text.rstrip(CLOSING).endswith(QUESTION_MARKS))
         case SpeechChanged(speaking=True) | Hold():
-            return replace(c, attempts=0)
+            return replace(c, attempts=0, promised=False, leaving="")
         case Detection() | Ask():
-            return replace(c, addressed=True, attempts=0)
+            return replace(c, addressed=True, attempts=0, promised=False, leaving="")
         case Pressed():
             return replace(c, addressed=True)
         case BargedIn() if c.state is State.SPEAKING:
@@ -64,6 +66,25 @@ def noted(c: Conversation, news: News) -> Conversation:
             return replace(c, aged=True)
         case SettingsChanged() if c.session:
             return replace(c, outdated=True)
+        case _:
+            return _noted_of_the_model(c, news)
+
+
+def _noted_of_the_model(c: Conversation, news: News) -> Conversation:
+    """Remember what the model does, and what of its answer is still to come."""
+    match news:
+        case ToolNews(what="called"):
+            return replace(c, calls=c.calls + 1)
+        case ToolNews():
+            return replace(c, calls=max(c.calls - 1, 0))
+        case Leaving(mutes):
+            return replace(c, leaving="mute" if mutes else "end")
+        case TurnComplete(more=more) if news.session == c.session:
+            return replace(c, promised=more)
+        case ReplyAudio(turn=turn) if turn > c.turn:
+            return replace(c, promised=False)
+        case SessionClosed(session) | SessionFailed(session) if session == c.session:
+            return replace(c, calls=0, promised=False)
         case _:
             return c
 

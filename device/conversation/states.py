@@ -152,6 +152,12 @@ class Conversation:
     """The microphone's sample just after the wake word that paused a reply."""
     attempts: int = 0
     """How often the present question was asked again."""
+    calls: int = 0
+    """How many functions that the model has called are not answered."""
+    promised: bool = False
+    """Whether more of the answer comes in another turn."""
+    leaving: Literal["", "end", "mute"] = ""
+    """What follows when what the model says now has been heard."""
     question: bool = False
     """Whether what the model said last ended with a question."""
     follow_up: Literal["always", "questions", "never"] = "always"

@@ -3,7 +3,7 @@
 What counts is what was heard: a turn without a sound, with a text instead of sound, that the server
 rejected, or whose sound is that of a dead line, is no answer, whatever its transcript says. Nor is
 a reply that turns into one loud tone while its transcript stands still. A reply may begin with a
-silence, and a turn that calls a function is not over with it.
+silence, and what answers may come after the call of a function, in a turn of its own.
 Live API: each of these was reported by people who run it.
 """
 
@@ -44,7 +44,8 @@ class Answer:
         self._sound_ms = 0.0
         self._audible = False
         self._text = False
-        self._called = False
+        self.called = False
+        """Whether the turn calls a function: what answers may come after it."""
         self._rejected = False
         self._tone_ms = 0
         self._pitch = -1
@@ -79,10 +80,6 @@ class Answer:
         """Take note that the model's transcript goes on: what sounds is speech, or a song."""
         self._tone_ms = 0
 
-    def called(self) -> None:
-        """Take note that the turn calls a function: what answers comes after it."""
-        self._called = True
-
     def rejected(self) -> None:
         """Take note that the server has rejected the turn."""
         self._rejected = True
@@ -92,7 +89,7 @@ class Answer:
         """Why the turn, as far as it came, is no answer; None when it is one."""
         if self._tone_ms >= TONE_MS:
             return "silent"
-        if self._called or self._audible:
+        if self._audible:
             return None
         if self._rejected:
             return "rejected"

@@ -88,6 +88,8 @@ class Downlink:
         self._spoken: dict[Who, _Spoken | None] = {"user": None, "model": None}
         self._bill: types.UsageMetadata | None = None
         self.prompt_tokens = 0
+        self.same_turn = False
+        """Whether the model's turn goes on after the answer to a call."""
         """Of the newest bill; what the server's context holds."""
         """How many turns were no answer, by why."""
         self.cut_characters = 0
@@ -117,7 +119,8 @@ class Downlink:
     def called(self) -> int:
         """Take note that the model calls a function; returns the number of the turn it does in."""
         turn = self.begin_turn()
-        self._answer.called()
+        self._answer.called = True
+        self._stalls.called()
         return turn
 
     def begin_turn(self) -> int:
@@ -145,24 +148,26 @@ class Downlink:
             self._conclude("user")
         return self._turn
 
-    def end_turn(self, *, cut_off: bool = False) -> None:
+    def end_turn(self, *, cut_off: bool = False, working: bool = False) -> None:
         """End the turn under way; harmless when there is none.
 
         ``cut_off``: not the server ended it, so what it heard meanwhile is not done with.
+        ``working``: the model goes on in the background, and has more to say.
         """
-        self._working = False
+        self._working = working
         if self._turn is None:
             return
+        more = working or (self._answer.called and not self.same_turn)
         self._last = turn = self._turn
         self._turn = None
-        if not (self._interrupted or cut_off):
+        if not (self._interrupted or cut_off or (more and not self._answer.audible)):
             self._judge(turn)
         self._interrupted = self._asked_since = self._generated = False
         self._conclude("user", turn)
         self._conclude("model")
         self.ended_at = time.monotonic()
         self._stalls.turn_ended(self.ended_at)
-        self._post(TurnComplete(self._session, turn, self.ended_at))
+        self._post(TurnComplete(self._session, turn, self.ended_at, more and not cut_off))
         self.settle_bill()
 
     def _judge(self, turn: int) -> None:
@@ -226,10 +231,10 @@ class Downlink:
             self._stalls.generated()
             self._generated = True
             self._post(GenerationComplete(self._session, self._turn, time.monotonic()))
-        if content.turn_complete:
-            self._completed(content)
         if content.interaction_status is not None:
             self._working = content.interaction_status.value == "IN_PROGRESS"
+        if content.turn_complete:
+            self._completed(content)
 
     def _speech(self, model_turn: types.Content) -> None:
         for part in model_turn.parts or ():
@@ -262,7 +267,7 @@ class Downlink:
             _log.info("the server ended the turn: %s", reason)
             if reason in _REJECTIONS:
                 self._answer.rejected()
-        self.end_turn()
+        self.end_turn(working=self._working)
 
     def _heard(self, who: Who, transcription: types.Transcription) -> None:
         told = transcription.text or ""

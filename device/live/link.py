@@ -110,14 +110,24 @@ class Link:
                     await self._session.send_realtime_input(activity_end=types.ActivityEnd())
                 case Text(text=text) | Nudge(text=text):
                     await self._session.send_realtime_input(text=text)
-                case Answer(call_id=call_id, name=name, response=response):
-                    await self._session.send_tool_response(
-                        function_responses=types.FunctionResponse(
-                            id=call_id, name=name, response=dict(response)
-                        )
-                    )
+                case Answer():
+                    response = _response(message)
+                    await self._session.send_tool_response(function_responses=response)
         except refused as error:
             raise self._lost(error) from error
+
+
+def _response(answer: Answer) -> types.FunctionResponse:
+    from google.genai import types  # noqa: PLC0415 - heavy
+
+    response = types.FunctionResponse(
+        id=answer.call_id or None, name=answer.name, response=dict(answer.response)
+    )
+    if answer.scheduling is not None:
+        # Without the last word on it the call stays open for good.
+        response.scheduling = types.FunctionResponseScheduling(answer.scheduling)
+        response.will_continue = False
+    return response
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +64,10 @@ class Answer:
 
     call_id: str
     name: str
-    response: Mapping[str, str]
+    response: Mapping[str, Any]
     """Small: it enters the context and is billed again with every turn."""
+    scheduling: str | None = None
+    """When the model may speak of it, where it talks on meanwhile."""
 
     @property
     def failed(self) -> bool:

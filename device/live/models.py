@@ -52,6 +52,9 @@ class ModelProfile:
     content_any_time: bool = False
     """Whether client content may be sent after the first turn."""
     calls: Calls = Calls.BLOCKING
+    answers_in_same_turn: bool = False
+    """Whether its turn goes on after the answer to a call; else that begins a new turn, or nobody
+    knows."""
     takes_scheduling: bool = False
     """Whether a function's answer may say when the model may speak of it."""
     search_beside_functions: bool = False
@@ -120,6 +123,7 @@ _FLASH_31 = ModelProfile(
     takes_language=True,
     turn_coverage=_AUDIO_ACTIVITY,
     search_beside_functions=True,
+    answers_in_same_turn=True,
     retirement=Retirement("gemini-3.8-live"),
 )
 
@@ -129,6 +133,7 @@ _NATIVE_25 = ModelProfile(
     known=True,
     content_any_time=True,
     calls=Calls.EITHER,
+    answers_in_same_turn=True,
     takes_scheduling=True,
     retirement=Retirement("gemini-3.8-live"),
 )

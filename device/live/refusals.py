@@ -30,6 +30,7 @@ class Field(StrEnum):
     LANGUAGE = "live.language"
     THINKING = "live.thinking_level"
     SEARCH = "live.google_search"
+    FUNCTIONS = "the functions of this speaker"
 
 
 class Refusals:

@@ -15,12 +15,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from device.live.calls import Calls
 from device.live.downlink import Downlink
 from device.live.reconnect import Recovery
 from device.live.repeat import Unanswered
-from device.live.uplink import (
-    Uplink,
-)
 
 if TYPE_CHECKING:
     from google.genai import types
@@ -88,14 +86,14 @@ class Moment:
         self,
         recovery: Recovery,
         downlink: Downlink,
-        uplink: Uplink,
+        calls: Calls,
         unanswered: Unanswered,
         *,
         resumes: bool,
     ) -> None:
         self._recovery = recovery
         self._downlink = downlink
-        self._uplink = uplink
+        self._calls = calls
         self._unanswered = unanswered
         self._resumes = resumes
         self._rotation = Rotation(0.0)
@@ -143,7 +141,7 @@ class Moment:
 
     def _quiet_from(self) -> float | None:
         """Return since or from when a new connection disturbs nobody, None until more is known."""
-        if self._downlink.busy or self.speaking or self._uplink.unanswered:
+        if self._downlink.busy or self.speaking or self._calls.open:
             return None
         if self._unanswered.pending:
             # The user has finished, and the server has not noticed or not answered yet.

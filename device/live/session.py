@@ -34,6 +34,7 @@ from device.live.resumption import Past
 from device.live.rotation import ROTATE_AFTER_S, Rotation
 from device.live.setup import (
     LiveSettings,
+    Surroundings,
     client_of,
     connect_config,
     host_of,
@@ -56,6 +57,7 @@ from device.news import (
     SessionOpened,
     SettingRefused,
 )
+from device.ports import Functions
 
 if TYPE_CHECKING:
     from google import genai
@@ -92,7 +94,8 @@ class LiveSession:
     it can, and writes down there how it goes on. ``patience_s`` is how long the user is kept
     waiting for an answer in all; a silent server is helped along within that. ``lost_after_s`` is
     how long a lost connection is tried for. ``on_sent`` is told of each frame that went up
-    without being held: when it was recorded and when the socket took it.
+    without being held: when it was recorded and when the socket took it. ``place`` is told to the
+    model, and ``functions`` are what it can call.
     """
 
     def __init__(  # noqa: PLR0913 - what it is made of; only the first four without a default
@@ -107,8 +110,12 @@ class LiveSession:
         patience_s: float = PATIENCE_S,
         rotate_after_s: float = ROTATE_AFTER_S,
         lost_after_s: float = TALK_PATIENCE_S,
+        place: str | None = None,
+        functions: Functions | None = None,
     ) -> None:
         self.number = number
+        self._place = place
+        self._functions = functions
         self._settings = settings
         self._key = key
         self._post = post
@@ -131,7 +138,7 @@ class LiveSession:
             talk_patience_s=lost_after_s,
         )
         trigger = settings.compression.trigger_tokens
-        care = Care(settings.resumption, patience_s, trigger, settings.repeat_s)
+        care = Care(settings.resumption, patience_s, trigger, settings.repeat_s, functions)
         self._traffic = Traffic(number, past.turns, self._note, self._recovery, care, on_sent)
         self.push_to_talk = self._traffic.push_to_talk
         """Told what the finger on the button does."""
@@ -314,11 +321,18 @@ class LiveSession:
         resuming = handle is not None
         about = {"resuming": resuming, "model": model, "host": self._host, "secret": self._key}
         without = self._without(model)
-        self._sent = optional_fields(self._settings, profile(model)) - without
+        around = self._around()
+        self._sent = optional_fields(self._settings, profile(model), around) - without
         earlier = "" if handle else self._past.summary
         manual = self.push_to_talk.next_is_manual()
         config = connect_config(
-            self._settings, profile(model), handle, earlier, manual=manual, without=without
+            self._settings,
+            profile(model),
+            handle,
+            earlier,
+            manual=manual,
+            without=without,
+            around=around,
         )
         self._connecting = asyncio.timeout(self._settings.connect_timeout_s)
         try:
@@ -329,10 +343,15 @@ class LiveSession:
         finally:
             self._connecting = None
 
+    def _around(self) -> Surroundings:
+        if self._functions is None:
+            return Surroundings(self._place)
+        return Surroundings(self._place, self._functions.declared, self._functions.abilities)
+
     def _without(self, model: str) -> frozenset[Field]:
         """Return what is left out of the next setup: what is refused, and what is in doubt."""
         if self._bare:
-            return optional_fields(self._settings, profile(model))
+            return optional_fields(self._settings, profile(model), self._around())
         left_out = self._past.refusals.left_out(model, time.time())
         return left_out | {Field.SEARCH} if self._without_search else left_out
 
@@ -381,8 +400,7 @@ class LiveSession:
             self._post(ModelReplaced(self.number, self._settings.model, self.model, now))
         self._post(SessionOpened(self.number, latency_ms, self.model, resumed, now))
         rotation = Rotation(now, self._rotate_after_s)
-        choosy = profile(self.model).may_stay_silent
-        self._traffic.opened(rotation, resumed=resumed, choosy=choosy, manual=manual)
+        self._traffic.opened(rotation, profile(self.model), resumed=resumed, manual=manual)
 
     def _note(self, news: News) -> None:
         """Pass news on, and write down what the next connection or session should know."""
@@ -427,7 +445,7 @@ class LiveSession:
         return SessionFailed(self.number, failure, model, time.monotonic())
 
     def _end(self, ending: Ending) -> None:
-        self._traffic.dry()
+        self._traffic.close()
         self._away.back()
         if isinstance(ending, SessionFailed):
             _log.warning("session %d failed: %s", self.number, ending.failure.message)

@@ -11,14 +11,19 @@ import functools
 import os
 import ssl
 import warnings
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 from urllib.parse import urlsplit
 
 from device.api_key import RENEWAL, flaw
 from device.live import websocket
-from device.live.models import ModelProfile
+from device.live.introduction import filled, introduction
+from device.live.models import Calls, ModelProfile
 from device.live.refusals import Field
 from device.news import Failure, FailureKind
+from device.ports import Declaration
 
 if TYPE_CHECKING:
     from google import genai
@@ -61,7 +66,9 @@ class LiveSettings(Protocol):
     @property
     def thinking_level(self) -> str: ...  # noqa: D102 - as in the configuration
     @property
-    def google_search(self) -> bool: ...  # noqa: D102 - as in the configuration
+    def about_itself(self) -> bool: ...  # noqa: D102 - as in the configuration
+    @property
+    def google_search(self) -> bool | Literal["auto"]: ...  # noqa: D102 - as in the configuration
     @property
     def resumption(self) -> bool: ...  # noqa: D102 - as in the configuration
     @property
@@ -157,7 +164,22 @@ def client_of(settings: LiveSettings, key: str) -> genai.Client:
     )
 
 
-def connect_config(
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a setup tells beside the section ``live`` of the configuration."""
+
+    place: str | None = None
+    """Where the speaker stands."""
+    declared: Sequence[Declaration] = ()
+    """The functions that the model can call."""
+    abilities: Sequence[str] = ()
+    """What it can do with them, as verbs."""
+
+
+NOWHERE = Surroundings()
+
+
+def connect_config(  # noqa: PLR0913 - what a setup is made of
     settings: LiveSettings,
     profile: ModelProfile,
     handle: str | None,
@@ -165,19 +187,25 @@ def connect_config(
     *,
     manual: bool = False,
     without: frozenset[Field] = frozenset(),
+    around: Surroundings = NOWHERE,
+    now: datetime | None = None,
 ) -> types.LiveConnectConfig:
     """Return the setup of one connection: what is configured, as far as the model takes it.
 
     ``earlier`` tells a fresh session what was said before. ``manual``: it is told when the user
-    speaks, and does not find out by itself. ``without``: what is left out all the same.
+    speaks, and does not find out by itself. ``without``: what is left out all the same. ``now``:
+    with its zone; None is the present.
     """
     from google.genai import types  # noqa: PLC0415 - heavy
 
-    sent = optional_fields(settings, profile) - without
+    sent = optional_fields(settings, profile, around) - without
+    now = now or datetime.now().astimezone()
     level = profile.thinking_level(settings.thinking_level)
     transcription = types.AudioTranscriptionConfig()
     told = GOES_ON if handle else earlier
-    instruction = "\n\n".join(filter(None, [settings.system_instruction, told]))
+    about = _about(settings, sent, around, now) if settings.about_itself else ""
+    own = filled(settings.system_instruction, now, around.place)
+    instruction = "\n\n".join(filter(None, [about, own, told]))
     return types.LiveConnectConfig(
         response_modalities=[types.Modality.AUDIO],
         system_instruction=instruction or None,
@@ -187,7 +215,7 @@ def connect_config(
             if level and Field.THINKING in sent
             else None
         ),
-        tools=[types.Tool(google_search=types.GoogleSearch())] if Field.SEARCH in sent else None,
+        tools=_tools(profile, sent, around) or None,
         input_audio_transcription=transcription if Field.INPUT_TRANSCRIPTION in sent else None,
         output_audio_transcription=transcription if Field.OUTPUT_TRANSCRIPTION in sent else None,
         # The server's own voice activity detection, where it is on, stays at the server's defaults.
@@ -215,8 +243,52 @@ def connect_config(
     )
 
 
-def optional_fields(settings: LiveSettings, profile: ModelProfile) -> frozenset[Field]:
-    """Return what a setup with these settings has that could be left out of it."""
+def _about(
+    settings: LiveSettings, sent: frozenset[Field], around: Surroundings, now: datetime
+) -> str:
+    searches = ["look things up on the web"] if Field.SEARCH in sent else []
+    abilities = [*searches, *(around.abilities if Field.FUNCTIONS in sent else ())]
+    return introduction(now, around.place, settings.language, abilities)
+
+
+def _tools(profile: ModelProfile, sent: frozenset[Field], around: Surroundings) -> list[types.Tool]:
+    """Declare search and functions, each in an entry of its own, as far as they are sent."""
+    from google.genai import types  # noqa: PLC0415 - heavy
+
+    tools = [types.Tool(google_search=types.GoogleSearch())] if Field.SEARCH in sent else []
+    if Field.FUNCTIONS in sent:
+        functions = [_declared(each, profile) for each in around.declared]
+        tools.append(types.Tool(function_declarations=functions))
+    return tools
+
+
+def _declared(function: Declaration, profile: ModelProfile) -> types.FunctionDeclaration:
+    from google.genai import types  # noqa: PLC0415 - heavy
+
+    # Live API: where a model can do either, it does what takes it longest to answer if not told.
+    behavior = None
+    if profile.calls is Calls.EITHER:
+        behavior = types.Behavior.NON_BLOCKING if function.slow else types.Behavior.BLOCKING
+    return types.FunctionDeclaration(
+        name=function.name,
+        description=function.description,
+        parameters_json_schema=dict(function.parameters),
+        behavior=behavior,
+    )
+
+
+def optional_fields(
+    settings: LiveSettings, profile: ModelProfile, around: Surroundings = NOWHERE
+) -> frozenset[Field]:
+    """Return what a setup with these settings has that could be left out of it.
+
+    Where a model takes search or functions only, the owner's word for search decides.
+    """
+    search = bool(settings.google_search)
+    functions = bool(around.declared)
+    if search and functions and not profile.search_beside_functions:
+        search = settings.google_search is True
+        functions = not search
     has = {
         Field.THINKING: profile.thinking_level(settings.thinking_level) is not None,
         Field.COMPRESSION: True,
@@ -226,7 +298,8 @@ def optional_fields(settings: LiveSettings, profile: ModelProfile) -> frozenset[
         Field.LANGUAGE: profile.takes_language and settings.language is not None,
         Field.TURN_COVERAGE: True,
         Field.VOICE: bool(settings.voice),
-        Field.SEARCH: settings.google_search,
+        Field.SEARCH: search,
+        Field.FUNCTIONS: functions,
     }
     return frozenset(field for field, there in has.items() if there)
 

@@ -142,6 +142,16 @@ class Stalls:
         if self._wait is Wait.SOUND:
             self._wait = None
 
+    def called(self) -> None:
+        """The model waits for the answer to a call."""
+        self._wait = None
+
+    def call_answered(self, now: float) -> None:
+        """The last answer that it waited for has gone up: now it must say something of it."""
+        self._must = True
+        self._begin(Wait.ANSWER, now)
+        self._owes = True
+
     def interrupted(self, now: float) -> None:
         """The server broke its turn off."""
         self._answering = False

@@ -28,6 +28,7 @@ from device.live.messages import (
     Message,
     Text,
 )
+from device.live.models import ModelProfile
 from device.live.push_to_talk import PushToTalk
 from device.live.reconnect import Recovery
 from device.live.repeat import Unanswered
@@ -46,6 +47,7 @@ from device.news import (
     Stalled,
     UplinkChanged,
 )
+from device.ports import Functions
 
 if TYPE_CHECKING:
     from google.genai import types
@@ -90,6 +92,8 @@ class Care:
     """From how many tokens of context on the server should compress it."""
     repeat_s: float
     """How much of an unanswered sentence is said again over a new connection; 0: nothing."""
+    functions: Functions | None = None
+    """What the model can do with the speaker."""
 
 
 class Traffic:
@@ -118,10 +122,10 @@ class Traffic:
         """Between two connections: when it is long enough to be told."""
         self._writing = asyncio.Lock()
         self.uplink = Uplink()
+        self._calls = Calls(session, post, self.uplink, care.functions)
         self._moment = Moment(
-            recovery, self._downlink, self.uplink, self._unanswered, resumes=care.resumes
+            recovery, self._downlink, self._calls, self._unanswered, resumes=care.resumes
         )
-        self._calls = Calls(session, post, self.uplink)
         self._context = Context(care.trigger_tokens)
         self.counts: Counter[str] = Counter()
         self.stirred = asyncio.Event()
@@ -153,6 +157,7 @@ class Traffic:
         self._moment.speaking = speaking
         self._unanswered.speaking(speaking)
         if speaking:
+            self._calls.asked()
             self._stalls.speech_began()
         else:
             self._stalls.speech_ended(time.monotonic(), lasted_s)
@@ -165,10 +170,12 @@ class Traffic:
         self._unanswered.clear()
         self.stirred.set()
 
-    def opened(self, rotation: Rotation, *, resumed: bool, choosy: bool, manual: bool) -> None:
+    def opened(
+        self, rotation: Rotation, model: ModelProfile, *, resumed: bool, manual: bool
+    ) -> None:
         """A new connection begins, with its plan to give way to the next.
 
-        ``choosy``: its model may decide not to answer. ``manual``: it is told when the user speaks.
+        ``manual``: it is told when the user speaks.
         """
         now = time.monotonic()
         self._end_gap()
@@ -176,7 +183,9 @@ class Traffic:
         self.push_to_talk.opened(manual=manual)
         self.uplink.carried(True)
         self._moment.opened(rotation)
-        self._stalls.opened(now, resumed=resumed, choosy=choosy)
+        self._stalls.opened(now, resumed=resumed, choosy=model.may_stay_silent)
+        self._downlink.same_turn = model.answers_in_same_turn
+        self._calls.opened(model)
         self._context.opened(resumed=resumed)
         self._repeat(now)
         lost = self.uplink.new_losses()
@@ -188,6 +197,8 @@ class Traffic:
         said = self._unanswered.take()
         self.uplink.put_back(self.push_to_talk.again(said))
         frames = sum(isinstance(item, bytes) for item in said)
+        if said:
+            self._calls.asked_again()
         if frames:
             self.counts["repeated_frames"] += frames
             self._post(AudioRepeated(self._session, frames, now))
@@ -252,9 +263,14 @@ class Traffic:
     def cut_off(self) -> None:
         """The connection ends: end what it can no longer bring, so that nobody waits for it."""
         self.uplink.carried(False)
-        self._calls.cancel_all()
+        self._calls.cut_off()
         self._downlink.give_up()
         self._gap = asyncio.get_running_loop().call_later(UNNOTICED_S, self.dry)
+
+    def close(self) -> None:
+        """The session is over."""
+        self._calls.close()
+        self.dry()
 
     def dry(self) -> None:
         """No audio goes up any more, for good or until the link is back."""
@@ -311,11 +327,14 @@ class Traffic:
             case Text(text=text, again=again):
                 self._downlink.asked()
                 if not again:
+                    self._calls.asked()
                     self._stalls.asked(time.monotonic())
                 self._unanswered.sent_text(text)
                 self.stirred.set()
             case Answer():
                 self._calls.answered(message)
+                if not self._calls.open:
+                    self._stalls.call_answered(time.monotonic())
                 self.stirred.set()
 
     def _flow(self, *, flowing: bool) -> None:

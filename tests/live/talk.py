@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import pytest
 
@@ -17,6 +17,7 @@ from device.live.resumption import Past
 from device.live.session import LiveSession
 from device.live.setup import LiveSettings, host_of
 from device.news import News, SessionClosed, SessionFailed, SessionOpened, Transcript
+from device.ports import Functions
 from device.simulator.live_server import LiveServer
 from device.simulator.record import ConnectionRecord
 from device.simulator.script import Script, Send
@@ -42,7 +43,8 @@ class Settings:
     language: str | None = None
     system_instruction: str = "Be brief."
     thinking_level: str = "minimal"
-    google_search: bool = False
+    about_itself: bool = False
+    google_search: bool | Literal["auto"] = False
     resumption: bool = True
     compression: Compression = field(default_factory=Compression)
     repeat_s: float = 10.0
@@ -163,6 +165,7 @@ def session_of(
     patience_s: float = 60.0,
     rotate_after_s: float = 540.0,
     lost_after_s: float = 20.0,
+    functions: Functions | None = None,
 ) -> LiveSession:
     return LiveSession(
         settings,
@@ -174,6 +177,8 @@ def session_of(
         patience_s=patience_s,
         rotate_after_s=rotate_after_s,
         lost_after_s=lost_after_s,
+        place="Berlin, Germany",
+        functions=functions,
     )
 
 
@@ -195,6 +200,7 @@ async def talking(
     lost_after_s: float = 20.0,
     handle: str | None = None,
     past: Past | None = None,
+    functions: Functions | None = None,
     **settings: object,
 ) -> AsyncIterator[Talk]:
     """Serve the script and run a session against it; whatever is left is closed at the end."""
@@ -212,6 +218,7 @@ async def talking(
                 patience_s=patience_s,
                 rotate_after_s=rotate_after_s,
                 lost_after_s=lost_after_s,
+                functions=functions,
             )
             talk = Talk(server, session, ear)
             if start:

@@ -27,6 +27,7 @@ from device.frames import FRAME_MS, FRAME_SAMPLES, MICROPHONE_RATE_HZ, Frame
 from device.live.resumption import Past
 from device.live.session import LiveSession
 from device.live.traffic import Sent
+from device.ports import Functions
 from device.simulator.certificate import Certificate, make_certificate
 from device.simulator.live_server import LiveServer
 from device.simulator.refusals import ACCESS_DENIED, QUOTA, Refusal
@@ -155,7 +156,13 @@ class TalkingHub(Hub):
         return replace(super().parts(), speaker=lambda _: self._loudspeaker, session=self._live)
 
     def _live(
-        self, config: Config, number: int, past: Past, post: n.Post, on_sent: Sent
+        self,
+        config: Config,
+        number: int,
+        past: Past,
+        post: n.Post,
+        on_sent: Sent,
+        functions: Functions,
     ) -> LiveSession:
         patience_s = config.conversation.reply_timeout_s
         return LiveSession(
@@ -166,6 +173,8 @@ class TalkingHub(Hub):
             past=past,
             on_sent=on_sent,
             patience_s=patience_s,
+            place=config.place,
+            functions=functions,
         )
 
     @asynccontextmanager

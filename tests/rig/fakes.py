@@ -28,7 +28,17 @@ from device.news import (
     SessionOpened,
     SpeechChanged,
 )
-from device.ports import Block, Colour, OpenDevice, Played, Session, Tap, WakeDetector, WakeScores
+from device.ports import (
+    Block,
+    Colour,
+    Functions,
+    OpenDevice,
+    Played,
+    Session,
+    Tap,
+    WakeDetector,
+    WakeScores,
+)
 from device.state.mute import MuteMemory
 from device.state.talk import TalkMemory
 
@@ -416,6 +426,7 @@ class Hub:
         self._state = state
         self.hindrance: Failure | None = None
         self.past = Past()
+        self.functions: Functions | None = None
         self.mute_switch: Any = None
         self._session_kind = session or FakeSession
         self.log: list[str] = []
@@ -489,8 +500,15 @@ class Hub:
         return await self.load_detector(config)
 
     def _session(
-        self, _config: Config, number: int, past: Past, post: Post, _on_sent: Sent
+        self,
+        _config: Config,
+        number: int,
+        past: Past,
+        post: Post,
+        _on_sent: Sent,
+        functions: Functions,
     ) -> Session:
+        self.functions = functions
         self.past = past
         if self.no_session is not None:
             raise self.no_session
