@@ -177,7 +177,8 @@ def test_who_talks_over_the_answer_to_a_typed_question_silences_it(story: str) -
     with open_kitchen("medium", Script(turns=(turn,), silence_ms=700), config) as kitchen:
         daemon = kitchen.daemon
         kitchen.wake_and_hear_all()
-        daemon.event("uplink", after=daemon.here, what="stopped")
+        stopped = daemon.event("uplink", after=daemon.here, what="stopped")
+        kitchen.server.wait_for(lambda server: len(server.audio) >= stopped["bytes"])
         sent, after = len(kitchen.server.audio), daemon.here
         with ThreadPoolExecutor(1) as shell:
             asked = shell.submit(daemon.cli, "ask", "and what happened then")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,13 +12,14 @@ from device.news import (
     AudioRepeated,
     ReplyAudio,
     SessionOpened,
-    Stalled,
     TurnComplete,
+    Unheard,
     UplinkChanged,
 )
 from device.simulator.record import ConnectionRecord
 from device.simulator.script import Drop, Event, Resumable, Script, Turn
 from tests.live.talk import PATIENCE_S, Talk, frame, talking
+from tests.rig.no_answers import NOTHING
 
 ANSWER = Turn(heard="what is the time", says="Noon.", audio=300, pace="burst", plays_out=False)
 FRAME = 640
@@ -262,19 +264,21 @@ async def test_without_repeats_a_turn_goes_on_where_it_is(tmp_path: Path) -> Non
         await talk.close()
 
 
-async def test_a_server_that_keeps_silent_is_nudged_with_words(tmp_path: Path) -> None:
-    """The end of the stream, which helps elsewhere, is an error here."""
-    script = Script(turns=(Turn(trigger=("text",), audio=300, pace="burst", plays_out=False),))
+async def test_what_nothing_answers_is_put_again_as_the_turn_that_it_was(tmp_path: Path) -> None:
+    """The end of the stream, which helps elsewhere, is an error here, and words are no question."""
+    script = Script(turns=(replace(ANSWER, first=(NOTHING,)),))
     async with talking(tmp_path, script, patience_s=0.9) as talk:
         talk.session.push_to_talk.hold()
         talk.session.push_to_talk.heard()
         talk.speak(10)
         talk.session.push_to_talk.release()
         assert talk.session.owes
-        assert (await talk.ear.until(Stalled)).what == "nudged"
+        assert (await talk.ear.until(Unheard)).why == "nothing"
+        talk.session.ask_again(fresh=False, forget=False)
         await answered(talk)
         record = await newest(talk, 1)
-        assert record.texts == ["Please go on."]
+        assert [kind for kind, _ in record.activities] == ["start", "end", "start", "end"]
+        assert record.texts == []
         assert record.refused is None
         await talk.close()
 

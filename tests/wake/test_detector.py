@@ -215,7 +215,7 @@ async def test_too_many_frames_are_dropped_oldest_first_and_counted(
     counters = detector.counters
     assert counters["dropped"] + 4 * counters["hops"] <= fed
     assert counters["dropped"] <= fed - INBOX_FRAMES
-    assert counters["gaps"] >= 2
+    assert counters["gaps"] >= 1
 
 
 async def test_it_can_run_again_after_it_was_cancelled(
