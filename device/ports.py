@@ -361,7 +361,7 @@ class Declaration:
 
     name: str
     """Letters, digits and ``_``, at most 64."""
-    description: str
+    purpose: str
     """What it does and when to call it, for the model; billed with every turn."""
     parameters: Mapping[str, Any]
     """JSON Schema of an object."""

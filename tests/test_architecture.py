@@ -56,7 +56,7 @@ HOMES: dict[str, set[str]] = {
     },
     "onnxruntime": {"device.wake.networks"},
     "pyaudio": {"device.audio.portaudio"},
-    "pydantic": {"device.config"},
+    "pydantic": {"device.config", "device.tools"},
     "pydantic_core": {"device.config"},
     "rich": {"device.cli", "device.doctor"},
     "soxr": {"device.audio.resample", "device.simulator.voices"},

@@ -12,7 +12,7 @@ import re
 from datetime import time
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, WrapValidator
 
 from device.config.yaml import shortened
 
@@ -166,13 +166,16 @@ def _no_hold(value: object) -> object:
     return value
 
 
-def _auto_or_on_off(value: object) -> object:
-    return value if value == "auto" else _on_off(value)
+def _auto_or_on_off(value: object, _: object) -> object:
+    switched = _on_off(value)
+    if switched == "auto" or isinstance(switched, bool):
+        return switched
+    raise ValueError("is neither auto, true nor false")
 
 
 AutoOnOff = Annotated[
     bool | Literal["auto"],
-    BeforeValidator(
+    WrapValidator(
         _auto_or_on_off, json_schema_input_type=bool | Literal["auto", "on", "off", "yes", "no"]
     ),
 ]

@@ -71,6 +71,7 @@ from device.conversation.moves import (
     to_rest,
 )
 from device.conversation.notes import is_stale, noted
+from device.conversation.reasons import NO_ANSWER, is_unanswered, reason
 from device.conversation.states import (
     AWAITING_SERVER,
     BUFFERED,
@@ -87,7 +88,6 @@ from device.frames import MICROPHONE_RATE_HZ
 from device.news import (
     Ask,
     BargedIn,
-    Debt,
     Detection,
     FellSilent,
     FirstSound,
@@ -118,31 +118,6 @@ from device.news import (
     Unmute,
 )
 
-REASONS: dict[type[News], str] = {
-    Detection: "wake word",
-    Tap: "button",
-    Hold: "button held",
-    Release: "button released",
-    Ask: "typed question",
-    Stop: "stop",
-    Mute: "mute",
-    Unmute: "unmute",
-    MicrophoneLost: "microphone lost",
-    MicrophoneDelivers: "microphone delivers",
-    BargedIn: "interrupted by speech",
-    SessionOpened: "session opened",
-    Reconnecting: "connection lost",
-    SessionClosed: "session closed",
-    SessionFailed: "session failed",
-    ReplyAudio: "reply started",
-    Interrupted: "interrupted by speech",
-    TurnComplete: "turn complete",
-    PlaybackDrained: "reply heard",
-    TimedOut: "nothing more came",
-    Unheard: "no answer was heard",
-}
-"""Why a state changed, for the `state` event, where the news does not say it itself."""
-
 WORDS_SAMPLES = 400 * MICROPHONE_RATE_HZ // 1000
 """Speech that goes on for longer after a wake word was said to us."""
 
@@ -157,7 +132,6 @@ WAITING_OR_HEARING = frozenset(
 )
 """Where a turn that nobody could hear is the user's business."""
 
-NO_ANSWER = "no answer came"
 EXPIRED = "session expired"
 
 
@@ -170,7 +144,7 @@ def step(c: Conversation, news: News) -> Step:
     if isinstance(news, Reconnecting | SessionFailed) and c.state not in RESTING:
         # A kept session that breaks while nobody talks is no fault: the next wake opens another.
         effects = (MeetFailure(news.failure), *effects)
-    effects = _told(c, after, effects, _reason(remembered, news))
+    effects = _told(c, after, effects, reason(remembered, news))
     ended, more = _expire(after)
     return ended, (*effects, *_told(after, ended, more, EXPIRED))
 
@@ -377,7 +351,7 @@ def _decide(c: Conversation, news: News) -> Step:  # noqa: C901, PLR0911, PLR091
             return to(c, c.state, timer=None if state not in PLAYING else Timer.STALL)
 
         # Time.
-        case _, TimedOut() if _is_unanswered(c, news):
+        case _, TimedOut() if is_unanswered(c, news):
             close = CloseSession(c.session, NO_ANSWER)
             silent = replace(c, session=0, cut=c.turn)
             return to(silent, State.FAULT, Apologise(), *hush(c), Alarm(), close)
@@ -483,27 +457,6 @@ def _told(
     first = tuple(effect for effect in effects if isinstance(effect, TOLD_BEFORE))
     then = tuple(effect for effect in effects if not isinstance(effect, TOLD_BEFORE))
     return (*first, Entered(before.state, after.state, reason), *then)
-
-
-def _reason(c: Conversation, news: News) -> str:
-    match news:
-        case SpeechChanged(speaking=speaking):
-            return "speech began" if speaking else "speech ended"
-        case TimedOut() if _is_unanswered(c, news):
-            return NO_ANSWER
-        case _:
-            return REASONS.get(type(news), "")
-
-
-def _is_unanswered(c: Conversation, news: TimedOut) -> bool:
-    """Whether the server is to blame for the silence in which a timer ran out.
-
-    What was said after a reply may have been meant for somebody else, or be a television: only what
-    the server has understood of it must be answered.
-    """
-    meant = c.state in PLAYING or c.addressed or news.debt is Debt.UNDERSTOOD
-    owed = news.debt is not Debt.NONE and c.session != 0
-    return owed and meant and c.state in AWAITING_SERVER
 
 
 def _expire(c: Conversation) -> Step:

@@ -137,5 +137,5 @@ def ask(c: Conversation, question: Ask) -> Step:
 def new_session(c: Conversation) -> Step:
     """Open a session under the next number."""
     number = c.sessions + 1
-    fresh = replace(c, session=number, sessions=number, aged=False, outdated=False)
+    fresh = replace(c, session=number, sessions=number, aged=False, outdated=False, calls=0)
     return fresh, (OpenSession(number),)

@@ -73,10 +73,14 @@ def noted(c: Conversation, news: News) -> Conversation:
 def _noted_of_the_model(c: Conversation, news: News) -> Conversation:
     """Remember what the model does, and what of its answer is still to come."""
     match news:
+        case ToolNews(session) if session != c.session:
+            return c
         case ToolNews(what="called"):
             return replace(c, calls=c.calls + 1)
-        case ToolNews():
-            return replace(c, calls=max(c.calls - 1, 0))
+        case ToolNews(what=what):
+            left = max(c.calls - 1, 0)
+            promised = c.promised and not (what == "cancelled" and left == 0)
+            return replace(c, calls=left, promised=promised)
         case Leaving(mutes):
             return replace(c, leaving="mute" if mutes else "end")
         case TurnComplete(more=more) if news.session == c.session:
@@ -93,6 +97,8 @@ def is_stale(c: Conversation, news: News) -> bool:
     """Tell whether the news is of a session, a turn or a timer that no longer matters."""
     match news:
         case SessionOpened() | Reconnecting() | SessionClosed() | SessionFailed() | SessionAged():
+            return news.session != c.session
+        case ToolNews():
             return news.session != c.session
         case ReplyAudio():
             return news.session != c.session or news.turn <= max(c.cut, c.broken)

@@ -76,7 +76,7 @@ class Calls:
     @property
     def open(self) -> bool:
         """Whether the server waits for the answer to a call."""
-        return bool(self._waiting) or self._uplink.unanswered
+        return any(call.current for call in self._asked)
 
     def opened(self, model: ModelProfile) -> None:
         """Take note of the model that calls from now on."""
@@ -134,7 +134,7 @@ class Calls:
 
     def asked(self) -> None:
         """The user says or types something new: what was called before is over with."""
-        self._asked = [call for call in self._asked if call.current and not call.work.done()]
+        self._asked = [call for call in self._asked if call.current]
 
     def close(self) -> None:
         """The session is over: give up what still runs."""

@@ -215,7 +215,7 @@ def connect_config(  # noqa: PLR0913 - what a setup is made of
             if level and Field.THINKING in sent
             else None
         ),
-        tools=_tools(profile, sent, around) or None,
+        tools=[*_tools(profile, sent, around)] or None,
         input_audio_transcription=transcription if Field.INPUT_TRANSCRIPTION in sent else None,
         output_audio_transcription=transcription if Field.OUTPUT_TRANSCRIPTION in sent else None,
         # The server's own voice activity detection, where it is on, stays at the server's defaults.
@@ -271,7 +271,7 @@ def _declared(function: Declaration, profile: ModelProfile) -> types.FunctionDec
         behavior = types.Behavior.NON_BLOCKING if function.slow else types.Behavior.BLOCKING
     return types.FunctionDeclaration(
         name=function.name,
-        description=function.description,
+        description=function.purpose,
         parameters_json_schema=dict(function.parameters),
         behavior=behavior,
     )

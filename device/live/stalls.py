@@ -62,6 +62,7 @@ class Stalls:
         self._must = False
         """Whether the model may not choose to stay silent: it was typed to, or the button held."""
         self._asked_again = False
+        self._calling = False
         self.heard = False
         """Whether the server has told what it understood of the user's last words."""
 
@@ -143,11 +144,16 @@ class Stalls:
             self._wait = None
 
     def called(self) -> None:
-        """The model waits for the answer to a call."""
-        self._wait = None
+        """The model waits for the answer to a call: nothing else is due."""
+        self._calling = True
+
+    def calls_cancelled(self) -> None:
+        """The model waits for no answer any more."""
+        self._calling = False
 
     def call_answered(self, now: float) -> None:
         """The last answer that it waited for has gone up: now it must say something of it."""
+        self._calling = False
         self._must = True
         self._begin(Wait.ANSWER, now)
         self._owes = True
@@ -176,6 +182,7 @@ class Stalls:
 
         ``sounded``: some of the turn could be heard, which then was the answer.
         """
+        self._calling = False
         if self._wait is Wait.SOUND and not sounded:
             self._wait = Wait.ANSWER
         elif self._wait is not Wait.ANSWER:
@@ -191,7 +198,7 @@ class Stalls:
 
     def due(self) -> float | None:
         """Return when the next step is due, None while nothing is owed."""
-        if self._wait is None or self._speaking:
+        if self._wait is None or self._speaking or self._calling:
             return None
         if self._steps == 0:
             # To ask again breaks off an answer that is only slow; a nudge does not.

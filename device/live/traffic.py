@@ -376,6 +376,8 @@ class Traffic:
         if message.tool_call_cancellation is not None:
             for call_id in message.tool_call_cancellation.ids or ():
                 self._calls.cancel(call_id)
+            if not self._calls.open:
+                self._stalls.calls_cancelled()
         # Only now it is known whether the message itself began or ended the turn it bills.
         self._downlink.settle_bill()
         if message.usage_metadata is not None:

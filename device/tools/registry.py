@@ -49,7 +49,8 @@ class Function:
     """One function. ``do`` gets its arguments, and raises ParleyError with words for the model."""
 
     name: str
-    description: str
+    purpose: str
+    """What it does and when to call it, for the model; billed with every turn."""
     ability: str
     """The same as a verb: what the model is told it can do."""
     arguments: type[Arguments]
@@ -71,7 +72,7 @@ class Registry:
     def declared(self) -> Sequence[Declaration]:
         """Every function, as it is declared in a setup."""
         return [
-            Declaration(each.name, each.description, schema(each.arguments), each.slow)
+            Declaration(each.name, each.purpose, schema(each.arguments), each.slow)
             for each in self._functions.values()
         ]
 

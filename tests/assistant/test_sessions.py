@@ -18,8 +18,9 @@ from device.errors import CredentialError
 from device.live.resumption import Past
 from device.live.traffic import Sent
 from device.news import Debt, News, Post, SessionAged, SessionClosed, SessionFailed
-from device.ports import Session
+from device.ports import Functions, Session
 from device.state.talk import TalkMemory
+from device.tools.registry import Registry
 from tests.rig.fakes import MODEL, PATIENCE_S, FakeSession, until
 
 RESUMABLE = "conversation: {resume_within_s: 600}"
@@ -38,7 +39,7 @@ class Maker:
         self.log: list[str] = []
 
     def session(
-        self, config: Config, number: int, past: Past, post: Post, on_sent: Sent
+        self, config: Config, number: int, past: Past, post: Post, on_sent: Sent, _: Functions
     ) -> Session:
         self.past, self.on_sent = past, on_sent
         self.asked.append((config, number))
@@ -85,7 +86,7 @@ class Hub:
 async def running(hub: Hub) -> AsyncIterator[Hub]:
     with contextlib.suppress(asyncio.CancelledError):
         async with asyncio.TaskGroup() as tasks:
-            hub.sessions.start(tasks)
+            hub.sessions.start(tasks, Registry(()))
             yield hub
             await hub.sessions.goodbye()
             raise asyncio.CancelledError

@@ -16,6 +16,7 @@ from device.live.resumption import Past
 from device.live.session import LiveSession
 from device.news import FailureKind, News
 from device.ports import OpenDevice
+from device.tools.registry import Registry
 
 
 def nobody(_: News) -> None:
@@ -40,7 +41,7 @@ async def test_without_a_key_every_session_says_what_to_do() -> None:
     parts = build.real_parts({})
     assert "GEMINI_API_KEY" in parts.missing_key
     with pytest.raises(CredentialError) as caught:
-        parts.session(Config(), 1, Past(), nobody, nothing_was_sent)
+        parts.session(Config(), 1, Past(), nobody, nothing_was_sent, Registry(()))
     assert str(caught.value) == parts.missing_key
 
 
@@ -64,7 +65,7 @@ def test_what_the_speaker_takes_of_the_memory_is_told() -> None:
 async def test_a_session_is_made_of_the_settings_in_force() -> None:
     """Its number is the hub's."""
     parts = build.real_parts({"GEMINI_API_KEY": "the-key"})
-    session = parts.session(Config(), 7, Past(), nobody, nothing_was_sent)
+    session = parts.session(Config(), 7, Past(), nobody, nothing_was_sent, Registry(()))
     assert isinstance(session, LiveSession)
     assert session.number == 7
     assert session.model == Config().live.model

@@ -12,7 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from device import news as n
 from device.conversation import effects as e
-from device.conversation.machine import EXPIRED, NO_ANSWER, REASONS, step
+from device.conversation.machine import EXPIRED, step
+from device.conversation.reasons import NO_ANSWER, REASONS
 from device.conversation.states import (
     HOLDING,
     PATTERNS,
@@ -55,6 +56,10 @@ EVENTS: dict[str, n.News] = {
     "GenerationComplete": n.GenerationComplete(1, 3, 1.0),
     "Unheard": n.Unheard(1, 4, "empty", False, 1.0),
     "StillWaiting": n.StillWaiting(5),
+    "Called": n.ToolNews(1, "called", "f", 1.0),
+    "Answered": n.ToolNews(1, "answered", "f", 1.0),
+    "MoreToCome": n.TurnComplete(1, 4, 1.0, more=True),
+    "Leaving": n.Leaving(mutes=False),
     "TurnComplete": n.TurnComplete(1, 3, 1.0),
     "EmptyTurnComplete": n.TurnComplete(1, 4, 1.0),
     "FirstSound": n.FirstSound(3, 1.0),
@@ -287,6 +292,13 @@ MUTED            SettingsChanged  MUTED         CloseSession
 IDLE             SettingsChanged  IDLE          CloseSession
 SPEAKING         SessionAged      SPEAKING
 ONE_SHOT_SPEAKING SessionAged      ONE_SHOT_SPEAKING
+LISTENING        Called           THINKING      timer:reply WaitASecond
+THINKING         Called           THINKING      WaitASecond
+ONE_SHOT_THINKING Called          ONE_SHOT_THINKING WaitASecond
+THINKING         Answered         THINKING      timer:reply
+ONE_SHOT_THINKING Answered        ONE_SHOT_THINKING timer:reply
+THINKING         MoreToCome       THINKING      timer:reply
+ONE_SHOT_THINKING MoreToCome      ONE_SHOT_THINKING timer:reply
 LISTENING        Unheard          THINKING      AskAgain timer:reply WaitASecond
 THINKING         Unheard          THINKING      AskAgain timer:reply WaitASecond
 SPEAKING         Unheard          THINKING      ClearPlayback AskAgain timer:reply WaitASecond
@@ -340,7 +352,8 @@ def cells() -> dict[tuple[State, str], tuple[State, list[str]]]:
 
 def remembered(after: Conversation) -> Conversation:
     """The conversation without what it only remembers for later steps."""
-    return replace(after, addressed=False, aged=False, outdated=False, question=False)
+    forgotten = replace(after, addressed=False, aged=False, outdated=False, question=False)
+    return replace(forgotten, calls=0, promised=False, leaving="")
 
 
 @pytest.mark.parametrize("name", EVENTS)

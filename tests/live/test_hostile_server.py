@@ -31,6 +31,7 @@ from device.events import PublicEvent
 from device.live.downlink import TURN_CHARACTERS
 from device.live.failures import diagnose
 from device.live.link import Link, LinkError
+from device.live.models import profile
 from device.live.reconnect import Recovery
 from device.live.rotation import HANDLE_CHARACTERS, Rotation
 from device.live.setup import client_of
@@ -110,7 +111,7 @@ async def hear(hub: Hub, messages: list[bytes], api_client: Any) -> Traffic:
     wire = Wire(messages)
     failure = None
     while wire.messages or failure is None:
-        traffic.opened(Rotation(time.monotonic()), resumed=False, choosy=False, manual=False)
+        traffic.opened(Rotation(time.monotonic()), profile("m"), resumed=False, manual=False)
         link = Link(AsyncSession(api_client=api_client, websocket=wire), ABOUT)  # type: ignore[arg-type]
         with pytest.raises(LinkError) as lost:
             await traffic.read(link)

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from device.live.calls import Calls
 from device.live.downlink import Downlink
 from device.live.messages import ActivityEnd, ActivityStart, Audio, Text
 from device.live.push_to_talk import PushToTalk
@@ -64,7 +65,13 @@ class Rig:
         self.unanswered = Unanswered(repeat_s)
         recovery = Recovery(["m"], chance=lambda: 0.5)
         downlink = Downlink(1, itertools.count(1), lambda _news: None, self.stalls, self.unanswered)
-        moment = Moment(recovery, downlink, self.uplink, self.unanswered, resumes=True)
+        moment = Moment(
+            recovery,
+            downlink,
+            Calls(1, lambda _: None, self.uplink),
+            self.unanswered,
+            resumes=True,
+        )
         self.push_to_talk = PushToTalk(
             self.uplink, self.unanswered, self.stalls, moment, asyncio.Event()
         )

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from google.genai import types
 
 from device.config import Live
 from device.live.models import profile
+from device.live.refusals import Field
 from device.live.setup import (
     GOES_ON,
     GOOGLE,
+    Surroundings,
     client_of,
     connect_config,
     host_of,
@@ -21,6 +26,7 @@ from device.live.setup import (
 )
 from device.live.websocket import LONGEST_BYTES, QUEUE_FRAMES
 from device.news import FailureKind
+from device.ports import Declaration
 from tests.live.talk import Settings
 
 
@@ -53,7 +59,9 @@ def test_setup_says_what_is_configured() -> None:
 
 def test_setup_leaves_out_what_is_not_configured() -> None:
     """The defaults of the configuration send no more than they say."""
-    settings = Live(resumption=False, connect_timeout_s=10.0)
+    settings = Live(
+        about_itself=False, google_search=False, resumption=False, connect_timeout_s=10.0
+    )
     config = connect_config(settings, profile("gemini-3.8-live"), None)
     assert config.system_instruction is None
     assert config.speech_config is None
@@ -146,3 +154,77 @@ async def test_sdk_is_loaded_in_a_thread() -> None:
     load_sdk.cache_clear()
     await asyncio.to_thread(load_sdk)
     assert load_sdk.cache_info().misses == 1
+
+
+# --- the speaker's own sentences, search and functions --------------------------------------------
+
+LAMP = Declaration("lamp", "Switch the lamp.", {"type": "object", "properties": {}})
+SLOW = replace(LAMP, name="slow", slow=True)
+AROUND = Surroundings("Berlin", (LAMP, SLOW), ("switch the lamp",))
+NOON = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)
+
+
+def told(live: Live, model: str = "gemini-3.8-live", **about: Any) -> str:
+    config = connect_config(live, profile(model), None, around=AROUND, now=NOON, **about)
+    assert isinstance(config.system_instruction, str)
+    return config.system_instruction
+
+
+def declared(live: Live, model: str, **about: Any) -> list[str]:
+    """What is declared, each as a word."""
+    config = connect_config(live, profile(model), None, around=AROUND, **about)
+    words: list[str] = []
+    for tool in config.tools or ():
+        assert isinstance(tool, types.Tool)
+        words += ["search"] if tool.google_search is not None else []
+        for each in tool.function_declarations or ():
+            behavior = each.behavior.value.lower() if each.behavior else "-"
+            words.append(f"{each.name} {behavior}")
+    return words
+
+
+def test_what_it_is_told_of_itself_stands_before_the_owners_own_text() -> None:
+    """With what was said before at the end."""
+    text = told(Live(system_instruction="You are a pirate in {place}."), earlier="You said: ahoy.")
+    about, own, earlier = text.split("\n\n")
+    assert "12:00 UTC (UTC+00:00) in Berlin" in about
+    assert "look things up on the web; switch the lamp" in about
+    assert (own, earlier) == ("You are a pirate in Berlin.", "You said: ahoy.")
+
+
+def test_the_owner_may_want_no_such_sentences() -> None:
+    """Their own text is filled in all the same."""
+    assert told(Live(about_itself=False, system_instruction="It is {time}.")) == (
+        "It is 12:00 UTC (UTC+00:00)."
+    )
+
+
+def test_it_does_not_claim_what_was_left_out() -> None:
+    """Search may need a paid key."""
+    text = told(Live(), without=frozenset({Field.SEARCH, Field.FUNCTIONS}))
+    assert "look things up on the web" in text.split("It cannot: ")[1]
+    assert "switch the lamp" not in text
+
+
+@pytest.mark.parametrize(
+    ("model", "search", "expected"),
+    [
+        ("gemini-3.1-flash-live-preview", "auto", ["search", "lamp -", "slow -"]),
+        ("gemini-3.8-live", "auto", ["search", "lamp blocking", "slow non_blocking"]),
+        ("gemini-3.8-live-extended-thinking", True, ["search", "lamp -", "slow -"]),
+        ("gemini-3.8-live", False, ["lamp blocking", "slow non_blocking"]),
+        (
+            "gemini-2.5-flash-native-audio-latest",
+            "auto",
+            ["lamp blocking", "slow non_blocking"],
+        ),
+        ("gemini-2.5-flash-native-audio-latest", True, ["search"]),
+        ("a-model-of-tomorrow", "auto", ["lamp -", "slow -"]),
+    ],
+)
+def test_functions_and_search_are_declared_as_each_model_takes_them(
+    model: str, search: Any, expected: list[str]
+) -> None:
+    """Where it takes only one of them, the owner's word for search decides."""
+    assert declared(Live(google_search=search), model) == expected
+    assert declared(Live(google_search=search), model, without=frozenset(Field)) == []

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import time
 
 from google.genai import types
 
+from device.live.models import profile
 from device.live.reconnect import Recovery
 from device.live.rotation import HANDLE_CHARACTERS, Rotation
 from device.live.traffic import Care, Traffic
@@ -23,10 +25,11 @@ async def test_call_that_the_connection_did_not_outlive_is_cancelled() -> None:
     recovery = Recovery(["m"], chance=lambda: 0.5)
     care = Care(True, 15.0, 25_600, 10.0)
     traffic = Traffic(1, itertools.count(1), news.append, recovery, care, nothing_was_sent)
-    traffic.opened(Rotation(time.monotonic()), resumed=False, choosy=False, manual=False)
+    traffic.opened(Rotation(time.monotonic()), profile("m"), resumed=False, manual=False)
     call = types.FunctionCall(id="c1", name="lamp")
     message = types.LiveServerMessage(tool_call=types.LiveServerToolCall(function_calls=[call]))
     traffic._take(message)
+    await asyncio.sleep(0.01)
     waiting = [traffic.uplink.unanswered]
     assert not traffic.gives_way()
     traffic.cut_off()

@@ -93,7 +93,7 @@ async def test_answer_overtakes_what_waits() -> None:
     """The model waits for an answer, so it does not stand behind held audio."""
     uplink = Uplink()
     uplink.append_frame(frame(1))
-    uplink.append_answer(not_available("1", "f"))
+    uplink.append_answer(Answer("1", "f", not_available("f")))
     assert uplink.unanswered
     assert isinstance(await uplink.next(), Answer)
     assert isinstance((await drained(uplink))[-1], Audio)
@@ -103,7 +103,7 @@ async def test_answer_overtakes_what_waits() -> None:
 async def test_cancelled_answer_is_withdrawn() -> None:
     """What was cancelled is not answered, and what was sent cannot be withdrawn."""
     uplink = Uplink()
-    answer = not_available("1", "f")
+    answer = Answer("1", "f", not_available("f"))
     uplink.append_answer(answer)
     assert uplink.withdraw("2") is None
     assert uplink.withdraw("1") == answer
@@ -138,7 +138,7 @@ async def test_words_and_answers_are_bounded_too() -> None:
     uplink = Uplink()
     for number in range(HELD_WORDS + 2):
         uplink.append_text(str(number))
-        uplink.append_answer(not_available(str(number), "f"))
+        uplink.append_answer(Answer(str(number), "f", not_available("f")))
     assert uplink.dropped == 4
     assert len(await drained(uplink)) == 2 * HELD_WORDS
 
@@ -187,7 +187,7 @@ async def test_nudge_overtakes_what_waits_and_dies_with_its_connection() -> None
     uplink.append_nudge("go on")
     assert await uplink.next() == Nudge("go on")
     assert not uplink.unanswered
-    uplink.append_answer(not_available("a", "f"))
+    uplink.append_answer(Answer("a", "f", not_available("f")))
     assert [answer.call_id for answer in uplink.withdraw_all()] == ["a"]
     assert await uplink.next() == Audio((frame(1),))
     uplink.append_nudge("go on")
