@@ -141,6 +141,7 @@ class Calls:
         for waiting in self._waiting:
             waiting.cancel()
         for call in self._asked:
+            call.current = False
             call.work.cancel()
 
     def answered(self, answer: Answer) -> None:
