@@ -8,7 +8,7 @@ import pytest
 
 from tests.rig.bad_days import DAYS, MODELS, WAYS, WHERES, Case, Outcome, ask_all, cases, wanted
 
-AT_A_TIME = 6
+AT_A_TIME = 4
 THREE = range(3)
 
 

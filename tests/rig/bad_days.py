@@ -23,7 +23,13 @@ from device import news as n
 from device.assistant.parts import Parts
 from device.audio.loudspeaker import Loudspeaker
 from device.config import Config
-from device.frames import FRAME_MS, FRAME_SAMPLES, MICROPHONE_RATE_HZ, Frame
+from device.frames import (
+    FRAME_MS,
+    FRAME_SAMPLES,
+    MICROPHONE_RATE_HZ,
+    REPLY_RATE_HZ,
+    Frame,
+)
 from device.live.resumption import Past
 from device.live.session import LiveSession
 from device.live.traffic import Sent
@@ -224,14 +230,15 @@ class TalkingHub(Hub):
     def _speech(self, *, speaking: bool) -> None:
         self.assistant.post(n.SpeechChanged(speaking, self._sample, time.monotonic()))
 
+    def heard_since(self, sample: int) -> bool:
+        """Tell whether the card was given something audible from this sample on."""
+        return bool(np.any(np.abs(self.card.heard[sample:].astype(np.int32)) > AUDIBLE))
+
     def heard_after(self, at: float) -> float | None:
         """Return when the card was first given something audible from then on."""
-        heard = np.abs(self.card.heard.astype(np.int32)) > AUDIBLE
-        for sample in np.flatnonzero(heard).tolist():
-            when = self.card.time_of(sample)
-            if when >= at:
-                return when
-        return None
+        since = max(0, round((at - self.card.time_of(0)) * REPLY_RATE_HZ))
+        heard = np.flatnonzero(np.abs(self.card.heard[since:].astype(np.int32)) > AUDIBLE)
+        return self.card.time_of(since + int(heard[0])) if len(heard) else None
 
 
 def script_of(day: Day, where: Where) -> Script:
@@ -269,8 +276,9 @@ async def ask(
         async with hub.listening():
             await _come_to(hub, where)
             before, asked_before = len(hub.events), len(server.questions)
+            asked = len(hub.card.heard)
             end = await _question(hub, where, way)
-            found = await _outcome(hub, before, end)
+            found = await _outcome(hub, before, end, (asked, len(hub.card.heard)))
             requests = len(server.questions) - asked_before
             sound = hub.heard_after(end)
             told = tuple(str(e.fields["what"]) for e in hub.told("unheard"))
@@ -316,8 +324,11 @@ async def _question(hub: TalkingHub, where: Where, way: Way) -> float:
     return end
 
 
-async def _outcome(hub: TalkingHub, before: int, end: float) -> Outcome:
-    """Wait until an answer was heard to its end, a fault was told, or it is at rest again."""
+async def _outcome(hub: TalkingHub, before: int, end: float, marks: tuple[int, int]) -> Outcome:
+    """Wait until an answer was heard to its end, a fault was told, or it is at rest again.
+
+    ``marks``: what the card had taken before the question, and at its end.
+    """
 
     def found() -> tuple[str, float] | None:
         first: dict[int, float] = {}
@@ -333,18 +344,23 @@ async def _outcome(hub: TalkingHub, before: int, end: float) -> Outcome:
                     return "silence", event.time
         return None
 
-    await _until(lambda: found() is not None)
-    ended, at = found() or ("silence", end)
-    if ended == "told":
-        # The sentence that says so follows at once.
-        await _until(lambda: hub.heard_after(at) is not None)
+    try:
+        await _until(lambda: found() is not None)
+        ended, at = found() or ("silence", end)
+        if ended == "told":
+            # By what the card took: one that catches up stamps what it plays late as in time.
+            since = marks[0] if at < end else marks[1]
+            await _until(lambda: hub.heard_since(since), every_s=0.2)
+    except TimeoutError:
+        told = " ".join(str(event.as_record()) for event in hub.events[before:])
+        return Outcome(f"nothing was heard: {hub.state}; {told}", GIVES_UP_S, 0.0, 0, ())
     return Outcome(ended, at - end, 0.0, 0, ())
 
 
-async def _until(condition: Callable[[], object], seconds: float = GIVES_UP_S) -> None:
-    async with asyncio.timeout(seconds):
+async def _until(condition: Callable[[], object], every_s: float = 0.01) -> None:
+    async with asyncio.timeout(GIVES_UP_S):
         while not condition():  # noqa: ASYNC110 - not all that is waited for is an event
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(every_s)
 
 
 Case = tuple[Day, Where, str, Way]
