@@ -7,6 +7,8 @@ import signal
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
+
 from device.live.repeat import LEAD_S
 from device.simulator.script import (
     Close,
@@ -169,16 +171,18 @@ def test_a_model_that_is_gone_is_told_once_and_the_next_one_answers() -> None:
         assert len(refused) == 1
 
 
-def test_the_quota_is_tried_once_and_told() -> None:
-    """One attempt for one wake word."""
+@pytest.mark.parametrize(("search", "attempts"), [("auto", 2), (False, 1)])
+def test_the_quota_is_tried_once_and_told(search: object, attempts: int) -> None:
+    """One attempt for one wake word; and one without search, which the plan may not include."""
     events = (Event("setup", Close(1011, "You exceeded your current quota, please check")),)
-    with open_room(Script(events=events)) as room:
+    with open_room(Script(events=events), {"live": {"google_search": search}}) as room:
         room.wake_and_ask()
         fault = room.daemon.event("fault", kind="quota", cleared=False)
         assert fault["fatal"] is False
         room.daemon.state("fault")
         room.daemon.state("idle", after=room.daemon.events.index(fault), timeout=20)
-        assert len(room.server.connections) == 1
+        sent = ["search" in record.fields for record in room.server.connections]
+        assert sent == [True, False][-attempts:]
 
 
 def test_the_talk_goes_on_after_a_crash_and_a_restart(tmp_path: Path) -> None:
