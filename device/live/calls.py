@@ -146,9 +146,12 @@ class Calls:
 
     def answered(self, answer: Answer) -> None:
         """The answer has gone up."""
+        named = (answer.call_id, answer.name)
+        # Without ids two calls of one function look alike: each answer is one call's.
         for call in self._asked:
-            if call.id == answer.call_id and call.name == answer.name:
+            if call.current and (call.id, call.name) == named:
                 call.current = False
+                break
         self._tell("failed" if answer.failed else "answered", answer.name)
 
     async def _run(self, name: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -126,6 +126,25 @@ async def test_a_call_without_an_id_is_answered_by_its_name() -> None:
     assert (await rig.answer()).call_id == ""
 
 
+async def test_two_calls_without_an_id_are_two() -> None:
+    """The one that takes longer is answered too, though the other's answer has gone up before."""
+    lamp = Lamp()
+    rig = Rig(lamp)
+    rig.call(None, number=1)
+    await settled()
+    lamp.go.set()
+    await settled()
+    lamp.go.clear()
+    rig.call(None, number=2)
+    await settled()
+    first = await rig.answer()
+    assert rig.calls.open
+    lamp.go.set()
+    second = await rig.answer()
+    assert [first.call_id, second.call_id] == ["", ""]
+    assert rig.told.count(("answered", "lamp")) == 2
+
+
 async def test_a_name_only_shows_and_is_short() -> None:
     """It is told to the owner, and goes back with the answer."""
     rig = Rig()
