@@ -168,8 +168,10 @@ class Calls:
             if not call.work.cancelled():
                 raise
             return
-        if call.current:
-            self._uplink.append_answer(self._made(call, response))
+        if call.current and not self._uplink.append_answer(self._made(call, response)):
+            # Else the talk would wait for ever for an answer that never goes up.
+            call.current = False
+            self._tell("failed", call.name)
 
     def _made(self, call: _Call, response: Mapping[str, Any]) -> Answer:
         # Live API: guides put `scheduling` inside the response, the reference beside it.

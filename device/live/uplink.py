@@ -159,13 +159,17 @@ class Uplink:
         """Append words of the user."""
         self._append_word(Text(text))
 
-    def append_answer(self, answer: Answer) -> None:
-        """Append the answer to a function call; it overtakes everything but other answers."""
+    def append_answer(self, answer: Answer) -> bool:
+        """Append the answer to a function call; it overtakes everything but other answers.
+
+        Returns whether there was room for it.
+        """
         if len(self._first_of_all) >= HELD_WORDS:
             self._dropped += 1
-            return
+            return False
         self._first_of_all.append(answer)
         self._wake()
+        return True
 
     def append_nudge(self, text: str) -> None:
         """Append words of ours; they overtake what waits, and are worth nothing later."""

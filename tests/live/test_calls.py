@@ -12,7 +12,7 @@ from google.genai import types
 from device.live.calls import ID_CHARACTERS, NAME_CHARACTERS, RUNNING, Calls, not_available
 from device.live.messages import Answer
 from device.live.models import profile
-from device.live.uplink import Uplink
+from device.live.uplink import HELD_WORDS, Uplink
 from device.news import News, ToolNews
 from device.ports import Declaration
 
@@ -175,6 +175,18 @@ async def test_more_calls_than_can_run_are_told_to_wait() -> None:
     answer = await rig.answer()
     assert "too much" in answer.response["error"]
     assert len(lamp.done) == RUNNING
+
+
+async def test_an_answer_that_finds_no_room_keeps_nobody_waiting() -> None:
+    """A server that calls and calls, and reads nothing, is told no more than can wait."""
+    rig = Rig()
+    for number in range(HELD_WORDS + 1):
+        rig.call(str(number))
+    await settled()
+    assert rig.told.count(("failed", "lamp")) == 1
+    for _ in range(HELD_WORDS):
+        await rig.answer()
+    assert not rig.calls.open
 
 
 @pytest.mark.parametrize(
