@@ -15,6 +15,7 @@
     ├── BoardError             LEDs or button cannot be used; the speaker works without
     ├── MeasuringError         the echo cannot be measured now
     ├── MutingError            the microphone cannot be opened, or kept closed over a restart
+    ├── TimerError             a timer or alarm cannot be set, or it is not clear which is meant
     ├── ControlError           the control socket: nobody there, or it refused
     └── ScriptError            the stand-in server's script is wrong
 
@@ -134,6 +135,13 @@ class MutingError(ParleyError):
 
 class FunctionError(ParleyError):
     """A function cannot do what a model asks; the words are for the model."""
+
+
+class TimerError(ParleyError):
+    """A timer or an alarm cannot be set, found or changed as asked; says what to ask for instead.
+
+    Its message is one line that can be read to the person who asked.
+    """
 
 
 class ControlError(ParleyError):

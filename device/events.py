@@ -35,6 +35,7 @@ from device.news import (
     SpeechChanged,
     Stalled,
     TalkedOver,
+    TimerNews,
     ToolNews,
     Transcript,
     UplinkChanged,
@@ -57,6 +58,7 @@ class EventName(StrEnum):
     UPLINK = "uplink"
     FAULT = "fault"
     USAGE = "usage"
+    TIMER = "timer"
     BARGE_IN = "barge_in"
     UNHEARD = "unheard"
     STALL = "stall"
@@ -119,14 +121,18 @@ def public(news: News) -> PublicEvent | None:
             return reply("first_sound", turn, 0, at)
         case PlaybackDrained(turn, played_ms, at):
             return reply("drained", turn, played_ms, at)
-        case TalkedOver(_, at):
-            return PublicEvent(EventName.BARGE_IN, at, {"what": "began"})
-        case BargedIn(_, at):
-            return PublicEvent(EventName.BARGE_IN, at, {"what": "confirmed"})
-        case FellSilent(at):
-            return PublicEvent(EventName.BARGE_IN, at, {"what": "dismissed"})
+        case TimerNews(what, number, name, due, kind, _, at):
+            fields = {"what": what, "id": number, "name": name, "due": due, "kind": kind}
+            return PublicEvent(EventName.TIMER, at, fields)
+        case TalkedOver() | BargedIn() | FellSilent():
+            return _barge_in(news)
         case _:
             return _session_event(news)
+
+
+def _barge_in(news: TalkedOver | BargedIn | FellSilent) -> PublicEvent:
+    what = {TalkedOver: "began", BargedIn: "confirmed", FellSilent: "dismissed"}[type(news)]
+    return PublicEvent(EventName.BARGE_IN, news.time, {"what": what})
 
 
 def _session_event(news: News) -> PublicEvent | None:

@@ -172,9 +172,10 @@ class WriteBehind:
             self._all_written.clear()
             self._write_next()
 
-    async def saved(self) -> None:
-        """Wait until everything is written, or could not be."""
+    async def saved(self) -> bool:
+        """Wait until everything is written, or could not be; tell which."""
         await self._all_written.wait()
+        return not self._has_told
 
     def _write_next(self) -> None:
         content, self._waiting = self._waiting, None

@@ -1,0 +1,1 @@
+"""What rings, and when? Timers, alarms, reminders, without a network."""
