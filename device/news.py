@@ -50,7 +50,16 @@ class SpeechJudged:
     time: float
 
 
-WakeNews = Detection | SpeechChanged | SpeechJudged
+@dataclass(frozen=True, slots=True)
+class StopWord:
+    """Somebody said "stop", without a wake word; only listened for while something rings."""
+
+    end_sample: int
+    """Place in the microphone's stream just after the hop that decided."""
+    time: float
+
+
+WakeNews = Detection | SpeechChanged | SpeechJudged | StopWord
 
 
 @dataclass(frozen=True, slots=True)

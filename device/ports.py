@@ -223,8 +223,8 @@ class Speaker(Protocol):
         """
         ...
 
-    def chime(self, name: str) -> None:
-        """Play one of our chimes, by its name, over whatever plays."""
+    def chime(self, name: str, gain: float = 1.0) -> None:
+        """Play one of our chimes, by its name, over whatever plays; ``gain``: its amplitude."""
         ...
 
     def announce(self, pcm: bytes) -> None:
@@ -287,6 +287,10 @@ class WakeDetector(Protocol):
 
     def track_speech(self, on: bool) -> None:
         """Set whether to run speech detection too, and post SpeechChanged."""
+        ...
+
+    def listen_for_stop(self, on: bool) -> None:
+        """Set whether to listen for "stop" without a wake word too, and post StopWord."""
         ...
 
 

@@ -19,6 +19,7 @@ class WakeWord:
         self._tasks: asyncio.TaskGroup | None = None
         self._running: asyncio.Task[None] | None = None
         self._tracking = False
+        self._listening_for_stop = False
 
     @property
     def detector(self) -> WakeDetector:
@@ -33,6 +34,7 @@ class WakeWord:
     def replace(self, detector: WakeDetector) -> None:
         """Listen for other words from now on."""
         detector.track_speech(self._tracking)
+        detector.listen_for_stop(self._listening_for_stop)
         self._detector = detector
         if self._running is not None:
             self._running.cancel()
@@ -44,6 +46,12 @@ class WakeWord:
         if on is not self._tracking:
             self._tracking = on
             self._detector.track_speech(on)
+
+    def listen_for_stop(self, on: bool) -> None:
+        """Say whether something rings that a "stop" is to end, without a wake word."""
+        if on is not self._listening_for_stop:
+            self._listening_for_stop = on
+            self._detector.listen_for_stop(on)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the words, how long hops take, and the detector's counters for `status`."""

@@ -267,11 +267,14 @@ class Loudspeaker:
         """
         return self._played.take()
 
-    def chime(self, name: str) -> None:
-        """Play one of our chimes, by its name in `chimes.CHIMES`, over whatever plays."""
+    def chime(self, name: str, gain: float = 1.0) -> None:
+        """Play one of our chimes, by its name in `chimes.CHIMES`, over whatever plays.
+
+        ``gain``: its amplitude, 1 being that of a chime; see `chimes.alarm_gain`.
+        """
         if self._playout is not None:
             buffer = self._playout.buffer
-            buffer.chime(chimes.render(name, buffer.rate_hz))
+            buffer.chime(chimes.render(name, buffer.rate_hz, gain))
 
     def announce(self, pcm: bytes) -> None:
         """Say a sentence of our own (s16le mono 24 kHz, whole) after the chimes that still play.

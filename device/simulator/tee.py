@@ -86,10 +86,10 @@ class Tee:
         """Return what the simulated one took since the last call; the real one is not asked."""
         return self._simulated.take_played()
 
-    def chime(self, name: str) -> None:
+    def chime(self, name: str, gain: float = 1.0) -> None:
         """Play a chime over whatever plays."""
-        self._real.chime(name)
-        self._simulated.chime(name)
+        self._real.chime(name, gain)
+        self._simulated.chime(name, gain)
 
     def announce(self, pcm: bytes) -> None:
         """Say a sentence after the chime, as :class:`device.ports.Speaker` says."""

@@ -45,7 +45,7 @@ class OnnxWakeDetector:
         self._make_hearing = lambda: Hearing(words, patience, refractory_s, silence_ms)
         self._hearing: Hearing | None = None
         self._inbox = _Inbox(INBOX_FRAMES)
-        self._track_speech = False
+        self._track_speech = self._listen_for_stop = False
 
     @property
     def counters(self) -> Mapping[str, int]:
@@ -116,6 +116,10 @@ class OnnxWakeDetector:
         """Set whether to run speech detection too, and post SpeechChanged."""
         self._track_speech = on
 
+    def listen_for_stop(self, on: bool) -> None:
+        """Set whether to listen for "stop" without a wake word too, and post StopWord."""
+        self._listen_for_stop = on
+
     async def _loaded(self) -> Hearing:
         if self._hearing is None:
             self._hearing = await asyncio.to_thread(self._make_hearing)
@@ -125,7 +129,14 @@ class OnnxWakeDetector:
         """Take frames until the inbox closes. On the worker thread."""
         while heard := self._inbox.take():
             frame, far_end, near = heard
-            for news in hearing.hear(frame, self._track_speech, far_end, near=near):
+            heard_in_it = hearing.hear(
+                frame,
+                self._track_speech,
+                far_end,
+                near=near,
+                listen_for_stop=self._listen_for_stop,
+            )
+            for news in heard_in_it:
                 tell(news)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from device.frames import MICROPHONE_RATE_HZ, Frame
+from device.wake.networks import Floats
 from device.wake.scores import Scores, WakeScorer
 
 _AFTERGLOW_SAMPLES = 1_200 * MICROPHONE_RATE_HZ // 1000
@@ -50,6 +51,10 @@ class OwnVoice:
         self._scoring = False
         self.hops = 0
         """Inferences done."""
+
+    def embeddings(self, count: int) -> Floats | None:
+        """The last ones of our sound, (``count``, 96), oldest first; None while it is silent."""
+        return self._scorer.embeddings(count) if self._scoring else None
 
     def forget(self) -> None:
         """The stream broke off: nothing of before says anything about what comes."""

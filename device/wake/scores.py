@@ -46,18 +46,21 @@ Scores = Mapping[str, float]
 class WakeScorer:
     """Streams samples through the networks. Not thread-safe, not even beside its twin."""
 
-    def __init__(self, models: Sequence[str], *, past_is_silence: bool = False) -> None:
+    def __init__(
+        self, models: Sequence[str], *, embeddings: int = 1, past_is_silence: bool = False
+    ) -> None:
         """Load the networks: a tenth of a second on a PC, about one on a small Raspberry Pi.
 
-        ``models`` are bundled names or absolute paths. ``past_is_silence``: whether digital silence
-        really is what came before a reset; then there is no warm-up. Raises WakeModelError.
+        ``models`` are bundled names or absolute paths. ``embeddings``: how many somebody else looks
+        at. ``past_is_silence``: whether digital silence really is what came before a reset; then
+        there is no warm-up. Raises WakeModelError.
         """
         self._past_is_silence = past_is_silence
         self._classifiers = [Classifier(model) for model in models]
         self._melspectrogram = Melspectrogram()
         self._embedding = Embedding()
         self._samples = np.zeros((1, HISTORY_SAMPLES + HOP_SAMPLES), np.float32)
-        most = max((c.embeddings for c in self._classifiers), default=1)
+        most = max([embeddings, *(c.embeddings for c in self._classifiers)])
         self._embeddings = np.zeros((1, most, EMBEDDING_SIZE), np.float32)
         self._silence = self._hear_silence()
         self._silent_states = self._embedding.states()
@@ -79,6 +82,11 @@ class WakeScorer:
     def unfinished_samples(self) -> int:
         """How many samples of the next hop are there."""
         return self._filled - HISTORY_SAMPLES
+
+    def embeddings(self, count: int) -> Floats | None:
+        """The last ones, (``count``, 96), oldest first; None while the warm-up lasts."""
+        warm = self._past_is_silence or self._hops >= count + WARM_UP_HOPS
+        return self._embeddings[0, -count:] if warm else None
 
     def reset(self, silent_samples: int = 0) -> None:
         """Forget all that was heard, as after a gap; costs no inference.

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from device.errors import WakeModelError
 from device.frames import MICROPHONE_RATE_HZ, Frame
-from device.news import Detection, SpeechChanged, SpeechJudged, WakeNews
+from device.news import Detection, SpeechChanged, SpeechJudged, StopWord, WakeNews
 from device.ports import WakeScores
 from device.wake.catalogue import word_name
 from device.wake.endpointing import Edge, Endpointing
@@ -24,6 +24,7 @@ from device.wake.gate import WakeGate
 from device.wake.networks import SPEECH_SAMPLES, SpeechNetwork
 from device.wake.own_voice import OwnVoice
 from device.wake.scores import WakeScorer
+from device.wake.stop_word import EMBEDDINGS, StopListener
 
 _SPEECH_WARM_UP_FRAMES = 25
 """Half a second heard before makes the speech network sure from the first syllable on; one that
@@ -63,7 +64,7 @@ class Hearing:
                 f"two wake words have one name: {', '.join(w.name for w in words)}; "
                 "rename the file of one"
             )
-        self._scorer = WakeScorer([word.model for word in words])
+        self._scorer = WakeScorer([word.model for word in words], embeddings=EMBEDDINGS)
         self._own_voice = OwnVoice(self._scorer)
         self._thresholds = {word.name: word.threshold for word in words}
         self._playback_thresholds = {
@@ -73,6 +74,7 @@ class Hearing:
         self._gate = WakeGate(self._thresholds, patience, *pauses)
         self._speech = SpeechNetwork()
         self._endpointing = Endpointing(silence_ms, MICROPHONE_RATE_HZ)
+        self._stop = StopListener()
         self._tracking = False
         self._heard: deque[NDArray[np.int16]] = deque(maxlen=_SPEECH_WARM_UP_FRAMES)
         self._unjudged = np.zeros(0, np.int16)
@@ -96,12 +98,19 @@ class Hearing:
         return self._gate.vetoed
 
     def hear(
-        self, frame: Frame, track_speech: bool, far_end: bytes | None = None, *, near: bool = False
+        self,
+        frame: Frame,
+        track_speech: bool,
+        far_end: bytes | None = None,
+        *,
+        near: bool = False,
+        listen_for_stop: bool = False,
     ) -> Iterator[WakeNews]:
         """Take a frame; yield what became certain.
 
         With it comes what of our own sound arrives in it, and whether somebody is heard over that.
         """
+        self._stop.listen(listen_for_stop)
         if frame.first_sample != self._next_sample:
             yield from self._begin_afresh(frame)
         self._next_sample = frame.end_sample
@@ -130,6 +139,7 @@ class Hearing:
                 yield _speech_changed(ended, frame)
         self._scorer.reset()
         self._own_voice.forget()
+        self._stop.forget()
         self._unjudged = self._unjudged[:0]
 
     def _listen_for_words(
@@ -146,6 +156,14 @@ class Hearing:
             ours = self._own_voice.says(thresholds, frame.end_sample)
             if hit := self._gate.judge(scores, thresholds, frame.end_sample, ours):
                 yield Detection(hit.word, hit.score, hit.end_sample, frame.captured_at)
+            if self._hears_stop(frame.end_sample):
+                yield StopWord(frame.end_sample, frame.captured_at)
+
+    def _hears_stop(self, end_sample: int) -> bool:
+        heard = self._scorer.embeddings(EMBEDDINGS) if self._stop.listening else None
+        if heard is None:
+            return False
+        return self._stop.hear(heard, self._own_voice.embeddings(EMBEDDINGS), end_sample)
 
     def _in_force(self, end_sample: int) -> Mapping[str, float]:
         over_our_own = self._own_voice.is_talked_over(end_sample)

@@ -935,7 +935,7 @@ async def test_an_exception_in_a_callback_ends_it_all() -> None:
     """Asyncio would log it and go on with half a step taken."""
     hub = Hub()
 
-    def broken(name: str) -> None:
+    def broken(name: str, gain: float = 1.0) -> None:
         raise ZeroDivisionError(name)
 
     async def live() -> None:

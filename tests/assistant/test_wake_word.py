@@ -15,15 +15,20 @@ from tests.rig.fakes import FakeDetector, frame, until
 
 
 class Worker(FakeDetector):
-    """Remembers how often it was told whether to follow speech."""
+    """Remembers how often it was told whether to follow speech, and whether something rings."""
 
     def __init__(self, *words: str) -> None:
         super().__init__(*words)
         self.told: list[bool] = []
+        self.told_of_ringing: list[bool] = []
 
     def track_speech(self, on: bool) -> None:
         super().track_speech(on)
         self.told.append(on)
+
+    def listen_for_stop(self, on: bool) -> None:
+        super().listen_for_stop(on)
+        self.told_of_ringing.append(on)
 
 
 class Listener:
@@ -89,6 +94,20 @@ async def test_the_detector_is_told_whether_to_follow_speech_only_when_that_chan
     listener.wake_word.track_speech(True)
     listener.wake_word.track_speech(False)
     assert new.told == [True, False]
+
+
+async def test_the_detector_is_told_whether_something_rings_only_when_that_changes(
+    listener: Listener,
+) -> None:
+    """A new one that comes while it rings listens for "stop" too."""
+    for on in (False, True, True, False, True):
+        listener.wake_word.listen_for_stop(on)
+    assert listener.detector.told_of_ringing == [True, False, True]
+    new = Worker("computer")
+    listener.wake_word.replace(new)
+    listener.wake_word.listen_for_stop(True)
+    listener.wake_word.listen_for_stop(False)
+    assert new.told_of_ringing == [True, False]
 
 
 async def test_an_error_of_the_detector_is_not_swallowed() -> None:

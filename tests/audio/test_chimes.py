@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from device.audio.chimes import CHIMES, render
+from device.audio.chimes import ALARM_EVERY_S, ALARM_RISES_S, CHIMES, alarm_gain, render
 from tests.rig.sound import espeak
 from tests.rig.sound_fixtures import SpeechProbability
 
@@ -50,6 +50,34 @@ def test_they_are_told_apart_by_the_way_they_move() -> None:
     assert movement("end") < 0.8
     for name in ERRORS:
         assert movement(name) == pytest.approx(1, abs=0.05)
+
+
+def test_an_alarm_leaves_room_for_a_word_between_two_of_it() -> None:
+    """More than half of the time is silence, and it climbs as no other does."""
+    alarm = render("alarm", 16_000)
+    assert len(alarm) / 16_000 < ALARM_EVERY_S / 2
+    pitches_hz = [note.pitch_hz for note in CHIMES["alarm"]]
+    assert pitches_hz == sorted(pitches_hz)
+    assert len(pitches_hz) == 4
+
+
+def test_an_alarm_rises_to_its_full_loudness_and_stays_there() -> None:
+    """Softer than the other chimes at first, louder in the end, by the same step each second."""
+    gains = [alarm_gain(second) for second in (0, *range(1, 41))]
+    steps = [later / earlier for earlier, later in itertools.pairwise(gains)]
+    assert gains[0] == pytest.approx(0.178, abs=0.01)
+    assert steps[: int(ALARM_RISES_S)] == pytest.approx([steps[0]] * int(ALARM_RISES_S))
+    assert steps[0] > 1.1
+    assert gains[int(ALARM_RISES_S) :] == pytest.approx([1.41] * 21, abs=0.01)
+    assert alarm_gain(-1.0) == gains[0]
+
+
+@pytest.mark.parametrize("gain", [0.25, 2.0])
+def test_a_gain_changes_nothing_but_the_loudness(gain: float) -> None:
+    """Nothing is clipped at the loudest."""
+    sound = render("alarm", 16_000, gain)
+    assert np.max(np.abs(sound)) == pytest.approx(0.2 * gain, abs=0.001)
+    assert sound == pytest.approx(render("alarm", 16_000) * gain, abs=1e-6)
 
 
 def test_what_did_not_work_is_told_by_how_often_and_how_long_it_sounds() -> None:

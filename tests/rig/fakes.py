@@ -27,6 +27,7 @@ from device.news import (
     SessionClosed,
     SessionOpened,
     SpeechChanged,
+    StopWord,
 )
 from device.ports import (
     Block,
@@ -148,6 +149,7 @@ class FakeSpeaker:
         self.paused: list[bool] = []
         self.sounded: list[Played] = []
         self.chimes: list[str] = []
+        self.gains: list[float] = []
         self.announced: list[bytes] = []
         self.hushed = 0
         self.volumes: list[int] = []
@@ -192,8 +194,9 @@ class FakeSpeaker:
         sounded, self.sounded = self.sounded, []
         return sounded
 
-    def chime(self, name: str) -> None:
+    def chime(self, name: str, gain: float = 1.0) -> None:
         self.chimes.append(name)
+        self.gains.append(gain)
 
     def announce(self, pcm: bytes) -> None:
         self.announced.append(pcm)
@@ -218,6 +221,7 @@ class FakeDetector:
         self.far_ends: list[bytes | None] = []
         self.talked_over: list[bool] = []
         self.tracking = False
+        self.listening_for_stop = False
         self.instantly = False
         self.running = False
         self.score = 0.0
@@ -258,9 +262,16 @@ class FakeDetector:
     def track_speech(self, on: bool) -> None:
         self.tracking = on
 
+    def listen_for_stop(self, on: bool) -> None:
+        self.listening_for_stop = on
+
     def hear(self, end_sample: int) -> None:
         assert self._post is not None
         self._post(Detection(self.words[0], 0.87654, end_sample, time.monotonic()))
+
+    def stop_word(self, end_sample: int) -> None:
+        assert self._post is not None
+        self._post(StopWord(end_sample, time.monotonic()))
 
     def speech(self, *, speaking: bool) -> None:
         assert self._post is not None

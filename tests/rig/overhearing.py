@@ -37,6 +37,7 @@ from device.news import (
     FellSilent,
     News,
     SpeechJudged,
+    StopWord,
     TalkedOver,
     WakeNews,
 )
@@ -105,7 +106,7 @@ class Event:
     """Something that was decided."""
 
     what: str
-    """``paused`` ``confirmed`` ``dismissed`` ``woke`` ``began`` (a reply) ``ended``."""
+    """``paused`` ``confirmed`` ``dismissed`` ``woke`` ``stopped`` ``began`` (a reply) ``ended``."""
     sample: int
     """How far the microphone had come when it was decided."""
 
@@ -221,11 +222,13 @@ class Speaker:
         word: Word | None = None,
         hears: bool = True,
         news_s: float = 1.0,
+        stoppable: bool = False,
     ) -> None:
         """``interruptible``: whether who talks over a reply pauses it; a wake word always does.
 
         ``word``: the wake word to listen for, with its thresholds; the configuration's without.
         ``hears``: whether the networks run at all. ``news_s``: silence before the first reply.
+        ``stoppable``: whether it listens for "stop" without the wake word, and notes it.
         """
         acoustics = ROOMS[room] if isinstance(room, str) else room
         # On its way to the room, so that a loudspeaker with a fast clock has what to play for long.
@@ -240,6 +243,7 @@ class Speaker:
         self._control = EchoControl(config, NONE, faults, output, self._talked_over)
         words = [word or Word("hey_jarvis")]
         self.hearing = Hearing(words, 1, 2.0, SILENCE_MS) if hears else None
+        self._stoppable = stoppable
         self.events: list[Event] = []
         self.raw: list[Samples] = []
         """The microphone's frames; kept when `keeps` is set, as are the cleaned ones."""
@@ -351,7 +355,13 @@ class Speaker:
         if self.hearing is None:
             return
         ours, near = heard.far_end, heard.near
-        for news in self.hearing.hear(heard.frame, track_speech=True, far_end=ours, near=near):
+        for news in self.hearing.hear(
+            heard.frame,
+            track_speech=True,
+            far_end=ours,
+            near=near,
+            listen_for_stop=self._stoppable,
+        ):
             self._news.append((self.position + NEWS_FRAMES * FRAME_SAMPLES, news))
         self.scores.append(max(self.hearing.scores.last.values()))
 
@@ -363,6 +373,8 @@ class Speaker:
                 case Detection():
                     self._happened("woke")
                     self._over()
+                case StopWord():
+                    self._happened("stopped")
                 case SpeechJudged() as judged:
                     self._control.judged(judged)
 

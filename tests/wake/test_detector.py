@@ -13,10 +13,11 @@ import pytest
 
 from device.errors import WakeModelError
 from device.frames import FRAME_SAMPLES, Frame
-from device.news import Detection, SpeechChanged, SpeechJudged, WakeNews
+from device.news import Detection, SpeechChanged, SpeechJudged, StopWord, WakeNews
 from device.ports import WakeDetector
 from device.wake.detector import INBOX_FRAMES, OnnxWakeDetector
 from device.wake.worker import Hearing, Word
+from tests.rig.ringing import HELD_OUT
 from tests.rig.speech import espeak, noise
 from tests.wake.conftest import Clip
 from tests.wake.worker import Listener, feed, frames, running, until, until_hops, wake_threads
@@ -128,7 +129,13 @@ async def test_a_frame_and_what_we_play_stay_together(
     heard: list[tuple[int, bytes | None, bool]] = []
 
     def hear(
-        self: Hearing, frame: Frame, track: bool, far_end: bytes | None, *, near: bool
+        self: Hearing,
+        frame: Frame,
+        track: bool,
+        far_end: bytes | None,
+        *,
+        near: bool,
+        listen_for_stop: bool,
     ) -> Iterator[WakeNews]:
         heard.append((frame.first_sample, far_end, near))
         return iter(())
@@ -167,6 +174,23 @@ async def test_speech_is_posted_while_it_is_tracked(
     assert (began.speaking, ended.speaking) == (True, False)
     assert clip.size < began.end_sample < ended.end_sample < 2 * clip.size
     assert abs(len(judged) - clip.size // 512) <= 2
+
+
+async def test_a_stop_is_posted_while_it_is_listened_for(
+    detector: OnnxWakeDetector, listener: Listener
+) -> None:
+    """Switched on from the loop while something rings, heard by the worker; and off again."""
+    clip = padded(noise(2.0, 20.0), espeak("stop", HELD_OUT[0]), noise(1.0, 20.0))
+    async with running(detector, listener):
+        await feed(detector, clip)
+        detector.listen_for_stop(True)
+        await feed(detector, clip, clip.size)
+        detector.listen_for_stop(False)
+        await feed(detector, clip, 2 * clip.size)
+        await until(listener.news.qsize)
+    news = [listener.news.get_nowait() for _ in range(listener.news.qsize())]
+    (stop,) = (each for each in news if isinstance(each, StopWord))
+    assert clip.size + 32_000 < stop.end_sample <= 2 * clip.size
 
 
 async def test_a_broken_network_surfaces_before_anything_runs(listener: Listener) -> None:
