@@ -223,8 +223,21 @@ class Speaker(Protocol):
         """
         ...
 
-    def chime(self, name: str, gain: float = 1.0) -> None:
-        """Play one of our chimes, by its name, over whatever plays; ``gain``: its amplitude."""
+    def chime(self, name: str) -> None:
+        """Play one of our chimes, by its name, over whatever plays."""
+        ...
+
+    def ring(self, rung_s: float, percent: int, words: bytes = b"") -> float:
+        """Ring once, over whatever plays, and say ``words`` (s16le mono 24 kHz, whole) after it.
+
+        ``rung_s``: for how long it has rung already, since it grows louder. ``percent``: its own
+        volume, 0..100, whatever that of the rest is. A reply plays softly from now on, until
+        `stop_ringing`. Returns how long it sounds, seconds; 0 while no device is open.
+        """
+        ...
+
+    def stop_ringing(self) -> None:
+        """Break off what rings, without a click; a reply is as loud as before. Harmless at rest."""
         ...
 
     def announce(self, pcm: bytes) -> None:

@@ -1,4 +1,4 @@
-"""The announcer tells a fault aloud: a chime for its family, and a sentence for its kind.
+"""The announcer tells aloud what is wrong, or was missed: a chime, and a sentence for its kind.
 
 Tested in tests/assistant/test_hub.py.
 """
@@ -56,6 +56,13 @@ class Announcer:
             sentence = self._sentence(config, kind)
             if sentence is not None:
                 self._output.speaker.announce(sentence)
+
+    def tell(self, config: Config, kind: str, more: bytes = b"") -> None:
+        """Say the sentence of a kind, and ``more`` (s16le mono 24 kHz) after it; and a chime."""
+        self._output.speaker.chime("missed")
+        sentence = self._sentence(config, kind) if config.audio.announcements else None
+        if sentence is not None:
+            self._output.speaker.announce(sentence + more)
 
     def hush(self) -> None:
         """Break off the sentence: somebody wants to talk."""

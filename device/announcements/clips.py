@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from device.announcements import espeak, loudness
-from device.announcements.sentences import ENGLISH, Sentence, sentence, sentences
+from device.announcements.sentences import ENGLISH, Sentence, sentence, sentences, voice
 from device.errors import DamagedFileError, VoiceError
 from device.frames import REPLY_RATE_HZ, SAMPLE_BYTES
 from device.state.store import DurableFile, reason
@@ -69,24 +69,17 @@ class Clips:
             log.warning("no sentences are spoken: espeak-ng is missing; install it with apt")
             return 0
         made = 0
-        for voice, group in itertools.groupby(missing, lambda each: each.voice):
+        for by, group in itertools.groupby(missing, lambda each: each.voice):
             try:
                 for each in group:
-                    self._write(each, self._spoken(program, each))
+                    self._write(each, _spoken(program, by, each.text))
                     made += 1
             except VoiceError as error:
-                log.warning("no sentences are spoken by the voice '%s': %s", voice, error)
+                log.warning("no sentences are spoken by the voice '%s': %s", by, error)
             except OSError as error:
                 log.warning("no sentences can be kept in %s: %s", self._folder, reason(error))
                 break
         return made
-
-    def _spoken(self, program: str, wanted: Sentence) -> bytes:
-        spoken = espeak.speak(program, wanted.voice, wanted.text)
-        pcm = loudness.prepared(spoken, REPLY_RATE_HZ)
-        if not pcm:
-            raise VoiceError(f"{program} said nothing")
-        return pcm
 
     def _file(self, wanted: Sentence) -> DurableFile:
         origin = f"{wanted.voice}\n{wanted.text}\n{RECIPE}"
@@ -119,6 +112,29 @@ class Clips:
         for old in self._folder.glob(f"{wanted.voice}-{wanted.kind}-*.wav"):
             if old != file.path:
                 old.unlink(missing_ok=True)
+
+
+def speak(text: str, language: str | None) -> bytes | None:
+    """Speak any text: s16le mono 24 kHz, as loud as a clip. Takes a while; any thread.
+
+    None where there is no voice, which is told in the journal.
+    """
+    program = espeak.find()
+    if program is None:
+        log.warning("an alarm says no words: espeak-ng is missing; install it with apt")
+        return None
+    try:
+        return _spoken(program, voice(language), text)
+    except VoiceError as error:
+        log.warning("an alarm says no words: %s", error)
+        return None
+
+
+def _spoken(program: str, by: str, text: str) -> bytes:
+    pcm = loudness.prepared(espeak.speak(program, by, text), REPLY_RATE_HZ)
+    if not pcm:
+        raise VoiceError(f"{program} said nothing")
+    return pcm
 
 
 def _wav(pcm: bytes) -> bytes:

@@ -37,13 +37,24 @@ def sentence(kind: str, language: str | None) -> Sentence | None:
 
 def sentences(language: str | None) -> Iterator[Sentence]:
     """All that is said in a language (BCP-47), or in English where the table does not have it."""
+    spoken, by = _spoken_by(language)
+    for kind, text in _table()[spoken].texts.items():
+        yield Sentence(kind, spoken, by, text)
+
+
+def voice(language: str | None) -> str:
+    """Return who speaks a language (BCP-47), or English where the table does not have it."""
+    return _spoken_by(language)[1]
+
+
+def _spoken_by(language: str | None) -> tuple[str, str]:
+    """Return the language of the table that comes nearest, and its voice."""
     subtags = re.split("[-_]", language or "")
     primary = OTHER_NAMES.get(subtags[0].lower(), subtags[0].lower())
     spoken = primary if primary in _table() else ENGLISH
     entry = _table()[spoken]
     regional = [entry.voices[tag] for tag in map(str.upper, subtags[1:]) if tag in entry.voices]
-    for kind, text in entry.texts.items():
-        yield Sentence(kind, spoken, (*regional, entry.voice)[0], text)
+    return spoken, (*regional, entry.voice)[0]
 
 
 def languages() -> list[str]:

@@ -171,6 +171,11 @@ class Button:
         session = self._sessions.session
         if session is not None and mapped.hold == "push_to_talk":
             session.push_to_talk.press()
+        if self._talk.now.ringing:
+            # Whoever is woken by it presses anything: that is not what a tap is mapped to.
+            self._counts_already = True
+            self._post(n.Tap())
+            return
         state = self._talk.state
         # A second tap would make of the first one a mistake, except where it silences a reply.
         waits = mapped.double_tap != "none" and state not in PLAYING

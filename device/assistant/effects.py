@@ -67,6 +67,8 @@ def perform(hub: Assistant, effect: e.Effect) -> None:  # noqa: C901, PLR0912, P
             hub.output.speaker.chime(name)
         case e.Alarm():
             hub.announcer.alarm(config)
+        case e.StopRinging():
+            hub.ringing.stop()
         case e.OpenMicrophone():
             hub.input.unmute()
         case e.CloseMicrophone():

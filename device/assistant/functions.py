@@ -17,7 +17,9 @@ from device.faults import Faults
 from device.news import Leaving, Post
 from device.ports import Declaration
 from device.text import printable
-from device.tools import device
+from device.timers.alarm_clock import AlarmClock
+from device.timers.answers import ANSWERS
+from device.tools import device, timers
 from device.tools.registry import Registry
 
 log = logging.getLogger(__name__)
@@ -72,15 +74,29 @@ class OwnDevice:
 class ModelFunctions:
     """A :class:`device.ports.Functions` as the configuration in force wants it."""
 
-    def __init__(self, settings: Settings, talk: Talk, own: OwnDevice) -> None:
+    def __init__(
+        self, settings: Settings, talk: Talk, own: OwnDevice, alarm_clock: AlarmClock
+    ) -> None:
         self._settings = settings
         self._talk = talk
         self._own = own
+        self._alarm_clock = alarm_clock
 
     @property
     def _registry(self) -> Registry:
         tools = self._settings.now.tools
-        return Registry(device.functions(self._own) if tools.device else ())
+        return Registry(
+            [
+                *(device.functions(self._own) if tools.device else ()),
+                *(timers.functions(self._ask_timers, self._take_back) if tools.timers else ()),
+            ]
+        )
+
+    async def _ask_timers(self, name: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        return await ANSWERS[name](self._alarm_clock, arguments)
+
+    def _take_back(self, answer: Mapping[str, Any]) -> None:
+        self._alarm_clock.take_back(answer["set"]["id"])
 
     @property
     def declared(self) -> Sequence[Declaration]:

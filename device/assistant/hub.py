@@ -25,6 +25,7 @@ from device.assistant.mute import Mute
 from device.assistant.output import Output
 from device.assistant.panel import Hardware, Panel
 from device.assistant.parts import Parts
+from device.assistant.ringing import Ringing
 from device.assistant.sessions import Sessions
 from device.assistant.settings import Settings
 from device.assistant.status import SignsOfLife, headline
@@ -41,6 +42,8 @@ from device.ports import WakeDetector
 from device.service import journal
 from device.service.health import Health, Notify, broken_callback
 from device.service.latency import Latency
+from device.timers.alarm_clock import AlarmClock
+from device.timers.clocks import local_zone
 
 
 class Assistant:
@@ -82,8 +85,16 @@ class Assistant:
         self.button = Button(self.settings, self.talk, self.sessions, self.activity, self.post)
         self.mute = Mute(parts.mute_memory, self.input, self.post)
         self.announcer = Announcer(parts.sentence, parts.make_sentences, self.faults, self.output)
+        clock = self.alarm_clock = AlarmClock(
+            parts.clocks(),
+            parts.timer_memory,
+            zone=local_zone,
+            ring_s=lambda: self.settings.now.timers.ring_s,
+            post=self.post,
+        )
+        self.ringing = Ringing(clock, self.settings, self.output, self.announcer, parts.spoken)
         own = OwnDevice(self.output, self.sessions, self.faults, self.set_volume, self.post)
-        self.functions = ModelFunctions(self.settings, self.talk, own)
+        self.functions = ModelFunctions(self.settings, self.talk, own, clock)
         self.measurement = EchoMeasurement(parts, self.echo, self.input, self.talk, self.settings)
 
     # --- life ---
@@ -104,6 +115,7 @@ class Assistant:
                 self.prepare_sentences()
                 tasks.create_task(self.measurement.at_first_start(), name="first measurement")
                 self.wake_word.start(tasks)
+                self.ringing.start(tasks)
                 # Capture first: cards with shared clocks scramble their channels otherwise.
                 self.input.start(tasks)
                 self.output.start(tasks)
@@ -115,12 +127,14 @@ class Assistant:
             self.countdown.cancel()
             self.button.close()
             self.mute.close()
+            self.ringing.close()
             self.panel.close()
 
     async def _goodbye(self) -> None:
         self.health.stops()
         await self.sessions.goodbye()
         await self.parts.echo_memory.kept()
+        await self.alarm_clock.kept()
 
     def _hindrance(self) -> n.Failure | None:
         return self.parts.hindrance(self.settings.now)
@@ -159,6 +173,7 @@ class Assistant:
         for effect in self.talk.step(news):
             perform(self, effect)
         self.countdown.follow(self.talk.now.clock)
+        self.wake_word.listen_for_stop(self.talk.now.listens_for_stop)
         self._after_the_step(news)
 
     def _before_the_step(self, news: n.News) -> None:
@@ -204,10 +219,15 @@ class Assistant:
                 self.set_volume(self.output.volume + by_percent)
             case n.PartLost(part, message):
                 self.faults.begin(part, message)
+            case n.TimerNews():
+                self.ringing.follow(news)
+                self.look()
             case n.SpeakerLost(message=message):
                 self.faults.begin("speaker", message)
+                self.ringing.audible(False)
             case n.SpeakerOpened():
                 self.faults.clear("speaker")
+                self.ringing.audible(True)
                 self.measurement.recall()
             case n.MicrophoneOpened():
                 self.hot_plug.opened(self.board, self.input.microphone.device)

@@ -255,6 +255,7 @@ class Panel:
             self._talk.rest,
             self._kinds(),
             alarming=bool(self._alarming),
+            ringing=bool(self._talk.ringing),
             volume=bool(self._volume_set),
             off=self._off,
         )

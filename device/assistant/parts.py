@@ -12,6 +12,7 @@ from device.board.button import GpioButton
 from device.board.mute_switch import SwitchWatch
 from device.board.profiles import Profile
 from device.config import Config
+from device.live.network import RELEASED
 from device.live.resumption import Past
 from device.live.traffic import Sent
 from device.news import Failure, Post
@@ -19,6 +20,8 @@ from device.ports import Functions, Lights, Microphone, OpenDevice, Session, Spe
 from device.state.echo import EchoMemory
 from device.state.mute import MuteMemory
 from device.state.talk import TalkMemory
+from device.timers.clocks import Clocks, KernelClocks
+from device.timers.memory import TimerMemory
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,12 @@ class Parts:
     """Where the talk so far is kept."""
     echo_memory: EchoMemory = field(default_factory=lambda: EchoMemory(None))
     """What was measured of the echo in earlier processes."""
+    clocks: Callable[[], Clocks] = lambda: KernelClocks(earliest_s=RELEASED)
+    """What timers and alarms go by."""
+    timer_memory: TimerMemory = field(default_factory=lambda: TimerMemory(None))
+    """Which of them were set."""
+    spoken: Callable[[Config, str], bytes | None] = lambda _config, _text: None
+    """Speaks a text, s16le mono 24 kHz; None where there is no voice. Takes a while; any thread."""
     sentence: Callable[[Config, str], bytes | None] = lambda _config, _kind: None
     """What is said of a kind of fault, s16le mono 24 kHz; None where there are no words for it."""
     set_levels: Callable[[Profile, OpenDevice], list[str]] = lambda _board, _microphone: []

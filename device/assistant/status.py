@@ -90,6 +90,7 @@ class Status:
             "hop_ms": wake_word["hop_ms"],
             "duplex": echo["duplex"],
             "echo": echo["echo"],
+            "timers": hub.ringing.as_dict(),
             "session": {
                 "number": hub.talk.now.session,
                 "apologies": hub.session_faults.apologies,

@@ -3,7 +3,8 @@
 Two threads share a `PlaybackBuffer` under its one lock: the event loop appends, pauses, clears and
 sets the volume; the playback thread takes blocks of the length it needs, always full ones, padded
 with silence. The replies are `device.audio.turns`', chimes and sentences of our own are mixed in by
-`device.audio.overlay`, and `device.audio.limiter` has the last word. What a block contains of note
+`device.audio.overlay`, what rings comes over all that at a loudness of its own, and
+`device.audio.limiter` has the last word. What a block contains of note
 (the first and the last sample of a turn, a buffer run dry) comes back with it as `Mark`s; when that
 is heard is for the thread to work out.
 
@@ -29,6 +30,10 @@ CAPACITY_S = 600.0
 CAPACITY_SAMPLES = 12_000_000
 """24 MB, whatever the rate: at 48 kHz that is four minutes. Ten would take 58 MB of the 65 that a
 speaker can grow by on the smallest board (512 MB) before it is too large to go on."""
+
+
+DUCKED = 0.25
+"""Amplitude of a reply while something rings: -12 dB, still to be followed, and well below it."""
 
 
 def gain(percent: int) -> float:
@@ -71,6 +76,8 @@ class PlaybackBuffer:
         capacity_samples = min(round(capacity_s * rate_hz), CAPACITY_SAMPLES)
         self._turns = Turns(rate_hz, capacity_samples, cushion or Cushion())
         self._overlay = Overlay(rate_hz)
+        self._ringing = Overlay(rate_hz)
+        self._ducking = self._next_ducking = 1.0
         self._limiter = Limiter(rate_hz, ceiling_dbfs)
         self._gain = self._next_gain = gain(volume)
 
@@ -95,7 +102,7 @@ class PlaybackBuffer:
     def clear(self) -> None:
         """Throw away what is left of all turns, with a fade; the rest goes on. Ends a pause."""
         with self._lock:
-            self._overlay.add(self._turns.clear())
+            self._fade(self._turns.clear())
 
     def pause(self) -> None:
         """Let the turns fall silent, with a fade, and keep their place; the rest goes on.
@@ -104,7 +111,7 @@ class PlaybackBuffer:
         meanwhile waits too.
         """
         with self._lock:
-            self._overlay.add(self._turns.pause())
+            self._fade(self._turns.pause())
 
     def go_on(self) -> None:
         """Go on, with a fade, where `pause` began to fade; harmless when nothing is paused."""
@@ -115,6 +122,21 @@ class PlaybackBuffer:
         """Play this over whatever plays: mono float32 in -1..1."""
         with self._lock:
             self._overlay.add(samples * np.float32(FULL_SCALE))
+
+    def ring(self, samples: Samples, percent: int) -> None:
+        """Play this over all else, at a volume of its own (0..100), in place of what rings still.
+
+        Mono float32 in -1..1. A reply plays softly until `stop_ringing`.
+        """
+        with self._lock:
+            self._ringing.say(samples * np.float32(FULL_SCALE * gain(percent)))
+            self._next_ducking = DUCKED
+
+    def stop_ringing(self) -> None:
+        """Break off what rings, with a fade; a reply is as loud as before. Harmless at rest."""
+        with self._lock:
+            self._ringing.hush()
+            self._next_ducking = 1.0
 
     def announce(self, pcm: bytes) -> None:
         """Say this (s16le mono) after the chimes that still play, instead of what is being said."""
@@ -140,7 +162,7 @@ class PlaybackBuffer:
     @property
     def idle(self) -> bool:
         """Whether there is nothing to play and no turn going on, not even a paused one."""
-        return self._turns.empty and self._overlay.empty
+        return self._turns.empty and self._overlay.empty and self._ringing.empty
 
     # --- the playback thread's side ---------------------------------------------------------------
 
@@ -152,15 +174,27 @@ class PlaybackBuffer:
             mix = np.zeros(samples, np.float32)
             marks: list[Mark] = []
             filled = self._turns.mix(mix, marks)
+            self._duck(mix)
             if filled < samples:
-                self._overlay.add(self._turns.let_go(filled))
+                self._fade(self._turns.let_go(filled))
             over = self._overlay.mix(mix, replying=filled > 0)
-            if not filled and not over:
+            if not (filled or over or not self._ringing.empty):
                 return self._silence(tuple(marks))
             return self._finish(mix, tuple(marks))
 
+    def _fade(self, end: Samples) -> None:
+        """Let a reply end so, as loud as it is."""
+        self._overlay.add(end * np.float32(self._ducking))
+
+    def _duck(self, mix: Samples) -> None:
+        if self._ducking != self._next_ducking:
+            mix *= np.linspace(self._ducking, self._next_ducking, len(mix), dtype=np.float32)
+            self._ducking = self._next_ducking
+        elif self._ducking != 1.0:
+            mix *= np.float32(self._ducking)
+
     def _silence(self, marks: tuple[Mark, ...]) -> Block:
-        self._gain = self._next_gain
+        self._gain, self._ducking = self._next_gain, self._next_ducking
         self._limiter.reset()
         return Block(None, 0.0, marks)
 
@@ -170,6 +204,7 @@ class PlaybackBuffer:
         else:
             mix *= np.linspace(self._gain, self._next_gain, len(mix), dtype=np.float32)
             self._gain = self._next_gain
+        self._ringing.mix(mix, replying=False)
         mix = self._limiter.apply(mix)
         level = float(np.sqrt(np.dot(mix, mix) / len(mix))) / FULL_SCALE
         return Block(np.rint(mix).astype(np.int16), level, marks)

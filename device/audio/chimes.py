@@ -29,6 +29,8 @@ PEAK = 0.2
 ALARM_EVERY_S = 1.8
 """From the beginning of one alarm to that of the next, of which 0.69 s sound and 1.11 s are
 silent: a "stop" takes 0.4 s."""
+ALARM_PAUSE_S = 1.1
+"""The least silence after an alarm, and after what is said with it."""
 ALARM_RISES_S = 20.0
 ALARM_SOFTEST_DB = -15.0
 ALARM_LOUDEST_DB = 3.0
@@ -56,6 +58,7 @@ CHIMES = MappingProxyType(
         "wake": (Note(0, 110, 880.0), Note(70, 120, 1318.5)),
         "end": (Note(0, 110, 1318.5), Note(70, 120, 880.0)),
         "thinking": (Note(0, 70, 1046.5), Note(60, 70, 1244.5), Note(120, 90, 1046.5)),
+        "missed": (Note(0, 110, 1568.0), Note(150, 110, 1568.0), Note(300, 160, 1046.5)),
         "error": (Note(0, 140, 880.0), Note(180, 150, 880.0)),
         "error_network": (Note(0, 90, 1174.7), Note(130, 90, 1174.7), Note(260, 120, 1174.7)),
         "error_account": (Note(0, 350, 1318.5), Note(400, 150, 1318.5)),

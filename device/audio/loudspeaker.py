@@ -15,10 +15,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+import numpy as np
+
 from device.audio import chimes
 from device.audio.buffer import CAPACITY_S, PlaybackBuffer
 from device.audio.cushion import Cushion
-from device.audio.limiter import CEILING_DBFS
+from device.audio.limiter import CEILING_DBFS, FULL_SCALE
+from device.audio.overlay import GAP_MS
 from device.audio.playout import Playout
 from device.audio.reference import PlayedBlocks
 from device.audio.resample import Resampler
@@ -267,14 +270,36 @@ class Loudspeaker:
         """
         return self._played.take()
 
-    def chime(self, name: str, gain: float = 1.0) -> None:
-        """Play one of our chimes, by its name in `chimes.CHIMES`, over whatever plays.
-
-        ``gain``: its amplitude, 1 being that of a chime; see `chimes.alarm_gain`.
-        """
+    def chime(self, name: str) -> None:
+        """Play one of our chimes, by its name in `chimes.CHIMES`, over whatever plays."""
         if self._playout is not None:
             buffer = self._playout.buffer
-            buffer.chime(chimes.render(name, buffer.rate_hz, gain))
+            buffer.chime(chimes.render(name, buffer.rate_hz))
+
+    def ring(self, rung_s: float, percent: int, words: bytes = b"") -> float:
+        """Ring once, over whatever plays, and say ``words`` (s16le mono 24 kHz, whole) after it.
+
+        ``rung_s``: for how long it has rung already, since it grows louder. ``percent``: its own
+        volume, 0..100, whatever that of the rest is. A reply plays softly from now on, until
+        `stop_ringing`. Returns how long it sounds, seconds; 0 while no device is open.
+        """
+        if self._playout is None:
+            return 0.0
+        buffer = self._playout.buffer
+        sound = chimes.render("alarm", buffer.rate_hz, chimes.alarm_gain(rung_s))
+        if words:
+            resampler = Resampler(REPLY_RATE_HZ, buffer.rate_hz)
+            pcm = resampler.process(words) + resampler.finish()
+            said = np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(FULL_SCALE)
+            gap = np.zeros(buffer.rate_hz * GAP_MS // 1000, np.float32)
+            sound = np.concatenate((sound, gap, said))
+        buffer.ring(sound, percent)
+        return len(sound) / buffer.rate_hz
+
+    def stop_ringing(self) -> None:
+        """Break off what rings, without a click; a reply is as loud as before. Harmless at rest."""
+        if self._playout is not None:
+            self._playout.buffer.stop_ringing()
 
     def announce(self, pcm: bytes) -> None:
         """Say a sentence of our own (s16le mono 24 kHz, whole) after the chimes that still play.

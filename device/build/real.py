@@ -8,7 +8,7 @@ from collections.abc import Mapping, MutableMapping
 from functools import partial
 from pathlib import Path
 
-from device.announcements.clips import Clips
+from device.announcements.clips import Clips, speak
 from device.assistant.parts import Parts
 from device.audio.loudspeaker import Loudspeaker
 from device.audio.microphone import PortAudioMicrophone
@@ -37,6 +37,7 @@ from device.service.health import resident_bytes
 from device.state.echo import EchoMemory
 from device.state.mute import MuteMemory
 from device.state.talk import TalkMemory
+from device.timers.memory import TimerMemory
 from device.wake.detector import OnnxWakeDetector
 from device.wake.worker import Word
 
@@ -98,7 +99,9 @@ def real_parts(environ: MutableMapping[str, str]) -> Parts:
         keepsake=TalkMemory(folder),
         echo_memory=EchoMemory(folder),
         mute_memory=MuteMemory(folder),
+        timer_memory=TimerMemory(folder),
         sentence=sentence,
+        spoken=spoken,
         plugged=plugged,
         set_levels=levels,
         revive=ArrayRestart(folder).attempt,
@@ -110,6 +113,11 @@ def hindrance(config: Config) -> Failure | None:
     """Return what keeps any connection from being tried now: no time of day, no network."""
     found = obstacle(host_of(config.live))
     return diagnose(found).failure if found is not None else None
+
+
+def spoken(config: Config, text: str) -> bytes | None:
+    """Speak a text of the owner's in the language of the conversation, where there is a voice."""
+    return speak(text, config.live.language)
 
 
 def state_folder(environ: Mapping[str, str]) -> Path | None:

@@ -270,8 +270,19 @@ class Privacy(_Section):
 class Tools(_Section):
     """What the model can do with this speaker when it is asked to."""
 
+    timers: OnOff = True
+    """Whether it can set timers, alarms and reminders; what is set rings in any case."""
     device: OnOff = True
     """Whether it can change the volume, mute, hang up, and tell the time and how it stands."""
+
+
+class Timers(_Section):
+    """Timers, alarms and reminders, whoever sets them."""
+
+    ring_s: float = Field(default=300.0, ge=10, le=3_600)
+    """Seconds that something rings when nobody stops it."""
+    volume: Annotated[int, Field(ge=0, le=100)] | None = None
+    """How loud it rings, percent; null is as loud as the speaker is, and never below 20."""
 
 
 class Config(_Section):
@@ -299,3 +310,5 @@ class Config(_Section):
     """Where the speaker stands, such as Berlin, Germany: told to the model."""
     tools: Tools = Tools()
     """What the model can do with this speaker."""
+    timers: Timers = Timers()
+    """Timers, alarms and reminders, whoever sets them."""

@@ -194,6 +194,11 @@ class Alarm:
 
 
 @dataclass(frozen=True, slots=True)
+class StopRinging:
+    """Let nothing ring any more that rings now."""
+
+
+@dataclass(frozen=True, slots=True)
 class OpenMicrophone:
     """The microphone may be opened again."""
 
@@ -243,6 +248,7 @@ Effect = (
     | GoOn
     | Chime
     | Alarm
+    | StopRinging
     | OpenMicrophone
     | CloseMicrophone
     | MuteMicrophone

@@ -54,6 +54,7 @@ from device.conversation.effects import (
     PauseReply,
     Play,
     SendText,
+    StopRinging,
     TakeUp,
     WaitASecond,
 )
@@ -73,6 +74,7 @@ from device.conversation.moves import (
 from device.conversation.notes import is_stale, noted
 from device.conversation.reasons import NO_ANSWER, is_unanswered, reason
 from device.conversation.states import (
+    AFTER_THE_WAKE_WORD,
     AWAITING_SERVER,
     BUFFERED,
     CALLING,
@@ -109,6 +111,7 @@ from device.news import (
     SpeechChanged,
     StillWaiting,
     Stop,
+    StopWord,
     TalkedOver,
     Tap,
     TimedOut,
@@ -140,13 +143,34 @@ def step(c: Conversation, news: News) -> Step:
     remembered = noted(c, news)
     if is_stale(c, news):
         return remembered, ()
-    after, effects = _decide(remembered, news)
+    after, effects = _over_ringing(remembered, news)
     if isinstance(news, Reconnecting | SessionFailed) and c.state not in RESTING:
         # A kept session that breaks while nobody talks is no fault: the next wake opens another.
         effects = (MeetFailure(news.failure), *effects)
     effects = _told(c, after, effects, reason(remembered, news))
     ended, more = _expire(after)
     return ended, (*effects, *_told(after, ended, more, EXPIRED))
+
+
+def _over_ringing(c: Conversation, news: News) -> Step:
+    """Stop what rings at the first thing that somebody says or presses; the rest is as ever.
+
+    A tap, and a "stop" without the wake word, mean what rings and nothing else, unless a reply can
+    be heard as well. Said right after a wake word that has stopped it, "stop" has nothing left to
+    stop but the talk that the wake word began.
+    """
+    match news:
+        case StopWord() if c.ringing:
+            return c, (StopRinging(),)
+        case StopWord() if c.rang and c.state in AFTER_THE_WAKE_WORD:
+            return _decide(replace(c, rang=False), Stop())
+        case Tap() if c.ringing and c.state not in BUFFERED:
+            return c, (StopRinging(),)
+        case Tap() | Stop() | Detection() | Hold() if c.ringing:
+            after, effects = _decide(c, news)
+            return after, (StopRinging(), *effects)
+        case _:
+            return _decide(c, news)
 
 
 def _decide(c: Conversation, news: News) -> Step:  # noqa: C901, PLR0911, PLR0912, PLR0915 - the specification, in one match

@@ -31,6 +31,7 @@ from device.news import (
     SettingsChanged,
     SpeechChanged,
     TimedOut,
+    TimerNews,
     ToolNews,
     Transcript,
     TurnComplete,
@@ -53,15 +54,22 @@ def noted(c: Conversation, news: News) -> Conversation:
             return replace(c, question=text.rstrip(CLOSING).endswith(QUESTION_MARKS))
         case SpeechChanged(speaking=True) | Hold():
             return replace(c, attempts=0, promised=False, leaving="")
-        case Detection() | Ask():
-            return replace(c, addressed=True, attempts=0, promised=False, leaving="")
+        case Detection():
+            rang = bool(c.ringing)
+            return replace(c, addressed=True, attempts=0, promised=False, leaving="", rang=rang)
+        case Ask():
+            return replace(c, addressed=True, attempts=0, promised=False, leaving="", rang=False)
         case Pressed():
-            return replace(c, addressed=True)
+            return replace(c, addressed=True, rang=False)
         case BargedIn() if c.state is State.SPEAKING:
             return replace(c, addressed=True)
         case PlaybackDrained(turn=turn):
             starved = c.starved and turn != c.turn
             return replace(c, addressed=False, attempts=0, starved=starved)
+        case TimerNews(what="ringing", id=number):
+            return replace(c, ringing=c.ringing | {number})
+        case TimerNews(what="stopped", id=number):
+            return replace(c, ringing=c.ringing - {number})
         case SessionAged(session) if session == c.session:
             return replace(c, aged=True)
         case SettingsChanged() if c.session:
@@ -86,7 +94,7 @@ def _noted_of_the_model(c: Conversation, news: News) -> Conversation:
         case TurnComplete(more=more) if news.session == c.session:
             return replace(c, promised=more)
         case ReplyAudio(turn=turn) if turn > c.turn:
-            return replace(c, promised=False)
+            return replace(c, promised=False, rang=False)
         case SessionClosed(session) | SessionFailed(session) if session == c.session:
             return replace(c, calls=0, promised=False)
         case _:

@@ -93,6 +93,9 @@ AWAITING_SERVER = frozenset(
 )
 """Where a timer that runs out means that the server owes us something."""
 
+AFTER_THE_WAKE_WORD = CALLING | {State.LISTENING, State.THINKING}
+"""Where what is said belongs to the wake word before it."""
+
 PATTERNS = {state: state.label for state in State} | {State.STARTING: "connecting"}
 """The light pattern of each state."""
 
@@ -162,6 +165,10 @@ class Conversation:
     """Whether what the model said last ended with a question."""
     follow_up: Literal["always", "questions", "never"] = "always"
     resume_reply: bool = True
+    ringing: frozenset[int] = frozenset()
+    """The timers and alarms that ring."""
+    rang: bool = False
+    """Whether the wake word that began this question has stopped something that rang."""
     starved: bool = False
     """Whether the loudspeaker ran dry in the middle of this turn: its next chunk ends a stall."""
     addressed: bool = False
@@ -170,3 +177,8 @@ class Conversation:
     """Whether the session is as old as the owner allows: it ends where nobody is interrupted."""
     outdated: bool = False
     """Whether the session has settings that are no longer those in force: it ends at rest."""
+
+    @property
+    def listens_for_stop(self) -> bool:
+        """Whether a "stop" without the wake word is meant for us."""
+        return bool(self.ringing) or (self.rang and self.state in AFTER_THE_WAKE_WORD)

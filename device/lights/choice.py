@@ -3,18 +3,19 @@
 From the top:
 
 1. a fault that somebody has just met, or that makes a conversation useless while it goes on
-2. muted, for as long as the microphone is closed, also while a typed question is answered
-3. the volume, for a moment after it was set
-4. the conversation: speaking, thinking, listening, connecting (its state is one of them)
-5. a fault that stands, in a calm voice: it keeps the speaker from what it is for, but nobody asks
-6. a configuration file with a mistake, in a calm voice too: the speaker does all it is for
-7. idle
+2. an alarm that rings, muted or not: whoever does not hear it sees it
+3. muted, for as long as the microphone is closed, also while a typed question is answered
+4. the volume, for a moment after it was set
+5. the conversation: speaking, thinking, listening, connecting (its state is one of them)
+6. a fault that stands, in a calm voice: it keeps the speaker from what it is for, but nobody asks
+7. a configuration file with a mistake, in a calm voice too: the speaker does all it is for
+8. idle
 
-Nothing of ours rings yet; what does will stand between 2 and 3. Two things are on no rung. That
-bytes leave the device is drawn over whatever is shown (`device.lights.render`). And a fault that
-hinders nothing (a button that is missing) is told in writing.
+Two things are on no rung. That bytes leave the device is drawn over whatever is shown
+(`device.lights.render`). And a fault that hinders nothing (a button that is missing) is told in
+writing.
 
-That a fault stands is rung 5 and not 1 because its being so is no news: somebody who speaks to the
+That a fault stands is rung 6 and not 1 because its being so is no news: somebody who speaks to the
 speaker is shown that it heard, and whether it works this time. Under mute it is not shown at all:
 whoever looks then wants to know that the microphone is closed. And what was met in a session, and
 may have passed since without anybody seeing it, is taken to stand for ten minutes.
@@ -41,6 +42,8 @@ class Situation:
     """The kinds in force, the newest last."""
     alarming: bool = False
     """Whether the fault of the state FAULT has only just been met."""
+    ringing: bool = False
+    """Whether a timer or an alarm rings."""
     volume: bool = False
     """Whether the volume has only just been set."""
     off: frozenset[str] = frozenset()
@@ -52,6 +55,10 @@ def _alarm(now: Situation) -> str | None:
         return _signal(now).pattern
     useless = any(SIGNALS.get(kind) is DEVICE for kind in now.faults)
     return DEVICE.pattern if useless and now.state not in RESTING else None
+
+
+def _ringing(now: Situation) -> str | None:
+    return Pattern.RINGING if now.ringing else None
 
 
 def _muted(now: Situation) -> str | None:
@@ -82,6 +89,7 @@ def _idle(_now: Situation) -> str | None:
 
 LADDER: tuple[Callable[[Situation], str | None], ...] = (
     _alarm,
+    _ringing,
     _muted,
     _volume,
     _conversation,

@@ -86,10 +86,20 @@ class Tee:
         """Return what the simulated one took since the last call; the real one is not asked."""
         return self._simulated.take_played()
 
-    def chime(self, name: str, gain: float = 1.0) -> None:
+    def chime(self, name: str) -> None:
         """Play a chime over whatever plays."""
-        self._real.chime(name, gain)
-        self._simulated.chime(name, gain)
+        self._real.chime(name)
+        self._simulated.chime(name)
+
+    def ring(self, rung_s: float, percent: int, words: bytes = b"") -> float:
+        """Ring once, as :class:`device.ports.Speaker` says."""
+        self._real.ring(rung_s, percent, words)
+        return self._simulated.ring(rung_s, percent, words)
+
+    def stop_ringing(self) -> None:
+        """Break off what rings; harmless when nothing does."""
+        self._real.stop_ringing()
+        self._simulated.stop_ringing()
 
     def announce(self, pcm: bytes) -> None:
         """Say a sentence after the chime, as :class:`device.ports.Speaker` says."""

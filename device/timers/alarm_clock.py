@@ -24,6 +24,10 @@ from device.timers.schedule import Happening, Schedule, looked, next_look
 
 log = logging.getLogger(__name__)
 
+SNOOZABLE_S = 300.0
+"""How long after it was stopped: a wake word stops what rings, and whoever wants it to ring again
+in ten minutes says so after that."""
+
 
 class AlarmClock:
     """Timers, alarms and reminders of one speaker. Used from the event loop's thread only.
@@ -54,6 +58,8 @@ class AlarmClock:
         self._schedule = memory.load()
         self._rang = {entry.id for entry in self.ringing}
         """What rang before a restart of the program, and was not told of since."""
+        self._stopped: dict[int, tuple[Entry, float]] = {}
+        """What was stopped lately: as it rang, and when by CLOCK_BOOTTIME."""
         self.is_kept = True
         """Whether the last change is on the disk; a disk that takes nothing is a journal's line."""
 
@@ -93,6 +99,11 @@ class AlarmClock:
         first = min((each for each in due if each is not None), default=None)
         return datetime.fromtimestamp(first, now.zone) if first is not None else None
 
+    @property
+    def stopped(self) -> list[Entry]:
+        """What was stopped in the last `SNOOZABLE_S`, and may be snoozed still: as it rang."""
+        return self._snoozable(self.now)
+
     # --- what can be asked for ---
 
     async def set_timer(self, duration_s: object, name: object = "") -> Entry:
@@ -120,8 +131,12 @@ class AlarmClock:
         return await self._do(changes.cancel_all)
 
     async def change(self, which: object, *, add_s: object = None, time: object = None) -> Entry:
-        """Give a timer more or fewer seconds, or an alarm another time."""
-        return (await self._do(changes.change, which, add_s, time))[0]
+        """Give a timer more or fewer seconds, or an alarm another time.
+
+        What was stopped lately rings again after ``add_s``: nobody is too late to snooze it.
+        """
+        stopped = self._snoozable(self.now)
+        return (await self._do(changes.change, which, add_s, time, stopped))[0]
 
     async def snooze(self, which: object = None, for_s: object = SNOOZE_S) -> Sequence[Entry]:
         """Let what rings (all of it, or one) ring again after a while."""
@@ -130,6 +145,17 @@ class AlarmClock:
     async def stop(self, which: object = None) -> Sequence[Entry]:
         """Stop what rings (all of it, or one); return it as it was. Nothing may ring."""
         return await self._do(changes.stop, which)
+
+    def silence(self) -> None:
+        """Stop all that rings, at once; it is written behind."""
+        now = self._look()
+        self._change(changes.stop(self._schedule, now), now)
+
+    def take_back(self, number: int) -> None:
+        """Take away what was set by mistake, at once; harmless when it is gone."""
+        now = self._look()
+        if any(entry.id == number for entry in self._schedule.entries):
+            self._change(changes.cancel(self._schedule, now, number), now)
 
     async def kept(self) -> bool:
         """Wait until everything is written; tell whether it is on the disk."""
@@ -148,10 +174,25 @@ class AlarmClock:
     async def _do(self, change: Callable[..., Change], *arguments: object) -> Sequence[Entry]:
         now = self._look()
         done = change(self._schedule, now, *arguments)
-        self._take(done.schedule, done.happenings, now)
-        self._clocks.arm(next_look(self._schedule, now))
+        self._change(done, now)
         await self.kept()
         return done.entries
+
+    def _change(self, done: Change, now: Now) -> None:
+        self._take(done.schedule, done.happenings, now)
+        for happening in done.happenings:
+            entry = happening.entry
+            if happening.what == "stopped":
+                self._stopped[entry.id] = entry, now.boot_s
+            else:
+                # It was set anew, snoozed or taken away: that is how it is from now on.
+                self._stopped.pop(entry.id, None)
+        self._clocks.arm(next_look(self._schedule, now))
+
+    def _snoozable(self, now: Now) -> list[Entry]:
+        since_s = now.boot_s - SNOOZABLE_S
+        self._stopped = {key: each for key, each in self._stopped.items() if each[1] > since_s}
+        return [entry for entry, _ in self._stopped.values()]
 
     def _look(self) -> Now:
         now = self.now

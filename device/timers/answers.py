@@ -45,16 +45,33 @@ async def list_timers(alarm_clock: AlarmClock, arguments: Arguments) -> Answer:
     """Answer `list_timers`: what rings first, then what is due next."""
     _only(arguments)
     now = alarm_clock.now
-    return {"timers": [about(entry, now) for entry in alarm_clock.entries]}
+    answer: Answer = {"timers": [about(entry, now) for entry in alarm_clock.entries]}
+    if stopped := [_named(entry) for entry in alarm_clock.stopped]:
+        answer["stopped_just_now"] = stopped
+    return answer
 
 
 async def cancel_timer(alarm_clock: AlarmClock, arguments: Arguments) -> Answer:
-    """Answer `cancel_timer`: `id`, `name` or `all`."""
+    """Answer `cancel_timer`: `id`, `name` or `all`.
+
+    Whoever is woken by an alarm wants it to stop, and not that it never rings again.
+    """
     given = _only(arguments, "id", "name", "all")
     if given.get("all") is True:
         gone = await alarm_clock.cancel_all()
-    else:
-        gone = [await alarm_clock.cancel(_which(given))]
+        return _done(alarm_clock, {"cancelled": [_named(entry) for entry in gone]})
+    which = _which(given)
+    if any(entry.repeats for entry in alarm_clock.ringing):
+        try:
+            stopped = await alarm_clock.stop(which)
+        except TimerError:
+            pass  # it is none of those that ring
+        else:
+            left = [about(e, alarm_clock.now) for e in alarm_clock.entries if e.id == stopped[0].id]
+            note = {"note": "it rings again then; to take it away for good, cancel it again"}
+            answer = {"stopped": [_named(entry) for entry in stopped]}
+            return _done(alarm_clock, answer | ({"still_set": left} | note if left else {}))
+    gone = [await alarm_clock.cancel(which)]
     return _done(alarm_clock, {"cancelled": [_named(entry) for entry in gone]})
 
 

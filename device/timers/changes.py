@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 
@@ -92,19 +93,32 @@ def cancel_all(schedule: Schedule, now: Now) -> Change:
 
 
 def change(
-    schedule: Schedule, now: Now, which: object, add_s: object = None, at: object = None
+    schedule: Schedule,
+    now: Now,
+    which: object,
+    add_s: object = None,
+    at: object = None,
+    stopped: Sequence[Entry] = (),
 ) -> Change:
     """Give a timer more seconds (or fewer: less than 0), or an alarm another time "HH:MM".
 
-    One that rings rings again after ``add_s``. An alarm for a named day stays on that day.
+    One that rings, or is one of ``stopped``, as it rang, rings again after ``add_s``. An alarm for
+    a named day stays on that day.
     """
-    entry = chosen(schedule.entries, _which(which), now)
+    there = {entry.id: entry for entry in schedule.entries}
+    rang = {entry.id: entry for entry in stopped}
+    entry = chosen(list({**rang, **there}.values()), _which(which), now)
     if (add_s is None) == (at is None):
         raise TimerError("say either add_s, the seconds to add, or time, the new time as HH:MM")
     if at is not None:
         successor = _at_another_time(entry, now, _time(at))
+    elif entry.id in rang:
+        successor = _again(entry, now, _left_then(_seconds(add_s, "add_s"), 0.0))
     else:
         successor = _later(entry, now, _seconds(add_s, "add_s"))
+    if entry.id not in there:
+        schedule = replace(schedule, entries=(*schedule.entries, entry))
+        entry = replace(entry, ringing=None)
     return _changed(schedule, now, ((entry, successor),))
 
 

@@ -193,6 +193,11 @@ class Entry:
     """Of an alarm or a reminder that has not rung yet, or will again."""
     ringing: Ringing | None = None
 
+    @property
+    def repeats(self) -> bool:
+        """Whether it rings again and again on some weekdays."""
+        return self.appointment is not None and bool(self.appointment.weekdays)
+
     def rings(self, now: Now) -> bool:
         """Tell whether it rings; what rang before a reboot does when that has been decided."""
         return self.ringing is not None and self.ringing.end.boot_id == now.boot_id

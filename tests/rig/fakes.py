@@ -149,7 +149,8 @@ class FakeSpeaker:
         self.paused: list[bool] = []
         self.sounded: list[Played] = []
         self.chimes: list[str] = []
-        self.gains: list[float] = []
+        self.rings: list[tuple[float, int, bytes]] = []
+        self.ringing = False
         self.announced: list[bytes] = []
         self.hushed = 0
         self.volumes: list[int] = []
@@ -194,9 +195,16 @@ class FakeSpeaker:
         sounded, self.sounded = self.sounded, []
         return sounded
 
-    def chime(self, name: str, gain: float = 1.0) -> None:
+    def chime(self, name: str) -> None:
         self.chimes.append(name)
-        self.gains.append(gain)
+
+    def ring(self, rung_s: float, percent: int, words: bytes = b"") -> float:
+        self.rings.append((rung_s, percent, words))
+        self.ringing = True
+        return 0.02
+
+    def stop_ringing(self) -> None:
+        self.ringing = False
 
     def announce(self, pcm: bytes) -> None:
         self.announced.append(pcm)
