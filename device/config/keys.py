@@ -281,7 +281,7 @@ class Timers(_Section):
 
     ring_s: float = Field(default=300.0, ge=10, le=3_600)
     """Seconds that something rings when nobody stops it."""
-    volume: Annotated[int, Field(ge=0, le=100)] | None = None
+    volume: int | None = Field(default=None, ge=0, le=100, examples=[60])
     """How loud it rings, percent; null is as loud as the speaker is, and never below 20."""
 
 

@@ -16,9 +16,6 @@ ABILITY = "set timers or alarms"
 Answer = Callable[[str, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 """Does what a function of this name is asked for; raises ParleyError with words for the model."""
 
-NEEDED = frozenset({"duration_s", "time"})
-"""Arguments that are wrong when they are empty, and no question of which of them is meant."""
-
 Name = Annotated[
     str, Field(description="What the user calls it, such as pasta. Leave out if none.")
 ]
@@ -83,7 +80,9 @@ def functions(answer: Answer, undo_set: Callable[[Mapping[str, Any]], None]) -> 
     ) -> Function:
         async def do(asked: Arguments) -> Mapping[str, Any]:
             # What a model leaves empty it does not mean.
-            meant = {key: value for key, value in asked.given.items() if value or key in NEEDED}
+            meant = {
+                key: value for key, value in asked.given.items() if value or key == "duration_s"
+            }
             return await answer(name, meant)
 
         return Function(name, purpose, ABILITY, arguments, do, undo=undo)

@@ -10,7 +10,7 @@ from device.announcements.sentences import Sentence, languages, sentence, senten
 from device.news import FailureKind
 from device.wake.catalogue import bundled_words
 
-KINDS = {*FailureKind, "microphone", "hello"}
+KINDS = {*FailureKind, "microphone", "missed", "hello"}
 
 
 @pytest.mark.parametrize("language", languages())

@@ -51,7 +51,7 @@ async def test_the_volume_is_changed_and_shown() -> None:
 
 async def test_the_model_can_do_what_the_owner_allows() -> None:
     """From the next session on."""
-    hub = Hub("tools: {device: off}")
+    hub = Hub("tools: {device: off, timers: off}")
     async with hub.running():
         await asked(hub)
         assert hub.functions is not None

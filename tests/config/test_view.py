@@ -76,14 +76,15 @@ class TestViews:
         sections = [described, *described["$defs"].values()]
         assert all(section["additionalProperties"] is False for section in sections)
         keys = {name: key for section in sections for name, key in section["properties"].items()}
+        audio = described["$defs"]["Audio"]["properties"]
         undescribed = {
             name
             for name, key in keys.items()
             if "description" not in key and "$ref" not in key.get("items", key)
         }
         assert undescribed == set()
-        assert keys["volume"]["default"] == 60
-        assert (keys["volume"]["minimum"], keys["volume"]["maximum"]) == (0, 100)
+        assert audio["volume"]["default"] == 60
+        assert (audio["volume"]["minimum"], audio["volume"]["maximum"]) == (0, 100)
         assert "Seconds" in keys["follow_up_s"]["description"]
 
     def test_every_key_has_a_range_where_it_is_a_number(self) -> None:

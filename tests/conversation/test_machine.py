@@ -15,6 +15,7 @@ from device.conversation import effects as e
 from device.conversation.machine import EXPIRED, step
 from device.conversation.reasons import NO_ANSWER, REASONS
 from device.conversation.states import (
+    BUFFERED,
     HOLDING,
     PATTERNS,
     PLAYING,
@@ -65,6 +66,8 @@ EVENTS: dict[str, n.News] = {
     "FirstSound": n.FirstSound(3, 1.0),
     "PlaybackDrained": n.PlaybackDrained(3, 900, 1.0),
     "PlaybackStarved": n.PlaybackStarved(3, 1.0),
+    "Rings": n.TimerNews("ringing", 7, "tea", None, "timer", "", 1.0),
+    "StopWord": n.StopWord(1, 1.0),
     "NoAnswer": n.TimedOut(5, n.Debt.UNDERSTOOD),
     "TimedOut": n.TimedOut(5, n.Debt.NONE),
 }
@@ -353,7 +356,7 @@ def cells() -> dict[tuple[State, str], tuple[State, list[str]]]:
 def remembered(after: Conversation) -> Conversation:
     """The conversation without what it only remembers for later steps."""
     forgotten = replace(after, addressed=False, aged=False, outdated=False, question=False)
-    return replace(forgotten, calls=0, promised=False, leaving="")
+    return replace(forgotten, calls=0, promised=False, leaving="", ringing=frozenset(), rang=False)
 
 
 @pytest.mark.parametrize("name", EVENTS)
@@ -493,6 +496,80 @@ def test_labels_and_patterns_are_public_names() -> None:
     public = {"starting", "idle", "connecting", "listening", "thinking", "speaking", "muted"}
     assert {state.label for state in State} == public | {"fault"}
     assert set(PATTERNS) == set(State)
+
+
+# --- what rings ----------------------------------------------------------------------------------
+
+RINGS = n.TimerNews("ringing", 7, "tea", None, "timer", "", 1.0)
+OVER = n.TimerNews("stopped", 7, "tea", None, "timer", "", 1.0)
+STOP_WORD = n.StopWord(1, 1.0)
+
+
+def ringing_in(state: State) -> Conversation:
+    return step(conversation_in(state), RINGS)[0]
+
+
+def kinds(effects: tuple[e.Effect, ...]) -> list[str]:
+    return [shown(effect) for effect in effects if not isinstance(effect, e.Entered)]
+
+
+@pytest.mark.parametrize("state", State)
+def test_a_stop_without_the_wake_word_stops_what_rings_and_nothing_else(state: State) -> None:
+    """In whatever state; and when nothing rings, nothing."""
+    before = ringing_in(state)
+    assert step(before, STOP_WORD) == (before, (e.StopRinging(),))
+    silent, _ = step(before, OVER)
+    assert not silent.listens_for_stop
+    assert step(silent, STOP_WORD) == (silent, ())
+
+
+@pytest.mark.parametrize("state", [s for s in State if s not in BUFFERED])
+def test_a_tap_stops_what_rings_and_begins_no_talk(state: State) -> None:
+    """Nor does it end one."""
+    before = ringing_in(state)
+    assert step(before, n.Tap()) == (before, (e.StopRinging(),))
+
+
+@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("name", ["Tap", "Stop", "Hold", "Detection"])
+def test_whatever_is_said_or_pressed_stops_what_rings(state: State, name: str) -> None:
+    """And does what it does when nothing rings; a tap only where a reply is to be silenced."""
+    if name == "Tap" and state not in BUFFERED:
+        return
+    usual, effects = step(conversation_in(state), EVENTS[name])
+    after, told = step(ringing_in(state), EVENTS[name])
+    assert kinds(told) == ["StopRinging", *kinds(effects)]
+    assert remembered(after) == remembered(usual)
+
+
+def test_what_rings_together_is_over_one_by_one() -> None:
+    """It rings as long as anything does."""
+    both, _ = step(ringing_in(State.IDLE), replace(RINGS, id=8))
+    one, _ = step(both, OVER)
+    assert one.listens_for_stop
+    assert step(one, STOP_WORD)[1] == (e.StopRinging(),)
+    none, _ = step(one, replace(OVER, id=8))
+    assert none == conversation_in(State.IDLE)
+
+
+def test_a_stop_right_after_the_wake_word_that_stopped_it_ends_the_talk() -> None:
+    """Nobody wants to be asked what there is to stop."""
+    woken, effects = step(ringing_in(State.IDLE), EVENTS["Detection"])
+    assert kinds(effects)[:2] == ["StopRinging", "chime:wake"]
+    silent, _ = step(woken, OVER)
+    assert silent.listens_for_stop
+    after, effects = step(silent, STOP_WORD)
+    assert (after.state, kinds(effects)) == (State.IDLE, ["StopUplink", "chime:end", "timer:keep"])
+    assert not after.listens_for_stop
+
+
+def test_a_stop_in_the_middle_of_a_talk_is_the_servers_business() -> None:
+    """Once it has begun to answer, or without anything that has rung."""
+    woken, _ = step(ringing_in(State.IDLE), EVENTS["Detection"])
+    answered, _ = step(step(woken, OVER)[0], EVENTS["FirstChunk"])
+    assert not answered.listens_for_stop
+    assert step(answered, STOP_WORD)[1] == ()
+    assert not step(conversation_in(State.IDLE), EVENTS["Detection"])[0].listens_for_stop
 
 
 # --- what is remembered for later steps ----------------------------------------------------------

@@ -59,6 +59,11 @@ RESTS = [State.STARTING, State.IDLE, State.MUTED, State.FAULT]
         (Situation(State.MUTED, State.MUTED, ("config",)), Pattern.MUTED),
         # The newest fault is told.
         (Situation(State.IDLE, State.IDLE, ("speaker", "server")), Pattern.STANDING_SERVICE),
+        # What rings is seen by whoever does not hear it, muted or not.
+        (Situation(State.IDLE, State.IDLE, ringing=True), Pattern.RINGING),
+        (Situation(State.SPEAKING, State.IDLE, ringing=True, volume=True), Pattern.RINGING),
+        (Situation(State.MUTED, State.MUTED, ringing=True), Pattern.RINGING),
+        (Situation(State.LISTENING, State.IDLE, ("speaker",), ringing=True), Pattern.FAULT),
         # The volume is over the conversation, and under mute and alarm.
         (Situation(State.SPEAKING, State.IDLE, volume=True), Pattern.VOLUME),
         (Situation(State.IDLE, State.IDLE, ("dns",), volume=True), Pattern.VOLUME),
@@ -93,7 +98,7 @@ def situations() -> list[Situation]:
     ]
 
 
-def test_only_a_fault_outranks_muted() -> None:
+def test_only_a_fault_and_what_rings_outrank_muted() -> None:
     """Whatever else is so while the microphone is closed."""
     muted = [now for now in situations() if now.rest is State.MUTED]
     for now in muted:
@@ -130,8 +135,9 @@ def test_every_pattern_but_off_is_on_the_ladder() -> None:
     reached = {shown(now) for now in situations()}
     reached |= {shown(Situation(State.FAULT, State.IDLE, (k,), alarming=True)) for k in SIGNALS}
     reached |= {shown(Situation(State.IDLE, State.IDLE, (k,))) for k in SIGNALS}
+    reached.add(shown(Situation(State.IDLE, State.IDLE, ringing=True)))
     assert reached == set(Pattern) - {Pattern.OFF}
-    assert len(LADDER) == 7
+    assert len(LADDER) == 8
 
 
 def test_what_the_owner_wants_dark_is_dark_and_nothing_else() -> None:

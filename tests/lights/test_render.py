@@ -48,7 +48,7 @@ def test_a_board_without_leds_gets_no_colours() -> None:
 
 FAULTS = [pattern for pattern in Pattern if pattern.value.startswith("fault")]
 STANDING = [pattern for pattern in Pattern if pattern.value.startswith("standing")]
-CODES = [*FAULTS, *STANDING, Pattern.MISTAKE]
+CODES = [*FAULTS, *STANDING, Pattern.MISTAKE, Pattern.RINGING]
 
 
 def flashes_s(pattern: Pattern) -> list[float]:
@@ -66,7 +66,9 @@ def test_every_fault_is_a_blink_code_of_its_own() -> None:
         for pattern in CODES
     }
     families = [["short"] * 2, ["short"] * 3, ["long", "short"], ["long"]]
-    assert codes == dict(zip(CODES, [*families, *families, ["short"] * 4], strict=True))
+    assert codes == dict(
+        zip(CODES, [*families, *families, ["short"] * 4, ["long"] * 2], strict=True)
+    )
     for pattern in CODES:
         assert len({render(pattern, t, 3) for t in TIMES}) == 2, "on or off"
         for length_s in flashes_s(pattern):

@@ -381,13 +381,16 @@ def cases() -> list[Case]:
 def wanted(case: Case, outcome: Outcome) -> bool:
     """Tell whether this may come of it.
 
-    Live API: 3.8 may choose not to answer what it has heard, or what was said after a reply.
+    Live API: 3.8 may choose not to answer what it has heard, or what was said after a reply. And of
+    whom nothing was told, after a reply, nobody knows whether the server has heard anybody speak:
+    it may have been a television, so that is asked again, and told nobody.
     """
     day, where, model, way = case
     soon = {"answered": outcome.ended == "answered", "told": outcome.ended == "told"}[day.ends]
     may_choose = model == "gemini-3.8-live" and way == "voice"
     chosen = may_choose and (day.name.startswith("5 unsaid") or where == "kept") and day.turns
-    silent = chosen and outcome.ended == "silence"
+    unheard = way == "voice" and where == "kept" and day.name == "5 nothing, always"
+    silent = (chosen or unheard) and outcome.ended == "silence"
     return bool(soon or silent) and outcome.requests <= day.requests
 
 
