@@ -36,14 +36,16 @@ from device.live.session import warm_up
 from device.ports import Microphone, Speaker
 from device.service.health import notifier
 from device.simulator.acoustics import ROOMS
+from device.simulator.clocks import LoopClocks
 from device.simulator.echo import EchoedMicrophone
 from device.simulator.microphone import WavMicrophone
 from device.simulator.room import Room
-from device.simulator.script import Event, GoAway, Script, Turn
+from device.simulator.script import KNOWN_MODELS, Event, GoAway, Script, ToolCall, Turn
 from device.simulator.slow_motion import slow_motion
 from device.simulator.sound_card import SimulatedCard
 from device.simulator.tee import Tee
 from device.simulator.voices import RECORDINGS, load
+from device.timers.memory import TimerMemory
 from device.wake.networks import HOP_MS
 from device.wake.worker import Hearing, Word
 
@@ -58,6 +60,15 @@ BARGE_IN_MS = 1500
 
 STEP_S = 20.0
 """How long each step of the conversation may take before the demo gives up."""
+
+TIMER_S = 8.0
+"""What is asked for: by then the talk is over."""
+
+RINGS_MS = 2500
+"""How long it rings before somebody says so."""
+
+STOP_S, CALLS = 4.0, 3
+"""How long it may take until that was heard, and how often a person says it."""
 
 WORDS = {recording.name: recording.text for recording in RECORDINGS}
 
@@ -76,6 +87,13 @@ SCRIPT = Script(
             delay_s=0.3,
         ),
         Turn(heard=WORDS["barge_in"], says=WORDS["answer_stop"], audio="answer_stop", delay_s=0.3),
+        Turn(
+            heard=WORDS["ask_timer"],
+            says=WORDS["answer_timer"],
+            audio="answer_timer",
+            delay_s=0.3,
+            calls=(ToolCall("set_timer", {"duration_s": TIMER_S}),),
+        ),
     ),
     # In the middle of the talk the server announces that it will end the connection.
     events=(Event("turn", GoAway(6.0), turn=1),),
@@ -97,7 +115,7 @@ What follows is in slow motion, {times} times slower than its clock says; no sou
 """
 
 CONFIG = """
-live: {{endpoint: "{url}"}}
+live: {{endpoint: "{url}", model: {model}}}
 audio: {audio}
 conversation: {{follow_up_s: 3.0, session_keep_s: 1}}
 """
@@ -124,6 +142,12 @@ def add_parser(subparsers: Subparsers) -> None:
         choices=sorted(ROOMS),
         help="let the microphone hear the answers through a simulated room, and cancel the echo",
     )
+    parser.add_argument(
+        "--model",
+        choices=KNOWN_MODELS,
+        default=Config().live.model,
+        help="which of Google's models the stand-in plays (default: %(default)s)",
+    )
     parser.set_defaults(run=demo)
 
 
@@ -141,16 +165,19 @@ def demo(args: argparse.Namespace) -> int:
         console.print(SLOW_MOTION.format(took=took_ms, hop=HOP_MS, times=times), soft_wrap=True)
     real = _real_speaker() if times == 1 else None
     with slow_motion(times) as make_loop, asyncio.Runner(loop_factory=make_loop) as runner:
-        return runner.run(_perform(args.out, args.room, real, console))
+        return runner.run(_perform(args, real, console))
 
 
-async def _perform(out: Path, room: str | None, real: Speaker | None, console: Console) -> int:
+async def _perform(args: argparse.Namespace, real: Speaker | None, console: Console) -> int:
     from device.simulator.live_server import LiveServer  # noqa: PLC0415 - heavy: cryptography
 
+    room: str | None = args.room
     with tempfile.TemporaryDirectory(prefix="parley-demo-") as private:
         async with LiveServer(SCRIPT, directory=Path(private)) as server:
             os.environ["SSL_CERT_FILE"] = str(server.certificate)
-            text = CONFIG.format(url=server.url, audio=IN_A_ROOM if room else ALONE)
+            text = CONFIG.format(
+                url=server.url, model=args.model, audio=IN_A_ROOM if room else ALONE
+            )
             config = parse(text, "demo")
             microphone = WavMicrophone()
             card = SimulatedCard()
@@ -169,8 +196,9 @@ async def _perform(out: Path, room: str | None, real: Speaker | None, console: C
                     timeline.show_echo(assistant.echo.echo.figures)
             if not room:
                 timeline.judge(server.audio)
-    card.write_wav(out / "heard.wav")
-    timeline.print_figures(out / "heard.wav", card=speaker.description)
+    heard = args.out / "heard.wav"
+    card.write_wav(heard)
+    timeline.print_figures(heard, card=speaker.description)
     return 0 if timeline.fine else 1
 
 
@@ -182,6 +210,9 @@ def _parts(microphone: Microphone, speaker: Speaker, lights: TerminalLights) -> 
         microphone=lambda _config: microphone,
         speaker=lambda _config: speaker,
         lights=lambda _config, _profile: lights,
+        # Where time goes slower the kernel's timers would ring too soon.
+        clocks=LoopClocks,
+        timer_memory=TimerMemory(None),
         button=lambda _config, _profile: None,
     )
 
@@ -212,9 +243,9 @@ async def _converse(assistant: Assistant, microphone: WavMicrophone, timeline: T
     news = asyncio.Event()
     with assistant.bus.subscribe(news.set) as subscription:
 
-        async def until(name: str, **fields: object) -> None:
+        async def until(name: str, within_s: float = STEP_S, **fields: object) -> None:
             """Show what happens until this has happened."""
-            async with asyncio.timeout(STEP_S):
+            async with asyncio.timeout(within_s):
                 while True:
                     while (event := subscription.take()) is not None:
                         timeline.show(event)
@@ -241,7 +272,20 @@ async def _converse(assistant: Assistant, microphone: WavMicrophone, timeline: T
             await say("barge_in", after_ms=BARGE_IN_MS)
             await until("reply", what="interrupted")
             await until("reply", what="drained")
+            await say("ask_timer")
+            await until("timer", what="set")
+            await until("reply", what="drained")
             await until("session", what="closed")
+            await until("timer", what="ringing")
+            for call in range(1, CALLS + 1):
+                await say("stop", after_ms=RINGS_MS)
+                try:
+                    await until("timer", STOP_S, what="stopped")
+                except TimeoutError:
+                    if call == CALLS:
+                        raise
+                else:
+                    break
         except TimeoutError:
             timeline.gave_up()
 

@@ -44,6 +44,7 @@ class Timeline:
         self._figures: list[tuple[str, str]] = []
         self._said_at = 0.0
         self._stopped_at = 0.0
+        self._set_at = 0.0
         self._answers = 0
         self._gave_up = False
         self._equal = False
@@ -114,6 +115,22 @@ class Timeline:
                 return f"all heard ({played_ms / 1000:.1f} s)"
             case "fault", {"message": message}:
                 return f"[bold red]fault[/]: {message}"
+        return self._done(event)
+
+    def _done(self, event: PublicEvent) -> str:
+        """What the speaker does for the user."""
+        match event.event, event.fields:
+            case "tool", {"what": "called", "name": name}:
+                return f"the model calls [bold]{name}[/]"
+            case "timer", {"what": "set", "due": due}:
+                self._set_at = event.time
+                return f"a timer is set, for {due[11:19]}"
+            case "timer", {"what": "ringing"}:
+                self._figure("the timer rings after", f"{event.time - self._set_at:.3f} s")
+                return f"[bold yellow]it rings[/]  {_leds('ringing')}"
+            case "timer", {"what": "stopped"}:
+                self._figure("the ringing stops", "at the word, without a wake word or a server")
+                return "it is silent"
         return ""
 
     # --- the figures ---

@@ -55,6 +55,8 @@ RECORDINGS = (
     _question("ask_weather", "hey jarvis, what's the weather in Berlin?"),
     _question("ask_tomorrow", "and what about tomorrow?"),
     _question("barge_in", "stop, that's enough!"),
+    _question("ask_timer", "and set a timer for eight seconds."),
+    _question("stop", "stop!"),
     _question(
         "chatter", "I left my keys on the kitchen table. Did you put them somewhere else again?"
     ),
@@ -66,6 +68,7 @@ RECORDINGS = (
         "answer_tomorrow",
         "Tomorrow begins with a little rain. It clears up by noon, so take your walk after lunch.",
     ),
+    _answer("answer_timer", "Eight seconds, starting now."),
     _answer("answer_stop", "Alright, I'll be quiet. Just call me when you need me again."),
 )
 """Questions at 16 kHz as a microphone hears them, answers at 24 kHz as the Live API sends them."""

@@ -16,7 +16,7 @@ import pytest
 import soxr
 
 from device.announcements import espeak
-from device.announcements.clips import Clips, main
+from device.announcements.clips import Clips, main, speak
 from device.announcements.sentences import languages, sentence, sentences
 from device.errors import VoiceError
 from device.wake.catalogue import bundled_words
@@ -348,3 +348,30 @@ def test_the_command_makes_english_when_no_language_is_named(
     """The configuration may name none."""
     assert main([str(tmp_path)]) == 0
     assert capsys.readouterr().out == f"{tmp_path}: {len(KINDS)} sentences made, 0 missing\n"
+
+
+def test_any_text_is_spoken_by_the_voice_of_the_language() -> None:
+    """As loud as a clip; what an owner calls a timer is nobody's to know beforehand."""
+    english, german = speak("take out the bins", "en-US"), speak("Müll rausbringen", "de")
+    assert english is not None
+    assert german is not None
+    for pcm in (english, german):
+        samples = np.frombuffer(pcm, "<i2").astype(np.float32) / 32_768
+        assert 0.5 < len(samples) / 24_000 < 3
+        assert np.sqrt(np.mean(samples**2)) == pytest.approx(0.1, abs=0.03)
+    assert speak("take out the bins", "en-GB") != english
+
+
+@pytest.mark.parametrize("path", ["", "broken"])
+def test_what_cannot_be_spoken_costs_the_words_and_is_told(
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not the words themselves: they were said to the speaker, and are for no journal."""
+    if path:
+        program = tmp_path / "espeak-ng"
+        program.write_text("#!/bin/sh\nexit 3\n")
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert speak("take out the bins", None) is None
+    assert "an alarm says no words" in caplog.text
+    assert "bins" not in caplog.text

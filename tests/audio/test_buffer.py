@@ -497,3 +497,77 @@ def test_what_finds_no_room_is_dropped_and_counted() -> None:
     assert buffer.append(steady(10, 3), 1) == 10
     assert np.array_equal(heard(take(buffer, 1)), np.repeat([1, 2], [400, 80]))
     assert buffer.append(steady(10, 3), 1) == 0
+
+
+# --- what rings ----------------------------------------------------------------------------------
+
+
+def flat(samples: int, value: float = 0.5) -> npt.NDArray[np.float32]:
+    return np.full(samples, value, np.float32)
+
+
+def level(buffer: PlaybackBuffer, blocks: int = 1) -> int:
+    """Loudest sample of the last of so many blocks."""
+    samples = take(buffer, blocks)[-1].samples
+    return 0 if samples is None else int(np.max(np.abs(samples)))
+
+
+@pytest.mark.parametrize("volume", [0, 60, 100])
+def test_what_rings_has_a_volume_of_its_own(volume: int) -> None:
+    """Also at a speaker that is turned down altogether."""
+    buffer = PlaybackBuffer(RATE_HZ, volume, 600)
+    buffer.ring(flat(4 * BLOCK), 50)
+    assert level(buffer, 2) == pytest.approx(0.5 * 32_768 * gain(50), abs=2)
+    take(buffer, 3)
+    assert buffer.idle
+
+
+def test_a_reply_is_ducked_while_something_rings_and_loses_nothing() -> None:
+    """Also between two alarms; then it is as loud as before, without a click."""
+    buffer = loud()
+    wave = sine(200 * BLOCK)
+    buffer.append(wave.tobytes(), 1)
+    take(buffer, 2)
+    buffer.ring(flat(BLOCK, 0.0), 100)
+    blocks = take(buffer, 50)
+    ducked = heard(blocks)[BLOCK:]
+    assert ducked == pytest.approx(0.25 * wave[3 * BLOCK : 52 * BLOCK], abs=1)
+    buffer.stop_ringing()
+    blocks += take(buffer, 50)
+    assert np.array_equal(heard(blocks)[51 * BLOCK :], wave[53 * BLOCK : 102 * BLOCK])
+    assert largest_step(heard(blocks)) <= largest_step(wave)
+
+
+def test_a_ducked_reply_that_is_cleared_fades_from_where_it_is() -> None:
+    """Its end is no louder than it was."""
+    buffer = loud()
+    buffer.append(steady(100 * BLOCK), 1)
+    buffer.ring(flat(BLOCK, 0.0), 100)
+    take(buffer, 3)
+    buffer.clear()
+    assert level(buffer) <= 2000
+
+
+def test_what_rings_breaks_off_with_a_fade_and_the_rest_goes_on() -> None:
+    """Within 5 ms; a reply, a chime and a sentence are not touched."""
+    buffer = loud()
+    buffer.ring(flat(100 * BLOCK), 100)
+    before = take(buffer, 2)
+    buffer.chime(flat(10 * BLOCK, 0.01))
+    buffer.stop_ringing()
+    after = take(buffer, 3)
+    sound = heard([*before, *after])[BLOCK:]
+    assert largest_step(sound) < 0.51 * 32_768 / FADE + 400
+    assert level(buffer) == pytest.approx(0.01 * 32_768, abs=1)
+    buffer.stop_ringing()
+    take(buffer, 8)
+    assert buffer.idle
+
+
+def test_the_next_alarm_takes_the_place_of_one_that_still_rings() -> None:
+    """Two are never louder than one."""
+    buffer = loud()
+    buffer.ring(flat(100 * BLOCK), 100)
+    take(buffer, 2)
+    buffer.ring(flat(100 * BLOCK), 100)
+    assert max(level(buffer) for _ in range(40)) <= 0.5 * 32_768 + 1

@@ -20,7 +20,7 @@ from device.announcements import espeak as espeak_ng
 from device.announcements.loudness import prepared
 from device.announcements.sentences import sentence
 from device.audio import portaudio
-from device.audio.chimes import render
+from device.audio.chimes import alarm_gain, render
 from device.audio.loudspeaker import Loudspeaker
 from device.audio.playback_thread import PortAudioCard
 from device.errors import AudioDeviceError, DeviceTrouble
@@ -463,6 +463,39 @@ async def test_a_sentence_is_heard_whole_after_the_chime(sound_server: SoundServ
         await undisturbed(chime_and_say)
     assert listener.news == []
     assert speaker.counters["dropped_ms"] == 0
+
+
+async def test_an_alarm_is_heard_with_its_words_at_its_own_volume_until_it_is_stopped(
+    sound_server: SoundServer,
+) -> None:
+    """At a speaker that is turned down; it is news of no turn."""
+    said = clip()
+    words = soxr.resample(np.frombuffer(said, "<i2").astype(np.float32), 24_000, RATE_HZ)
+    alarm = np.rint(render("alarm", RATE_HZ, alarm_gain(60.0)) * 32_768).astype(np.int64)
+    begin = len(alarm) + RATE_HZ * 150 // 1000
+    listener = Listener()
+    speaker = Loudspeaker(PortAudioCard(), volume=0)
+
+    async def ring() -> None:
+        with sound_server.recorder() as recorder:
+            sounds_s = speaker.ring(60.0, 100, said)
+            assert sounds_s == pytest.approx((begin + len(words)) / RATE_HZ, abs=0.01)
+            enough = begin + RATE_HZ
+            samples = await heard(
+                recorder, lambda s: bool(s.any()) and len(trimmed(s)) > enough, "words"
+            )
+            speaker.stop_ringing()
+            rest = await heard(recorder, silent_end, "its end")
+        got = samples[np.flatnonzero(samples)[0] - np.flatnonzero(alarm)[0] :]
+        assert likeness(got, alarm) > 0.999
+        assert likeness(got[begin : begin + RATE_HZ], words[:RATE_HZ]) > 0.999
+        assert len(trimmed(rest)) < begin + len(words) - RATE_HZ // 2
+
+    assert speaker.ring(0.0, 100) == 0.0
+    speaker.stop_ringing()
+    async with opened(speaker, listener):
+        await undisturbed(ring)
+    assert listener.news == []
 
 
 async def test_hush_silences_a_sentence_within_60_ms_and_no_click(

@@ -91,4 +91,5 @@ def test_a_setup_says_what_day_it_is_where_it_stands_and_what_it_can_do() -> Non
     print(json.dumps(functions, indent=1))
     assert [each["name"] for each in functions["functionDeclarations"]] == [
         *("set_volume", "mute_microphone", "end_conversation", "get_time", "get_status"),
+        *("set_timer", "set_alarm", "list_timers", "cancel_timer", "change_timer"),
     ]

@@ -206,3 +206,71 @@ async def test_the_journal_tells_no_names(tmp_path: Path, caplog: pytest.LogCapt
     speaker = Speaker(tmp_path)
     await speaker.alarm_clock.set_alarm("12:30", name="secret", text="a secret")
     assert caplog.messages == ["reminder 1: set, due 2026-12-01T12:30:00+01:00"]
+
+
+async def test_what_was_stopped_can_be_snoozed_for_five_minutes(tmp_path: Path) -> None:
+    """By its number or its name; what was taken away, or ran out by itself, cannot."""
+    speaker = Speaker(tmp_path)
+    clock = speaker.alarm_clock
+    async with speaker.running():
+        await clock.set_timer(60, "tea")
+        await speaker.go_on(60)
+        clock.silence()
+        assert speaker.heard() == ["stopped 1"]
+        assert [each.name for each in clock.stopped] == ["tea"]
+        again = await clock.change("tea", add_s=540)
+        assert (again.id, again.left_s(clock.now)) == (1, 540)
+        assert speaker.heard() == ["changed 1"]
+        assert clock.stopped == []
+        assert await speaker.go_on(540) == ["ringing 1"]
+        await clock.stop()
+        await speaker.go_on(299)
+        with pytest.raises(TimerError, match="is a timer, which has no time of day"):
+            await clock.change(1, time="07:00")
+        await speaker.go_on(1)
+        assert clock.stopped == []
+        with pytest.raises(TimerError, match="none is set"):
+            await clock.change("tea", add_s=540)
+        await clock.set_timer(60, "eggs")
+        await speaker.go_on(60)
+        await clock.cancel("eggs")
+        assert clock.stopped == []
+        await clock.set_timer(60, "rice")
+        await speaker.go_on(360)
+        assert clock.stopped == []
+
+
+async def test_a_repeated_alarm_that_was_stopped_is_snoozed_and_goes_on_repeating(
+    tmp_path: Path,
+) -> None:
+    """For today only."""
+    speaker = Speaker(tmp_path)
+    clock = speaker.alarm_clock
+    async with speaker.running():
+        await clock.set_alarm("12:10", weekdays=["tue", "wed"])
+        await speaker.go_on(600)
+        clock.silence()
+        with pytest.raises(TimerError, match="nothing would remain"):
+            await clock.change(1, add_s=0)
+        await clock.change(1, add_s=600)
+        assert speaker.next_due() == "2026-12-01T12:20:00+01:00"
+        assert await speaker.go_on(600) == ["stopped 1", "changed 1", "ringing 1"]
+        await clock.stop()
+        assert speaker.next_due() == "2026-12-02T12:10:00+01:00"
+
+
+async def test_silence_and_taking_back_are_at_once_and_kept(tmp_path: Path) -> None:
+    """Nothing is awaited; what is gone is gone already."""
+    speaker = Speaker(tmp_path)
+    clock = speaker.alarm_clock
+    async with speaker.running():
+        clock.silence()
+        clock.take_back(7)
+        assert speaker.heard() == []
+        entry = await clock.set_timer(60)
+        clock.take_back(entry.id)
+        assert speaker.heard() == ["set 1", "cancelled 1"]
+        clock.take_back(entry.id)
+        assert speaker.heard() == []
+        assert await clock.kept()
+        assert TimerMemory(tmp_path).load().entries == ()

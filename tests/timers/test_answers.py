@@ -136,3 +136,40 @@ async def test_whatever_the_model_asks_is_answered_or_refused(
     except TimerError:
         return
     assert json.loads(json.dumps(answered)) == answered
+
+
+async def test_a_repeated_alarm_is_stopped_and_not_taken_away_while_it_rings() -> None:
+    """Whoever is woken says "cancel"; what is meant for good is said again."""
+    speaker = Speaker(None)
+    clock = speaker.alarm_clock
+    async with speaker.running():
+        await answer(clock, "set_alarm", time="12:10", weekdays=["tue", "wed"], name="work")
+        await answer(clock, "set_timer", duration_s=900, name="tea")
+        await speaker.go_on(600)
+        gone = await answer(clock, "cancel_timer", name="tea")
+        assert gone == {"cancelled": [{"id": 2, "kind": "timer", "name": "tea"}]}
+        work = {"id": 1, "kind": "alarm", "name": "work"}
+        stopped = await answer(clock, "cancel_timer", name="work")
+        assert stopped["stopped"] == [work]
+        assert stopped["still_set"][0]["due"] == "2026-12-02T12:10:00+01:00"
+        assert "cancel it again" in stopped["note"]
+        there = await answer(clock, "list_timers")
+        assert there["stopped_just_now"] == [work]
+        assert len(there["timers"]) == 1
+        assert await answer(clock, "cancel_timer", name="work") == {"cancelled": [work]}
+        assert await answer(clock, "list_timers") == {"timers": []}
+
+
+async def test_a_timer_beside_a_repeated_alarm_is_cancelled_while_both_ring() -> None:
+    """Only what would be lost is spared."""
+    speaker = Speaker(None)
+    clock = speaker.alarm_clock
+    async with speaker.running():
+        await answer(clock, "set_alarm", time="12:10", weekdays=["tue"], name="work")
+        await answer(clock, "set_timer", duration_s=600, name="tea")
+        await speaker.go_on(600)
+        tea = {"id": 2, "kind": "timer", "name": "tea"}
+        gone = await answer(clock, "cancel_timer", name="tea")
+        assert gone == {"stopped": [tea]}
+        everything = await answer(clock, "cancel_timer", all=True)
+        assert everything == {"cancelled": [{"id": 1, "kind": "alarm", "name": "work"}]}
