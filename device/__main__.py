@@ -21,6 +21,7 @@ GROUPS = {
     "device.cli.run": {"run"},
     "device.cli.demo": {"demo"},
     "device.cli.remote": {"status", "watch", "ask", "volume", "mute", "unmute", "stop", "reload"},
+    "device.cli.timers": {"timers"},
     "device.cli.devices": {"devices"},
     "device.cli.doctor": {"doctor"},
     "device.cli.config": {"config"},

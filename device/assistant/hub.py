@@ -147,7 +147,8 @@ class Assistant:
     def look(self) -> None:
         """Show on lights and in the status line how the speaker stands."""
         self.panel.show(self.talk.now)
-        self.health.status(headline(self.talk, self.input, self.wake_word, self.faults))
+        told = headline(self.talk, self.input, self.wake_word, self.faults, self.alarm_clock)
+        self.health.status(told)
 
     # --- a frame on its way up ---
 

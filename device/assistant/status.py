@@ -11,6 +11,7 @@ from device.assistant.talk import Talk
 from device.assistant.wake_word import WakeWord
 from device.conversation.states import State
 from device.faults import Faults
+from device.timers.alarm_clock import AlarmClock
 
 if TYPE_CHECKING:
     from device.assistant.hub import Assistant
@@ -37,7 +38,9 @@ class SignsOfLife:
         return self._talk.now.rest in {State.MUTED, State.FAULT}
 
 
-def headline(talk: Talk, source: Input, wake_word: WakeWord, faults: Faults) -> str:
+def headline(
+    talk: Talk, source: Input, wake_word: WakeWord, faults: Faults, alarm_clock: AlarmClock
+) -> str:
     """Return one line for `systemctl status`: what it does, what is wrong, what it hears with.
 
     In this order, since a terminal shows the beginning of a long line.
@@ -49,8 +52,10 @@ def headline(talk: Talk, source: Input, wake_word: WakeWord, faults: Faults) -> 
     }.get(conversation.rest, "hears nothing")
     if conversation.rest is State.IDLE:
         hears += f" for {' or '.join(wake_word.detector.words)}"
+    # Not their names: whoever may see this line need not know what was said to the speaker.
+    rings = (f"{entry.kind} {entry.id} rings" for entry in alarm_clock.ringing)
     wrong = (fault.message for fault in faults.active)
-    return "; ".join([conversation.state.label, *wrong, hears])
+    return "; ".join([conversation.state.label, *rings, *wrong, hears])
 
 
 class Status:

@@ -80,6 +80,7 @@ _MAN_END = (
     *(".TP", f".I {KEY_FILE}", "The API key (root, 0600)."),
     *(".TP", ".I /run/parley/control.sock", "Where a running speaker is spoken to."),
     *(".TP", ".I /var/lib/parley/last_good.yaml", "The settings that were in force last."),
+    *(".TP", ".I /var/lib/parley/timers.json", "The timers, alarms and reminders that are set."),
     *(".SH ENVIRONMENT", ".TP", f".B {', '.join(VARIABLES)}"),
     *("The key, where systemd hands over none.", ".SH EXIT STATUS"),
     "0: fine. 1: found broken or failed. 2: wrong usage. 78: a mistake in the configuration.",

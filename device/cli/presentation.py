@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from device.cli import timer_sentences as sentences
 from device.text import printable_record
 
 STATE_STYLES = {
@@ -55,6 +56,9 @@ def status(answer: dict[str, Any], console: Console) -> None:
     if echo:
         table.add_row("echo", echo)
     table.add_row("session", escape(_session(answer["session"])))
+    if "timers" in answer:
+        kept = "" if answer["timers"]["kept"] else f"; [yellow]{sentences.NOT_KEPT}[/]"
+        table.add_row("timers", escape(sentences.summary(answer["timers"])) + kept)
     latency = _latency(answer.get("latency_ms", {}))
     if latency:
         table.add_row("latency", latency)
@@ -63,6 +67,11 @@ def status(answer: dict[str, Any], console: Console) -> None:
     if last and not answer["faults"]:
         ago = f"({_duration(last['age_s'])} ago)"
         table.add_row("last fault", f"{escape(last['message'])} {ago}")
+    print_table(table, console)
+
+
+def print_table(table: Table, console: Console) -> None:
+    """Print a table whose lines end where they have no more to say."""
     with console.capture() as capture:
         console.print(table)
     # A grid fills its lines up with spaces.
@@ -101,6 +110,8 @@ def event(record: dict[str, Any]) -> str:
     if record["event"] == "button":
         said = GESTURES.get(record["gesture"], record["gesture"])
         return f"{record['time']:12.3f}  {'button':<10}  {said}"
+    if record["event"] == "timer":
+        return f"{record['time']:12.3f}  {'timer':<10}  {sentences.happened(record)}"
     hidden = {"time", "event"}
     said = " ".join(
         f"{name}={value}"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 WHOLE_LINES = 10_000
-"""Columns in which every line of `status` finds room."""
+"""Columns in which every line of a table finds room."""
 
 READER_CHECK_S = 0.2
 """How often `watch` looks whether its output is still read."""
@@ -56,12 +56,11 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def status(args: argparse.Namespace) -> int:
     """Print the state of the speaker."""
-    answer = _result(args, {"command": "status"})
+    answer = result(args, {"command": "status"})
     if args.json:
         print(json.dumps(answer, ensure_ascii=False, indent=2))
     else:
-        # Lines are broken for a person's terminal only: grep finds the whole of one.
-        shown.status(answer, Console(width=None if sys.stdout.isatty() else WHOLE_LINES))
+        shown.status(answer, console())
     return 0
 
 
@@ -103,13 +102,13 @@ def ask(args: argparse.Namespace) -> int:
 def volume(args: argparse.Namespace) -> int:
     """Set the volume, or print it."""
     request = {"command": "volume", "percent": args.percent}
-    print(_result(args, request)["volume"])
+    print(result(args, request)["volume"])
     return 0
 
 
 def plain(args: argparse.Namespace) -> int:
     """Give a command that needs no argument and has little to tell."""
-    answer = _result(args, {"command": args.command})
+    answer = result(args, {"command": args.command})
     if args.command == "reload":
         changed = answer["changed"]
         print(f"in force: {', '.join(changed)}" if changed else "nothing has changed")
@@ -149,7 +148,20 @@ def _call(args: argparse.Namespace, request: dict[str, Any]) -> AsyncIterator[di
     return call(socket_path(args.socket, os.environ), request)
 
 
-def _result(args: argparse.Namespace, request: dict[str, Any]) -> dict[str, Any]:
+def console() -> Console:
+    """Return what prints a table: lines are broken for a person's terminal only.
+
+    So grep finds the whole of one.
+    """
+    return Console(width=None if sys.stdout.isatty() else WHOLE_LINES)
+
+
+def result(args: argparse.Namespace, request: dict[str, Any]) -> dict[str, Any]:
+    """Give a command that is over at once; return what it answered.
+
+    Raises ControlError when nobody is there, refuses, or ends before it has answered.
+    """
+
     async def last() -> dict[str, Any]:
         answer: dict[str, Any] = {}
         over = False

@@ -13,6 +13,7 @@ from device.assistant.hub import Assistant
 from device.assistant.status import Status
 from device.config import describe
 from device.config.file import ConfigFile
+from device.control import timers
 from device.control.meter import Meter
 from device.control.socket import Command, Record, Records
 from device.errors import ConfigError, ControlError, MeasuringError, MutingError, ParleyError
@@ -45,6 +46,7 @@ class Commands:
             "reload": self._reload_config,
             "status": self._status,
             "stop": self._stop,
+            "timers": self._timers,
             "unmute": self._unmute,
             "volume": self._volume,
             "watch": self._watch,
@@ -75,6 +77,9 @@ class Commands:
     async def _stop(self, _: Record) -> Records:
         self._assistant.post(Stop())
         yield {"result": {"state": self._assistant.talk.state.label}}
+
+    async def _timers(self, request: Record) -> Records:
+        yield {"result": await timers.answer(self._assistant.alarm_clock, request)}
 
     async def _measure(self, _: Record) -> Records:
         """Say something and tell what came back of it; takes ten seconds."""

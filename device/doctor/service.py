@@ -9,6 +9,7 @@ import stat
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from device.api_key import KEY_FILE, VARIABLES
 from device.build import checked_config as checked
@@ -18,13 +19,22 @@ from device.doctor.scene import UNIT, Account, Scene
 from device.doctor.state_files import small_content
 from device.errors import ConfigError, CredentialError, ParleyError
 from device.state.echo import FILE as ECHO_FILE
-from device.state.store import DurableFile
+from device.state.store import MAX_BYTES, DurableFile
 from device.state.talk import FILE as TALK_FILE
+from device.timers.memory import FILE as TIMERS_FILE
+from device.timers.memory import MAX_BYTES as TIMERS_MAX_BYTES
+from device.timers.record import schedule_in
+from device.timers.schedule import Schedule
 
 LATELY_S = 24 * 3600
 FAULT_LINES = 400
-REFUSED = "the server takes them not from this model or key: leave them out, or change live.model"
 """How much of the journal is looked through for faults."""
+KEPT = {ECHO_FILE: MAX_BYTES, TALK_FILE: MAX_BYTES, TIMERS_FILE: TIMERS_MAX_BYTES}
+"""The files that may be set aside when they are damaged, and how much is read of each."""
+TIMERS_LOST = "the timers and alarms in it are lost: set them again (parley timers)"
+LOST_ENTRY = "the others ring; see what there is and set the lost ones again: parley timers"
+NOT_KEPT = "a restart would lose timers and alarms: the disk must take what is written to it"
+REFUSED = "the server takes them not from this model or key: leave them out, or change live.model"
 PROPERTIES = (
     "LoadState,ActiveState,SubState,Result,NRestarts,ExecMainStatus,UnitFileState,StatusText"
 )
@@ -121,14 +131,31 @@ def state(scene: Scene) -> Iterator[Result]:
         advice = f"sudo chown -R {account.name}: {folder}"
         yield broken("state", f"{folder} does not belong to {account.name}", advice, cure)
         return
-    kept = {name: DurableFile(folder, name) for name in (ECHO_FILE, TALK_FILE)}
-    damaged = {name: file for name, file in kept.items() if _is_damaged(folder / name)}
+    yield _kept(folder)
+
+
+def _kept(folder: Path) -> Result:
+    """Report whether what is kept can be read, and how many timers and alarms are set."""
+    damaged: list[str] = []
+    schedule, lost = Schedule(), list[str]()
+    for name, most_bytes in KEPT.items():
+        try:
+            record = _record_in(folder / name, most_bytes)
+            if name == TIMERS_FILE and record is not None:
+                schedule, lost = schedule_in(record)
+        except ValueError:
+            damaged.append(name)
     if damaged:
         names = " and ".join(damaged)
-        cure = Cure(f"{names} set aside as *.damaged", lambda: _set_aside(damaged.values()))
-        yield hint("state", f"{names} cannot be read", "--fix sets it aside", cure)
-        return
-    yield fine("state", f"{folder}", path=str(folder))
+        files = [DurableFile(folder, name) for name in damaged]
+        cure = Cure(f"{names} set aside as *.damaged", lambda: _set_aside(files))
+        loses = f"; {TIMERS_LOST}" if TIMERS_FILE in damaged else ""
+        return hint("state", f"{names} cannot be read", f"--fix sets it aside{loses}", cure)
+    if lost:
+        return hint("state", f"{TIMERS_FILE}: {'; '.join(lost)}", LOST_ENTRY)
+    count = len(schedule.entries)
+    told = f", timers and alarms set: {count}" if count else ""
+    return fine("state", f"{folder}{told}", path=str(folder), timers=count)
 
 
 def _make(folder: Path, account: Account) -> None:
@@ -154,18 +181,22 @@ def _set_aside(damaged: Iterable[DurableFile]) -> None:
         file.set_aside()
 
 
-def _is_damaged(path: Path) -> bool:
-    """Tell whether what should be a small file with a JSON object is none."""
+def _record_in(path: Path, most_bytes: int) -> dict[str, Any] | None:
+    """Return the JSON object in a small file; None where it is not there, or may not be read.
+
+    Raises ValueError where it holds none.
+    """
     try:
-        content = small_content(path)
-    except FileNotFoundError:
-        return False
+        record = json.loads(small_content(path, most_bytes))
     except OSError as error:
-        return error.errno in {errno.ELOOP, errno.EINVAL}
-    try:
-        return not isinstance(json.loads(content), dict)
-    except (ValueError, RecursionError):
-        return True
+        if error.errno in {errno.ELOOP, errno.EINVAL}:
+            raise ValueError(f"{path} is no file") from error
+        return None
+    except RecursionError as error:
+        raise ValueError(f"{path} is nested too deeply") from error
+    if not isinstance(record, dict):
+        raise ValueError(f"{path} holds no object")  # noqa: TRY004 - of a file, not of a call
+    return record
 
 
 def unit(scene: Scene) -> Iterator[Result]:
@@ -242,6 +273,8 @@ def speaker(scene: Scene) -> Iterator[Result]:
     if status["faults"]:
         what = "; ".join(f"{each['kind']}: {each['message']}" for each in status["faults"])
         yield broken("speaker", f"{figure}: {figures['faults'][0]}", what, None, **figures)
+    elif not status.get("timers", {}).get("kept", True):
+        yield hint("speaker", f"{figure}: timers are not kept", NOT_KEPT, None, **figures)
     elif status["muted"]:
         yield hint("speaker", f"{figure}: muted", "parley unmute", None, **figures)
     elif refused:

@@ -12,10 +12,10 @@ import stat
 from pathlib import Path
 
 LARGEST_BYTES = 65_536
-"""What the speaker itself reads of such a file; one that is cut off there is no JSON any more."""
+"""What the speaker itself reads of most of them; one that is cut off there is no JSON any more."""
 
 
-def small_content(path: Path) -> bytes:
+def small_content(path: Path, largest_bytes: int = LARGEST_BYTES) -> bytes:
     """Return what is in a file, up to the limit. Raises OSError (EINVAL: a pipe)."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
@@ -23,7 +23,7 @@ def small_content(path: Path) -> bytes:
         if not stat.S_ISREG(mode):
             code = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
             raise OSError(code, "it is no file", str(path))
-        return os.read(descriptor, LARGEST_BYTES)
+        return os.read(descriptor, largest_bytes)
     finally:
         os.close(descriptor)
 

@@ -1,17 +1,19 @@
 """Answers are what a function of the model is told about timers and alarms: short plain objects.
 
-`ANSWERS` has a function for each that the model can call. Each takes the arguments as they came,
-and raises TimerError, whose message is the answer then, where they are wrong or cannot be done.
+`ANSWERS` has a function for each that the model can call; `snooze` and `stop` are for commands of
+the owner. Each takes the arguments as they came, and raises TimerError, whose message is the answer
+then, where they are wrong or cannot be done.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from device.errors import TimerError
 from device.text import printable
 from device.timers.alarm_clock import AlarmClock
+from device.timers.changes import SNOOZE_S
 from device.timers.entries import Entry, Now
 from device.timers.local_time import WEEKDAYS, in_words, iso
 
@@ -67,10 +69,9 @@ async def cancel_timer(alarm_clock: AlarmClock, arguments: Arguments) -> Answer:
         except TimerError:
             pass  # it is none of those that ring
         else:
-            left = [about(e, alarm_clock.now) for e in alarm_clock.entries if e.id == stopped[0].id]
+            answer = _stopped(alarm_clock, stopped)
             note = {"note": "it rings again then; to take it away for good, cancel it again"}
-            answer = {"stopped": [_named(entry) for entry in stopped]}
-            return _done(alarm_clock, answer | ({"still_set": left} | note if left else {}))
+            return _done(alarm_clock, answer | note if "still_set" in answer else answer)
     gone = [await alarm_clock.cancel(which)]
     return _done(alarm_clock, {"cancelled": [_named(entry) for entry in gone]})
 
@@ -82,6 +83,35 @@ async def change_timer(alarm_clock: AlarmClock, arguments: Arguments) -> Answer:
         _which(given), add_s=given.get("add_s"), time=given.get("time")
     )
     return _done(alarm_clock, {"changed": about(entry, alarm_clock.now)})
+
+
+async def snooze(alarm_clock: AlarmClock, arguments: Arguments) -> Answer:
+    """Let what rings ring again: after `for_s`; all of it, or `id` or `name`.
+
+    Where nothing rings it is what was stopped just now: nobody is too late to snooze it.
+    """
+    given = _only(arguments, "for_s", "id", "name")
+    which, for_s = given.get("id", given.get("name")), given.get("for_s", SNOOZE_S)
+    stopped = alarm_clock.stopped
+    if alarm_clock.ringing or which is not None or not stopped:
+        entries = await alarm_clock.snooze(which, for_s)
+    elif len(stopped) == 1:
+        entries = [await alarm_clock.change(stopped[0].id, add_s=for_s)]
+    else:
+        several = ", ".join(str(entry.id) for entry in stopped)
+        raise TimerError(
+            f"nothing rings, and several were stopped just now ({several}): give one of them "
+            "more time, such as parley timers add ID 9m"
+        )
+    now = alarm_clock.now
+    return _done(alarm_clock, {"snoozed": [about(entry, now) for entry in entries]})
+
+
+async def stop(alarm_clock: AlarmClock, arguments: Arguments) -> Answer:
+    """Stop what rings: all of it, be it nothing, or `id` or `name`."""
+    given = _only(arguments, "id", "name")
+    stopped = await alarm_clock.stop(given.get("id", given.get("name")))
+    return _done(alarm_clock, _stopped(alarm_clock, stopped))
 
 
 ANSWERS: dict[str, Callable[[AlarmClock, Arguments], Awaitable[Answer]]] = {
@@ -118,6 +148,14 @@ def about(entry: Entry, now: Now) -> Answer:
 def _named(entry: Entry) -> Answer:
     answer: Answer = {"id": entry.id, "kind": entry.kind}
     return answer | {"name": entry.name} if entry.name else answer
+
+
+def _stopped(alarm_clock: AlarmClock, stopped: Sequence[Entry]) -> Answer:
+    """Return what was stopped, and what of it rings again on another day."""
+    now, numbers = alarm_clock.now, {entry.id for entry in stopped}
+    left = [about(entry, now) for entry in alarm_clock.entries if entry.id in numbers]
+    answer: Answer = {"stopped": [_named(entry) for entry in stopped]}
+    return answer | {"still_set": left} if left else answer
 
 
 def _done(alarm_clock: AlarmClock, answer: Answer) -> Answer:

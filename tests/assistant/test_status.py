@@ -17,6 +17,7 @@ from device.faults import Faults
 from device.frames import Frame
 from device.news import News
 from tests.rig.fakes import FakeDetector, FakeMicrophone, frame
+from tests.timers.test_alarm_clock import Speaker as Clock
 
 
 @dataclass
@@ -77,12 +78,18 @@ async def test_the_headline_never_claims_to_hear_when_it_does_not(
     ear = Ear()
     faults = Faults(EventBus(lambda _event: None))
     stands = cast("Talk", FakeTalk(talk))
-    assert headline(stands, ear.input, ear.wake_word, faults) == expected
+    clock = Clock(None)
+    assert headline(stands, ear.input, ear.wake_word, faults, clock.alarm_clock) == expected
     faults.begin("speaker", "no output device")
     faults.begin("lights", "no spi")
     state, hears = expected.split("; ")
-    told = headline(stands, ear.input, ear.wake_word, faults)
+    told = headline(stands, ear.input, ear.wake_word, faults, clock.alarm_clock)
     assert told == f"{state}; no output device; no spi; {hears}"
+    await clock.alarm_clock.set_timer(60, "a secret")
+    clock.clocks.go_on(60)
+    clock.alarm_clock.look()
+    told = headline(stands, ear.input, ear.wake_word, faults, clock.alarm_clock)
+    assert told == f"{state}; timer 1 rings; no output device; no spi; {hears}"
 
 
 @pytest.mark.parametrize("rest", [State.STARTING, State.IDLE, State.MUTED, State.FAULT])

@@ -62,6 +62,18 @@ def test_faults_come_first_and_the_last_one_only_when_all_is_well() -> None:
     assert status(last_fault=fault)[-1] == "last fault spi is off (1 min 15 s ago)"
 
 
+def test_timers_are_told() -> None:
+    """How many there are, what rings and what is next; and that a restart would lose them."""
+    none: dict[str, Any] = {"set": 0, "next_due": None, "ringing": [], "kept": True}
+    assert "timers none is set" in status(timers=none)
+    due = "2100-12-24T07:00:00+01:00"
+    some = {"set": 3, "next_due": due, "ringing": [4, 5], "kept": False}
+    assert (
+        "timers 3 set; rings now: 4, 5 (parley timers stop); the next rings on Fri 24 Dec 2100 at "
+        "07:00; not on the disk: a restart would lose them; see: parley doctor"
+    ) in " ".join(status(timers=some))
+
+
 def test_it_is_told_when_the_last_good_settings_are_in_force() -> None:
     """The fault above it names the mistakes."""
     config = {"file": "/home/[b]/c.yaml", "in_force": "last good", "mistakes": ["no"]}
@@ -198,6 +210,14 @@ def test_gestures_are_shown_in_words(gesture: str, words: str) -> None:
     assert shown.event(record).split(maxsplit=2) == ["12.500", "button", words]
 
 
+def test_what_happens_to_a_timer_is_shown_in_words() -> None:
+    """Which one, and when it rings where that is of interest."""
+    record = {"time": 12.5, "event": "timer", "what": "set", "id": 3, "name": "pasta"}
+    record |= {"due": "2100-12-24T07:00:00+01:00", "kind": "timer"}
+    told = shown.event(record).split(maxsplit=2)
+    assert told == [*("12.500", "timer", "timer 3 'pasta' is set, due on Fri 24 Dec 2100 at 07:00")]
+
+
 def test_every_gesture_has_words() -> None:
     """A new one needs them."""
     assert set(shown.GESTURES) == {gesture.value for gesture in Gesture}
@@ -230,3 +250,5 @@ def test_whatever_is_in_an_event_is_one_line_that_only_shows() -> None:
     line = shown.event({"time": 1.0, "event": EVIL, EVIL: EVIL})
     assert line.isprintable(), line
     assert shown.event({"time": 1.0, "event": "button", "gesture": EVIL}).isprintable()
+    evil = {"what": EVIL, "kind": EVIL, "id": EVIL, "name": EVIL, "due": EVIL}
+    assert shown.event({"time": 1.0, "event": "timer", **evil}).isprintable()

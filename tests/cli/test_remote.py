@@ -33,6 +33,7 @@ STATUS: dict[str, Any] = {
     "session": {"number": 0, "model": None, "open_s": None},
     "faults": [],
     "muted": False,
+    "timers": {"set": 0, "next_due": None, "ringing": [], "kept": True},
     "config": {"file": "/etc/parley/config.yaml", "in_force": "file", "mistakes": []},
     "last_fault": None,
 }
@@ -60,7 +61,8 @@ class Speaker:
 
     @contextmanager
     def serving(self) -> Iterator[None]:
-        names = ["ask", "mute", "reload", "status", "stop", "unmute", "volume", "watch"]
+        plain = ["ask", "mute", "reload", "status", "stop", "timers", "unmute"]
+        names = [*plain, "volume", "watch"]
         ready, over = threading.Event(), asyncio.Event()
         loop = asyncio.new_event_loop()
 

@@ -107,6 +107,7 @@ async def test_the_status_is_whole(desk: Desk) -> None:
         "speaker": "loudspeaker A",
         "volume": 60,
         "wake_words": ["hey_test"],
+        "timers": {"set": 0, "next_due": None, "ringing": [], "kept": True},
         "hop_ms": {"p50": 7.0, "max": 12.5},
         "session": {
             "number": 0,

@@ -187,12 +187,55 @@ def test_a_memory_that_is_damaged_is_set_aside(tmp_path: Path, text: str) -> Non
     assert (tmp_path / "state/echo.json.damaged").read_text() == text
 
 
+def entry(number: int) -> dict[str, Any]:
+    appointment: dict[str, Any] = {
+        "time": "07:00:00",
+        "date": "2030-12-24",
+        "weekdays": [],
+        "after": None,
+    }
+    return {"id": number, "kind": "alarm", "appointment": {**appointment, "marked_s": 0.0}}
+
+
+def test_timers_that_are_kept_are_counted(tmp_path: Path) -> None:
+    """Also where fifty with long texts take more room than any other file may."""
+    long = [{**entry(number), "text": "\N{SNOWMAN}" * 500} for number in range(1, 51)]
+    record = json.dumps({"last_id": 50, "entries": long})
+    assert len(record) > 65_536
+    scene = machine(tmp_path, files={"state/timers.json": record})
+    told = only(checks.state(scene))
+    assert (told.verdict, told.figures["timers"]) == (Verdict.FINE, 50)
+    assert told.figure == f"{tmp_path}/state, timers and alarms set: 50"
+
+
+@pytest.mark.parametrize("text", ["{", '{"entries": 3}', '{"entries": [' + "0," * 262_144 + "0]}"])
+def test_timers_that_are_damaged_are_told_and_set_aside(tmp_path: Path, text: str) -> None:
+    """With what that costs: whoever relies on an alarm has to know."""
+    scene = machine(tmp_path, files={"state/timers.json": text, "state/echo.json": "{}"})
+    told = only(checks.state(scene))
+    assert (told.verdict, told.figure) == (Verdict.HINT, "timers.json cannot be read")
+    assert "the timers and alarms in it are lost: set them again" in told.advice
+    assert told.cure is not None
+    told.cure.do()
+    assert only(checks.state(scene)).verdict is Verdict.FINE
+    assert (tmp_path / "state/timers.json.damaged").read_text() == text
+
+
+def test_an_alarm_that_is_damaged_costs_no_other(tmp_path: Path) -> None:
+    """It is told, and nothing is set aside."""
+    record = json.dumps({"last_id": 2, "entries": [entry(1), {**entry(2), "kind": "egg"}]})
+    told = only(checks.state(machine(tmp_path, files={"state/timers.json": record})))
+    assert (told.verdict, told.cure) == (Verdict.HINT, None)
+    assert told.figure == "timers.json: an entry of it is lost: it has no number and kind"
+    assert "parley timers" in told.advice
+
+
 def test_a_memory_that_may_not_be_read_is_not_set_aside(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It may be whole: nothing is known of what is in it."""
 
-    def refuse(path: Path) -> bytes:
+    def refuse(path: Path, _most_bytes: int) -> bytes:
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
     scene = machine(tmp_path, files={"state/echo.json": "{", "state/talk.json": "{}"})
@@ -287,6 +330,11 @@ STATUS: dict[str, Any] = {
     [
         ({"status": STATUS, "alive": True}, Verdict.FINE, "idle, up for 12 s"),
         ({"status": {**STATUS, "muted": True}, "alive": True}, Verdict.HINT, "muted"),
+        (
+            {"status": {**STATUS, "timers": {"kept": False}}, "alive": True},
+            Verdict.HINT,
+            "timers are not kept",
+        ),
         (
             {
                 "status": {**STATUS, "faults": [{"kind": "dns", "message": "no names"}]},

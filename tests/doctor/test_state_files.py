@@ -17,6 +17,7 @@ def test_a_small_file_is_read_whole_and_a_large_one_in_part(tmp_path: Path) -> N
     (tmp_path / "large").write_bytes(b"x" * (LARGEST_BYTES + 1))
     assert small_text(tmp_path / "small") == "Grüße\n"
     assert len(small_content(tmp_path / "large")) == LARGEST_BYTES
+    assert len(small_content(tmp_path / "large", LARGEST_BYTES + 9)) == LARGEST_BYTES + 1
 
 
 def test_what_is_no_file_is_told(tmp_path: Path) -> None:

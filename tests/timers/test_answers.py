@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from device.errors import TimerError
 from device.timers.alarm_clock import AlarmClock
-from device.timers.answers import ANSWERS, NOT_KEPT
+from device.timers.answers import ANSWERS, NOT_KEPT, snooze, stop
 from tests.rig.hostile_server import VALUES
 from tests.timers.jumping import at
 from tests.timers.test_alarm_clock import Speaker
@@ -116,6 +116,42 @@ async def test_what_cannot_be_done_is_an_error_for_the_model(
     """It can say it to the person."""
     with pytest.raises(TimerError, match=f"^{re.escape(message)}"):
         await ANSWERS[function](Speaker(None).alarm_clock, arguments)
+
+
+async def test_the_owner_can_stop_what_rings_and_let_it_ring_again() -> None:
+    """What repeats is told to ring on its next day; what was just stopped can still be snoozed."""
+    speaker = Speaker(None)
+    clock = speaker.alarm_clock
+    assert await stop(clock, {}) == {"stopped": []}
+    with pytest.raises(TimerError, match=r"^nothing rings that could be snoozed; none is set"):
+        await snooze(clock, {})
+    await answer(clock, "set_alarm", time="12:01", weekdays=["tue"], name="work")
+    speaker.clocks.go_on(60)
+    clock.look()
+    stopped = await stop(clock, {"name": "work"})
+    assert stopped["stopped"] == [{"id": 1, "kind": "alarm", "name": "work"}]
+    assert stopped["still_set"][0]["due"] == "2026-12-08T12:01:00+01:00"
+    (again,) = (await snooze(clock, {}))["snoozed"]
+    assert (again["id"], again["left_s"]) == (1, 540)
+    speaker.clocks.go_on(540)
+    clock.look()
+    (again,) = (await snooze(clock, {"for_s": 60, "id": 1}))["snoozed"]
+    assert again["left_s"] == 60
+
+
+async def test_of_several_that_were_stopped_one_has_to_be_named() -> None:
+    """Who snoozes in the kitchen does not mean the bedroom's alarm."""
+    speaker = Speaker(None)
+    clock = speaker.alarm_clock
+    for name in ("tea", "egg"):
+        await answer(clock, "set_timer", duration_s=60, name=name)
+    speaker.clocks.go_on(60)
+    clock.look()
+    await stop(clock, {})
+    with pytest.raises(TimerError, match=r"several were stopped just now \(1, 2\)"):
+        await snooze(clock, {})
+    with pytest.raises(TimerError, match="there is no argument 'egg'"):
+        await snooze(clock, {"egg": 1})
 
 
 NAMES = ["duration_s", "name", "time", "date", "weekdays", "text", "id", "all", "add_s", "x"]
