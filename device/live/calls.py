@@ -103,6 +103,7 @@ class Calls:
         answering = asyncio.ensure_future(self._answer(taken))
         self._waiting.add(answering)
         answering.add_done_callback(self._waiting.discard)
+        self._hold_back()
 
     def cancel(self, call_id: str) -> None:
         """Give up a call, take its answer back if it has not gone up yet, undo what was done."""
@@ -111,6 +112,7 @@ class Calls:
             return
         call.current = False
         self._asked.remove(call)
+        self._hold_back()
         self._uplink.withdraw(call_id)
         self._tell("cancelled", call.name)
         if not call.work.done():
@@ -125,6 +127,7 @@ class Calls:
             if call.current:
                 call.current = False
                 self._tell("cancelled", call.name)
+        self._hold_back()
         self.asked_again()
 
     def asked_again(self) -> None:
@@ -152,6 +155,7 @@ class Calls:
             if call.current and (call.id, call.name) == named:
                 call.current = False
                 break
+        self._hold_back()
         self._tell("failed" if answer.failed else "answered", answer.name)
 
     async def _run(self, name: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -171,7 +175,12 @@ class Calls:
         if call.current and not self._uplink.append_answer(self._made(call, response)):
             # Else the talk would wait for ever for an answer that never goes up.
             call.current = False
+            self._hold_back()
             self._tell("failed", call.name)
+
+    def _hold_back(self) -> None:
+        """Let sound and words wait for the answers, where the model cannot take them before."""
+        self._uplink.hold_back(self.open and not self._model.takes_sound_during_calls)
 
     def _made(self, call: _Call, response: Mapping[str, Any]) -> Answer:
         # Live API: guides put `scheduling` inside the response, the reference beside it.

@@ -57,6 +57,9 @@ class ModelProfile:
     knows."""
     takes_scheduling: bool = False
     """Whether a function's answer may say when the model may speak of it."""
+    takes_sound_during_calls: bool = True
+    """Whether the microphone may go up while a call is not answered; else that ends the connection
+    (1008)."""
     search_beside_functions: bool = False
     """Whether Google Search and functions of ours may be declared together."""
     may_stay_silent: bool = False
@@ -135,6 +138,7 @@ _NATIVE_25 = ModelProfile(
     calls=Calls.EITHER,
     answers_in_same_turn=True,
     takes_scheduling=True,
+    takes_sound_during_calls=False,
     retirement=Retirement("gemini-3.8-live"),
 )
 

@@ -52,6 +52,8 @@ class Uplink:
         self._turn_open = False
         """Whether what is appended belongs to a turn that is held."""
         self._first_of_all: deque[Answer | Nudge] = deque()
+        self._holds_back = False
+        """Whether only what goes before all else may go up."""
         self._held = 0
         self._held_max = 0
         self._dropped = 0
@@ -171,6 +173,12 @@ class Uplink:
         self._wake()
         return True
 
+    def hold_back(self, holds_back: bool) -> None:
+        """Let everything but answers wait, or no longer; nothing is lost of it."""
+        self._holds_back = holds_back
+        if not holds_back:
+            self._work.set()
+
     def append_nudge(self, text: str) -> None:
         """Append words of ours; they overtake what waits, and are worth nothing later."""
         self._first_of_all.append(Nudge(text))
@@ -281,7 +289,7 @@ class Uplink:
     def _first(self) -> Message | None:
         if self._first_of_all:
             return self._first_of_all[0]
-        if not self._queue:
+        if not self._queue or self._holds_back:
             return None
         match self._queue[0]:
             case bytes():

@@ -15,10 +15,10 @@ LATE_S = 0.4
 """From when it is due to when it is heard, on a busy machine; 0.04 s on one that is not."""
 
 
-def setting(seconds: float, name: str = "pasta", *, audio: int = 900) -> Script:
+def setting(seconds: float, name: str = "pasta") -> Script:
     """The model sets a timer when it is asked to, and says so."""
     call = ToolCall("set_timer", {"duration_s": seconds, "name": name})
-    return Script(turns=(Turn(heard="set a timer", says="Done.", audio=audio, calls=(call,)),))
+    return Script(turns=(Turn(heard="set a timer", says="Done.", audio=900, calls=(call,)),))
 
 
 def alarms(recorder: Recorder) -> list[float]:
@@ -103,7 +103,8 @@ def test_a_killed_speaker_rings_on_time_after_its_restart() -> None:
 
 def test_a_timer_rings_over_a_long_reply_which_goes_on() -> None:
     """More softly; stopped by command, the reply is as loud as before. And it rings while muted."""
-    with open_room(setting(3, audio=14_000)) as room:
+    story = Turn(heard="a story", says="Once upon a time.", audio=14_000)
+    with open_room(Script(turns=(story,))) as room:
         daemon = room.daemon
         daemon.request("timers", action="set", duration_s=4)
         with room.sound.recorder() as recorder:

@@ -19,6 +19,7 @@ from device.news import (
     Unheard,
 )
 from device.ports import Declaration
+from device.simulator.protocol import IN_FLIGHT_S
 from device.simulator.script import CancelCalls, Drop, Event, GoAway, Script, ToolCall, Turn
 from tests.live.talk import Talk, talking
 
@@ -185,3 +186,25 @@ async def test_a_call_whose_answer_cannot_be_heard_is_asked_again_and_not_done_a
         await heard(talk)
         assert lamp.done == [{"on": True}]
         assert told(talk) == ["called", "answered"] * 2
+
+
+async def test_sound_waits_for_the_answer_where_a_model_cannot_take_it_before(
+    tmp_path: Path,
+) -> None:
+    """It would end the connection; all of it goes up after the answer."""
+    lamp = Lamp(waits=True)
+    model = "gemini-2.5-flash-native-audio-latest"
+    async with talking(tmp_path, Script(turns=(ANSWER,)), model=model, functions=lamp) as talk:
+        talk.session.send_text("light, please")
+        await lamp.called.wait()
+        # What was on its way when the call came is forgiven; this is later.
+        await asyncio.sleep(2 * IN_FLIGHT_S)
+        for _ in range(25):
+            talk.session.send_frame(bytes(640))
+        await asyncio.sleep(0.1)
+        lamp.go.set()
+        await heard(talk)
+        (connection,) = talk.server.connections
+        await talk.ear.when(lambda: len(connection.audio) == 25 * 640)
+        assert len(connection.tool_responses) == 1
+        await talk.close()

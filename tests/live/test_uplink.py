@@ -332,3 +332,23 @@ def test_a_turn_of_which_only_the_end_is_left_is_none() -> None:
     uplink.append_activity_end()
     uplink.put_back([ActivityStart()])
     assert waiting(uplink) == []
+
+
+async def test_only_answers_go_up_while_the_rest_is_held_back() -> None:
+    """Some models end the connection otherwise; nothing is lost."""
+    uplink = Uplink()
+    uplink.append_frame(b"\1" * 640)
+    uplink.hold_back(True)
+    assert uplink.head is None
+    waiting = asyncio.ensure_future(uplink.next())
+    await asyncio.sleep(0)
+    uplink.append_text("hello")
+    answer = Answer("1", "f", {})
+    uplink.append_answer(answer)
+    assert await waiting == answer
+    uplink.sent(answer)
+    waiting = asyncio.ensure_future(uplink.next())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    uplink.hold_back(False)
+    assert await waiting == Audio((b"\1" * 640,))
