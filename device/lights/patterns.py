@@ -113,8 +113,8 @@ _ACCOUNT: Flashes = ((0.0, 0.65), (0.9, 1.05))
 _SERVICE: Flashes = ((0.0, 0.9),)
 _MISTAKE: Flashes = ((0.0, 0.15), (0.3, 0.45), (0.6, 0.75), (0.9, 1.05))
 
-# Two long ones.
-_ALARM: Flashes = ((0.0, 0.5), (0.7, 1.2))
+# And five, while something rings.
+_ALARM: Flashes = (*_MISTAKE, (1.2, 1.35))
 
 _CALM = 0.45
 """Bright enough for an LED that can only be on or off, and no more than a reminder."""
@@ -148,7 +148,7 @@ MOTIONS: dict[Pattern, Motion] = {
     Pattern.THINKING: Motion("it waits for the answer", (170, 60, 255), 0.6, _pulse, turns=-1),
     Pattern.SPEAKING: Motion("it speaks", (0, 255, 80), 1.8, _babble, follows_level=True),
     Pattern.VOLUME: Motion("the volume was set to this", (40, 255, 170), 1.5, measures=True),
-    Pattern.RINGING: Motion("a timer or an alarm rings", (255, 200, 60), 2.2, flashes=_ALARM),
+    Pattern.RINGING: Motion("a timer or an alarm rings", (255, 200, 60), 2.55, flashes=_ALARM),
     Pattern.MUTED: Motion("it is muted: the microphone is closed", (120, 0, 0)),
     Pattern.FAULT: Motion(
         "microphone or loudspeaker failed: look after the device", _ORANGE, 2.0, flashes=_DEVICE

@@ -335,9 +335,14 @@ async def test_a_card_plugged_in_makes_an_open_microphone_enter_portaudio_again(
         before = await microphone.read()
         assert await asyncio.to_thread(portaudio.list_devices)
         assert (await next_jump(microphone, before, 20)) is None
-        cards.write_text("two cards")
-        assert await asyncio.to_thread(portaudio.list_devices)
-        assert (await next_jump(microphone, before, 200)) is not None
+        # A machine that is so busy that nobody leaves in time has the list of yesterday for once.
+        for count in ("two", "three", "four"):
+            cards.write_text(f"{count} cards")
+            assert await asyncio.to_thread(portaudio.list_devices)
+            if await next_jump(microphone, before, 200) is not None:
+                break
+        else:
+            pytest.fail("it never entered again")
 
 
 async def next_jump(microphone: PortAudioMicrophone, last: Frame, frames: int) -> Frame | None:

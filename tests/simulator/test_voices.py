@@ -58,7 +58,7 @@ def test_all_are_written_by_the_command(
 
 def test_what_cannot_be_loaded_is_named(tmp_path: Path) -> None:
     """With the names there are, or what is wrong with the file."""
-    with pytest.raises(ScriptError, match=r"no recording 'nobody'; .* answer_stop, answer_tom"):
+    with pytest.raises(ScriptError, match=r"no recording 'nobody'; .* answer_stop, answer_tim"):
         voices.load("nobody")
     stereo, text = tmp_path / "stereo.wav", tmp_path / "text.wav"
     text.write_text("no sound")
