@@ -97,7 +97,7 @@ class AlarmClock:
         now = self.now
         due = (entry.due_s(now) for entry in self._schedule.entries if entry.ringing is None)
         first = min((each for each in due if each is not None), default=None)
-        return datetime.fromtimestamp(first, now.zone) if first is not None else None
+        return datetime.fromtimestamp(round(first), now.zone) if first is not None else None
 
     @property
     def stopped(self) -> list[Entry]:

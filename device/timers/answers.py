@@ -135,8 +135,9 @@ def about(entry: Entry, now: Now) -> Answer:
     if due_s is not None:
         answer["due"] = iso(due_s, now.zone)
     appointment = entry.appointment
-    if appointment is not None and not appointment.is_known:
+    if appointment is not None and due_s is None:
         answer["time"] = f"{appointment.at:%H:%M}"
+    if appointment is not None and not appointment.is_known:
         answer["note"] = "the time of day is not known yet: it rings the next time that it is that"
     if appointment is not None and appointment.weekdays:
         answer["weekdays"] = [WEEKDAYS[day] for day in appointment.weekdays]

@@ -1,8 +1,9 @@
 """A whole Debian with systemd as PID 1, in a container, that is thrown away afterwards.
 
 The system is made once by debootstrap and kept; each machine is an overlay over it. It shares the
-host's network, so a server on loopback is the same one inside and outside. Needs root, the packages
-`systemd-container` and `debootstrap`, overlayfs and cgroup2; installs the packages itself.
+host's network, so a server on loopback is the same one inside and outside, and the host's wall
+clock. Needs root, the packages `systemd-container` and `debootstrap`, overlayfs, cgroup2 and time
+namespaces; installs the packages itself.
 """
 
 from __future__ import annotations
@@ -95,9 +96,12 @@ class Machine:
             (CACHE / name).mkdir(exist_ok=True)
         if self._bounds is not None:
             self._held = self._bounds.enter(self.shared / "meminfo")
+        host_up_s = int(time.clock_gettime(time.CLOCK_BOOTTIME))
         self._nspawn = subprocess.Popen(
             [
                 *self._held,
+                # Its CLOCK_BOOTTIME begins with it, as that of a machine of metal does.
+                *("unshare", "--time", f"--boottime=-{host_up_s}"),
                 *("systemd-nspawn", "--quiet", "--boot", f"--directory={self.root}"),
                 *("--register=no", "--keep-unit", "--console=pipe", "--resolv-conf=off"),
                 # BPF is what DeviceAllow= and IPAddressDeny= are made of.

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 CLONE_NEWUSER = 0x1000_0000
+IN_CREATE = 0x100
 SPI_MAJOR, USB_MAJOR, SOUND_MAJOR, TAPE_MAJOR = 153, 189, 116, 9
 
 
@@ -39,10 +40,21 @@ def open_device(major: int) -> Callable[[], object]:
     return lambda: os.close(os.open(f"/dev/rig-{major}", os.O_RDWR))
 
 
-def unshare() -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(CLONE_NEWUSER) != 0:
-        raise OSError(ctypes.get_errno(), "unshare")
+def call(name: str, *arguments: object) -> int:
+    """Call a function of the C library."""
+    result: int = getattr(ctypes.CDLL(None, use_errno=True), name)(*arguments)
+    if result < 0:
+        raise OSError(ctypes.get_errno(), name)
+    return result
+
+
+def wake_by_the_clocks() -> None:
+    """By both of them, and when /etc/localtime is replaced."""
+    for clock in (time.CLOCK_REALTIME, time.CLOCK_BOOTTIME):
+        os.close(call("timerfd_create", clock, os.O_CLOEXEC))
+    watch = call("inotify_init1", os.O_CLOEXEC)
+    call("inotify_add_watch", watch, b"/etc", IN_CREATE)
+    os.close(watch)
 
 
 def write_and_execute() -> None:
@@ -64,6 +76,9 @@ def main() -> None:
         "usb": open_device(USB_MAJOR),
         "netlink": lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0).close(),
         "priority": lambda: os.setpriority(os.PRIO_PROCESS, 0, os.getpriority(0, 0)),
+        "clocks": wake_by_the_clocks,
+        "zone": read("/etc/localtime"),
+        "word of a time server": read("/run/systemd/timesync/synchronized"),
         "tape": open_device(TAPE_MAJOR),
         "usr": write("/usr/probe"),
         "etc": write("/etc/probe"),
@@ -73,10 +88,12 @@ def main() -> None:
         "key file": read("/etc/parley/credentials/gemini_api_key"),
         "passwords": read("/etc/shadow"),
         "packet socket": lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW).close(),
-        "user namespace": unshare,
+        "user namespace": lambda: call("unshare", CLONE_NEWUSER),
         "written code": write_and_execute,
         "real time": lambda: os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1)),
         "clock": lambda: time.clock_settime(time.CLOCK_REALTIME, time.time()),
+        # `struct timex`, all zeros: nothing is set.
+        "state of the clock": lambda: call("adjtimex", ctypes.create_string_buffer(512)),
         "other users' processes": read("/proc/1/status"),
         "chown": lambda: os.chown(state / "probe", 0, 0),
     }

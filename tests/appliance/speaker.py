@@ -257,9 +257,24 @@ class Speaker:
         found: dict[str, Any] = json.loads(told.stdout)
         return found
 
+    def as_owner(self, *words: str) -> str:
+        """`parley ...` as the owner types it after the next login; returns what it printed."""
+        return self.machine.run("runuser", "-u", "owner", "--", "parley", *words).stdout
+
+    def timers(self) -> dict[str, dict[str, Any]]:
+        """What `parley timers --json` tells, by name."""
+        told = json.loads(self.as_owner("timers", "--json"))
+        return {each["name"]: each for each in told["timers"]}
+
     def status(self) -> dict[str, Any]:
         status: dict[str, Any] = json.loads(self.parley("status", "--json").stdout)
         return status
+
+    def hear_a_time_server(self) -> None:
+        """As systemd-timesyncd tells of one, which does not run in a container."""
+        self.machine.shell(
+            "mkdir -p /run/systemd/timesync; touch /run/systemd/timesync/synchronized"
+        )
 
     # --- the unit -------------------------------------------------------------------------------
 

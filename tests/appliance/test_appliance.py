@@ -13,17 +13,23 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from device.announcements.clips import speak
 from device.doctor.wireless import AWAKE, NETWORK_MANAGER, STAY_AWAKE
+from device.frames import REPLY_RATE_HZ
 from device.simulator.script import Script, Turn
 from device.simulator.voices import load
+from device.timers.local_time import WEEKDAYS
+from device.timers.schedule import LOOK_AGAIN_S
 from tests.appliance.machine import Machine
 from tests.appliance.speaker import CONFIG, KEY, UNIT, InnerSound, Speaker
 from tests.rig.room import similarity, spoken
 from tests.rig.server import ServerThread
+from tests.rig.sound import Recorder
 
 Record = Callable[[str, object], None]
 
@@ -67,6 +73,16 @@ def talks(speaker: Speaker, *, alike: float = 0.9) -> float:
         watcher.event("reply", what="drained")
         assert similarity(recorder, *load("answer_weather")) > alike
     return float(heard["time"]) - said
+
+
+def says(speaker: Speaker, recorder: Recorder, name: str) -> None:
+    """Wait until what rings is heard to say its name; nothing kept it from doing so."""
+    words = speak(name, None)
+    assert words is not None
+    speaker.machine.until(
+        lambda: similarity(recorder, words, REPLY_RATE_HZ) > 0.9, f"'{name}' to be said", 30
+    )
+    assert "says no words" not in speaker.machine.journal("-u", "parley")
 
 
 def test_where_it_cannot_be_installed_nothing_is_changed(speaker: Speaker) -> None:
@@ -213,12 +229,27 @@ def test_a_mistake_in_the_configuration_leaves_it_as_it_is(speaker: Speaker) -> 
 
 
 def test_killed_it_is_back(speaker: Speaker, record_property: Record) -> None:
-    """SIGKILL, as the kernel's out-of-memory killer sends it."""
+    """SIGKILL, as the kernel's out-of-memory killer sends it; what rang rings on, by name.
+
+    No time server was heard: an alarm knows its time all the same, and a timer needs none.
+    """
+    in_two_days = datetime.now(UTC) + timedelta(days=2)
+    weekday = WEEKDAYS[in_two_days.weekday()]
+    speaker.as_owner("timers", "at", "07:00", "--on", weekday, "get", "up")
+    with speaker.watched() as watcher:
+        speaker.as_owner("timers", "set", "1s", "pasta")
+        watcher.event("timer", what="ringing", id=2)
     pid = speaker.pid
-    speaker.machine.run("kill", "-KILL", str(pid))
-    killed = time.monotonic()
-    speaker.until_active(other_than=pid)
-    record_property("hears again after s", f"{time.monotonic() - killed:.1f}")
+    with speaker.sound.recorder() as recorder:
+        speaker.machine.run("kill", "-KILL", str(pid))
+        killed = time.monotonic()
+        speaker.until_active(other_than=pid)
+        record_property("hears again after s", f"{time.monotonic() - killed:.1f}")
+        says(speaker, recorder, "pasta")
+    assert speaker.timers()["pasta"]["ringing"]
+    assert speaker.as_owner("timers", "stop") == "stopped: timer 2 'pasta'\n"
+    [alarm] = speaker.timers().values()
+    assert (alarm["name"], alarm["time"], alarm["weekdays"]) == ("get up", "07:00", [weekday])
     # `parley lights --off` came after it, and found nothing to complain of.
     lights_off = speaker.unit("ExecStopPost")
     assert "lights --off" in lights_off
@@ -284,8 +315,12 @@ def test_it_has_what_it_needs_and_nothing_else(speaker: Speaker) -> None:
         "for major in 116 153 189 9; do mknod -m 666 /dev/rig-$major c $major 0; done; "
         "echo x >/dev/rig-group; chown root:audio /dev/rig-group; chmod 640 /dev/rig-group"
     )
+    speaker.hear_a_time_server()
     told = speaker.in_its_sandbox(HERE / "probe.py")
-    needed = ("key", "state", "runtime", "group of the sound card", "netlink", "priority")
+    needed = (
+        *("key", "state", "runtime", "group of the sound card", "netlink", "priority"),
+        *("clocks", "zone", "word of a time server"),
+    )
     assert {what: told.pop(what) for what in needed} == dict.fromkeys(needed, "done")
     devices = ("sound", "spi", "usb")
     assert {what: told.pop(what) for what in devices} == dict.fromkeys(devices, "ENXIO")
@@ -297,6 +332,7 @@ def test_it_has_what_it_needs_and_nothing_else(speaker: Speaker) -> None:
         **dict.fromkeys(("home", "key file", "passwords"), "EACCES"),
         "packet socket": "EAFNOSUPPORT",
         **dict.fromkeys(("user namespace", "real time", "clock", "chown"), "EPERM"),
+        "state of the clock": "EPERM",
         "other users' processes": "ENOENT",
     }
 
@@ -359,13 +395,38 @@ def test_without_a_microphone_it_waits_for_one(speaker: Speaker) -> None:
 
 
 def test_after_a_power_cut_it_is_back(speaker: Speaker, record_property: Record) -> None:
-    """By itself, with the configuration and key it had."""
+    """By itself, with the configuration, key, timers and alarms it had.
+
+    What depends on the time of day waits until that is known.
+    """
+    speaker.as_owner("timers", "set", "30s", "eggs")
+    dues = {name: each["due"] for name, each in speaker.timers().items()}
+    assert dues.keys() == {"eggs", "get up"}
     began = time.monotonic()
     speaker.machine.cut_the_power()
     record_property("booted after s", f"{time.monotonic() - began:.1f}")
     speaker.until_active()
     record_property("hears after s", f"{time.monotonic() - began:.1f}")
+    kept = speaker.timers()
+    assert kept.keys() == dues.keys()
+    assert not [name for name, each in kept.items() if "left_s" in each]
+    assert kept["get up"]["time"] == "07:00"
     talks(speaker)
+    with speaker.watched() as watcher, speaker.sound.recorder() as recorder:
+        speaker.hear_a_time_server()
+        heard_s = time.time()
+        rang = watcher.event("timer", what="ringing", kind="timer")
+        rang_s = time.time() - (time.monotonic() - float(rang["time"]))
+        says(speaker, recorder, "eggs")
+    due_s = datetime.fromisoformat(dues["eggs"]).timestamp()
+    record_property("rang late by s", f"{rang_s - due_s:.1f}")
+    # What is told is to the second.
+    assert rang_s - due_s > -1
+    assert rang_s - max(due_s, heard_s + LOOK_AGAIN_S) < 1
+    speaker.as_owner("timers", "stop")
+    assert {name: each["due"] for name, each in speaker.timers().items()} == {
+        "get up": dues["get up"]
+    }
 
 
 def test_an_upgrade_takes_its_place(speaker: Speaker) -> None:
@@ -376,6 +437,7 @@ def test_an_upgrade_takes_its_place(speaker: Speaker) -> None:
     assert speaker.current == "0.2.0"
     assert speaker.releases == {"0.1.0", "0.2.0"}
     assert speaker.parley("--version").stdout == "parley 0.2.0\n"
+    assert speaker.timers().keys() == {"get up"}
     assert KEY not in done.stdout
     talks(speaker)
 

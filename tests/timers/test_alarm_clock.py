@@ -62,6 +62,15 @@ class Speaker:
             await task
 
 
+async def test_what_is_next_is_told_to_the_nearest_second() -> None:
+    """As every other answer tells it."""
+    speaker = Speaker(None)
+    speaker.clocks.go_on(0.75)
+    await speaker.alarm_clock.set_timer(60)
+    (news,) = speaker.told
+    assert speaker.next_due() == news.due == "2026-12-01T12:01:01+01:00"
+
+
 async def test_it_tells_what_is_set_what_rings_and_what_stops(tmp_path: Path) -> None:
     """With all that there is to know of it."""
     speaker = Speaker(tmp_path)

@@ -88,6 +88,15 @@ async def test_what_nobody_knows_is_not_said() -> None:
     assert set_alarm == {"set": {"id": 2, "kind": "alarm", "time": "07:00", "note": note}}
 
 
+async def test_after_a_reboot_an_alarm_of_some_weekdays_still_has_its_time() -> None:
+    """Which day is next is not known yet; at what time it rings is."""
+    speaker = Speaker(None)
+    await answer(speaker.alarm_clock, "set_alarm", time="07:00", weekdays=["mon", "fri"])
+    speaker.clocks.reboot(at("1970-01-01 01:00"))
+    alarm = {"id": 1, "kind": "alarm", "time": "07:00", "weekdays": ["mon", "fri"]}
+    assert await answer(speaker.alarm_clock, "list_timers") == {"timers": [alarm]}
+
+
 async def test_what_cannot_be_written_down_is_said(tmp_path: Path) -> None:
     """It is never confirmed as more than it is."""
     (tmp_path / "state").write_text("a file where the folder should be")
