@@ -137,6 +137,8 @@ def about(entry: Entry, now: Now) -> Answer:
     appointment = entry.appointment
     if appointment is not None and due_s is None:
         answer["time"] = f"{appointment.at:%H:%M}"
+    if left_s is None and due_s is None and appointment is None:
+        answer["note"] = "how long is left is not known until the time of day is: it rings then"
     if appointment is not None and not appointment.is_known:
         answer["note"] = "the time of day is not known yet: it rings the next time that it is that"
     if appointment is not None and appointment.weekdays:

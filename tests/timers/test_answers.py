@@ -218,3 +218,17 @@ async def test_a_timer_beside_a_repeated_alarm_is_cancelled_while_both_ring() ->
         assert gone == {"stopped": [tea]}
         everything = await answer(clock, "cancel_timer", all=True)
         assert everything == {"cancelled": [{"id": 1, "kind": "alarm", "name": "work"}]}
+
+
+async def test_of_a_timer_whose_time_nobody_knows_that_is_said(tmp_path: Path) -> None:
+    """After a power cut, until a time server was heard; then as ever."""
+    speaker = Speaker(tmp_path)
+    await answer(speaker.alarm_clock, "set_timer", duration_s=3_600, name="tea")
+    speaker.clocks.reboot(at("2026-12-01 12:10"))
+    again = Speaker(tmp_path, speaker.clocks)
+    (tea,) = (await answer(again.alarm_clock, "list_timers"))["timers"]
+    assert "not known until the time of day is" in tea.pop("note")
+    assert tea == {"id": 1, "kind": "timer", "name": "tea"}
+    again.clocks.synchronise(at("2026-12-01 12:10"))
+    (tea,) = (await answer(again.alarm_clock, "list_timers"))["timers"]
+    assert tea["left_s"] == 3_000
