@@ -98,6 +98,7 @@ def test_its_own_ringing() -> None:
     """An hour in each room; `STOP_WORD_RINGING_S` makes it shorter."""
     print("\nWhat its own ringing alone does: stops and wakes, and the best score of a wake word")
     print(f"{'room':11}{'volume':8}{'minutes':>8}{'stops':>7}{'wakes':>7}{'best':>7}")
+    fooled = []
     for room, volume in itertools.product(ROOMS, VOLUMES):
         speaker = ringing(room, VOLUMES[volume])
         speaker.run(RINGING_S / len(VOLUMES))
@@ -105,7 +106,9 @@ def test_its_own_ringing() -> None:
         minutes = RINGING_S / len(VOLUMES) / 60
         best = max(speaker.scores)
         print(f"{room:11}{volume:8}{minutes:8.1f}{stops:7}{wakes:7}{best:7.2f}")
-        assert (stops, wakes) == (0, 0)
+        if stops or wakes:
+            fooled.append((room, volume))
+    assert fooled == []
 
 
 def talk() -> Samples:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from device.audio.chimes import alarm_gain, render
 from device.simulator.script import Script, ToolCall, Turn
-from tests.rig.room import Room, loud, open_room
+from tests.rig.room import Room, alarms, loud, open_room
 from tests.rig.sound import Recorder, wait_until
 
 MODELS = ("gemini-3.1-flash-live-preview", "gemini-3.8-live")
@@ -19,26 +18,6 @@ def setting(seconds: float, name: str = "pasta") -> Script:
     """The model sets a timer when it is asked to, and says so."""
     call = ToolCall("set_timer", {"duration_s": seconds, "name": name})
     return Script(turns=(Turn(heard="set a timer", says="Done.", audio=900, calls=(call,)),))
-
-
-def alarms(recorder: Recorder) -> list[float]:
-    """When an alarm began in what the card was given: the notes themselves are looked for."""
-    samples = recorder.samples()[:, 0].astype(np.float64)
-    alarm = render("alarm", recorder.rate_hz, alarm_gain(0.0)).astype(np.float64)
-    if len(samples) <= len(alarm):
-        return []
-    size = 1 << (len(samples) + len(alarm)).bit_length()
-    spectrum = np.fft.rfft(samples, size) * np.conj(np.fft.rfft(alarm, size))
-    likeness = np.fft.irfft(spectrum, size)[: len(samples) - len(alarm)]
-    energy = np.cumsum(np.concatenate(([0.0], samples**2)))
-    power = energy[len(alarm) : len(alarm) + len(likeness)] - energy[: len(likeness)]
-    likeness /= np.sqrt(np.maximum(power, 1.0)) * np.linalg.norm(alarm)
-    found: list[float] = []
-    while (place := int(np.argmax(likeness))) and likeness[place] > 0.9:
-        found.append(recorder.time_of(place))
-        near = recorder.rate_hz // 2
-        likeness[max(0, place - near) : place + near] = 0.0
-    return sorted(found)
 
 
 def first_alarm(recorder: Recorder) -> float:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
+from device.audio.chimes import alarm_gain, render
 from device.simulator.script import Script
 from tests.rig.daemon import Daemon
 from tests.rig.server import ServerThread
@@ -96,6 +97,33 @@ def loud(recorder: Recorder, since: float = 0.0, threshold: int = 300) -> list[t
         else:
             stretches.append((begin, end))
     return stretches
+
+
+def alarms(recorder: Recorder, *, likeness: float = 0.9, above_hz: float = 0.0) -> list[float]:
+    """When an alarm began in what the card was given: the notes themselves are looked for.
+
+    ``likeness``: correlation with them; less where a card that ran dry may have cut them in two.
+    ``above_hz``: nothing lower is listened to, such as a reply that is a tone.
+    """
+    samples = recorder.samples()[:, 0].astype(np.float64)
+    alarm = render("alarm", recorder.rate_hz, alarm_gain(0.0)).astype(np.float64)
+    if len(samples) <= len(alarm):
+        return []
+    size = 1 << (len(samples) + len(alarm)).bit_length()
+    spectrum = np.fft.rfft(samples, size)
+    spectrum[: round(above_hz * size / recorder.rate_hz)] = 0.0
+    samples = np.fft.irfft(spectrum, size)[: len(samples)]
+    spectrum *= np.conj(np.fft.rfft(alarm, size))
+    like = np.fft.irfft(spectrum, size)[: len(samples) - len(alarm)]
+    energy = np.cumsum(np.concatenate(([0.0], samples**2)))
+    power = energy[len(alarm) : len(alarm) + len(like)] - energy[: len(like)]
+    like /= np.sqrt(np.maximum(power, 1.0)) * np.linalg.norm(alarm)
+    found: list[float] = []
+    while (place := int(np.argmax(like))) and like[place] > likeness:
+        found.append(recorder.time_of(place))
+        near = recorder.rate_hz // 2
+        like[max(0, place - near) : place + near] = 0.0
+    return sorted(found)
 
 
 PIECE_S = 0.5
