@@ -40,8 +40,9 @@ from device.faults import Faults, SessionFaults
 from device.frames import Frame
 from device.ports import WakeDetector
 from device.service import journal
-from device.service.health import Health, Notify, broken_callback
+from device.service.health import Health, broken_callback
 from device.service.latency import Latency
+from device.service.notify import Notify
 from device.timers.alarm_clock import AlarmClock
 from device.timers.clocks import local_zone
 

@@ -34,7 +34,7 @@ from device.frames import FRAME_BYTES, FRAME_SAMPLES, Frame
 from device.lights.terminal import TerminalLights
 from device.live.session import warm_up
 from device.ports import Microphone, Speaker
-from device.service.health import notifier
+from device.service.notify import notifier
 from device.simulator.acoustics import ROOMS
 from device.simulator.clocks import LoopClocks
 from device.simulator.echo import EchoedMicrophone

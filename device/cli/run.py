@@ -37,7 +37,7 @@ from device.errors import (
 from device.live.session import warm_up
 from device.service import journal
 from device.service.event_loop import EventLoop
-from device.service.health import notifier
+from device.service.notify import notifier
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]

@@ -19,7 +19,7 @@ from device.wake.worker import Hearing, Word
 MODULES = (
     *("_cffi_backend", "charset_normalizer.cd", "charset_normalizer.md", "google._upb._message"),
     *("cryptography.hazmat.bindings._rust", "numpy", "pyaudio", "pydantic_core"),
-    *("soxr", "systemd.daemon", "systemd.journal", "websockets.speedups", "yaml._yaml"),
+    *("soxr", "systemd.journal", "websockets.speedups", "yaml._yaml"),
     "google.genai",
 )
 """One of each package that has compiled parts, and the SDK, which imports half of the rest.

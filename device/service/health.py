@@ -17,14 +17,13 @@ from __future__ import annotations
 import asyncio
 import re
 import resource
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
 from device.errors import OutgrownError
+from device.service.notify import Notify
 from device.service.swap import PATIENCE_USEC, SwapStorm
-
-Notify = Callable[[str], None]
 
 LONGEST_INTERVAL_S = 5.0
 LARGEST_BYTES = 350 * 2**20
@@ -36,16 +35,6 @@ takes 190."""
 LEAST_BYTES = 220 * 2**20
 """What a speaker may take on any machine: less, and a healthy one would be ended again and again.
 It has 170 MB after a conversation, a reply that waits 30 and the longest message 26."""
-
-
-def notifier(environment: Mapping[str, str]) -> Notify:
-    """The function that tells systemd; one that does nothing when systemd is not there."""
-    if "NOTIFY_SOCKET" not in environment:
-        return _nobody_listens
-    from systemd.daemon import notify  # noqa: PLC0415 - only where systemd runs us
-
-    tell: Notify = notify
-    return tell
 
 
 def resident_bytes(statm: Path = Path("/proc/self/statm")) -> int:
@@ -63,10 +52,6 @@ def ceiling_bytes(meminfo: Path = Path("/proc/meminfo")) -> int:
         return LARGEST_BYTES
     share = int(int(found[1]) * 1024 * LARGEST_SHARE)
     return max(min(share, LARGEST_BYTES), LEAST_BYTES)
-
-
-def _nobody_listens(message: str) -> None:
-    """Stand in for systemd where it did not start us."""
 
 
 class Signs(Protocol):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +17,6 @@ from device.service.health import (
     LONGEST_INTERVAL_S,
     Health,
     ceiling_bytes,
-    notifier,
     resident_bytes,
 )
 from device.service.swap import PATIENCE_USEC, SwapStorm
@@ -155,22 +153,6 @@ async def test_a_start_that_hangs_is_given_no_more_time() -> None:
     body = Deaf("2000")
     await run_until(body, lambda: body.checks >= 3)
     assert body.told == []
-
-
-def test_without_systemd_nobody_is_told() -> None:
-    """Started by hand there is no socket to write to."""
-    notifier({})("READY=1")
-
-
-def test_with_systemd_its_socket_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The message arrives as sd_notify(3) sends it."""
-    path = tmp_path / "notify"
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
-        systemd.bind(str(path))
-        systemd.settimeout(5)
-        monkeypatch.setenv("NOTIFY_SOCKET", str(path))
-        notifier({"NOTIFY_SOCKET": str(path)})("STATUS=idle")
-        assert systemd.recv(100) == b"STATUS=idle"
 
 
 async def test_a_process_that_grows_without_end_is_ended() -> None:
