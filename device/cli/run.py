@@ -59,9 +59,15 @@ def run(args: argparse.Namespace) -> int:
     file = _config_file(args.config)
     parts = build.real_parts(os.environ)
     path = listening_path(args.socket, os.environ)
+    # It is not closed where the speaker has run: that would wait for threads nobody waits for.
+    runner = asyncio.Runner(loop_factory=EventLoop)
     try:
-        asyncio.Runner(loop_factory=EventLoop).run(speak(file, parts, path))
+        runner.run(speak(file, parts, path))
+    except ConfigError:
+        runner.get_loop().close()
+        raise
     except WakeModelError as missing:
+        runner.get_loop().close()
         raise ConfigError(str(args.config or DEFAULT_PATH), [_in_wake_words(missing)]) from missing
     except ExceptionGroup as group:  # of the hub's tasks; whatever it is ends the process
         loud_stderr()

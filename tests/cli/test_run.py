@@ -291,7 +291,7 @@ def test_a_mistake_that_only_the_parts_know_of_is_exit_code_78(
     """It must not be tried again: restarting does not mend a file."""
     file = tmp_path / "config.yaml"
     file.write_text(text)
-    command = [sys.executable, "-m", "device", "run", "--config", str(file)]
+    command = [sys.executable, "-X", "dev", "-m", "device", "run", "--config", str(file)]
     done = subprocess.run(
         [*command, "--socket", str(tmp_path / "control.sock")],
         cwd=ROOT,
@@ -304,3 +304,4 @@ def test_a_mistake_that_only_the_parts_know_of_is_exit_code_78(
     assert f"{file}:" in done.stderr
     assert told in done.stderr
     assert "Traceback" not in done.stderr
+    assert "unclosed event loop" not in done.stderr
