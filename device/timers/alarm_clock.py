@@ -88,8 +88,12 @@ class AlarmClock:
     @property
     def ringing(self) -> list[Entry]:
         """What rings now, in the order in which it was set."""
+        rang = [entry for entry in self._schedule.entries if entry.ringing is not None]
+        if not rang:
+            # Asked for at each change of state: the clocks need not be.
+            return []
         now = self.now
-        return [entry for entry in self._schedule.entries if entry.rings(now)]
+        return [entry for entry in rang if entry.rings(now)]
 
     @property
     def next_due(self) -> datetime | None:

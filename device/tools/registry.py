@@ -7,6 +7,7 @@ the call and what to do instead. Nothing is raised at it.
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -107,6 +108,7 @@ class Registry:
             function.undo(answer["output"])
 
 
+@functools.cache
 def schema(arguments: type[Arguments]) -> Mapping[str, Any]:
     """Return the JSON Schema of a function's arguments, without what says nothing to a model."""
     told: Mapping[str, Any] = _without(arguments.model_json_schema(), {"title", "default"})
