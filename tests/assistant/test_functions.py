@@ -194,3 +194,43 @@ async def test_it_mutes_after_it_has_said_so() -> None:
         await until(lambda: not hub.microphone.is_open)
         assert hub.assistant.mute.by == "owner"
         await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("way", ["tap", "stop", "hold", "barge-in", "mute"])
+async def test_whatever_is_pressed_or_said_while_a_function_runs_the_next_talk_is_as_ever(
+    way: str,
+) -> None:
+    """Nobody is owed the answer any more, and it is no debt of the next question."""
+    hub = Hub()
+    async with hub.running():
+        session = await asked(hub)
+        told(session, "called")
+        match way:
+            case "tap":
+                hub.assistant.post(n.Tap())
+                assert hub.state == "idle"
+            case "stop":
+                hub.assistant.post(n.Stop())
+                assert hub.state == "idle"
+            case "hold":
+                hub.assistant.post(n.Hold())
+                assert hub.state == "listening"
+                hub.assistant.post(n.Stop())
+            case "barge-in":
+                session.say(1)
+                hub.assistant.post(n.BargedIn(0, 1.0))
+                assert hub.state == "listening"
+            case "mute":
+                await hub.assistant.mute.mute()
+                await until(lambda: hub.state == "muted")
+                await hub.assistant.mute.unmute()
+                await hub.hear()
+                await until(lambda: hub.state == "idle")
+        told(session, "answered")
+        session = await asked(hub) if hub.state == "idle" else session
+        assert hub.assistant.talk.now.calls == 0
+        session.say(9)
+        assert hub.state == "speaking"
+        session.post(n.TurnComplete(session.number, 9, 1.0))
+        heard(hub, 9)
+        assert hub.state == "listening"

@@ -12,6 +12,7 @@ import pytest
 
 from device.news import (
     ReplyAudio,
+    SessionClosed,
     SessionOpened,
     Stalled,
     ToolNews,
@@ -150,9 +151,10 @@ async def test_a_call_that_the_server_cancels_is_not_answered(tmp_path: Path, mo
         assert talk.server.connections[-1].tool_responses == []
 
 
-@pytest.mark.parametrize("model", MODELS[:2])
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("way", ["dismissed", "stopped", "pressed", "speaking"])
 async def test_who_is_sent_away_while_a_function_runs_wedges_nothing(
-    tmp_path: Path, model: str
+    tmp_path: Path, model: str, way: str
 ) -> None:
     """The call is answered all the same, and the next question too."""
     lamp = Lamp(waits=True)
@@ -162,7 +164,18 @@ async def test_who_is_sent_away_while_a_function_runs_wedges_nothing(
     ) as talk:
         talk.session.send_text("light, please")
         await lamp.called.wait()
-        talk.session.dismiss()
+        match way:
+            case "dismissed":
+                talk.session.dismiss()
+            case "stopped":
+                talk.session.end_audio()
+                talk.session.dismiss()
+            case "pressed":
+                talk.session.push_to_talk.press()
+                talk.session.push_to_talk.let_go()
+            case "speaking":
+                talk.session.user_speaks(True)
+                talk.session.user_speaks(False, 0.3)
         lamp.go.set()
         await heard(talk)
         turns = len(talk.ear.all(TurnComplete))
@@ -170,6 +183,21 @@ async def test_who_is_sent_away_while_a_function_runs_wedges_nothing(
         await talk.ear.until(TurnComplete, turns + 1)
         assert told(talk) == ["called", "answered"]
         assert len(talk.ear.all(SessionOpened)) == 1
+
+
+@pytest.mark.parametrize("model", MODELS)
+async def test_a_talk_that_is_ended_while_a_function_runs_ends_at_once(
+    tmp_path: Path, model: str
+) -> None:
+    """As muting and hanging up do: the function is given up, and nobody waits for it."""
+    lamp = Lamp(waits=True)
+    async with talking(tmp_path, Script(turns=(ANSWER,)), model=model, functions=lamp) as talk:
+        talk.session.send_text("light, please")
+        await lamp.called.wait()
+        async with asyncio.timeout(10):
+            await talk.session.close("muted")
+        await talk.ear.until(SessionClosed)
+        assert talk.server.connections[-1].tool_responses == []
 
 
 async def test_a_call_whose_answer_cannot_be_heard_is_asked_again_and_not_done_again(
