@@ -18,6 +18,10 @@ FRAME_MS = 20
 FRAME_SAMPLES = MICROPHONE_RATE_HZ * FRAME_MS // 1000
 FRAME_BYTES = FRAME_SAMPLES * SAMPLE_BYTES
 
+HOP_MS = 80
+HOP_SAMPLES = MICROPHONE_RATE_HZ * HOP_MS // 1000
+"""What the wake word networks look at anew, four frames. openWakeWord: what they are trained on."""
+
 SILENT_FRAME = bytes(FRAME_BYTES)
 
 
@@ -34,7 +38,9 @@ class Frame:
     history tells a gap by that jump.
     """
     captured_at: float
-    """CLOCK_MONOTONIC seconds at which the block with the last sample was handed over."""
+    """CLOCK_MONOTONIC seconds at which the card had the block with the last sample."""
+    quiet: bool = False
+    """Whether nothing in it rises above the noise of the room. Nobody looks but at rest."""
 
     @property
     def end_sample(self) -> int:

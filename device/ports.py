@@ -122,6 +122,14 @@ class Microphone(Protocol):
         """
         ...
 
+    def rest(self, on: bool) -> None:
+        """Say whether nothing is awaited but a wake word, until the opposite is said.
+
+        Then it may hold frames back for a third of a second while they are `Frame.quiet`, and
+        others until the wake word's hop is whole. Nothing is lost, or heard later, by it.
+        """
+        ...
+
     async def read(self) -> Frame:
         """Wait for the next frame. Cancelling loses no frame.
 

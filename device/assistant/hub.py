@@ -34,7 +34,7 @@ from device.assistant.uplink import Uplink
 from device.assistant.wake_word import WakeWord
 from device.board.profiles import Profile
 from device.config import Config
-from device.conversation.states import TRACK_SPEECH
+from device.conversation.states import RESTING, TRACK_SPEECH
 from device.events import EventBus, EventName, PublicEvent, public
 from device.faults import Faults, SessionFaults
 from device.frames import Frame
@@ -160,6 +160,13 @@ class Assistant:
         self.echo.frame(heard, replying=self.talk.replying)
         self.uplink.send(heard)
         self.countdown.heard(speaking=self.activity.speaking)
+        self._rest()
+
+    def _rest(self) -> None:
+        """Take it easy while nothing is awaited but a wake word, and nothing of ours sounds."""
+        now = self.talk.now
+        awaits_word = now.state in RESTING and not now.listens_for_stop
+        self.input.rest(awaits_word and self.echo.quiet.is_set())
 
     # --- news in ---
 
@@ -176,6 +183,7 @@ class Assistant:
             perform(self, effect)
         self.countdown.follow(self.talk.now.clock)
         self.wake_word.listen_for_stop(self.talk.now.listens_for_stop)
+        self._rest()
         self._after_the_step(news)
 
     def _before_the_step(self, news: n.News) -> None:

@@ -28,6 +28,7 @@ class Input:
         self._post = post
         self._hear = hear
         self._keeper = DeviceKeeper(microphone, "microphone", self._use, self._lost, pause)
+        self._rests = False
 
     @property
     def microphone(self) -> Microphone:
@@ -55,8 +56,15 @@ class Input:
         """Wait until a microphone that was muted is really closed."""
         await self._keeper.closed()
 
+    def rest(self, on: bool) -> None:
+        """Say whether nothing is awaited but a wake word, until the opposite is said."""
+        if on is not self._rests:
+            self._rests = on
+            self.microphone.rest(on)
+
     def replace(self, microphone: Microphone) -> None:
         """Use another microphone from now on (its settings changed)."""
+        microphone.rest(self._rests)
         self._keeper.replace(microphone)
 
     def as_dict(self) -> dict[str, Any]:

@@ -16,36 +16,36 @@ class FrameCutter:
     """
 
     def __init__(self) -> None:
-        self._next_sample = 0
+        self.next_sample = 0
+        """The place of the next frame's first sample."""
+        self._captured_at: float | None = None
         self._pending = bytearray()
         self._layout = Layout(MICROPHONE_RATE_HZ, 1, SAMPLE_BYTES)
         self._channel = 0
         self._resampler = Resampler(MICROPHONE_RATE_HZ, MICROPHONE_RATE_HZ)
 
-    def begin(self, layout: Layout, channel: int, lost_s: float) -> None:
-        """Another opening of the device begins, ``lost_s`` after the last sample that was taken."""
+    def begin(self, layout: Layout, channel: int, began_at: float) -> None:
+        """Another opening of the device begins; its first sample is of the time ``began_at``.
+
+        What lies between that and the last block of the opening before counts as lost.
+        """
         self._layout = layout
         self._channel = channel
         self._resampler = Resampler(layout.rate_hz, MICROPHONE_RATE_HZ)
-        self._jump(lost_s)
-
-    def skip(self, device_samples: int) -> None:
-        """So many samples of the device, per channel, were thrown away before the next block."""
-        self._resampler.reset()
-        self._jump(device_samples / self._layout.rate_hz)
-
-    def _jump(self, lost_s: float) -> None:
-        self._next_sample += len(self._pending) // SAMPLE_BYTES + round(lost_s * MICROPHONE_RATE_HZ)
+        ended_at = began_at if self._captured_at is None else self._captured_at
+        lost_samples = round(max(0.0, began_at - ended_at) * MICROPHONE_RATE_HZ)
+        self.next_sample += len(self._pending) // SAMPLE_BYTES + lost_samples
         self._pending.clear()
 
     def take(self, block: bytes, captured_at: float) -> list[Frame]:
         """Add a block in the device's layout, of the time ``captured_at``; gives whole frames."""
+        self._captured_at = captured_at
         self._pending += self._resampler.process(self._pick(block))
         frames = []
         while len(self._pending) >= FRAME_BYTES:
-            frames.append(Frame(bytes(self._pending[:FRAME_BYTES]), self._next_sample, captured_at))
+            frames.append(Frame(bytes(self._pending[:FRAME_BYTES]), self.next_sample, captured_at))
             del self._pending[:FRAME_BYTES]
-            self._next_sample += FRAME_SAMPLES
+            self.next_sample += FRAME_SAMPLES
         return frames
 
     def _pick(self, block: bytes) -> bytes:

@@ -1,9 +1,12 @@
 """The microphone delivers one channel of a sound card as 20 ms frames at 16 kHz.
 
-Theory of operation. A thread (`_Reader`) opens the device, reads 20 ms blocks and closes it. It
-computes nothing: a block goes into a bounded queue, whose oldest are dropped when nobody takes
-them, and the event loop is woken. Channel, format, rate and frames are the business of
-`FrameCutter`, on the loop's thread.
+Theory of operation. A thread (`_Reader`) opens the device, reads 20 ms blocks, has `FrameCutter`
+make frames of them, and closes it. Blocks and their frames go into a bounded queue, whose oldest
+are dropped when nobody takes them, and the event loop is woken.
+
+At rest, when nothing but a wake word is awaited, the loop is woken for each whole hop of the wake
+word's networks only, and where `QuietGate` finds nothing in it a few times a second. Nothing is
+heard later by that: no word is found before a hop is whole.
 
 The thread asks how much there is before it reads, so it never waits inside PortAudio. That keeps it
 stoppable when a device delivers nothing (a blocking read waits for ever on a suspended PulseAudio
@@ -15,11 +18,15 @@ alone, never by what PortAudio says of the stream.
 from __future__ import annotations
 
 import asyncio
+import math
+import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
+
+import numpy as np
 
 from device.audio.devices import (
     CardFacts,
@@ -36,9 +43,10 @@ from device.audio.frame_cutter import FrameCutter, LossMeter
 from device.audio.liveness import Liveness
 from device.audio.opening_order import ORDER
 from device.audio.portaudio import PortAudio
+from device.audio.quiet import QuietGate
 from device.audio.stream_thread import Makeshift, StreamThread
 from device.errors import AudioDeviceError, DeviceTrouble
-from device.frames import Frame
+from device.frames import FRAME_SAMPLES, HOP_SAMPLES, Frame
 from device.ports import Block, OpenDevice, Tap
 
 BLOCK_MS = 20
@@ -56,6 +64,13 @@ at the end of its last period: who waits for as long as the figures say comes ev
 
 SERVER_WAIT_S = 0.008
 """The same for plugins and servers, which buffer more."""
+
+HOP_FRAMES = HOP_SAMPLES // FRAME_SAMPLES
+QUIET_BLOCKS = 4 * HOP_FRAMES
+"""At rest so many quiet blocks, a third of a second, wait for the loop to be woken."""
+EARLY_S = 0.003
+"""At rest one looks so long before a card's period is over, and then as often as ever: who comes
+just after it may come after the next one some day, when all that the card has room for is full."""
 
 INPUT_OVERFLOWED = -9981
 """paInputOverflowed: the card overran just now; the stream goes on."""
@@ -84,7 +99,9 @@ class _Block:
     """Counts the blocks of all openings of one reader."""
     data: bytes
     at: float
-    """CLOCK_MONOTONIC after the read."""
+    """CLOCK_MONOTONIC when it could be read."""
+    frames: Sequence[Frame]
+    """What it made whole."""
 
 
 def _cure(opening: _Opening) -> str:
@@ -115,7 +132,7 @@ class PortAudioMicrophone:
         self.taps: set[Tap] = set()
         self._frame_cutter = FrameCutter()
         self._frames: deque[Frame] = deque()
-        self._taken_at: float | None = None
+        self._rests = False
         self._arrived = asyncio.Event()
         self._stall_timer: asyncio.TimerHandle | None = None
         self._reader: _Reader | None = None
@@ -146,6 +163,16 @@ class PortAudioMicrophone:
         """
         return self._counters
 
+    def rest(self, on: bool) -> None:
+        """Say whether nothing is awaited but a wake word."""
+        if on is self._rests:
+            return
+        self._rests = on
+        if self._reader is not None:
+            self._reader.rest(on)
+            # What waits for a wake of the loop need not any more.
+            self._arrived.set()
+
     async def open(self) -> None:
         """Find the device by name and open it.
 
@@ -153,9 +180,13 @@ class PortAudioMicrophone:
         """
         if self._reader is not None:
             return
-        reader = _Reader(self._wanted, self._channel, self._arrived.set)
+        watched = self.taps.__len__
+        reader = _Reader(
+            self._wanted, self._channel, self._frame_cutter, self._arrived.set, watched
+        )
         await reader.thread.start(f"input device '{self._wanted.name}'")
         self._reader = reader
+        reader.rest(self._rests)
         self._device = reader.opening.open_device
         self._opening = None
         self._next_number = 0
@@ -179,6 +210,7 @@ class PortAudioMicrophone:
             reader = self._reader
             if reader is None:
                 raise AudioDeviceError(DeviceTrouble.LOST, f"{self.description} is not open")
+            reader.woken = False
             if reader.blocks:
                 self._take(reader.blocks.popleft())
                 continue
@@ -191,9 +223,6 @@ class PortAudioMicrophone:
         layout = block.opening.layout
         block_samples = len(block.data) // layout.channels // layout.sample_bytes
         if block.opening is not self._opening:
-            began_at = block.at - block_samples / layout.rate_hz
-            lost_s = 0.0 if self._taken_at is None else max(0.0, began_at - self._taken_at)
-            self._frame_cutter.begin(layout, block.opening.channel, lost_s)
             self._losses = LossMeter(layout.rate_hz)
             self._liveness = Liveness(
                 block_samples / layout.rate_hz,
@@ -206,9 +235,7 @@ class PortAudioMicrophone:
             self._device = block.opening.open_device
         elif block.number != self._next_number:
             self._counters["dropped"] += block.number - self._next_number
-            self._frame_cutter.skip((block.number - self._next_number) * block_samples)
         self._next_number = block.number + 1
-        self._taken_at = block.at
         if self._losses.add(block_samples, block.at):
             self._counters["overruns"] += 1
         for tap in self.taps:
@@ -220,10 +247,9 @@ class PortAudioMicrophone:
                 DeviceTrouble.DEAD,
                 f"input device {self.description} delivers {symptom}: {_cure(block.opening)}",
             )
-        frames = self._frame_cutter.take(block.data, block.at)
         self._suspect = self._suspect and not self._liveness.alive
         if not self._suspect:
-            self._frames.extend(frames)
+            self._frames.extend(block.frames)
 
     def _check(self, reader: _Reader) -> None:
         """Raise when there is no use in waiting for the next block."""
@@ -254,9 +280,9 @@ class PortAudioMicrophone:
 class _Reader:
     """The thread's side of one opening of the microphone.
 
-    ``blocks`` is all that both sides touch: appending to a bounded deque and taking from its other
-    end are atomic. ``delivered_at`` is CLOCK_MONOTONIC of the last block, or of the beginning.
-    ``opening`` is there once it is open.
+    ``blocks``, ``woken`` and ``rest`` are all that both sides touch: appending to a bounded deque
+    and taking from its other end are atomic. ``delivered_at`` is CLOCK_MONOTONIC of the last block,
+    or of the beginning. ``opening`` is there once it is open.
     """
 
     opening: _Opening
@@ -265,15 +291,33 @@ class _Reader:
         self,
         wanted: Wanted,
         channel: int | Literal["auto"],
+        frame_cutter: FrameCutter,
         arrived: Callable[[], None],
+        watched: Callable[[], int],
     ) -> None:
+        """``arrived`` wakes the loop; ``watched`` tells how many want each block at once."""
         self.blocks: deque[_Block] = deque(maxlen=QUEUE_BLOCKS)
+        self.woken = False
+        """Whether the loop was woken, and has not looked since."""
         self.delivered_at = time.monotonic()
         self.thread = StreamThread("microphone", self._serve, arrived)
         self._wanted = wanted
         self._channel = channel
+        self._frame_cutter = frame_cutter
         self._arrived = arrived
+        self._watched = watched
         self._number = 0
+        self._rests = False
+        self._hurry = threading.Event()
+        self._hop: list[_Block] = []
+        """At rest, what is there of a hop that is not whole."""
+        self._gate = QuietGate()
+
+    def rest(self, on: bool) -> None:
+        """Wake the loop seldom, or at each block. Called on the loop's thread."""
+        self._rests = on
+        if not on:
+            self._hurry.set()
 
     def _serve(self, audio: PortAudio) -> None:
         choice = choose(audio.devices(), self._wanted.name, "input", self._wanted.facts)
@@ -297,23 +341,78 @@ class _Reader:
 
     def _read(self, stream: Any, opening: _Opening, makeshift: Makeshift) -> None:
         rate_hz = opening.layout.rate_hz
-        longest_wait_s = LONGEST_WAIT_S if opening.device.is_hardware else SERVER_WAIT_S
         block_samples = rate_hz * BLOCK_MS // 1000
+        begun = waited = False
+        period_s = math.inf
         while not self.thread.must_leave:
             makeshift.check()
             available = stream.get_read_available()
             if available < block_samples:
                 if available < 0 and available != INPUT_OVERFLOWED:
                     raise OSError(available, "it stopped delivering")
-                missing_s = (block_samples - max(0, available)) / rate_hz
-                time.sleep(min(longest_wait_s, max(SHORTEST_WAIT_S, missing_s)))
+                available_s = max(0, available) / rate_hz
+                if not self._rests:
+                    longest_s = LONGEST_WAIT_S if opening.device.is_hardware else SERVER_WAIT_S
+                    wait_s = min(longest_s, BLOCK_MS / 1000 - available_s)
+                    time.sleep(max(SHORTEST_WAIT_S, wait_s))
+                elif opening.device.is_hardware:
+                    wait_s = LONGEST_WAIT_S if waited else period_s - EARLY_S
+                    time.sleep(max(SHORTEST_WAIT_S, min(self._missing_s - available_s, wait_s)))
+                else:
+                    self._wait_for_hop(self._missing_s - available_s)
+                waited = True
                 continue
-            self._hand_over(opening, stream.read(block_samples, exception_on_overflow=False))
+            if waited:
+                # A card tells its progress once in a period.
+                period_s = min(period_s, available / rate_hz)
+                waited = False
+            data = stream.read(block_samples, exception_on_overflow=False)
+            self.delivered_at = time.monotonic()
+            # What is there already behind it came later.
+            at = self.delivered_at - (available - block_samples) / rate_hz
+            if not begun:
+                began_at = at - block_samples / rate_hz
+                self._frame_cutter.begin(opening.layout, opening.channel, began_at)
+                begun = True
+            frames = self._frame_cutter.take(data, at)
+            self._hand_over(_Block(opening, self._number, data, at, frames))
+            self._number += 1
 
-    def _hand_over(self, opening: _Opening, data: bytes) -> None:
-        self.delivered_at = time.monotonic()
-        self.blocks.append(_Block(opening, self._number, data, self.delivered_at))
-        self._number += 1
-        # Where more are waiting the loop has been woken and will take them all.
-        if len(self.blocks) == 1:
+    @property
+    def _missing_s(self) -> float:
+        """How much sound is missing of a hop."""
+        return (HOP_FRAMES - len(self._hop)) * BLOCK_MS / 1000
+
+    def _wait_for_hop(self, missing_s: float) -> None:
+        """Wait for what is missing of it, but no longer than the rest lasts."""
+        self._hurry.clear()
+        if self._rests:
+            self._hurry.wait(max(SHORTEST_WAIT_S, missing_s))
+
+    def _hand_over(self, block: _Block) -> None:
+        if not self._rests or self._watched():
+            self._give([*self._hop, block])
+            self._wake()
+            return
+        self._hop.append(block)
+        frames = [frame for each in self._hop for frame in each.frames]
+        if not any(frame.end_sample % HOP_SAMPLES < FRAME_SAMPLES for frame in block.frames):
+            return
+        pcm = b"".join(frame.pcm for frame in frames[-HOP_FRAMES:])
+        quiet = len(frames) >= HOP_FRAMES and self._gate.hear(np.frombuffer(pcm, "<i2"))
+        self._give(
+            [replace(b, frames=[replace(f, quiet=True) for f in b.frames]) for b in self._hop]
+            if quiet
+            else self._hop
+        )
+        if not quiet or len(self.blocks) >= QUIET_BLOCKS:
+            self._wake()
+
+    def _give(self, blocks: Sequence[_Block]) -> None:
+        self.blocks.extend(blocks)
+        self._hop = []
+
+    def _wake(self) -> None:
+        if not self.woken:
+            self.woken = True
             self.thread.call(self._arrived)

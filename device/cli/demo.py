@@ -30,7 +30,7 @@ from device.build import real as build
 from device.cli.timeline import LEDS, Timeline
 from device.config import Config, parse
 from device.errors import AudioDeviceError, ParleyError
-from device.frames import FRAME_BYTES, FRAME_SAMPLES, Frame
+from device.frames import FRAME_BYTES, FRAME_SAMPLES, HOP_MS, Frame
 from device.lights.terminal import TerminalLights
 from device.live.session import warm_up
 from device.ports import Microphone, Speaker
@@ -46,7 +46,6 @@ from device.simulator.sound_card import SimulatedCard
 from device.simulator.tee import Tee
 from device.simulator.voices import RECORDINGS, load
 from device.timers.memory import TimerMemory
-from device.wake.networks import HOP_MS
 from device.wake.worker import Hearing, Word
 
 if TYPE_CHECKING:

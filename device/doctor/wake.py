@@ -12,10 +12,9 @@ from typing import Any
 from device.doctor.result import Result, Verdict, broken, hint, judged
 from device.doctor.scene import Scene
 from device.errors import WakeModelError
-from device.frames import FRAME_BYTES, FRAME_MS, FRAME_SAMPLES, Frame
+from device.frames import FRAME_BYTES, FRAME_MS, FRAME_SAMPLES, HOP_MS, Frame
 from device.news import Detection
 from device.simulator.voices import load
-from device.wake.networks import HOP_MS
 from device.wake.worker import Hearing, Word
 
 BUSY_MS = 40.0

@@ -50,6 +50,10 @@ RINGING_FRAMES = 600 // FRAME_MS
 
 NOISE_EVERY_FRAMES = 5
 """Of the frames in which nothing of ours is heard, those the noise is learned from."""
+SETTLED_FRAMES = 6000 // FRAME_MS
+SELDOM_FRAMES = 25
+"""Once nothing was heard of us for as long, which is long enough to learn a noise from nothing, one
+frame in so many does."""
 
 SEARCH_FRAMES = 300 // FRAME_MS
 CHECK_FRAMES = 2000 // FRAME_MS
@@ -101,6 +105,8 @@ class EchoCanceller:
         self._near_end = NearEnd()
         self._path = EchoPath()
         self._microphone = np.zeros(WINDOW_SAMPLES, np.float32)
+        self._recent: deque[Pcm] = deque(maxlen=WINDOW_SAMPLES // FRAME_SAMPLES + 1)
+        """What was heard since that was looked at last."""
         self._next_sample: int | None = None
         self._quiet_frames = self._idle_frames = RINGING_FRAMES
         self._unseen: deque[tuple[Pcm, Pcm, Samples]] = deque()
@@ -162,19 +168,19 @@ class EchoCanceller:
         self._next_sample = frame.end_sample
         self._alignment.stamp_microphone(frame.end_sample, frame.captured_at)
         samples = np.frombuffer(frame.pcm, "<i2")
-        self._microphone = np.concatenate([self._microphone[FRAME_SAMPLES:], samples])
-        far_end = self._far_end_of(frame)
-        sounding = bool(far_end.any())
-        self._quiet_frames = 0 if sounding else self._quiet_frames + 1
+        self._recent.append(samples)
         # Where the place is wrong the far end may seem silent: what was played tells better.
         self._idle_frames = 0 if played else self._idle_frames + 1
         playing = self._idle_frames <= RINGING_FRAMES
-        quiet = self._quiet_frames > RINGING_FRAMES and not playing
-        if quiet and not self._cancelling and not attentive:
-            if self._quiet_frames % NOISE_EVERY_FRAMES == 0:
-                self._near_end.hear(self._microphone[-FRAME_SAMPLES:], None)
-                self._path.see(samples, samples, None)
+        if self._quiet_frames >= RINGING_FRAMES and not (playing or self._cancelling or attentive):
+            self._quiet_frames += 1
+            self._learn_noise(samples)
             return Heard(frame, None, near=False)
+        self._microphone = np.concatenate([self._microphone, *self._recent])[-WINDOW_SAMPLES:]
+        self._recent.clear()
+        far_end = self._far_end_of(frame)
+        sounding = bool(far_end.any())
+        self._quiet_frames = 0 if sounding else self._quiet_frames + 1
         cleaned = self._cancel(samples, far_end)
         near = self._judge(samples, cleaned, far_end) and not self._are_we_elsewhere(frame)
         if sounding or playing:
@@ -182,6 +188,12 @@ class EchoCanceller:
         whole = frame if cleaned is samples else replace(frame, pcm=cleaned.tobytes())
         ours = np.rint(far_end).astype("<i2").tobytes()
         return Heard(whole, ours, near=near, bright=self._near_end.bright)
+
+    def _learn_noise(self, samples: Pcm) -> None:
+        settled = self._quiet_frames > SETTLED_FRAMES
+        if self._quiet_frames % (SELDOM_FRAMES if settled else NOISE_EVERY_FRAMES) == 0:
+            self._near_end.hear(samples.astype(np.float32), None)
+            self._path.see(samples, samples, None)
 
     def _take_played(self, played: Sequence[Played]) -> None:
         for block in played:
@@ -207,6 +219,7 @@ class EchoCanceller:
     def _begin_afresh(self) -> None:
         self._alignment.forget_microphone()
         self._microphone[:] = 0
+        self._recent.clear()
 
     def _reset(self) -> None:
         if self._filter is not None:

@@ -12,8 +12,6 @@ time, so that a person who is 10 dB quieter than our echo still stands out somew
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import numpy.typing as npt
 
@@ -87,14 +85,18 @@ class NearEnd:
 
     def __init__(self) -> None:
         hz = np.fft.rfftfreq(WINDOW_SAMPLES, 1 / MICROPHONE_RATE_HZ)
-        edges = itertools.pairwise(EDGES_HZ)
-        self._bands = [np.flatnonzero((hz >= low) & (hz < high)) for low, high in edges]
+        edges = np.searchsorted(hz, EDGES_HZ)
+        self._bins = slice(edges[0], edges[-1])
+        self._begins = edges[:-1] - edges[0]
+        bands = len(self._begins)
+        # Of a Hann window's power 3/8 is left.
+        self._scale = 1 / (WINDOW_SAMPLES * 0.375 * np.diff(edges))
         self._window = np.hanning(WINDOW_SAMPLES)
         self._cleaned = np.zeros(WINDOW_SAMPLES)
         self._far_end = np.zeros(WINDOW_SAMPLES)
-        self._played = np.full(len(self._bands), FLOOR)
-        self._noise = Noise(len(self._bands), LEAST_NOISE_DB)
-        self._recent_db = np.full(len(self._bands), LEAST_NOISE_DB)
+        self._played = np.full(bands, FLOOR)
+        self._noise = Noise(bands, LEAST_NOISE_DB)
+        self._recent_db = np.full(bands, LEAST_NOISE_DB)
         """What the last moments were like, whoever was heard in them."""
         self.bright = False
         """Whether the last frame had as much above the lowest bands as words have, not a hum."""
@@ -105,7 +107,7 @@ class NearEnd:
 
     def relearn(self) -> None:
         """The echo's way has changed: what was known of the leak is worth nothing."""
-        self._leak_db = np.zeros(len(self._bands))
+        self._leak_db = np.zeros(len(self._begins))
         self._frames = 0
 
     def doubt(self) -> None:
@@ -130,7 +132,7 @@ class NearEnd:
         self.bright = bool(high > BRIGHT * low)
         if far_end is None:
             self._far_end[:] = 0
-            played = np.zeros(len(self._bands))
+            played = np.zeros(len(self._begins))
         else:
             played = self._levels(self._far_end, far_end)
             played = np.maximum(played, SPREAD * played.sum())
@@ -178,8 +180,10 @@ class NearEnd:
         """Push a frame into a history; the power of its bands then."""
         history[:-FRAME_SAMPLES] = history[FRAME_SAMPLES:]
         history[-FRAME_SAMPLES:] = frame
-        power = np.abs(np.fft.rfft(history * self._window)) ** 2 / (WINDOW_SAMPLES * 0.375)
-        return np.array([power[band].mean() for band in self._bands])
+        spectrum = np.fft.rfft(history * self._window)[self._bins]
+        power = spectrum.real**2 + spectrum.imag**2
+        levels: Levels = np.add.reduceat(power, self._begins) * self._scale
+        return levels
 
 
 def _decibels(power: Levels) -> Levels:

@@ -56,6 +56,10 @@ class EchoedMicrophone:
         """Those of the microphone inside."""
         return self._microphone.counters
 
+    def rest(self, on: bool) -> None:
+        """Pass it on."""
+        self._microphone.rest(on)
+
     async def open(self) -> None:
         """Begin to hear, as :class:`device.ports.Microphone` says."""
         await self._microphone.open()

@@ -87,6 +87,9 @@ class WavMicrophone:
         """Be there again, for open()."""
         self._present = True
 
+    def rest(self, on: bool) -> None:
+        """Change nothing: it costs no card a step."""
+
     async def open(self) -> None:
         """Begin to hear, as :class:`device.ports.Microphone` says."""
         if not self._present:

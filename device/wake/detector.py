@@ -49,13 +49,19 @@ class OnnxWakeDetector:
 
     @property
     def counters(self) -> Mapping[str, int]:
-        """``hops`` (inferences done), ``dropped`` (frames it could not keep up with), ``gaps``.
+        """``hops`` (of 80 ms), ``quiet`` (those of them that were too quiet to look at).
 
-        And ``vetoed``: wake words that our own voice said.
+        And ``dropped`` (frames it could not keep up with), ``gaps``, and ``vetoed``: wake words
+        that our own voice said.
         """
         hearing = self._hearing
-        hops, gaps, vetoed = (hearing.hops, hearing.gaps, hearing.vetoed) if hearing else (0, 0, 0)
-        return {"hops": hops, "dropped": self._inbox.dropped, "gaps": gaps, "vetoed": vetoed}
+        return {
+            "hops": hearing.hops + hearing.quiet_hops if hearing else 0,
+            "quiet": hearing.quiet_hops if hearing else 0,
+            "dropped": self._inbox.dropped,
+            "gaps": hearing.gaps if hearing else 0,
+            "vetoed": hearing.vetoed if hearing else 0,
+        }
 
     @property
     def scores(self) -> WakeScores:
@@ -115,6 +121,7 @@ class OnnxWakeDetector:
     def track_speech(self, on: bool) -> None:
         """Set whether to run speech detection too, and post SpeechChanged."""
         self._track_speech = on
+        self._inbox.hurry()
 
     def listen_for_stop(self, on: bool) -> None:
         """Set whether to listen for "stop" without a wake word too, and post StopWord."""
@@ -127,7 +134,8 @@ class OnnxWakeDetector:
 
     def _work(self, hearing: Hearing, tell: Callable[[WakeNews], object]) -> None:
         """Take frames until the inbox closes. On the worker thread."""
-        while heard := self._inbox.take():
+        # Nothing can be heard before a hop is whole, but speech: so it sleeps until then.
+        while heard := self._inbox.take(1 if self._track_speech else hearing.frames_to_hop):
             frame, far_end, near = heard
             heard_in_it = hearing.hear(
                 frame,
@@ -150,6 +158,8 @@ class _Inbox:
     def __init__(self, size_frames: int) -> None:
         self._frames: deque[Heard] = deque(maxlen=size_frames)
         self._changed = threading.Condition()
+        self._wanted = 1
+        """With so many there is something to do."""
         self._closed = True
         self.dropped = 0
 
@@ -170,10 +180,18 @@ class _Inbox:
                 return
             self.dropped += len(self._frames) == self._frames.maxlen
             self._frames.append(heard)
+            if len(self._frames) >= self._wanted:
+                self._changed.notify()
+
+    def hurry(self) -> None:
+        """Let the worker have what there is at once."""
+        with self._changed:
+            self._wanted = 1
             self._changed.notify()
 
-    def take(self) -> Heard | None:
-        """Wait for the next frame; None when closed."""
+    def take(self, wanted: int) -> Heard | None:
+        """Wait until there are so many frames, and return the first of them; None when closed."""
         with self._changed:
-            self._changed.wait_for(lambda: self._frames or self._closed)
+            self._wanted = wanted
+            self._changed.wait_for(lambda: len(self._frames) >= self._wanted or self._closed)
             return None if self._closed else self._frames.popleft()

@@ -25,9 +25,6 @@ from device.wake.embedding import MEL_INPUT, stream_embedding
 
 Floats = NDArray[np.float32]
 
-HOP_MS = 80
-HOP_SAMPLES = MICROPHONE_RATE_HZ * HOP_MS // 1000
-"""What openWakeWord's networks are trained on, one embedding each."""
 HISTORY_SAMPLES = 480
 """Three mel steps of samples before a hop, so that its 8 windows of 32 ms are whole."""
 HOP_FRAMES = 8

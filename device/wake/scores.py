@@ -17,11 +17,11 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from device.frames import HOP_SAMPLES
 from device.wake.networks import (
     EMBEDDING_SIZE,
     HISTORY_SAMPLES,
     HOP_FRAMES,
-    HOP_SAMPLES,
     WINDOW_FRAMES,
     Classifier,
     Embedding,

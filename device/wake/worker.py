@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.errors import WakeModelError
-from device.frames import MICROPHONE_RATE_HZ, Frame
+from device.frames import FRAME_SAMPLES, HOP_SAMPLES, MICROPHONE_RATE_HZ, Frame
 from device.news import Detection, SpeechChanged, SpeechJudged, StopWord, WakeNews
 from device.ports import WakeScores
 from device.wake.catalogue import word_name
@@ -31,6 +31,9 @@ _SPEECH_WARM_UP_FRAMES = 25
 starts cold needs 130 ms more, which is half a "no"."""
 _VETO_S = 0.5
 """Our own word is over by then, and a person who says it next is not yet done."""
+_RING_HOPS = 27
+"""What the networks need to have heard to score as if they had heard everything, to the bit: 16
+embeddings, the 76 mel frames of the first, and 3 mel steps before those."""
 _TIMED_HOPS = 256
 """The last 20 s."""
 
@@ -53,7 +56,11 @@ class Word:
 
 
 class Hearing:
-    """Wake words, and speech while asked to. Used from one thread, except for ``scores``."""
+    """Wake words, and speech while asked to.
+
+    What is quiet costs nothing: it is only remembered, as far back as the networks need it when
+    something is heard again. Used from one thread, except for ``scores``.
+    """
 
     def __init__(
         self, words: Sequence[Word], patience: int, refractory_s: float, silence_ms: int
@@ -79,9 +86,15 @@ class Hearing:
         self._heard: deque[NDArray[np.int16]] = deque(maxlen=_SPEECH_WARM_UP_FRAMES)
         self._unjudged = np.zeros(0, np.int16)
         self._next_sample: int | None = None
+        self._ring: deque[Frame] = deque(maxlen=_RING_HOPS * HOP_SAMPLES // FRAME_SAMPLES)
+        """What is quiet and was not listened to."""
+        self._skipped = False
+        """Whether more was quiet than the ring holds."""
         self._last: Mapping[str, float] = dict.fromkeys(self._thresholds, 0.0)
         self._took_ms = np.zeros(_TIMED_HOPS)
+        self._quiet_frames = 0
         self.hops = 0
+        """Those that were looked at."""
         self.gaps = 0
 
     @property
@@ -93,9 +106,20 @@ class Hearing:
         return WakeScores(self._last, median(took_ms.tolist()), float(took_ms.max()))
 
     @property
+    def quiet_hops(self) -> int:
+        """How many were too quiet to look at when they came."""
+        return self._quiet_frames * FRAME_SAMPLES // HOP_SAMPLES
+
+    @property
     def vetoed(self) -> int:
         """How many wake words were our own voice."""
         return self._gate.vetoed
+
+    @property
+    def frames_to_hop(self) -> int:
+        """How many frames more the next hop takes: 1..4."""
+        missing = HOP_SAMPLES - (self._next_sample or 0) % HOP_SAMPLES
+        return -(-missing // FRAME_SAMPLES)
 
     def hear(
         self,
@@ -111,18 +135,39 @@ class Hearing:
         With it comes what of our own sound arrives in it, and whether somebody is heard over that.
         """
         self._stop.listen(listen_for_stop)
-        if frame.first_sample != self._next_sample:
+        continues = frame.first_sample == self._next_sample
+        awaited = track_speech or listen_for_stop or near or far_end is not None
+        if frame.quiet and continues and not awaited and not self._tracking:
+            self._next_sample = frame.end_sample
+            self._quiet_frames += 1
+            self._skipped = self._skipped or len(self._ring) == self._ring.maxlen
+            self._ring.append(frame)
+            return
+        if continues:
+            yield from self._catch_up()
+        else:
             yield from self._begin_afresh(frame)
         self._next_sample = frame.end_sample
-        samples = np.frombuffer(frame.pcm, "<i2")
         if track_speech != self._tracking:
             self._switch_tracking(track_speech, frame.first_sample)
         if near:
             self._own_voice.talked_over(frame)
+        yield from self._listen(frame, far_end)
+
+    def _listen(self, frame: Frame, far_end: bytes | None) -> Iterator[WakeNews]:
+        samples = np.frombuffer(frame.pcm, "<i2")
         yield from self._listen_for_words(samples, far_end, frame)
         if self._tracking:
             yield from self._listen_for_speech(samples, frame)
         self._heard.append(samples)
+
+    def _catch_up(self) -> Iterator[WakeNews]:
+        """Listen to what was passed over as quiet, as far back as it matters."""
+        if self._skipped:
+            self._scorer.reset(self._ring[0].first_sample % HOP_SAMPLES)
+            self._skipped = False
+        while self._ring:
+            yield from self._listen(self._ring.popleft(), None)
 
     def _begin_afresh(self, frame: Frame) -> Iterator[WakeNews]:
         """Nothing of before the gap may be joined to what comes after it.
@@ -137,7 +182,10 @@ class Hearing:
             self.gaps += 1
             if ended := self._endpointing.cut(self._next_sample):
                 yield _speech_changed(ended, frame)
-        self._scorer.reset()
+        # Hops lie on one grid over all of the microphone's stream: at rest it delivers them whole.
+        self._scorer.reset(frame.first_sample % HOP_SAMPLES)
+        self._ring.clear()
+        self._skipped = False
         self._own_voice.forget()
         self._stop.forget()
         self._unjudged = self._unjudged[:0]

@@ -36,9 +36,9 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from device.frames import MICROPHONE_RATE_HZ
+from device.frames import HOP_SAMPLES, MICROPHONE_RATE_HZ
 from device.simulator.acoustics import Acoustics
-from device.wake.networks import EMBEDDING_SIZE, HOP_SAMPLES
+from device.wake.networks import EMBEDDING_SIZE
 from device.wake.scores import WakeScorer
 from device.wake.stop_word import EMBEDDINGS, NETWORK
 from tests.rig.overhearing import Samples, cough, door, hum, whole

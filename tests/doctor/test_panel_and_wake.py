@@ -14,7 +14,7 @@ from device.doctor import wake
 from device.doctor.result import Verdict
 from device.doctor.scene import Scene
 from device.errors import BoardError
-from device.wake.networks import HOP_MS
+from device.frames import HOP_MS
 from tests.rig.answering import Answering
 from tests.rig.fakes import FakeLights
 from tests.rig.scene import by_name, machine, only

@@ -85,11 +85,15 @@ class FakeMicrophone:
         self.opening: list[AudioDeviceError] = []
         self.is_open = False
         self.taps: set[Tap] = set()
+        self.rests = False
         self.closing = asyncio.Event()
         self.closing.set()
         self.next_number = 0
         self.log = log if log is not None else []
         self._queue: asyncio.Queue[Frame | Exception] = asyncio.Queue()
+
+    def rest(self, on: bool) -> None:
+        self.rests = on
 
     async def open(self) -> None:
         assert not self.is_open, "opened twice"

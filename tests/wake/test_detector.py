@@ -56,7 +56,7 @@ def test_it_is_what_the_hub_expects(detector: OnnxWakeDetector) -> None:
     """It fits the Protocol, and knows its words before anything is loaded."""
     port: WakeDetector = detector
     assert port.words == ["hey_jarvis"]
-    assert port.counters == {"hops": 0, "dropped": 0, "gaps": 0, "vetoed": 0}
+    assert port.counters == {"hops": 0, "quiet": 0, "dropped": 0, "gaps": 0, "vetoed": 0}
     assert detector.scores.last == {"hey_jarvis": 0.0}
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from device.audio.chimes import ALARM_EVERY_S
-from device.frames import FRAME_SAMPLES, MICROPHONE_RATE_HZ, Frame
+from device.frames import FRAME_SAMPLES, HOP_SAMPLES, MICROPHONE_RATE_HZ, Frame
 from device.news import StopWord
-from device.wake.networks import EMBEDDING_SIZE, HOP_SAMPLES, Floats
+from device.wake.networks import EMBEDDING_SIZE, Floats
 from device.wake.stop_word import (
     ECHO_SAMPLES,
     EMBEDDINGS,
