@@ -60,6 +60,10 @@ class Card(Protocol):
         """
         ...
 
+    def hurry(self) -> None:
+        """Look soon whether there is something to play; harmless when there is not."""
+        ...
+
     async def wait_lost(self) -> None:
         """Return never; raise AudioDeviceError when the open device is lost or stalls."""
         ...
@@ -198,6 +202,7 @@ class Loudspeaker:
     def _append(self, pcm: bytes, turn: int) -> None:
         if self._playout is not None:
             self._count_dropped(self._playout.buffer.append(pcm, turn))
+            self._card.hurry()
 
     def _end(self, turn: int) -> None:
         if self._playout is not None:
@@ -275,6 +280,7 @@ class Loudspeaker:
         if self._playout is not None:
             buffer = self._playout.buffer
             buffer.chime(chimes.render(name, buffer.rate_hz))
+            self._card.hurry()
 
     def ring(self, rung_s: float, percent: int, words: bytes = b"") -> float:
         """Ring once, over whatever plays, and say ``words`` (s16le mono 24 kHz, whole) after it.
@@ -294,6 +300,7 @@ class Loudspeaker:
             gap = np.zeros(buffer.rate_hz * GAP_MS // 1000, np.float32)
             sound = np.concatenate((sound, gap, said))
         buffer.ring(sound, percent)
+        self._card.hurry()
         return len(sound) / buffer.rate_hz
 
     def stop_ringing(self) -> None:
@@ -311,6 +318,7 @@ class Loudspeaker:
             resampler = Resampler(REPLY_RATE_HZ, buffer.rate_hz)
             whole = pcm[: len(pcm) // SAMPLE_BYTES * SAMPLE_BYTES]
             buffer.announce(resampler.process(whole) + resampler.finish())
+            self._card.hurry()
 
     def hush(self) -> None:
         """Break off the sentence of our own, without a click; harmless when there is none."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -47,6 +48,13 @@ period, until the card is dry. Looking often bounds how late that can be."""
 
 SERVER_WAIT_S = 0.008
 """The same for plugins and servers, which tell their progress more finely and buffer more."""
+
+EARLY_S = 0.003
+"""In silence one looks so long before a card's period is over, and then as often as ever."""
+SILENCE_MS = 12
+"""Of silence is with a server when it gets the next period of it. What is on its way is what the
+first sound has to wait for; with less, a busy machine lets the stream run dry, and what is played
+after that comes later than the echo canceller knows."""
 
 STALL_S = 3.0
 
@@ -97,6 +105,11 @@ class PortAudioCard:
         # The player's thread calls it, and nobody else writes the figure.
         self._underruns += 1
 
+    def hurry(self) -> None:
+        """Let the thread look whether there is something to play."""
+        if self._player is not None:
+            self._player.hurry.set()
+
     async def wait_lost(self) -> None:
         """Return never; raise AudioDeviceError: LOST or STALLED (nothing taken for 3 s)."""
         while True:
@@ -136,6 +149,7 @@ class _Player:
     ) -> None:
         self.thread = StreamThread("loudspeaker", self._serve, lost)
         self.playout: Future[Playout] = Future()
+        self.hurry = threading.Event()
         self.device: OpenDevice | None = None
         self._yields = False
         """To a recording on the same card that wants to begin."""
@@ -195,26 +209,26 @@ class _Player:
         capacity_samples = stream.get_write_available()
         if capacity_samples <= 0:
             raise OSError(capacity_samples, "it takes no sound")
-        pace = _Pace(capacity_samples, rate_hz)
-        longest_wait_s = LONGEST_WAIT_S if device.is_hardware else SERVER_WAIT_S
+        pace = _Pace(capacity_samples, rate_hz, is_card=device.is_hardware)
         silence = bytes(pace.period_samples * layout.channels * SAMPLE_BYTES)
-        began = False
+        began = waited = False
         while not self._may_leave(playout):
             free_samples = stream.get_write_available()
             if free_samples < 0 and free_samples != OUTPUT_UNDERFLOWED:
                 raise OSError(free_samples, "it stopped taking sound")
             for news in playout.due(time.monotonic()):
                 self.thread.call(partial(self._tell, news))
+            self.hurry.clear()
             idle = playout.idle
             if idle:
                 makeshift.check()
             queued_samples = capacity_samples - max(0, free_samples)
-            room_samples = pace.limit_samples - queued_samples
-            block_samples = pace.block_samples(room_samples, idle=idle)
-            if room_samples < block_samples:
-                wait_s = max(SHORTEST_WAIT_S, (block_samples - room_samples) / rate_hz)
-                time.sleep(min(longest_wait_s, wait_s))
+            block_samples, wait_samples = pace.next_block(queued_samples, idle=idle)
+            if wait_samples > 0:
+                self._wait(wait_samples / rate_hz, pace, idle=idle, first=not waited)
+                waited = True
                 continue
+            waited = False
             # Of a server it says nothing that all was fetched: it has a buffer of its own.
             if queued_samples == 0 and (playout.sounding or (began and device.is_hardware)):
                 self._ran_dry()
@@ -228,6 +242,19 @@ class _Player:
             begins_at = now + queued_samples / rate_hz
             playout.given(block, block_samples, now, begins_at, begins_at + block_samples / rate_hz)
 
+    def _wait(self, wait_s: float, pace: _Pace, *, idle: bool, first: bool) -> None:
+        """Wait for room; in silence on a server, until there is something to play."""
+        wait_s = max(SHORTEST_WAIT_S, wait_s)
+        if not pace.is_card:
+            if idle:
+                self.hurry.wait(wait_s)
+            else:
+                time.sleep(min(SERVER_WAIT_S, wait_s))
+        elif idle and first:
+            time.sleep(min(pace.period_s - EARLY_S, wait_s))
+        else:
+            time.sleep(min(LONGEST_WAIT_S, wait_s))
+
     def _may_leave(self, playout: Playout) -> bool:
         if self.thread.stopping:
             return True
@@ -236,17 +263,26 @@ class _Player:
 
 
 class _Pace:
-    """How much goes to the card at once."""
+    """How much goes to the card at once, and when."""
 
-    def __init__(self, capacity_samples: int, rate_hz: int) -> None:
-        self.limit_samples = min(capacity_samples, rate_hz * QUEUE_MS // 1000)
+    def __init__(self, capacity_samples: int, rate_hz: int, *, is_card: bool) -> None:
+        self.is_card = is_card
+        self._limit_samples = min(capacity_samples, rate_hz * QUEUE_MS // 1000)
         # A card may have taken other periods than it was asked for; blocks that do not fill them
         # would leave room that is of no use until the next one is over.
-        self._tight = capacity_samples == self.limit_samples
+        self._tight = capacity_samples == self._limit_samples
         self.period_samples = capacity_samples // 2 if self._tight else rate_hz * PERIOD_MS // 1000
+        self.period_s = self.period_samples / rate_hz
+        silence_samples = self.period_samples + rate_hz * SILENCE_MS // 1000
+        self._silence_samples = min(self._limit_samples, silence_samples)
 
-    def block_samples(self, room_samples: int, *, idle: bool) -> int:
-        """Give the next block's length, which may be more than there is room for: then wait."""
+    def next_block(self, queued_samples: int, *, idle: bool) -> tuple[int, int]:
+        """Give the next block's length, and how much of what is queued must be played before it."""
+        limit_samples = self._limit_samples
+        if idle and not self.is_card:
+            limit_samples = self._silence_samples
+        room_samples = limit_samples - queued_samples
+        block_samples = max(1, self.period_samples // 2)
         if idle and (room_samples >= self.period_samples or not self._tight):
-            return self.period_samples
-        return max(1, self.period_samples // 2)
+            block_samples = self.period_samples
+        return block_samples, block_samples - room_samples

@@ -84,6 +84,9 @@ class SimulatedCard:
         self._task = asyncio.create_task(self._run(playout, tell))
         return playout
 
+    def hurry(self) -> None:
+        """Change nothing: it looks every 10 ms."""
+
     async def wait_lost(self) -> None:
         """Wait for ever: it is never lost."""
         await asyncio.Event().wait()
