@@ -23,6 +23,8 @@ class Played:
     """Place of the first sample in what the card was given since it was opened, silence counted."""
     heard_at: float
     """CLOCK_MONOTONIC when that sample leaves the loudspeaker, as far as the sound system knows."""
+    start: int = 0
+    """Counts the stream's starts in it; from one to the next ``position`` goes on by the clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +125,7 @@ class Microphone(Protocol):
         ...
 
     def rest(self, on: bool) -> None:
-        """Say whether nothing is awaited but a wake word, until the opposite is said.
-
-        Then it may hold frames back for a third of a second while they are `Frame.quiet`, and
-        others until the wake word's hop is whole. Nothing is lost, or heard later, by it.
-        """
+        """Say whether only a wake word is awaited: frames may come later then, and more at once."""
         ...
 
     async def read(self) -> Frame:
@@ -184,15 +182,18 @@ class Speaker(Protocol):
     async def close(self) -> None:
         """Close the device. A turn that was playing is reported as drained. Harmless when closed.
 
-        Raises AudioDeviceHungError when the playback thread does not come back within 2 s.
+        Raises AudioDeviceHungError.
         """
+        ...
+
+    def rest(self, on: bool) -> None:
+        """Say whether nothing is likely to be played soon: then its stream may be stopped."""
         ...
 
     def play(self, pcm: bytes, turn: int) -> None:
         """Append a chunk (s16le mono 24 kHz, any length) of a turn. Returns at once.
 
-        A chunk of a turn that was cleared, or older than the newest, is dropped. While no device is
-        open chunks are dropped and counted.
+        One of a turn that was cleared, or older than the newest, is dropped.
         """
         ...
 
@@ -209,19 +210,15 @@ class Speaker(Protocol):
         ...
 
     def pause(self) -> int:
-        """Let the reply fall silent at the card within 50 ms, with a fade, and keep its place.
+        """Let the reply, also one that begins later, fall silent within 50 ms and keep its place.
 
-        Returns how many milliseconds of the newest turn the card has taken. Chimes go on, chunks
-        are still appended, and no news of the turn comes meanwhile. Harmless when it is paused or
-        nothing plays: a turn that begins meanwhile is paused too.
+        Returns how many milliseconds of the newest turn the card has taken. No news of it comes
+        meanwhile. Chimes go on, chunks are still appended.
         """
         ...
 
     def go_on(self) -> int:
-        """Go on, with a fade, where `pause` fell silent; harmless when it is not paused.
-
-        Returns how many milliseconds of the newest turn the card has taken.
-        """
+        """Go on where `pause` fell silent, if it did; returns the same."""
         ...
 
     def take_played(self) -> Sequence[Played]:
@@ -285,7 +282,12 @@ class WakeDetector(Protocol):
 
     @property
     def counters(self) -> Mapping[str, int]:
-        """``hops`` (inferences done), ``dropped`` (frames it could not keep up with), ``gaps``."""
+        """``hops``, ``quiet`` (those not looked at), ``dropped`` (frames, too late), ``gaps``."""
+        ...
+
+    @property
+    def hears(self) -> bool:
+        """Whether a word that begins now would be heard: its networks have heard enough before."""
         ...
 
     @property
@@ -350,8 +352,7 @@ class Pointing(Protocol):
     def direction(self) -> float | None:
         """Return where somebody speaks: 0..1 around the ring, from its first LED in their order.
 
-        None while that is not known, or was not for a while. Returns at once; to ask is what makes
-        the array look.
+        None while that is not known. Returns at once; to ask is what makes the array look.
         """
         ...
 

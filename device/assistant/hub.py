@@ -161,12 +161,16 @@ class Assistant:
         self.uplink.send(heard)
         self.countdown.heard(speaking=self.activity.speaking)
         self._rest()
+        if not self.health.ready and self.wake_word.detector.hears:
+            self.health.hears()
 
     def _rest(self) -> None:
         """Take it easy while nothing is awaited but a wake word, and nothing of ours sounds."""
         now = self.talk.now
         awaits_word = now.state in RESTING and not now.listens_for_stop
-        self.input.rest(awaits_word and self.echo.quiet.is_set())
+        rests = awaits_word and self.echo.quiet.is_set()
+        self.input.rest(rests)
+        self.output.rest(rests)
 
     # --- news in ---
 
@@ -241,8 +245,6 @@ class Assistant:
                 self.measurement.recall()
             case n.MicrophoneOpened():
                 self.hot_plug.opened(self.board, self.input.microphone.device)
-            case n.MicrophoneDelivers():
-                self.health.hears()
             case n.UplinkChanged(flowing=flowing):
                 self.panel.streaming(on=flowing)
             case n.DuplexDecided():

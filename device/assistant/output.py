@@ -20,6 +20,7 @@ class Output:
         self._post = post
         self._volume = volume
         self._keeper = DeviceKeeper(speaker, "loudspeaker", self._use, self._lost, pause)
+        self._rests = False
 
     @property
     def speaker(self) -> Speaker:
@@ -40,8 +41,15 @@ class Output:
         """Open the loudspeaker and keep it open, as a task of `tasks`."""
         self._keeper.start(tasks)
 
+    def rest(self, on: bool) -> None:
+        """Say whether nothing is likely to be played soon, until the opposite is said."""
+        if on is not self._rests:
+            self._rests = on
+            self.speaker.rest(on)
+
     def replace(self, speaker: Speaker) -> None:
         """Use another loudspeaker from now on (its settings changed), as loud as the old one."""
+        speaker.rest(self._rests)
         self._keeper.replace(speaker)
         speaker.set_volume(self._volume)
 

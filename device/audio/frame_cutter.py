@@ -38,14 +38,20 @@ class FrameCutter:
         self._pending.clear()
 
     def take(self, block: bytes, captured_at: float) -> list[Frame]:
-        """Add a block in the device's layout, of the time ``captured_at``; gives whole frames."""
+        """Add a block in the device's layout; gives whole frames.
+
+        ``captured_at``: when its last sample was there.
+        """
         self._captured_at = captured_at
         self._pending += self._resampler.process(self._pick(block))
+        pcm = bytes(self._pending)
         frames = []
-        while len(self._pending) >= FRAME_BYTES:
-            frames.append(Frame(bytes(self._pending[:FRAME_BYTES]), self.next_sample, captured_at))
-            del self._pending[:FRAME_BYTES]
+        for end in range(FRAME_BYTES, len(pcm) + 1, FRAME_BYTES):
+            behind_s = (len(pcm) - end) // SAMPLE_BYTES / MICROPHONE_RATE_HZ
+            at = captured_at - behind_s
+            frames.append(Frame(pcm[end - FRAME_BYTES : end], self.next_sample, at))
             self.next_sample += FRAME_SAMPLES
+        del self._pending[: len(frames) * FRAME_BYTES]
         return frames
 
     def _pick(self, block: bytes) -> bytes:

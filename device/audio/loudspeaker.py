@@ -60,6 +60,10 @@ class Card(Protocol):
         """
         ...
 
+    def rest(self, on: bool) -> None:
+        """Say whether nothing is likely to be played soon, until the opposite is said."""
+        ...
+
     def hurry(self) -> None:
         """Look soon whether there is something to play; harmless when there is not."""
         ...
@@ -170,6 +174,10 @@ class Loudspeaker:
         finally:
             if self._newest > self._over:
                 self._drain(self._newest, playout.buffer.played_ms(self._newest), time.monotonic())
+
+    def rest(self, on: bool) -> None:
+        """Say whether nothing is likely to be played soon: then the card's stream may stop."""
+        self._card.rest(on)
 
     # --- the sound --------------------------------------------------------------------------------
 

@@ -49,12 +49,12 @@ from device.errors import AudioDeviceError, DeviceTrouble
 from device.frames import FRAME_SAMPLES, HOP_SAMPLES, Frame
 from device.ports import Block, OpenDevice, Tap
 
-BLOCK_MS = 20
+STEP_MS = 20
 PERIOD_MS = 40
 """Twice that is what a card buffers for us. It tells of it once in a period, so Python may be late
 by somewhat less than one without losing a sample."""
 
-QUEUE_BLOCKS = 5_000 // BLOCK_MS
+QUEUE_BLOCKS = 5_000 // STEP_MS
 STALL_S = 3.0
 SHORTEST_WAIT_S = 0.004
 LONGEST_WAIT_S = 0.005
@@ -66,11 +66,13 @@ SERVER_WAIT_S = 0.008
 """The same for plugins and servers, which buffer more."""
 
 HOP_FRAMES = HOP_SAMPLES // FRAME_SAMPLES
-QUIET_BLOCKS = 4 * HOP_FRAMES
-"""At rest so many quiet blocks, a third of a second, wait for the loop to be woken."""
+QUIET_HOPS = 4
+"""At rest so many quiet ones, a third of a second, wait for the loop to be woken."""
 EARLY_S = 0.003
-"""At rest one looks so long before a card's period is over, and then as often as ever: who comes
-just after it may come after the next one some day, when all that the card has room for is full."""
+"""At rest one looks so long before a card's period is over, and then as often as ever."""
+
+LEAST_PERIOD_S = 0.0005
+"""What comes in less is told sample by sample."""
 
 INPUT_OVERFLOWED = -9981
 """paInputOverflowed: the card overran just now; the stream goes on."""
@@ -96,10 +98,11 @@ class _Block:
 
     opening: _Opening
     number: int
-    """Counts the blocks of all openings of one reader."""
+    """Counts the steps of 20 ms of all openings of one reader; this is its first."""
+    steps: int
     data: bytes
     at: float
-    """CLOCK_MONOTONIC when it could be read."""
+    """CLOCK_MONOTONIC when its last sample could be read."""
     frames: Sequence[Frame]
     """What it made whole."""
 
@@ -221,11 +224,12 @@ class PortAudioMicrophone:
 
     def _take(self, block: _Block) -> None:
         layout = block.opening.layout
-        block_samples = len(block.data) // layout.channels // layout.sample_bytes
+        step_bytes = len(block.data) // block.steps
+        step_samples = step_bytes // layout.channels // layout.sample_bytes
         if block.opening is not self._opening:
             self._losses = LossMeter(layout.rate_hz)
             self._liveness = Liveness(
-                block_samples / layout.rate_hz,
+                step_samples / layout.rate_hz,
                 layout.channels * layout.sample_bytes,
                 is_card=block.opening.device.is_hardware,
                 gates=block.opening.facts.gates,
@@ -235,18 +239,19 @@ class PortAudioMicrophone:
             self._device = block.opening.open_device
         elif block.number != self._next_number:
             self._counters["dropped"] += block.number - self._next_number
-        self._next_number = block.number + 1
-        if self._losses.add(block_samples, block.at):
+        self._next_number = block.number + block.steps
+        if self._losses.add(block.steps * step_samples, block.at):
             self._counters["overruns"] += 1
         for tap in self.taps:
             tap(Block(block.data, layout.channels, layout.sample_bytes, block.opening.channel))
-        symptom = self._liveness.add(block.data)
-        if symptom is not None:
-            self._suspect = True
-            raise AudioDeviceError(
-                DeviceTrouble.DEAD,
-                f"input device {self.description} delivers {symptom}: {_cure(block.opening)}",
-            )
+        for begin in range(0, len(block.data), step_bytes):
+            symptom = self._liveness.add(block.data[begin : begin + step_bytes])
+            if symptom is not None:
+                self._suspect = True
+                raise AudioDeviceError(
+                    DeviceTrouble.DEAD,
+                    f"input device {self.description} delivers {symptom}: {_cure(block.opening)}",
+                )
         self._suspect = self._suspect and not self._liveness.alive
         if not self._suspect:
             self._frames.extend(block.frames)
@@ -341,47 +346,51 @@ class _Reader:
 
     def _read(self, stream: Any, opening: _Opening, makeshift: Makeshift) -> None:
         rate_hz = opening.layout.rate_hz
-        block_samples = rate_hz * BLOCK_MS // 1000
-        begun = waited = False
-        period_s = math.inf
+        step_samples = rate_hz * STEP_MS // 1000
+        self._give(self._hop)  # of the opening before
+        begun = False
+        card = _CardPace(time.monotonic())
         while not self.thread.must_leave:
             makeshift.check()
             available = stream.get_read_available()
-            if available < block_samples:
+            card.look(time.monotonic(), max(0, available) / rate_hz)
+            if available < step_samples:
                 if available < 0 and available != INPUT_OVERFLOWED:
                     raise OSError(available, "it stopped delivering")
                 available_s = max(0, available) / rate_hz
                 if not self._rests:
                     longest_s = LONGEST_WAIT_S if opening.device.is_hardware else SERVER_WAIT_S
-                    wait_s = min(longest_s, BLOCK_MS / 1000 - available_s)
+                    wait_s = min(longest_s, STEP_MS / 1000 - available_s)
                     time.sleep(max(SHORTEST_WAIT_S, wait_s))
                 elif opening.device.is_hardware:
-                    wait_s = LONGEST_WAIT_S if waited else period_s - EARLY_S
-                    time.sleep(max(SHORTEST_WAIT_S, min(self._missing_s - available_s, wait_s)))
+                    time.sleep(card.wait_s)
                 else:
                     self._wait_for_hop(self._missing_s - available_s)
-                waited = True
                 continue
-            if waited:
-                # A card tells its progress once in a period.
-                period_s = min(period_s, available / rate_hz)
-                waited = False
-            data = stream.read(block_samples, exception_on_overflow=False)
+            # At rest what there is of a hop is read at once.
+            steps = available // step_samples if self._rests else 1
+            steps = min(steps, HOP_FRAMES - self._hop_steps)
+            data = stream.read(steps * step_samples, exception_on_overflow=False)
+            card.take(steps * STEP_MS / 1000)
             self.delivered_at = time.monotonic()
             # What is there already behind it came later.
-            at = self.delivered_at - (available - block_samples) / rate_hz
+            at = self.delivered_at - (available - steps * step_samples) / rate_hz
             if not begun:
-                began_at = at - block_samples / rate_hz
+                began_at = at - steps * step_samples / rate_hz
                 self._frame_cutter.begin(opening.layout, opening.channel, began_at)
                 begun = True
             frames = self._frame_cutter.take(data, at)
-            self._hand_over(_Block(opening, self._number, data, at, frames))
-            self._number += 1
+            self._hand_over(_Block(opening, self._number, steps, data, at, frames))
+            self._number += steps
 
     @property
     def _missing_s(self) -> float:
         """How much sound is missing of a hop."""
-        return (HOP_FRAMES - len(self._hop)) * BLOCK_MS / 1000
+        return (HOP_FRAMES - self._hop_steps) * STEP_MS / 1000
+
+    @property
+    def _hop_steps(self) -> int:
+        return sum(block.steps for block in self._hop)
 
     def _wait_for_hop(self, missing_s: float) -> None:
         """Wait for what is missing of it, but no longer than the rest lasts."""
@@ -395,17 +404,24 @@ class _Reader:
             self._wake()
             return
         self._hop.append(block)
-        frames = [frame for each in self._hop for frame in each.frames]
         if not any(frame.end_sample % HOP_SAMPLES < FRAME_SAMPLES for frame in block.frames):
             return
+        frames = [frame for each in self._hop for frame in each.frames]
         pcm = b"".join(frame.pcm for frame in frames[-HOP_FRAMES:])
         quiet = len(frames) >= HOP_FRAMES and self._gate.hear(np.frombuffer(pcm, "<i2"))
-        self._give(
-            [replace(b, frames=[replace(f, quiet=True) for f in b.frames]) for b in self._hop]
-            if quiet
-            else self._hop
+        if not quiet:
+            self._give(self._hop)
+            self._wake()
+            return
+        whole = replace(
+            self._hop[0],
+            steps=self._hop_steps,
+            data=b"".join(each.data for each in self._hop),
+            at=block.at,
+            frames=[replace(frame, quiet=True) for frame in frames],
         )
-        if not quiet or len(self.blocks) >= QUIET_BLOCKS:
+        self._give([whole])
+        if len(self.blocks) >= QUIET_HOPS:
             self._wake()
 
     def _give(self, blocks: Sequence[_Block]) -> None:
@@ -416,3 +432,41 @@ class _Reader:
         if not self.woken:
             self.woken = True
             self.thread.call(self._arrived)
+
+
+class _CardPace:
+    """When a card is looked at next, at rest: just before the end of its period, and then often.
+
+    It tells its progress once in a period, and has room for two. Whoever waits for a whole one each
+    time, and a little longer each time, comes later and later after its end.
+    """
+
+    def __init__(self, now: float) -> None:
+        self._looked_at = now
+        self._left_s = 0.0
+        """What was there at the last look, and was not taken."""
+        self._period_s = math.inf
+        self._phase_s = math.inf
+        """No longer ago the last period had ended at the last look."""
+
+    def look(self, now: float, available_s: float) -> None:
+        """Take note of how much there is, in seconds of sound."""
+        passed_s = now - self._looked_at
+        self._phase_s += passed_s
+        came_s = available_s - self._left_s
+        if came_s > LEAST_PERIOD_S:
+            self._period_s = min(self._period_s, came_s)
+            self._phase_s = max(0.0, min(passed_s, self._phase_s - came_s))
+        self._left_s, self._looked_at = available_s, now
+
+    def take(self, seconds: float) -> None:
+        """Take note that so much was read."""
+        self._left_s -= seconds
+
+    @property
+    def wait_s(self) -> float:
+        """How long to wait until the next look."""
+        early_s = self._period_s - self._phase_s - EARLY_S
+        if 0 < early_s < math.inf:
+            return max(SHORTEST_WAIT_S, early_s)
+        return LONGEST_WAIT_S

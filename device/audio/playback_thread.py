@@ -62,6 +62,16 @@ OUTPUT_UNDERFLOWED = -9980
 """paOutputUnderflowed: the card ran dry just now; the stream goes on."""
 
 
+REST_AFTER_S = 2.0
+"""Of silence at rest after which the stream to a sound server is stopped. It starts within a
+millisecond, and nothing has to wait for silence in it. A card's is not: some codecs pop when they
+are put to sleep, and the echo canceller need not find its place again."""
+PROBE_S = 2.0
+"""How often it is looked then whether the server is still there."""
+LOOK_S = 0.25
+"""The same, whether somebody needs PortAudio's list of devices made anew."""
+
+
 class PortAudioCard:
     """A :class:`device.audio.loudspeaker.Card` on PortAudio.
 
@@ -75,6 +85,7 @@ class PortAudioCard:
         self._underruns = 0
         self._lost = asyncio.Event()
         self._player: _Player | None = None
+        self._rests = False
 
     @property
     def device(self) -> OpenDevice | None:
@@ -99,11 +110,18 @@ class PortAudioCard:
         await player.thread.start(f"output device '{self._wanted.name}'")
         self._lost.clear()
         self._player = player
+        player.rest(self._rests)
         return player.playout.result()
 
     def _ran_dry(self) -> None:
         # The player's thread calls it, and nobody else writes the figure.
         self._underruns += 1
+
+    def rest(self, on: bool) -> None:
+        """Say whether nothing is likely to be played soon."""
+        self._rests = on
+        if self._player is not None:
+            self._player.rest(on)
 
     def hurry(self) -> None:
         """Let the thread look whether there is something to play."""
@@ -128,6 +146,7 @@ class PortAudioCard:
         player, self._player = self._player, None
         if player is not None:
             self._device = player.device
+            player.rest(False)
             await player.thread.stop(f"output device {self._device}")
 
 
@@ -150,6 +169,8 @@ class _Player:
         self.thread = StreamThread("loudspeaker", self._serve, lost)
         self.playout: Future[Playout] = Future()
         self.hurry = threading.Event()
+        self._rests = False
+        self._asleep = False
         self.device: OpenDevice | None = None
         self._yields = False
         """To a recording on the same card that wants to begin."""
@@ -164,11 +185,17 @@ class _Player:
         if self.thread.failure is not None:
             raise self.thread.failure
         stuck_s = time.monotonic() - self._taken_at
-        if stuck_s >= STALL_S and not self.thread.stopping and not self.thread.reopening:
+        excused = self.thread.stopping or self.thread.reopening or self._asleep
+        if stuck_s >= STALL_S and not excused:
             raise AudioDeviceError(
                 DeviceTrouble.STALLED,
                 f"output device {self.device} has taken nothing for {STALL_S:g} s",
             )
+
+    def rest(self, on: bool) -> None:
+        """Say whether nothing is likely to be played soon. Called on the loop's thread."""
+        self._rests = on
+        self.hurry.set()
 
     def _serve(self, audio: PortAudio) -> None:
         choice = choose(audio.devices(), self._wanted.name, "output", self._wanted.facts)
@@ -186,7 +213,7 @@ class _Player:
             playout.opened()
             self._taken_at = time.monotonic()
             self.thread.opened()
-            self._feed(playout, stream, layout, device, makeshift)
+            self._feed(audio, playout, stream, layout, device, makeshift)
 
     def _leaves(self) -> bool:
         return self.thread.stopping
@@ -203,7 +230,13 @@ class _Player:
         return playout
 
     def _feed(
-        self, playout: Playout, stream: Any, layout: Layout, device: Device, makeshift: Makeshift
+        self,
+        audio: PortAudio,
+        playout: Playout,
+        stream: Any,
+        layout: Layout,
+        device: Device,
+        makeshift: Makeshift,
     ) -> None:
         rate_hz = layout.rate_hz
         capacity_samples = stream.get_write_available()
@@ -212,6 +245,7 @@ class _Player:
         pace = _Pace(capacity_samples, rate_hz, is_card=device.is_hardware)
         silence = bytes(pace.period_samples * layout.channels * SAMPLE_BYTES)
         began = waited = False
+        idle_since = time.monotonic()
         while not self._may_leave(playout):
             free_samples = stream.get_write_available()
             if free_samples < 0 and free_samples != OUTPUT_UNDERFLOWED:
@@ -220,6 +254,12 @@ class _Player:
                 self.thread.call(partial(self._tell, news))
             self.hurry.clear()
             idle = playout.idle
+            if not (idle and self._rests):
+                idle_since = time.monotonic()
+            elif not device.is_hardware and time.monotonic() - idle_since > REST_AFTER_S:
+                self._sleep(audio, playout, stream, makeshift)
+                began, idle_since = False, time.monotonic()
+                continue
             if idle:
                 makeshift.check()
             queued_samples = capacity_samples - max(0, free_samples)
@@ -241,6 +281,23 @@ class _Player:
             now = self._taken_at = time.monotonic()
             begins_at = now + queued_samples / rate_hz
             playout.given(block, block_samples, now, begins_at, begins_at + block_samples / rate_hz)
+
+    def _sleep(self, audio: PortAudio, playout: Playout, stream: Any, makeshift: Makeshift) -> None:
+        """Stop the stream until the rest is over, or something is to be played."""
+        self._asleep = True
+        audio.stop(stream)
+        probe_at = time.monotonic() + PROBE_S
+        while self._rests and playout.idle and not self._may_leave(playout):
+            if not self.hurry.wait(LOOK_S) and time.monotonic() > probe_at:
+                makeshift.check()
+                audio.start(stream)
+                audio.stop(stream)
+                probe_at = time.monotonic() + PROBE_S
+            self.hurry.clear()
+        audio.start(stream)
+        playout.restarted()
+        self._taken_at = time.monotonic()
+        self._asleep = False
 
     def _wait(self, wait_s: float, pace: _Pace, *, idle: bool, first: bool) -> None:
         """Wait for room; in silence on a server, until there is something to play."""

@@ -34,6 +34,10 @@ class Playout:
         """Count places from here on: the card was opened, or opened anew."""
         self._played.opened(self.buffer.rate_hz)
 
+    def restarted(self) -> None:
+        """Note that the card was stopped for a while, and takes blocks again."""
+        self._played.restarted()
+
     @property
     def idle(self) -> bool:
         """Whether there is nothing to play, and nothing to be told of what was played."""

@@ -262,6 +262,18 @@ class PortAudio:
             with _lock:
                 stream.close()
 
+    @staticmethod
+    def stop(stream: Any) -> None:
+        """Stop a stream that ``stream`` gave; `start` goes on with it. Raises OSError."""
+        with _locked():
+            stream.stop_stream()
+
+    @staticmethod
+    def start(stream: Any) -> None:
+        """Start a stopped stream again. Raises OSError, where its server is gone, say."""
+        with _locked():
+            stream.start_stream()
+
     def _open(
         self, device: Device, direction: Direction, layouts: Sequence[Layout], period_ms: int
     ) -> tuple[Any, Layout]:

@@ -39,9 +39,9 @@ WINDOW_HOPS = 50
 switched on is the room's noise."""
 FIRST_HOPS = 25
 """So much must be heard before anything is taken for quiet."""
-OPEN_HOPS = 12
-"""How long it stays open: a wake word's score is highest up to half a second after its last loud
-syllable."""
+OPEN_HOPS = 19
+"""How long it stays open, 1.5 s: of a word in noise only the first vowel may stand out, and its
+score is highest up to half a second after its end."""
 
 
 class QuietGate:
@@ -86,7 +86,7 @@ class QuietGate:
         self._hops += 1
         if self._hops % WINDOW_HOPS == 0:
             self._lowest_before, self._lowest = self._lowest, np.full(len(level_db), np.inf)
-        self._lowest = np.minimum(self._lowest, self._recent.mean(axis=0))
+        self._lowest = np.minimum(self._lowest, self._recent.sum(axis=0) / MOMENT_HOPS)
 
     def _levels(self, samples: npt.NDArray[np.int16]) -> Levels:
         spectrum = np.fft.rfft(samples * self._window)[self._first : self._last]

@@ -23,24 +23,41 @@ class PlayedBlocks:
     def __init__(self) -> None:
         self._blocks: deque[Played] = deque(maxlen=KEPT_BLOCKS)
         self._opening = 0
+        self._start = 0
         self._position = 0
         self._rate_hz = 0
+        self._ends_at = 0.0
+        self._restarted = False
 
     def opened(self, rate_hz: int) -> None:
         """A stream was opened: positions begin anew."""
         self._opening += 1
-        self._position = 0
+        self._start = self._position = 0
+        self._restarted = False
         self._rate_hz = rate_hz
+
+    def restarted(self) -> None:
+        """The stream was stopped for a while: what is noted next comes later than it would have."""
+        self._restarted = True
 
     def note(self, samples: npt.NDArray[np.int16] | None, count: int, heard_at: float) -> None:
         """The card was given ``count`` samples, None for silence.
 
         ``heard_at``: CLOCK_MONOTONIC when the first of them leaves the loudspeaker.
         """
+        if self._restarted:
+            self._restarted = False
+            self._start += 1
+            self._position += max(0, round((heard_at - self._ends_at) * self._rate_hz))
         if samples is not None:
             pcm = samples.astype("<i2").tobytes()
-            self._blocks.append(Played(pcm, self._rate_hz, self._opening, self._position, heard_at))
+            self._blocks.append(
+                Played(
+                    pcm, self._rate_hz, self._opening, self._position, heard_at, start=self._start
+                )
+            )
         self._position += count
+        self._ends_at = heard_at + count / self._rate_hz
 
     def take(self) -> Sequence[Played]:
         """Give what was noted since the last call, oldest first, silence left out."""

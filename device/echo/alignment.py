@@ -154,6 +154,12 @@ class Alignment:
         place = first_sample + self._path + LEAD_SAMPLES + ran
         return place if self._applied_ppm else float(round(place))
 
+    def restarted(self) -> None:
+        """The loudspeaker's stream was stopped and started: what was found is a guess again."""
+        self._far.clear()
+        if self._path is not None:
+            self._good_for = GUESSED_SEARCHES
+
     def jumped(self) -> bool:
         """Tell whether one of the streams lost samples since; then the new place is guessed.
 

@@ -108,6 +108,8 @@ class EchoCanceller:
         self._recent: deque[Pcm] = deque(maxlen=WINDOW_SAMPLES // FRAME_SAMPLES + 1)
         """What was heard since that was looked at last."""
         self._next_sample: int | None = None
+        self._start = 0
+        """Of the loudspeaker's stream."""
         self._quiet_frames = self._idle_frames = RINGING_FRAMES
         self._unseen: deque[tuple[Pcm, Pcm, Samples]] = deque()
         """Frames that count for the figures unless somebody turns out to speak in them."""
@@ -200,6 +202,11 @@ class EchoCanceller:
             if self._far.add(block):
                 self._alignment.forget_far_end()
                 self._reset()
+            elif block.start != self._start:
+                self._alignment.restarted()
+                self._look_anew()
+                self._near_end.doubt()
+            self._start = block.start
             self._alignment.stamp_far_end(self._far.place_of(block), block.heard_at)
         if played and self._alignment.jumped():
             self._look_anew()

@@ -100,7 +100,7 @@ class Health:
         self.ready = False
 
     def hears(self) -> None:
-        """The microphone has delivered: from the first time on we are ready."""
+        """A wake word would be heard, or its owner wants it deaf: from now on we are ready."""
         if not self.ready:
             self.ready = True
             self._notify("READY=1")

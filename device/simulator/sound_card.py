@@ -84,6 +84,9 @@ class SimulatedCard:
         self._task = asyncio.create_task(self._run(playout, tell))
         return playout
 
+    def rest(self, on: bool) -> None:
+        """Change nothing: silence is remembered too."""
+
     def hurry(self) -> None:
         """Change nothing: it looks every 10 ms."""
 

@@ -57,6 +57,10 @@ class Tee:
         await self._simulated.close()
         await self._real.close()
 
+    def rest(self, on: bool) -> None:
+        """Let the real one rest."""
+        self._real.rest(on)
+
     def play(self, pcm: bytes, turn: int) -> None:
         """Append a chunk, as :class:`device.ports.Speaker` says."""
         self._real.play(pcm, turn)

@@ -15,7 +15,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
-from device.frames import FRAME_MS, Frame
+from device.frames import FRAME_MS, FRAME_SAMPLES, HOP_SAMPLES, Frame
 from device.news import Post, WakeNews
 from device.ports import WakeScores
 from device.threads import tell
@@ -23,6 +23,10 @@ from device.wake.worker import Hearing, Word
 
 INBOX_FRAMES = 2000 // FRAME_MS
 """Two seconds: longer than any hiccup that is worth catching up with."""
+
+
+QUIET_FRAMES = 320 // FRAME_MS
+"""So many are worth waking the worker for, although nothing is heard in them."""
 
 
 class OnnxWakeDetector:
@@ -62,6 +66,11 @@ class OnnxWakeDetector:
             "gaps": hearing.gaps if hearing else 0,
             "vetoed": hearing.vetoed if hearing else 0,
         }
+
+    @property
+    def hears(self) -> bool:
+        """Whether a word that begins now would be heard: its networks have heard enough before."""
+        return self._hearing is not None and self._hearing.warm
 
     @property
     def scores(self) -> WakeScores:
@@ -121,7 +130,7 @@ class OnnxWakeDetector:
     def track_speech(self, on: bool) -> None:
         """Set whether to run speech detection too, and post SpeechChanged."""
         self._track_speech = on
-        self._inbox.hurry()
+        self._inbox.each(on)
 
     def listen_for_stop(self, on: bool) -> None:
         """Set whether to listen for "stop" without a wake word too, and post StopWord."""
@@ -134,8 +143,7 @@ class OnnxWakeDetector:
 
     def _work(self, hearing: Hearing, tell: Callable[[WakeNews], object]) -> None:
         """Take frames until the inbox closes. On the worker thread."""
-        # Nothing can be heard before a hop is whole, but speech: so it sleeps until then.
-        while heard := self._inbox.take(1 if self._track_speech else hearing.frames_to_hop):
+        while heard := self._inbox.take():
             frame, far_end, near = heard
             heard_in_it = hearing.hear(
                 frame,
@@ -153,13 +161,18 @@ Heard = tuple[Frame, bytes | None, bool]
 
 
 class _Inbox:
-    """Frames on their way to the worker; the oldest make room for the newest."""
+    """Frames on their way to the worker; the oldest make room for the newest.
+
+    Nothing but speech can be heard before a hop is whole, so the worker sleeps until then; through
+    what is quiet, which it only has to remember, for longer.
+    """
 
     def __init__(self, size_frames: int) -> None:
         self._frames: deque[Heard] = deque(maxlen=size_frames)
         self._changed = threading.Condition()
-        self._wanted = 1
-        """With so many there is something to do."""
+        self._each = False
+        self._due = 0
+        """How many of them the worker is to have now."""
         self._closed = True
         self.dropped = 0
 
@@ -172,26 +185,39 @@ class _Inbox:
         with self._changed:
             self._closed = True
             self._frames.clear()
+            self._due = 0
             self._changed.notify()
 
+    def each(self, on: bool) -> None:
+        """Let the worker have each frame at once, what waits included, or hop by hop."""
+        with self._changed:
+            self._each = on
+            if on:
+                self._hand_over()
+
     def put(self, heard: Heard) -> None:
+        frame = heard[0]
         with self._changed:
             if self._closed:
                 return
-            self.dropped += len(self._frames) == self._frames.maxlen
+            if len(self._frames) == self._frames.maxlen:
+                self.dropped += 1
+                self._due = max(0, self._due - 1)
             self._frames.append(heard)
-            if len(self._frames) >= self._wanted:
-                self._changed.notify()
+            whole = frame.end_sample % HOP_SAMPLES < FRAME_SAMPLES
+            enough = not frame.quiet or len(self._frames) >= QUIET_FRAMES
+            if self._each or (whole and enough):
+                self._hand_over()
 
-    def hurry(self) -> None:
-        """Let the worker have what there is at once."""
-        with self._changed:
-            self._wanted = 1
-            self._changed.notify()
+    def _hand_over(self) -> None:
+        self._due = len(self._frames)
+        self._changed.notify()
 
-    def take(self, wanted: int) -> Heard | None:
-        """Wait until there are so many frames, and return the first of them; None when closed."""
+    def take(self) -> Heard | None:
+        """Wait for the next frame; None when closed."""
         with self._changed:
-            self._wanted = wanted
-            self._changed.wait_for(lambda: len(self._frames) >= self._wanted or self._closed)
-            return None if self._closed else self._frames.popleft()
+            self._changed.wait_for(lambda: self._due or self._closed)
+            if self._closed:
+                return None
+            self._due -= 1
+            return self._frames.popleft()

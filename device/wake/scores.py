@@ -83,6 +83,11 @@ class WakeScorer:
         """How many samples of the next hop are there."""
         return self._filled - HISTORY_SAMPLES
 
+    @property
+    def warm(self) -> bool:
+        """Whether every word is scored: the warm-up after the last reset is over."""
+        return all(self._hops >= self._warm_up_hops(each) for each in self._classifiers)
+
     def embeddings(self, count: int) -> Floats | None:
         """The last ones, (``count``, 96), oldest first; None while the warm-up lasts."""
         warm = self._past_is_silence or self._hops >= count + WARM_UP_HOPS
@@ -119,10 +124,12 @@ class WakeScorer:
         return {classifier.name: self._score(classifier) for classifier in self._classifiers}
 
     def _score(self, classifier: Classifier) -> float:
-        warm_up_hops = 0 if self._past_is_silence else classifier.embeddings + WARM_UP_HOPS
-        if self._hops < warm_up_hops:
+        if self._hops < self._warm_up_hops(classifier):
             return 0.0
         return classifier.score(self._embeddings[:, -classifier.embeddings :])
+
+    def _warm_up_hops(self, classifier: Classifier) -> int:
+        return 0 if self._past_is_silence else classifier.embeddings + WARM_UP_HOPS
 
     def _hear_silence(self) -> Floats:
         """The embedding of digital silence, leaving the network as if it had heard nothing else."""

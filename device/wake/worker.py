@@ -106,20 +106,19 @@ class Hearing:
         return WakeScores(self._last, median(took_ms.tolist()), float(took_ms.max()))
 
     @property
+    def warm(self) -> bool:
+        """Whether enough was heard since a gap, or the beginning, for a score. From any thread."""
+        return self._scorer.warm
+
+    @property
     def quiet_hops(self) -> int:
-        """How many were too quiet to look at when they came."""
+        """How many were too quiet to be looked at, and are not so far."""
         return self._quiet_frames * FRAME_SAMPLES // HOP_SAMPLES
 
     @property
     def vetoed(self) -> int:
         """How many wake words were our own voice."""
         return self._gate.vetoed
-
-    @property
-    def frames_to_hop(self) -> int:
-        """How many frames more the next hop takes: 1..4."""
-        missing = HOP_SAMPLES - (self._next_sample or 0) % HOP_SAMPLES
-        return -(-missing // FRAME_SAMPLES)
 
     def hear(
         self,
@@ -167,6 +166,7 @@ class Hearing:
             self._scorer.reset(self._ring[0].first_sample % HOP_SAMPLES)
             self._skipped = False
         while self._ring:
+            self._quiet_frames -= 1
             yield from self._listen(self._ring.popleft(), None)
 
     def _begin_afresh(self, frame: Frame) -> Iterator[WakeNews]:

@@ -1336,15 +1336,31 @@ async def test_the_light_of_streaming_follows_bytes_and_not_intent() -> None:
         await until(lambda: WHITE not in hub.lights.shown[-1])
 
 
-async def test_ready_comes_with_the_first_frame() -> None:
-    """Not with the microphone's opening."""
+async def test_ready_comes_when_a_wake_word_would_be_heard() -> None:
+    """Not with the microphone's opening, nor with its first frame: the networks warm up."""
     hub = Hub()
+    hub.detector.hears = False
     async with hub.running(hearing=False):
         await until(lambda: hub.microphone.is_open)
-        assert "READY=1" not in hub.notified
         assert hub.notified[-1].startswith("STATUS=starting; hears nothing")
         await hub.hear(1)
+        assert "READY=1" not in hub.notified
+        hub.detector.hears = True
+        await hub.hear(2)
         assert hub.notified.count("READY=1") == 1
+
+
+async def test_it_rests_while_only_a_wake_word_is_awaited() -> None:
+    """Microphone and loudspeaker take it easy then; not in a talk, nor while something rings."""
+    hub = Hub()
+    async with hub.running():
+        await hub.hear(1)
+        assert (hub.microphone.rests, hub.speaker.rests) == (True, True)
+        await hub.wake()
+        assert (hub.microphone.rests, hub.speaker.rests) == (False, False)
+        hub.assistant.post(n.Stop())
+        await until(lambda: hub.state == "idle")
+        assert (hub.microphone.rests, hub.speaker.rests) == (True, True)
 
 
 async def test_what_is_said_is_in_no_log(caplog: pytest.LogCaptureFixture) -> None:

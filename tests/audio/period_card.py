@@ -21,12 +21,14 @@ class Clock:
 
     def __init__(self, late_s: float) -> None:
         self._now = 0.0
+        self.naps = 0
         self._late_s = late_s
 
     def monotonic(self) -> float:
         return self._now
 
     def sleep(self, seconds: float) -> None:
+        self.naps += 1
         self._now += seconds + self._late_s
 
     def work(self) -> None:

@@ -30,11 +30,13 @@ def test_16_khz_mono_is_only_cut(block_samples: int) -> None:
     framer.begin(MONO, 0, 0)
     frames = []
     for start in range(0, len(pcm), 2 * block_samples):
-        frames += framer.take(pcm[start : start + 2 * block_samples], 1.5)
+        block = pcm[start : start + 2 * block_samples]
+        frames += framer.take(block, (start + len(block)) / 2 / 16_000)
     assert joined(frames) == pcm
     assert all(len(frame.pcm) == FRAME_BYTES for frame in frames)
     assert [frame.first_sample for frame in frames] == list(range(0, 3200, FRAME_SAMPLES))
-    assert {frame.captured_at for frame in frames} == {1.5}
+    for frame in frames:
+        assert frame.captured_at == pytest.approx(frame.end_sample / 16_000)
 
 
 @pytest.mark.parametrize("channel", [0, 1, 5])

@@ -356,19 +356,40 @@ async def next_jump(microphone: PortAudioMicrophone, last: Frame, frames: int) -
 
 
 @pytest.mark.parametrize("late_ms", [0.1, 1, 5, 10, 20, 30])
+@pytest.mark.parametrize("rests", [False, True])
 async def test_a_card_that_tells_its_progress_once_in_a_period_never_overruns(
-    monkeypatch: pytest.MonkeyPatch, late_ms: float
+    monkeypatch: pytest.MonkeyPatch, late_ms: float, rests: bool
 ) -> None:
     """Though the thread comes up to 30 ms late each time; on time it leaves little waiting."""
     card = PeriodCard(Clock(late_ms / 1000), 20)
     card.install(monkeypatch, "device.audio.microphone")
     microphone = PortAudioMicrophone()
+    microphone.rest(rests)
     await microphone.open()
     card.go.set()
     assert "unplugged" in str(await read_until_trouble(microphone))
     await microphone.close()
     assert card.xruns == 0
     assert card.most_samples <= 16 * (40 + 5 + late_ms + 2)
+
+
+@pytest.mark.parametrize("late_ms", [0.1, 3, 8])
+@pytest.mark.parametrize("period_samples", [320, 512, 1024])
+async def test_at_rest_a_card_with_other_periods_never_overruns_and_is_looked_at_seldom(
+    monkeypatch: pytest.MonkeyPatch, late_ms: float, period_samples: int
+) -> None:
+    """How long they are is learned from what it tells."""
+    clock = Clock(late_ms / 1000)
+    card = PeriodCard(clock, 60, period_samples)
+    card.install(monkeypatch, "device.audio.microphone")
+    microphone = PortAudioMicrophone()
+    microphone.rest(True)
+    await microphone.open()
+    card.go.set()
+    assert "unplugged" in str(await read_until_trouble(microphone))
+    await microphone.close()
+    assert card.xruns == 0
+    assert clock.naps < 60 * 3.2 * 16_000 / period_samples
 
 
 async def test_a_fallback_is_left_when_another_card_came(
@@ -399,3 +420,77 @@ async def test_a_stall_is_told_in_the_same_words_every_time(
         await asyncio.to_thread(time.sleep, 0.2)
         assert str(await read_until_trouble(microphone)) == str(first)
         assert str(first).endswith("for 0.5 s")
+
+
+# --- at rest --------------------------------------------------------------------------------------
+
+
+def whisper(seconds: float) -> Samples:
+    """A quiet room."""
+    steps = np.random.default_rng(5).normal(0, 6, (round(seconds * 16_000), 1))
+    return np.rint(steps).astype("<i2")
+
+
+async def test_at_rest_every_sample_arrives_too_and_what_is_loud_is_told_from_what_is_quiet(
+    sound_server: SoundServer,
+) -> None:
+    """Bit for bit, and counted without a hole, over the end of the rest as well."""
+    room, spoken = whisper(6.0), noise(16_000)
+    fed = np.concatenate([room, spoken])
+    async with opened(PortAudioMicrophone()) as microphone:
+        microphone.rest(True)
+        feeding = asyncio.create_task(asyncio.to_thread(sound_server.speak_raw, fed))
+        frames: list[Frame] = []
+        while len(frames) * FRAME_SAMPLES < len(fed) - 8_000:
+            frames.append(await microphone.read())
+        microphone.rest(False)
+        await feeding
+        frames += [await microphone.read() for _ in range(40)]
+    heard = joined(frames)
+    start = int(np.flatnonzero(heard)[0])
+    first = int(np.flatnonzero(fed[:, 0])[0])
+    assert np.array_equal(heard[start : start + len(fed) - first], fed[first:, 0])
+    places = [frame.first_sample for frame in frames]
+    assert places == list(range(0, len(frames) * FRAME_SAMPLES, FRAME_SAMPLES))
+    assert microphone.counters == {"frames": len(frames), "overruns": 0, "dropped": 0}
+    loud = (start + len(room) - first) // FRAME_SAMPLES
+    before = [frame.quiet for frame in frames[loud - 100 : loud - 4]]
+    assert all(before)
+    assert not any(frame.quiet for frame in frames[loud:])
+
+
+async def test_at_rest_the_loop_is_woken_seldom_and_the_stamps_stay_right(
+    sound_server: SoundServer,
+) -> None:
+    """Three times a second in a quiet room, once a hop otherwise, at each block when it is over."""
+    woken: list[float] = []
+
+    async def frames_of(seconds: float) -> list[Frame]:
+        frames = []
+        began = time.monotonic()
+        while time.monotonic() - began < seconds:
+            waited = time.perf_counter()
+            frames.append(await microphone.read())
+            if time.perf_counter() - waited > 0.002:
+                woken.append(time.monotonic())
+        return frames
+
+    def fed(samples: Samples) -> asyncio.Task[None]:
+        return asyncio.create_task(asyncio.to_thread(sound_server.speak_raw, samples))
+
+    async with opened(PortAudioMicrophone()) as microphone:
+        microphone.rest(True)
+        feeding = fed(np.concatenate([whisper(9.0), noise(4 * 16_000)]))
+        await frames_of(5.0)
+        woken.clear()
+        quiet = await frames_of(3.0)
+        assert len(quiet) > 100
+        assert len(woken) < len(quiet) / 6
+        steps = np.diff([frame.captured_at for frame in quiet])
+        assert np.median(steps) == pytest.approx(0.02, abs=0.005)
+        assert steps.min() > -0.02
+        await frames_of(1.5)
+        woken.clear()
+        loud = await frames_of(2.0)
+        assert len(woken) < len(loud) / 2.5
+        await feeding

@@ -14,6 +14,7 @@ from device.audio.loudspeaker import Loudspeaker
 from device.audio.playback_thread import PortAudioCard
 from device.errors import AudioDeviceError, DeviceTrouble
 from tests.audio.period_card import Clock, PeriodCard
+from tests.rig.fakes import until
 from tests.rig.sound import SoundServer
 
 SECONDS = 20.0
@@ -95,3 +96,90 @@ async def test_in_silence_a_fallback_is_left_when_another_card_came(
     assert time.monotonic() - began > 0.9
     assert caught.value.trouble is DeviceTrouble.LOST
     await speaker.close()
+
+
+async def test_at_rest_the_stream_to_a_server_is_stopped_and_starts_with_the_first_sound(
+    sound_server: SoundServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every sample of it is played, and it is noted that the stream was started anew."""
+    monkeypatch.setattr("device.audio.playback_thread.REST_AFTER_S", 0.1)
+    stopped = watch(monkeypatch, "stop")
+    speaker = Loudspeaker(PortAudioCard(), volume=100)
+    await speaker.open(lambda _news: None)
+    speaker.chime("wake")
+    await until(lambda: speaker.audible)
+    await until(lambda: not speaker.audible)
+    before = speaker.take_played()
+    speaker.rest(True)
+    await until(lambda: stopped)
+    with sound_server.recorder() as recorder:
+        await asyncio.to_thread(time.sleep, 0.3)
+        speaker.chime("wake")
+        await until(lambda: speaker.audible)
+        await until(lambda: not speaker.audible)
+        await asyncio.to_thread(time.sleep, 0.3)
+        heard = recorder.samples()[:, 0]
+    after = speaker.take_played()
+    assert {block.start for block in before} == {0}
+    assert {block.start for block in after} == {1}
+    sounded = np.frombuffer(b"".join(block.pcm for block in after), "<i2")
+    sounded = np.trim_zeros(sounded)
+    first = int(np.flatnonzero(heard)[0])
+    assert np.array_equal(heard[first : first + len(sounded)], sounded)
+    played_s = after[0].heard_at - before[0].heard_at
+    assert (after[0].position - before[0].position) / 48_000 == pytest.approx(played_s, abs=0.05)
+    assert speaker.counters["underruns"] == 0
+    await speaker.close()
+
+
+async def test_a_server_that_goes_while_the_stream_is_stopped_is_missed(
+    sound_server: SoundServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything is to be played: the fault is told, and it is opened again in time."""
+    monkeypatch.setattr("device.audio.playback_thread.REST_AFTER_S", 0.1)
+    monkeypatch.setattr("device.audio.playback_thread.PROBE_S", 0.1)
+    stopped = watch(monkeypatch, "stop")
+    speaker = Loudspeaker(PortAudioCard())
+    await speaker.open(lambda _news: None)
+    speaker.rest(True)
+    await until(lambda: len(stopped) > 2)
+    sound_server.kill()
+    with pytest.raises(AudioDeviceError) as caught:
+        await asyncio.wait_for(speaker.wait_lost(), 10)
+    assert caught.value.trouble is DeviceTrouble.LOST
+    await speaker.close()
+
+
+async def test_a_stopped_stream_can_be_closed_and_its_rest_ended(
+    sound_server: SoundServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once, however long it would have slept; longer than a stall it is no stall."""
+    monkeypatch.setattr("device.audio.playback_thread.REST_AFTER_S", 0.1)
+    monkeypatch.setattr("device.audio.playback_thread.PROBE_S", 60.0)
+    monkeypatch.setattr("device.audio.playback_thread.STALL_S", 0.5)
+    stopped, started = watch(monkeypatch, "stop"), watch(monkeypatch, "start")
+    speaker = Loudspeaker(PortAudioCard())
+    await speaker.open(lambda _news: None)
+    speaker.rest(True)
+    await until(lambda: stopped)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(speaker.wait_lost(), 1.0)
+    assert not started
+    speaker.rest(False)
+    await until(lambda: started)
+    speaker.rest(True)
+    await until(lambda: len(stopped) > 1)
+    await speaker.close()
+
+
+def watch(monkeypatch: pytest.MonkeyPatch, name: str) -> list[float]:
+    """When PortAudio's stream is stopped or started, from now on."""
+    calls: list[float] = []
+    call = getattr(portaudio.PortAudio, name)
+
+    def noted(stream: object) -> None:
+        call(stream)
+        calls.append(time.monotonic())
+
+    monkeypatch.setattr(portaudio.PortAudio, name, staticmethod(noted))
+    return calls

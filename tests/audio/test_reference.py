@@ -43,3 +43,16 @@ def test_who_comes_late_gets_the_newest() -> None:
     taken = played.take()
     assert len(taken) == KEPT_BLOCKS
     assert [taken[0].position, taken[-1].heard_at] == [50 * 480, KEPT_BLOCKS + 49.0]
+
+
+def test_over_a_stop_places_go_on_by_the_clock_and_the_next_start_has_a_number() -> None:
+    """Whoever looks for the echo knows that it may be some milliseconds off from then on."""
+    played = PlayedBlocks()
+    played.opened(48_000)
+    played.note(np.array([1], np.int16), 1, 1.0)
+    played.note(None, 480, 1.0)
+    played.restarted()
+    played.note(np.array([2], np.int16), 1, 3.01)
+    first, second = played.take()
+    assert (first.start, first.position) == (0, 0)
+    assert (second.start, second.position) == (1, 481 + 2 * 48_000)

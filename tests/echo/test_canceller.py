@@ -264,6 +264,26 @@ def test_a_card_that_ran_dry_in_silence_costs_a_moment_of_the_next_reply(before_
     assert not any(each.near for each in bench.heard[reply:])
 
 
+@pytest.mark.parametrize("late_ms", [1, 6, 12])
+def test_a_stream_that_was_stopped_at_rest_costs_a_moment_of_the_next_reply(late_ms: int) -> None:
+    """It starts some ms from where the clock tells: nothing is learned anew, nobody is heard."""
+    bench = Bench("medium")
+    bench.play(quiet(NOISE_S))
+    bench.play(ours(20))
+    bench.play(quiet(1))
+    bench.card.stop()
+    bench.play(quiet(30))
+    bench.card.start(late_ms / 1000)
+    reply = len(bench.heard)
+    first = bench.play(ours(1))
+    assert not any(each.near for each in first)
+    assert bench.echo.figures.learned
+    assert not bench.echo.blind
+    bench.play(ours(9))
+    assert taken_out_db(bench, reply + SECOND_FRAMES) > 18
+    assert not any(each.near for each in bench.heard[reply:])
+
+
 def test_a_card_that_runs_dry_in_a_reply_is_noticed_before_it_is_heard() -> None:
     """A person is known again within a second."""
     bench = Bench("medium")

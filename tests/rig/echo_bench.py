@@ -135,6 +135,7 @@ class Card:
         self._opened_at_s = AHEAD_SAMPLES / MICROPHONE_RATE_HZ
         """When its first sample sounds, by its own clock."""
         self._position = 0
+        self._stopped = False
 
     def reopen(self) -> None:
         """Count from 0 again; what was on its way is lost."""
@@ -150,10 +151,24 @@ class Card:
         self._waiting = np.concatenate([missing, self._waiting])
         self._opened_at_s += seconds
 
+    def stop(self) -> None:
+        """Take nothing until `start`: what plays is silence that nobody gave it."""
+        self._stopped = True
+
+    def start(self, late_s: float) -> None:
+        """Take what comes; all of it sounds so much later from now on than is told of it."""
+        self._stopped = False
+        self._played.restarted()
+        self.run_dry(late_s)
+        self.early_ms += 1000 * late_s
+
     def give(self, samples: Samples) -> tuple[Samples, Sequence[Played]]:
         """Take the next samples; gives those that sound now, and what is told of the new ones."""
         waiting = np.concatenate([self._waiting, samples])
         self._waiting = waiting[len(samples) :]
+        if self._stopped:
+            self._opened_at_s += len(samples) / MICROPHONE_RATE_HZ
+            return waiting[: len(samples)], []
         pcm = self._resampler.process(samples.astype("<i2").tobytes())
         sounds_s = (self._opened_at_s + self._position / self._rate_hz) / self._faster
         jitter_s = float(self._rng.uniform(-FAR_JITTER_S, FAR_JITTER_S))

@@ -160,8 +160,12 @@ class FakeSpeaker:
         self.volumes: list[int] = []
         self.opening: list[AudioDeviceError] = []
         self.is_open = False
+        self.rests = False
         self._lost = asyncio.Event()
         self._error: AudioDeviceError = lost()
+
+    def rest(self, on: bool) -> None:
+        self.rests = on
 
     async def open(self, post: Post) -> None:
         if self.opening:
@@ -234,6 +238,7 @@ class FakeDetector:
         self.talked_over: list[bool] = []
         self.tracking = False
         self.listening_for_stop = False
+        self.hears = True
         self.instantly = False
         self.running = False
         self.score = 0.0
@@ -243,7 +248,7 @@ class FakeDetector:
 
     @property
     def counters(self) -> Mapping[str, int]:
-        return {"hops": len(self.fed), "dropped": 0, "gaps": 0}
+        return {"hops": len(self.fed), "quiet": 0, "dropped": 0, "gaps": 0}
 
     @property
     def scores(self) -> WakeScores:

@@ -6,7 +6,8 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterator
-from typing import ClassVar
+from dataclasses import replace
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -72,7 +73,8 @@ async def test_a_wake_word_is_posted_on_the_loops_thread(
     assert news.time == pytest.approx((news.end_sample - FRAME_SAMPLES) / 16_000)
     assert listener.threads == {threading.get_ident()}
     hops = jarvis.size // 1280
-    assert detector.counters == {"hops": hops, "dropped": 0, "gaps": 0, "vetoed": 0}
+    expected = {"hops": hops, "quiet": 0, "dropped": 0, "gaps": 0, "vetoed": 0}
+    assert detector.counters == expected
     assert detector.scores.hop_ms_max > 0.0
 
 
@@ -151,6 +153,8 @@ async def test_a_frame_and_what_we_play_stay_together(
         for place in range(0, count * FRAME_SAMPLES, FRAME_SAMPLES):
             near = place % 5 == 0
             detector.feed(Frame(bytes(640), place, 0.0), ours(place), near=near)
+        # What is left is less than a hop.
+        detector.track_speech(True)
         await until(lambda: heard and heard[-1][0] == (count - 1) * FRAME_SAMPLES)
     assert len(heard) + detector.counters["dropped"] == count
     assert all((ours(place), place % 5 == 0) == (far, near) for place, far, near in heard)
@@ -209,6 +213,7 @@ async def test_what_the_worker_raises_run_raises(
     """A thread that dies is never silent: the daemon must not stay up deaf."""
     task = asyncio.create_task(detector.run(listener.post))
     await until(wake_threads)
+    detector.track_speech(True)
     detector.feed(Frame(b"odd", 0, 0.0))
     with pytest.raises(ValueError, match="buffer size"):
         await asyncio.wait_for(task, 10)
@@ -287,3 +292,55 @@ async def test_nothing_is_posted_after_the_end(
         await task
     await asyncio.sleep(0)
     assert listener.news.empty()
+
+
+async def test_the_worker_wakes_once_a_hop_and_for_each_frame_while_it_follows_speech(
+    detector: OnnxWakeDetector, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also after a gap, whose hops lie where they would without it."""
+    heard: list[tuple[int, int]] = []
+    hear = Hearing.hear
+
+    def note(self: Hearing, frame: Frame, track_speech: bool, *_: Any, **__: Any) -> Any:
+        heard.append((frame.first_sample, fed))
+        return hear(self, frame, track_speech)
+
+    monkeypatch.setattr(Hearing, "hear", note)
+    fed = 0
+
+    async def feed_slowly(places: list[int]) -> None:
+        nonlocal fed
+        for place in places:
+            fed = place
+            detector.feed(Frame(bytes(640), place, 0.0))
+            await asyncio.sleep(0.02)
+
+    async with running(detector, listener):
+        # Frames of hop 0, 1, 2 and, after a gap, of the end of 5 and of 6.
+        first = [320 * number for number in (*range(12), 22, 23, *range(24, 28))]
+        await feed_slowly(first)
+        await until(lambda: len(heard) == len(first))
+        woken = {at for _, at in heard}
+        assert woken == {960, 2240, 3520, 320 * 23, 320 * 27}
+        detector.track_speech(True)
+        heard.clear()
+        await feed_slowly([320 * number for number in range(28, 32)])
+        await until(lambda: len(heard) == 4)
+        assert [place for place, _ in heard] == [at for _, at in heard]
+
+
+async def test_what_is_quiet_wakes_the_worker_seldom_and_counts_as_heard(
+    detector: OnnxWakeDetector, listener: Listener, jarvis: Clip
+) -> None:
+    """Hops of both kinds show that it lives; a word after them is heard as ever."""
+    before = noise(8.0, 20.0)
+    async with running(detector, listener):
+        for number, frame in enumerate(frames(before), 1):
+            detector.feed(replace(frame, quiet=number > 1))
+            if number % 80 == 0:
+                await until_hops(detector, number // 4 - 1)
+        assert detector.counters["quiet"] == detector.counters["hops"] == 99
+        assert detector.hears is False
+        await feed(detector, jarvis, before.size)
+        assert isinstance(await listener.next(), Detection)
+        assert detector.hears is True

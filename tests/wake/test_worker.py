@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -222,3 +223,56 @@ def test_two_words_of_one_name_are_refused() -> None:
     """Events name the word, so a name must be enough to know which."""
     with pytest.raises(WakeModelError, match="two wake words have one name: alexa, alexa"):
         Hearing([Word("alexa"), Word("alexa_v0.1", 0.3)], 1, 2.0, 700)
+
+
+# --- what is quiet --------------------------------------------------------------------------------
+
+
+def hushed(
+    hearing: Hearing, samples: Clip, first_sample: int, *, far_end: bytes | None = None
+) -> list[WakeNews]:
+    """Hear the samples as what the microphone found quiet."""
+    return [
+        news
+        for frame in frames(samples, first_sample)
+        for news in hearing.hear(replace(frame, quiet=True), False, far_end)
+    ]
+
+
+@pytest.mark.parametrize("quiet_s", [0.3, 2.0, 2.3, 9.0])
+def test_what_was_quiet_is_caught_up_with_to_the_bit(quiet_s: float, jarvis: Clip) -> None:
+    """However long: a word scores as if every hop had been looked at, at the same place."""
+    before, room = noise(3.0, 20.0), noise(quiet_s, 20.0)
+    word = jarvis[32_000:]
+    begins = START + before.size + room.size
+    everything = np.concatenate([before, room, word])
+    hearing, other = make(), make()
+    heard(hearing, before)
+    looked = hearing.hops
+    assert hushed(hearing, room, START + before.size) == []
+    assert hearing.hops == looked
+    assert hearing.quiet_hops == room.size // 1280
+    assert words(heard(hearing, word, begins)) == words(heard(other, everything)) != []
+    assert hearing.hops <= looked + 28 + word.size // 1280
+    assert hearing.gaps == 0
+
+
+def test_a_gap_in_what_is_quiet_is_a_gap(jarvis: Clip) -> None:
+    """Nothing of before it is joined to what comes after."""
+    hearing = make()
+    heard(hearing, noise(3.0, 20.0))
+    hushed(hearing, noise(1.0, 20.0), START + 48_000)
+    assert words(heard(hearing, jarvis, START + 640_000))
+    assert hearing.gaps == 1
+
+
+def test_while_something_else_is_awaited_nothing_is_passed_over() -> None:
+    """Our own sound, speech and "stop" need every hop."""
+    hearing = make()
+    heard(hearing, noise(0.8, 20.0))
+    room = noise(0.8, 20.0)
+    hushed(hearing, room, START + 12_800, far_end=bytes(640))
+    assert (hearing.hops, hearing.quiet_hops) == (20, 0)
+    for frame in frames(room, START + 25_600):
+        list(hearing.hear(replace(frame, quiet=True), True))
+    assert (hearing.hops, hearing.quiet_hops) == (30, 0)
