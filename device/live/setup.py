@@ -146,11 +146,11 @@ def _trusted() -> ssl.SSLContext:
     return trust
 
 
-def client_of(settings: LiveSettings, key: str) -> genai.Client:
+def client_of(settings: LiveSettings, key: str, dialler: websocket.Dialler) -> genai.Client:
     """Build the SDK's client. Takes seconds the first time and tenths later: call it in a thread.
 
-    The certificates trusted are the system's, or those that ``SSL_CERT_FILE`` names.
-    Raises OSError or ValueError when they cannot be used.
+    The certificates trusted are the system's, or those that ``SSL_CERT_FILE`` names. ``dialler``
+    makes its connections. Raises OSError or ValueError when the certificates cannot be used.
     """
     from google import genai  # noqa: PLC0415 - heavy
     from google.genai import types  # noqa: PLC0415 - heavy
@@ -169,7 +169,7 @@ def client_of(settings: LiveSettings, key: str) -> genai.Client:
         # Below the timeout over the whole connect, so that one tells from the other.
         "open_timeout": settings.connect_timeout_s * 0.75,
         "close_timeout": websocket.CLOSE_S,
-        "create_connection": websocket.connection_type(),
+        "create_connection": dialler,
         "max_size": websocket.LONGEST_BYTES,
         "max_queue": websocket.QUEUE_FRAMES,
         # Base64 of sound hardly shrinks, and a Pi has better uses for its time.

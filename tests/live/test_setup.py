@@ -27,7 +27,7 @@ from device.live.setup import (
     load_sdk,
     unusable,
 )
-from device.live.websocket import LONGEST_BYTES, QUEUE_FRAMES
+from device.live.websocket import LONGEST_BYTES, QUEUE_FRAMES, Dialler
 from device.news import FailureKind
 from device.ports import Declaration
 from tests.live.talk import Settings
@@ -101,7 +101,7 @@ async def test_client_is_pinned_whatever_the_environment_says(
     monkeypatch.setenv("GOOGLE_GENAI_USE_VERTEXAI", "true")
     monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", "https://elsewhere.example")
     monkeypatch.setenv("GOOGLE_GENAI_API_VERSION", "v9")
-    client = client_of(Settings(), "mine")
+    client = client_of(Settings(), "mine", Dialler())
     try:
         assert not client.vertexai
         inner = client._api_client
@@ -114,7 +114,7 @@ async def test_client_is_pinned_whatever_the_environment_says(
 
 async def test_socket_is_tuned_for_a_speaker() -> None:
     """Live API: late pongs never kill a session, long messages are taken, nothing is deflated."""
-    client = client_of(Settings(connect_timeout_s=8.0), "mine")
+    client = client_of(Settings(connect_timeout_s=8.0), "mine", Dialler())
     try:
         options = client._api_client._websocket_ssl_ctx
     finally:
@@ -174,7 +174,7 @@ def test_what_the_sdk_never_uses_here_is_not_loaded() -> None:
 
 def test_a_client_may_be_closed_though_it_has_no_pools() -> None:
     """The SDK closes what it was given."""
-    client = client_of(Settings(), "mine")
+    client = client_of(Settings(), "mine", Dialler())
     client.close()
     asyncio.run(client.aio.aclose())
 
