@@ -122,7 +122,8 @@ class Traffic:
         self._gap: asyncio.TimerHandle | None = None
         """Between two connections: when it is long enough to be told."""
         self._writing = asyncio.Lock()
-        self.uplink = Uplink()
+        # Whoever speaks, or waits for an answer, is kept waiting no longer than needs be.
+        self.uplink = Uplink(lambda: not self._unanswered.pending)
         self._calls = Calls(session, post, self.uplink, care.functions)
         self._moment = Moment(
             recovery, self._downlink, self._calls, self._unanswered, resumes=care.resumes

@@ -5,7 +5,6 @@ The real daemon in its room, seen from outside, by what the kernel says of it (p
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,7 +27,6 @@ ANSWER_MS = 25_000
 
 SHORT = Script(turns=(Turn(heard="weather", says="It is sunny.", audio=400),) * (TALKS + 1))
 LONG = Script(turns=(Turn(heard="weather", says="It is sunny.", audio=ANSWER_MS, pace=1.5),))
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def test_memory_and_the_opening() -> None:
@@ -96,22 +94,19 @@ def test_the_processor() -> None:
 
 def processor(room: Room) -> list[float]:
     """Percent of a core that each thread takes for a while: the loop's, then the busiest first."""
-    before, began = ticks(room), time.monotonic()
+    before, began = ran_s(room), time.monotonic()
     time.sleep(WATCHED_S)
-    after, lasted_s = ticks(room), time.monotonic() - began
-    share = {
-        thread: 100 * (after[thread] - before.get(thread, 0)) / TICKS / lasted_s for thread in after
-    }
+    after, lasted_s = ran_s(room), time.monotonic() - began
+    share = {thread: 100 * (after[thread] - before.get(thread, 0.0)) / lasted_s for thread in after}
     return [share.pop(room.daemon.process.pid), *sorted(share.values(), reverse=True)]
 
 
-def ticks(room: Room) -> Mapping[int, int]:
-    """What each thread has taken so far, in the kernel's ticks (proc(5): utime and stime)."""
-    taken = {}
-    for task in Path(f"/proc/{room.daemon.process.pid}/task").iterdir():
-        fields = (task / "stat").read_text().rpartition(")")[2].split()
-        taken[int(task.name)] = int(fields[11]) + int(fields[12])
-    return taken
+def ran_s(room: Room) -> Mapping[int, float]:
+    """How long each thread has run so far (the kernel's sched-stats.rst: in nanoseconds)."""
+    tasks = Path(f"/proc/{room.daemon.process.pid}/task").iterdir()
+    return {
+        int(task.name): int((task / "schedstat").read_text().split()[0]) / 1e9 for task in tasks
+    }
 
 
 def memory_mb(room: Room) -> dict[str, float]:
