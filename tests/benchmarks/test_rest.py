@@ -5,6 +5,7 @@ The real daemon in its room, seen from outside, by what the kernel says of it (p
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 from device.simulator.script import Script, Turn
 from tests.benchmarks.measure import table
-from tests.rig.daemon import Record
+from tests.rig.daemon import ROOT, Record
 from tests.rig.room import Room, open_room
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(900)]
@@ -27,6 +28,14 @@ ANSWER_MS = 25_000
 
 SHORT = Script(turns=(Turn(heard="weather", says="It is sunny.", audio=400),) * (TALKS + 1))
 LONG = Script(turns=(Turn(heard="weather", says="It is sunny.", audio=ANSWER_MS, pace=1.5),))
+
+
+@pytest.fixture(autouse=True)
+def as_a_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give it the memory settings of its unit."""
+    unit = (ROOT / "systemd" / "parley.service").read_text()
+    for name, value in re.findall(r"(MALLOC_\w+)=(\S+)", unit):
+        monkeypatch.setenv(name, value)
 
 
 def test_memory_and_the_opening() -> None:
