@@ -336,6 +336,11 @@ class TestUnit:
         assert "ORT_DISABLE_TELEMETRY=1" in unit["Environment"]
         assert "LG_WD=%t/parley" in unit["Environment"]
 
+    def test_memory_that_is_free_is_given_back(self) -> None:
+        """Glibc reads its settings before the speaker's first line runs."""
+        settings = "MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=131072"
+        assert settings in unit_settings()["Environment"]
+
     def test_a_light_that_lies_is_put_out(self, tmp_path: Path) -> None:
         """Also when it is the configuration that keeps the speaker from starting."""
         noted, command = unit_settings()["ExecStopPost"]

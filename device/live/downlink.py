@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal
 
 from device.live.answers import Answer, Why
 from device.live.repeat import Unanswered
+from device.live.sound import Blob, Sound
 from device.live.stalls import Stalls
 from device.live.usage import tokens
 from device.news import (
@@ -244,8 +245,16 @@ class Downlink:
                 self._answer.text()
             if part.thought or blob is None or not blob.data:
                 continue
-            if (blob.mime_type or "audio/").startswith("audio/"):
-                self._sound(turn, blob.data)
+            self._part(turn, Blob(blob.mime_type or "", blob.data))
+
+    def sound(self, message: Sound) -> None:
+        """Post the sound of a server message that holds nothing else."""
+        for part in message.parts:
+            self._part(self.begin_turn(), part)
+
+    def _part(self, turn: int, part: Blob) -> None:
+        if (part.mime_type or "audio/").startswith("audio/"):
+            self._sound(turn, part.data)
 
     def _sound(self, turn: int, pcm: bytes) -> None:
         if self._hopeless:

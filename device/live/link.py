@@ -19,7 +19,6 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from device.errors import ParleyError
-from device.frames import MICROPHONE_RATE_HZ
 from device.live.messages import (
     ActivityEnd,
     ActivityStart,
@@ -30,7 +29,9 @@ from device.live.messages import (
     Nudge,
     Text,
 )
+from device.live.sound import Sound, realtime_input, reply_sound
 from device.live.symptoms import Symptom, symptom_of
+from device.live.websocket import Dialler, Socket
 
 if TYPE_CHECKING:
     from google import genai
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_MIME_TYPE = f"audio/pcm;rate={MICROPHONE_RATE_HZ}"
 _ODD_IN_A_ROW = 20
 """Unreadable messages without a readable one between, after which the connection is given up."""
 
@@ -52,15 +52,21 @@ class LinkError(ParleyError):
 
 
 class Link:
-    """An open connection whose setup was confirmed. One task may read and one may write."""
+    """An open connection whose setup was confirmed. One task may read and one may write.
 
-    def __init__(self, session: live.AsyncSession, about: Mapping[str, Any]) -> None:
+    ``socket`` is what the SDK's session sends and receives on; sound goes past the session.
+    """
+
+    def __init__(
+        self, session: live.AsyncSession, socket: Socket, about: Mapping[str, Any]
+    ) -> None:
         self._session = session
+        self._socket = socket
         self._about = about
         self._stream = session.receive()
         self._odd_in_a_row = 0
 
-    async def receive(self) -> types.LiveServerMessage | None:
+    async def receive(self) -> types.LiveServerMessage | Sound | None:
         """Wait for the next message; None stands for one that cannot be read.
 
         Cancelling loses no message. Raises LinkError when the connection is lost, or when nothing
@@ -69,7 +75,7 @@ class Link:
         ends = _ends()
         while True:
             try:
-                message = await anext(self._stream)
+                message = await self._next()
             except StopAsyncIteration:
                 # The SDK ends the stream with each turn; the next one goes on where it ended.
                 self._stream = self._session.receive()
@@ -86,6 +92,14 @@ class Link:
                 self._odd_in_a_row = 0
                 return message
 
+    async def _next(self) -> types.LiveServerMessage | Sound:
+        ahead = await self._socket.ahead()
+        sound = reply_sound(ahead) if ahead is not None else None
+        if sound is None:
+            return await anext(self._stream)
+        self._socket.skip()
+        return sound
+
     def _lost(self, error: Exception) -> LinkError:
         return LinkError(symptom_of(error, opened=True, **self._about))
 
@@ -100,8 +114,7 @@ class Link:
         try:
             match message:
                 case Audio():
-                    blob = types.Blob(data=message.pcm, mime_type=_MIME_TYPE)
-                    await self._session.send_realtime_input(audio=blob)
+                    await self._socket.send(realtime_input(message.pcm))
                 case AudioEnd():
                     await self._session.send_realtime_input(audio_stream_end=True)
                 case ActivityStart():
@@ -131,19 +144,21 @@ def _response(answer: Answer) -> types.FunctionResponse:
 
 
 @asynccontextmanager
-async def open_link(
+async def open_link(  # noqa: PLR0913 - what a connection is made of
     client: genai.Client,
+    dialler: Dialler,
     model: str,
     config: types.LiveConnectConfig,
     patience: asyncio.Timeout,
+    *,
     about: Mapping[str, Any],
     connected: Callable[[], None],
 ) -> AsyncIterator[Link]:
     """Connect, wait for the setup's confirmation, close with 1000 at the end.
 
-    ``patience`` bounds the connecting (the SDK waits for the first message for ever), and
-    ``connected`` is called when it no longer does; ``about`` is
-    what `symptom_of` is told beside the exception. Closing takes about a second at most, which
+    ``dialler`` is the client's. ``patience`` bounds the connecting (the SDK waits for the first
+    message for ever), and ``connected`` is called when it no longer does; ``about`` is what
+    `symptom_of` is told beside the exception. Closing takes about a second at most, which
     `client_of` sees to. Raises LinkError.
     """
     connection = client.aio.live.connect(model=model, config=config)
@@ -157,7 +172,7 @@ async def open_link(
         if session.setup_complete is None:
             odd = ValueError("its first message was not setupComplete")
             raise LinkError(symptom_of(odd, opened=False, **about))
-        yield Link(session, about)
+        yield Link(session, dialler.socket, about)
     finally:
         await connection.__aexit__(None, None, None)
 

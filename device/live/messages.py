@@ -12,7 +12,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Audio:
-    """One frame, or up to 100 ms of a backlog, each s16le mono 16 kHz."""
+    """One frame, two, or up to 100 ms of a backlog, each s16le mono 16 kHz."""
 
     frames: tuple[bytes, ...]
 

@@ -45,6 +45,7 @@ from device.live.setup import (
 )
 from device.live.symptoms import Family, Place, Symptom
 from device.live.traffic import Care, Sent, Traffic
+from device.live.websocket import Dialler
 from device.news import (
     Failure,
     FailureKind,
@@ -292,14 +293,15 @@ class LiveSession:
         if (failure := unusable(self._key)) is not None:
             return self._failed(failure, self.model)
         await warm_up()
+        dialler = Dialler()
         try:
-            client = await asyncio.to_thread(client_of, self._settings, self._key)
+            client = await asyncio.to_thread(client_of, self._settings, self._key, dialler)
         except (OSError, ValueError) as error:
             return self._failed(unusable_trust(error), self.model)
         try:
             while self._closing is None:
                 try:
-                    await self._one_connection(client)
+                    await self._one_connection(client, dialler)
                 except LinkError as error:
                     ending = await self._lost(error)
                     if ending is not None:
@@ -309,7 +311,7 @@ class LiveSession:
             # Left to the garbage collector the client would start a task to close itself.
             await client.aio.aclose()
 
-    async def _one_connection(self, client: genai.Client) -> None:
+    async def _one_connection(self, client: genai.Client, dialler: Dialler) -> None:
         """Open a connection and stay on it until it should be closed. Raises LinkError."""
         began = time.monotonic()
         self._recovery.dialling(began)
@@ -337,7 +339,9 @@ class LiveSession:
         self._connecting = asyncio.timeout(self._settings.connect_timeout_s)
         try:
             connecting = self._connecting
-            async with open_link(client, model, config, connecting, about, self._connected) as link:
+            async with open_link(
+                client, dialler, model, config, connecting, about=about, connected=self._connected
+            ) as link:
                 self._opened(began, resumed=resuming, manual=manual)
                 await carry(self._traffic, link, lambda: self._closing is not None)
         finally:

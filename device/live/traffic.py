@@ -33,6 +33,7 @@ from device.live.push_to_talk import PushToTalk
 from device.live.reconnect import Recovery
 from device.live.repeat import Unanswered
 from device.live.rotation import Moment, Rotation, seconds
+from device.live.sound import Sound
 from device.live.stalls import Stalls, Step
 from device.live.uplink import (
     Uplink,
@@ -121,7 +122,8 @@ class Traffic:
         self._gap: asyncio.TimerHandle | None = None
         """Between two connections: when it is long enough to be told."""
         self._writing = asyncio.Lock()
-        self.uplink = Uplink()
+        # Whoever speaks, or waits for an answer, is kept waiting no longer than needs be.
+        self.uplink = Uplink(lambda: not self._unanswered.pending)
         self._calls = Calls(session, post, self.uplink, care.functions)
         self._moment = Moment(
             recovery, self._downlink, self._calls, self._unanswered, resumes=care.resumes
@@ -358,8 +360,11 @@ class Traffic:
                 self._take(message)
                 self.stirred.set()
 
-    def _take(self, message: types.LiveServerMessage) -> None:
+    def _take(self, message: types.LiveServerMessage | Sound) -> None:
         """Handle all that one message holds; there may be several things in it."""
+        if isinstance(message, Sound):
+            self._downlink.sound(message)
+            return
         if message.session_resumption_update is not None:
             self._take_handle(message.session_resumption_update)
         if message.go_away is not None:

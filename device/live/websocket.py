@@ -1,17 +1,18 @@
 """The WebSocket of a session ends in good order, follows nobody and takes messages within bounds.
 
 websockets does most of what a speaker needs. What it does not is here: every end of ours is a
-goodbye, the key goes to no other server than the one that was asked, and one message can neither
-fill the memory nor hold up the sound.
+goodbye, the key goes to no other server than the one that was asked, one message can neither fill
+the memory nor hold up the sound, and a message can be looked at before the SDK reads it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import socket
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
@@ -46,12 +47,54 @@ def values(message: bytes) -> int:
     return 1 + message.count(b",") + message.count(b"[") + message.count(b"{")
 
 
-def connection_type() -> type[ClientConnection]:
-    """Return the class of the connection, for websockets' ``create_connection``."""
+class Socket(Protocol):
+    """The connection under a session of the SDK's. Used by its reader and its writer."""
+
+    async def ahead(self) -> bytes | None:
+        """Wait for the next message and return it; it stays the next one.
+
+        None when the connection is over: `recv` raises how. Cancelling loses no message. Raises
+        ValueError for a message of more than `MOST_VALUES`, which is gone then.
+        """
+
+    def skip(self) -> None:
+        """Drop the message that `ahead` has returned."""
+
+    async def send(self, message: str) -> None:
+        """Send a text frame; waits while the network takes nothing."""
+
+
+class Dialler:
+    """Makes the connections of one session, and knows the newest.
+
+    It is websockets' ``create_connection``. A session has one connection at a time.
+    """
+
+    def __init__(self) -> None:
+        self._newest: Socket | None = None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> ClientConnection:
+        """Make a connection, as websockets asks for it."""
+        connection: ClientConnection = _connection_type()(*args, **kwargs)
+        self._newest = cast("Socket", connection)
+        return connection
+
+    @property
+    def socket(self) -> Socket:
+        """The newest connection. Raises ValueError where none was made yet."""
+        if self._newest is None:
+            raise ValueError("nothing was dialled")
+        return self._newest
+
+
+@functools.cache
+def _connection_type() -> Any:
     from websockets.asyncio.client import ClientConnection  # noqa: PLC0415 - heavy
-    from websockets.exceptions import InvalidStatus  # noqa: PLC0415 - heavy
+    from websockets.exceptions import ConnectionClosed, InvalidStatus  # noqa: PLC0415 - heavy
 
     class OrderlyConnection(ClientConnection):
+        _ahead: bytes | None = None
+
         # websockets calls every end by an exception an internal error (1011), also our own
         # cancelling of a connect, which the SDK does inside its context manager.
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -71,11 +114,26 @@ def connection_type() -> type[ClientConnection]:
                 raise
 
         async def recv(self, decode: bool | None = None) -> Any:
-            message = await super().recv(decode)
-            data = message.encode() if isinstance(message, str) else message
-            if values(data) > MOST_VALUES:
-                raise ValueError(f"a message of more than {MOST_VALUES} values")
-            return message
+            message = await self._next()
+            self.skip()
+            return message.decode() if decode else message  # the SDK asks for bytes
+
+        async def ahead(self) -> bytes | None:
+            try:
+                return await self._next()
+            except ConnectionClosed:
+                return None
+
+        def skip(self) -> None:
+            self._ahead = None
+
+        async def _next(self) -> bytes:
+            if self._ahead is None:
+                message = await super().recv(decode=False)
+                if values(message) > MOST_VALUES:
+                    raise ValueError(f"a message of more than {MOST_VALUES} values")
+                self._ahead = message
+            return self._ahead
 
         async def __aexit__(
             self,

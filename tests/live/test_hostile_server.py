@@ -37,7 +37,7 @@ from device.live.rotation import HANDLE_CHARACTERS, Rotation
 from device.live.setup import client_of
 from device.live.traffic import Care, Traffic
 from device.live.uplink import HELD_WORDS
-from device.live.websocket import MOST_VALUES, values
+from device.live.websocket import MOST_VALUES, Dialler, values
 from device.news import GoAway, Reconnecting, SessionFailed, SessionOpened
 from device.simulator.script import Script, Send
 from tests.live.talk import KEY, Settings, talking
@@ -63,20 +63,31 @@ class Wire:
         self.messages = list(messages)
 
     async def recv(self, decode: bool | None = None) -> bytes:
-        if not self.messages:
+        message = await self.ahead()
+        if message is None:
             raise ConnectionClosedError(
                 Close(1011, TERMINAL.encode(errors="ignore").decode()), None
             )
-        message = self.messages.pop(0)
-        # As the connection does it; see tests/live/test_websocket.py.
-        if values(message) > MOST_VALUES:
-            raise ValueError("too many")
+        self.skip()
         return message
+
+    async def ahead(self) -> bytes | None:
+        # As the connection does it; see tests/live/test_websocket.py.
+        if self.messages and values(self.messages[0]) > MOST_VALUES:
+            self.skip()
+            raise ValueError("too many")
+        return self.messages[0] if self.messages else None
+
+    def skip(self) -> None:
+        del self.messages[0]
+
+    async def send(self, message: str) -> None:
+        raise AssertionError("nothing is said here")
 
 
 @pytest.fixture(scope="module")
 def api_client() -> Any:
-    client = client_of(Settings(), KEY)
+    client = client_of(Settings(), KEY, Dialler())
     yield client._api_client
     asyncio.run(client.aio.aclose())
 
@@ -112,7 +123,8 @@ async def hear(hub: Hub, messages: list[bytes], api_client: Any) -> Traffic:
     failure = None
     while wire.messages or failure is None:
         traffic.opened(Rotation(time.monotonic()), profile("m"), resumed=False, manual=False)
-        link = Link(AsyncSession(api_client=api_client, websocket=wire), ABOUT)  # type: ignore[arg-type]
+        session = AsyncSession(api_client=api_client, websocket=wire)  # type: ignore[arg-type]
+        link = Link(session, wire, ABOUT)
         with pytest.raises(LinkError) as lost:
             await traffic.read(link)
         traffic.cut_off()

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,10 +27,12 @@ from device.live.setup import (
     load_sdk,
     unusable,
 )
-from device.live.websocket import LONGEST_BYTES, QUEUE_FRAMES
+from device.live.websocket import LONGEST_BYTES, QUEUE_FRAMES, Dialler
 from device.news import FailureKind
 from device.ports import Declaration
 from tests.live.talk import Settings
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_setup_says_what_is_configured() -> None:
@@ -96,7 +101,7 @@ async def test_client_is_pinned_whatever_the_environment_says(
     monkeypatch.setenv("GOOGLE_GENAI_USE_VERTEXAI", "true")
     monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", "https://elsewhere.example")
     monkeypatch.setenv("GOOGLE_GENAI_API_VERSION", "v9")
-    client = client_of(Settings(), "mine")
+    client = client_of(Settings(), "mine", Dialler())
     try:
         assert not client.vertexai
         inner = client._api_client
@@ -109,7 +114,7 @@ async def test_client_is_pinned_whatever_the_environment_says(
 
 async def test_socket_is_tuned_for_a_speaker() -> None:
     """Live API: late pongs never kill a session, long messages are taken, nothing is deflated."""
-    client = client_of(Settings(connect_timeout_s=8.0), "mine")
+    client = client_of(Settings(connect_timeout_s=8.0), "mine", Dialler())
     try:
         options = client._api_client._websocket_ssl_ctx
     finally:
@@ -154,6 +159,24 @@ async def test_sdk_is_loaded_in_a_thread() -> None:
     load_sdk.cache_clear()
     await asyncio.to_thread(load_sdk)
     assert load_sdk.cache_info().misses == 1
+
+
+def test_what_the_sdk_never_uses_here_is_not_loaded() -> None:
+    """Neither pools of HTTP connections nor what they are made of: 6 MB of a speaker at rest."""
+    program = "import sys; from device.live.setup import load_sdk; load_sdk(); print(*sys.modules)"
+    told = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    loaded = set(told.stdout.split())
+    assert "google.genai.live" in loaded
+    assert not loaded & {"httpcore2", "h11", "truststore", "anyio._backends._asyncio"}
+
+
+def test_a_client_may_be_closed_though_it_has_no_pools() -> None:
+    """The SDK closes what it was given."""
+    client = client_of(Settings(), "mine", Dialler())
+    client.close()
+    asyncio.run(client.aio.aclose())
 
 
 # --- the speaker's own sentences, search and functions --------------------------------------------

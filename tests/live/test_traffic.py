@@ -11,6 +11,7 @@ from google.genai import types
 from device.live.models import profile
 from device.live.reconnect import Recovery
 from device.live.rotation import HANDLE_CHARACTERS, Rotation
+from device.live.sound import Blob, Sound
 from device.live.traffic import Care, Traffic
 from device.news import HandleChanged, News, ToolNews, TurnComplete
 
@@ -49,3 +50,31 @@ async def test_a_handle_that_is_too_long_is_none() -> None:
         traffic._take(types.LiveServerMessage(session_resumption_update=update))
     assert [each.handle for each in news if isinstance(each, HandleChanged)] == ["good"]
     assert recovery.handle == "good"
+
+
+async def test_frames_go_up_in_pairs_only_where_nobody_waits_for_an_answer() -> None:
+    """From the first word on until the answer sounds each goes by itself."""
+    recovery = Recovery(["m"], chance=lambda: 0.5)
+    care = Care(True, 15.0, 25_600, 10.0)
+    traffic = Traffic(1, itertools.count(1), lambda _: None, recovery, care, nothing_was_sent)
+    uplink = traffic.uplink
+
+    async def goes_at_once() -> bool:
+        uplink.append_frame(b"1")
+        next_one = asyncio.create_task(uplink.next())
+        await asyncio.sleep(0)
+        alone = next_one.done()
+        uplink.append_frame(b"2")
+        uplink.sent(await next_one)
+        while uplink.held:
+            uplink.sent(await uplink.next())
+        return alone
+
+    found = [await goes_at_once()]
+    traffic.user_speaks(speaking=True, lasted_s=0.0)
+    found.append(await goes_at_once())
+    traffic.user_speaks(speaking=False, lasted_s=1.0)
+    found.append(await goes_at_once())
+    traffic._take(Sound((Blob("", b"\x00\x10" * 2400),)))
+    found.append(await goes_at_once())
+    assert found == [False, True, True, False]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+
+import pytest
 
 from device.live.calls import not_available
 from device.live.messages import (
@@ -352,3 +355,97 @@ async def test_only_answers_go_up_while_the_rest_is_held_back() -> None:
     assert not waiting.done()
     uplink.hold_back(False)
     assert await waiting == Audio((b"\1" * 640,))
+
+
+# --- frames in pairs -----------------------------------------------------------------------------
+
+
+async def test_a_frame_may_wait_for_the_next_where_nobody_is_in_a_hurry() -> None:
+    """Both go up in one message, in order."""
+    uplink = Uplink(lambda: True)
+    uplink.append_frame(b"1")
+    waiting = asyncio.create_task(uplink.next())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    uplink.append_frame(b"2")
+    assert await waiting == Audio((b"1", b"2"))
+    uplink.sent(Audio((b"1", b"2")))
+    assert uplink.held == 0
+
+
+async def test_a_frame_waits_for_nothing_that_does_not_come() -> None:
+    """The microphone may pause for good: what was heard before goes up all the same."""
+    uplink = Uplink(lambda: True)
+    uplink.append_frame(b"1")
+    assert await uplink.next() == Audio((b"1",))
+
+
+@pytest.mark.parametrize("word", ["end", "text", "answer", "nudge"])
+async def test_whatever_follows_a_frame_ends_its_waiting(word: str) -> None:
+    """An answer goes before it, all else after it."""
+    uplink = Uplink(lambda: True)
+    uplink.append_frame(b"1")
+    waiting = asyncio.create_task(uplink.next())
+    await asyncio.sleep(0)
+    expected: Message = Audio((b"1",))
+    match word:
+        case "end":
+            uplink.append_end()
+        case "text":
+            uplink.append_text("hi")
+        case "answer":
+            expected = Answer("c", "f", {})
+            uplink.append_answer(expected)
+        case "nudge":
+            expected = Nudge("go on")
+            uplink.append_nudge("go on")
+    assert await waiting == expected
+
+
+async def test_a_frame_that_may_no_longer_go_up_is_not_the_next() -> None:
+    """Told while it waits for its second: it stays in the queue, and goes later."""
+    uplink = Uplink(lambda: True)
+    uplink.append_frame(b"1")
+    waiting = asyncio.create_task(uplink.next())
+    await asyncio.sleep(0)
+    uplink.hold_back(True)
+    uplink.append_frame(b"2")
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    uplink.hold_back(False)
+    assert await waiting == Audio((b"1", b"2"))
+
+
+async def test_a_frame_that_was_forgotten_while_it_waited_is_not_the_next() -> None:
+    """Nothing is returned that the queue does not hold."""
+    uplink = Uplink(lambda: True)
+    uplink.press()
+    uplink.append_frame(b"1")
+    uplink.let_go()
+    waiting = asyncio.create_task(uplink.next())
+    await asyncio.sleep(0)
+    uplink.press()
+    uplink.append_frame(b"2")
+    uplink.forget_undecided()
+    assert await waiting == Audio((b"1",))
+
+
+async def test_waiting_for_the_second_may_be_cancelled() -> None:
+    """A connection gives way: the frame goes up over the next one, once."""
+    uplink = Uplink(lambda: True)
+    uplink.append_frame(b"1")
+    waiting = asyncio.create_task(uplink.next())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await waiting
+    uplink.append_frame(b"2")
+    assert await uplink.next() == Audio((b"1", b"2"))
+
+
+async def test_whoever_is_in_a_hurry_waits_for_no_second() -> None:
+    """A sentence goes up frame by frame."""
+    uplink = Uplink(lambda: False)
+    uplink.append_frame(b"1")
+    async with asyncio.timeout(10):
+        assert await uplink.next() == Audio((b"1",))
