@@ -242,7 +242,8 @@ async def test_too_many_frames_are_dropped_oldest_first_and_counted(
     assert isinstance(news, Detection)
     assert news.end_sample > 10 * flood.size
     counters = detector.counters
-    assert counters["dropped"] + 4 * counters["hops"] <= fed
+    # A hop that begins in a gap ends where it would without it, so it may be one frame long.
+    assert counters["dropped"] + 4 * counters["hops"] <= fed + 3 * (counters["gaps"] + 1)
     assert counters["dropped"] <= fed - INBOX_FRAMES
     assert counters["gaps"] >= 1
 
