@@ -117,6 +117,10 @@ class WakeModelError(ParleyError):
     """A wake word network is missing, or the file is not one."""
 
 
+class SecondOpinionError(ParleyError):
+    """The other networks for wake words do not load; openWakeWord's decide alone."""
+
+
 class VoiceError(ParleyError):
     """A sentence of our own cannot be spoken; the speaker works without it."""
 

@@ -58,6 +58,7 @@ HOMES: dict[str, set[str]] = {
     "pyaudio": {"device.audio.portaudio"},
     "pydantic": {"device.config", "device.tools"},
     "pydantic_core": {"device.config"},
+    "pymicro_wakeword": {"device.wake.micro"},
     "rich": {"device.cli", "device.doctor"},
     "soxr": {"device.audio.resample", "device.simulator.voices"},
     "systemd": {"device.service"},
@@ -76,7 +77,7 @@ NO_COMPUTATION = {
 }
 """Clocks, chance and the world outside: in no pure module."""
 
-HEAVY = {"google", "gpiozero", "onnxruntime", "pyaudio", "systemd", "usb"}
+HEAVY = {"google", "gpiozero", "onnxruntime", "pyaudio", "pymicro_wakeword", "systemd", "usb"}
 """Imported inside the function that needs them: slow, or only there on a Raspberry Pi."""
 
 ALARM_LINES = 500

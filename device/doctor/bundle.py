@@ -37,7 +37,8 @@ from device.service.last_warnings import FILE as LAST_WARNINGS
 FOLDER = "parley-bundle"
 PACKAGES = (
     *("google-genai", "gpiozero", "lgpio", "numpy", "onnxruntime", "openwakeword", "PyAudio"),
-    *("pydantic", "pyusb", "PyYAML", "rich", "soxr", "systemd-python", "websockets"),
+    *("pydantic", "pymicro-wakeword", "pyusb", "PyYAML", "rich", "soxr", "systemd-python"),
+    "websockets",
 )
 PRIVATE = ("system_instruction",)
 """Keys of the configuration whose value is nobody's business."""

@@ -24,7 +24,8 @@ MODULES = (
 )
 """One of each package that has compiled parts, and the SDK, which imports half of the rest.
 
-Not onnxruntime: the networks load it, after they have switched its telemetry off."""
+Not onnxruntime: the networks load it, after they have switched its telemetry off. Nor
+pymicro-wakeword, which is asked about the recording where it loads, and done without elsewhere."""
 RECORDING = "wake"
 """Somebody says the known word in it."""
 QUIET = bytes(FRAME_BYTES) * 100

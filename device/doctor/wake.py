@@ -1,5 +1,7 @@
 """These checks measure how fast the wake word networks are and whether they hear a known voice.
 
+And whether the second of two kinds of network loads here.
+
 Tested in tests/doctor/test_panel_and_wake.py.
 """
 
@@ -55,6 +57,7 @@ def wake(scene: Scene) -> Iterator[Result]:
     }
     yield _speed(figures)
     yield _hits(figures)
+    yield _opinion(sorted(listened_for.intersection(hearing.asks)), hearing.alone_because)
 
 
 def _speed(figures: dict[str, Any]) -> Result:
@@ -82,6 +85,18 @@ def _hits(figures: dict[str, Any]) -> Result:
         return hint("wake words", text, advice, None, **counts)
     advice = "the threshold is too high, or the installation is damaged: sudo ./install.sh"
     return broken("wake words", text, advice, None, **counts)
+
+
+def _opinion(asked: list[str], alone_because: str) -> Result:
+    """Whether there is a second network that loads, and for which words."""
+    if alone_because:
+        figure = "openWakeWord judges alone, and is more often wrong"
+        advice = f"{alone_because}; then run: sudo ./install.sh"
+        return hint("wake opinion", figure, advice, None, words=asked)
+    heard = (
+        f"{', '.join(asked)} judged by two kinds of network" if asked else "no word has a second"
+    )
+    return judged("wake opinion", Verdict.FINE, heard, "", None, words=asked)
 
 
 class _Stream:

@@ -5,6 +5,7 @@ No thread and no clock of its own (but to time the hops): everything is counted 
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,17 +15,21 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
-from device.errors import WakeModelError
+from device.errors import SecondOpinionError, WakeModelError
 from device.frames import FRAME_SAMPLES, HOP_SAMPLES, MICROPHONE_RATE_HZ, Frame
 from device.news import Detection, SpeechChanged, SpeechJudged, StopWord, WakeNews
 from device.ports import WakeScores
 from device.wake.catalogue import word_name
 from device.wake.endpointing import Edge, Endpointing
 from device.wake.gate import WakeGate
+from device.wake.micro import MicroNetwork, micro_networks
 from device.wake.networks import SPEECH_SAMPLES, SpeechNetwork
+from device.wake.opinion import SecondOpinion
 from device.wake.own_voice import OwnVoice
 from device.wake.scores import WakeScorer
 from device.wake.stop_word import EMBEDDINGS, StopListener
+
+log = logging.getLogger(__name__)
 
 _SPEECH_WARM_UP_FRAMES = 25
 """Half a second heard before makes the speech network sure from the first syllable on; one that
@@ -71,8 +76,12 @@ class Hearing:
                 f"two wake words have one name: {', '.join(w.name for w in words)}; "
                 "rename the file of one"
             )
-        self._scorer = WakeScorer([word.model for word in words], embeddings=EMBEDDINGS)
-        self._own_voice = OwnVoice(self._scorer)
+        self.alone_because = ""
+        """Why no word has a second opinion; empty where nothing is wrong."""
+        openwakeword = WakeScorer([word.model for word in words], embeddings=EMBEDDINGS)
+        of_microphone, of_our_sound = self._other_networks(words)
+        self._scorer = SecondOpinion(openwakeword, of_microphone)
+        self._own_voice = OwnVoice(openwakeword, of_our_sound)
         self._thresholds = {word.name: word.threshold for word in words}
         self._playback_thresholds = {
             word.name: min(word.threshold, word.playback_threshold) for word in words
@@ -119,6 +128,23 @@ class Hearing:
     def vetoed(self) -> int:
         """How many wake words were our own voice."""
         return self._gate.vetoed
+
+    @property
+    def asks(self) -> Sequence[str]:
+        """The words that a second network is asked about."""
+        return self._scorer.asks
+
+    def _other_networks(
+        self, words: Sequence[Word]
+    ) -> tuple[Mapping[str, MicroNetwork], Mapping[str, MicroNetwork]]:
+        """Load those of the words that have one, twice; none where they do not load."""
+        models = [word.model for word in words]
+        try:
+            return micro_networks(models), micro_networks(models)
+        except SecondOpinionError as error:
+            self.alone_because = str(error)
+            log.warning("openWakeWord judges alone, and is more often wrong: %s", error)
+            return {}, {}
 
     def hear(
         self,
@@ -201,7 +227,8 @@ class Hearing:
             self._last = scores
             # A hop is four frames and begins with one, so it ends with one.
             thresholds = self._in_force(frame.end_sample)
-            ours = self._own_voice.says(thresholds, frame.end_sample)
+            suspected = [word for word, score in scores.items() if score >= thresholds[word]]
+            ours = self._own_voice.says(thresholds, frame.end_sample, suspected)
             if hit := self._gate.judge(scores, thresholds, frame.end_sample, ours):
                 yield Detection(hit.word, hit.score, hit.end_sample, frame.captured_at)
             if self._hears_stop(frame.end_sample):

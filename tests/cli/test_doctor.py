@@ -271,7 +271,7 @@ def test_the_whole_doctor_on_a_machine_with_next_to_nothing(
         "clock disk memory temperature power config key state unit speaker faults kernel board "
         "devices lights button mixer microphone loudspeaker wifi dns tcp tls websocket model"
     )
-    two = ("sound system", "wake speed", "wake words", "kernel log", "cards held")
+    two = ("sound system", "wake speed", "wake words", "wake opinion", "kernel log", "cards held")
     assert {*names.split(), *two} == set(found)
     assert "failed by itself" not in printed.out
     assert found["microphone"]["verdict"] == "broken"

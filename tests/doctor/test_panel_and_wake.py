@@ -13,7 +13,7 @@ from device.doctor import panel as face
 from device.doctor import wake
 from device.doctor.result import Verdict
 from device.doctor.scene import Scene
-from device.errors import BoardError
+from device.errors import BoardError, SecondOpinionError
 from device.frames import HOP_MS
 from tests.rig.answering import Answering
 from tests.rig.fakes import FakeLights
@@ -157,6 +157,31 @@ def test_the_networks_are_tried_by_a_known_word_whatever_is_listened_for(tmp_pat
     told = by_name(list(wake.wake(scene)))
     assert told["wake words"].verdict is Verdict.FINE
     assert told["wake words"].figures["words"] == ["alexa"]
+
+
+def test_it_says_which_words_are_judged_twice(tmp_path: Path) -> None:
+    """Those of the configuration, by the networks that there are."""
+    told = by_name(list(wake.wake(machine(tmp_path))))["wake opinion"]
+    assert told.verdict is Verdict.FINE
+    assert told.figure == "hey_jarvis judged by two kinds of network"
+    scene = machine(tmp_path, config="wake: {words: [{model: hey_rhasspy}]}")
+    told = by_name(list(wake.wake(scene)))["wake opinion"]
+    assert (told.verdict, told.figure) == (Verdict.FINE, "no word has a second")
+
+
+def test_a_machine_where_openwakeword_judges_alone_is_a_hint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It hears all the same."""
+
+    def refuse(_words: object) -> None:
+        raise SecondOpinionError("pymicro-wakeword does not load: GLIBC_2.35 not found")
+
+    monkeypatch.setattr("device.wake.worker.micro_networks", refuse)
+    told = by_name(list(wake.wake(machine(tmp_path))))
+    assert told["wake words"].verdict is Verdict.FINE
+    assert told["wake opinion"].verdict is Verdict.HINT
+    assert "GLIBC_2.35" in told["wake opinion"].advice
 
 
 def test_a_network_that_does_not_load_is_broken(tmp_path: Path) -> None:

@@ -89,3 +89,46 @@ def test_its_hops_end_with_the_microphones(frames: int) -> None:
         assert own.hops - before == (len(completed) if number >= frames else 0)
         place = frame.end_sample
     assert own.hops == (frames + 12) // 4 - frames // 4
+
+
+class Other:
+    """A network that notes what it hears, in how many samples, and says what it is told to."""
+
+    def __init__(self, says: float) -> None:
+        self.says = says
+        self.heard: list[Clip] = []
+
+    def reset(self) -> None:
+        self.heard.clear()
+
+    def hear(self, samples: Clip) -> float:
+        self.heard.append(samples)
+        return self.says
+
+
+@pytest.mark.parametrize(("says", "ours"), [(0.1, {"hey_jarvis"}), (0.0999, set())])
+def test_the_other_network_vetoes_too(says: float, ours: set[str]) -> None:
+    """What openWakeWord does not hear in our own sound; asked only about what is heard."""
+    other = Other(says)
+    own = OwnVoice(WakeScorer(["hey_jarvis"]), {"hey_jarvis": other})
+    place = tell(own, noise(3.0, 300.0))
+    assert own.says(JARVIS, place) == set()
+    assert other.heard == []
+    assert own.says(JARVIS, place, ["hey_jarvis"]) == ours
+    assert own.says(JARVIS, place, ["alexa"]) == set()
+
+
+def test_the_other_network_hears_the_last_two_seconds_of_our_sound() -> None:
+    """What may be in the microphone now, after what was before it; no more once it is silent."""
+    other, played = Other(0.9), noise(4.0, 300.0)
+    own = OwnVoice(WakeScorer(["hey_jarvis"]), {"hey_jarvis": other})
+    place = tell(own, played)
+    own.says(JARVIS, place, ["hey_jarvis"])
+    before, lately = other.heard
+    assert lately.size == 11_520
+    assert np.array_equal(np.concatenate([before, lately]), played[-32_000:])
+    place = tell(own, silence(1.4), place)
+    assert own.says(JARVIS, place, ["hey_jarvis"]) == set()
+    place = tell(own, played[:1600], place)
+    own.says(JARVIS, place, ["hey_jarvis"])
+    assert np.array_equal(np.concatenate(other.heard), played[:1600])

@@ -9,9 +9,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from device.errors import WakeModelError
+from device.errors import SecondOpinionError, WakeModelError
 from device.frames import FRAME_SAMPLES, Frame
 from device.news import Detection, SpeechChanged, SpeechJudged, WakeNews
+from device.wake.catalogue import bundled_network
 from device.wake.worker import Hearing, Word
 from tests.rig.speech import espeak, noise, silence
 from tests.wake.conftest import Clip
@@ -276,3 +277,56 @@ def test_while_something_else_is_awaited_nothing_is_passed_over() -> None:
     for frame in frames(room, START + 25_600):
         list(hearing.hear(replace(frame, quiet=True), True))
     assert (hearing.hops, hearing.quiet_hops) == (30, 0)
+
+
+# --- two kinds of network -------------------------------------------------------------------------
+
+
+def test_without_the_other_networks_openwakeword_judges_alone(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, jarvis: Clip
+) -> None:
+    """It says so, once, and hears."""
+
+    def refuse(_words: object) -> None:
+        raise SecondOpinionError("pymicro-wakeword does not load: no such module")
+
+    monkeypatch.setattr("device.wake.worker.micro_networks", refuse)
+    hearing = make()
+    assert len(words(heard(hearing, jarvis))) == 1
+    assert (list(hearing.asks), hearing.alone_because.split(":")[0]) == (
+        [],
+        "pymicro-wakeword does not load",
+    )
+    assert [each.getMessage().split(",")[0] for each in caplog.records] == [
+        "openWakeWord judges alone"
+    ]
+
+
+def test_only_bundled_words_are_judged_twice() -> None:
+    """The owner's own network may be of another word than its name says."""
+    assert list(Hearing([Word("alexa"), Word("hey_rhasspy")], 1, 2.0, 700).asks) == ["alexa"]
+    own = str(bundled_network("hey_jarvis"))
+    assert list(Hearing([Word(own)], 1, 2.0, 700).asks) == []
+
+
+@pytest.mark.parametrize(("voice", "wpm"), [("en-gb", 170), ("en-us", 150)])
+def test_what_openwakeword_takes_for_the_word_is_not_enough(
+    monkeypatch: pytest.MonkeyPatch, voice: str, wpm: int
+) -> None:
+    """It hears somebody called Jarvan; the other network knows better."""
+    jarvan = espeak("hey jarvan", voice, wpm)
+    called = np.concatenate([noise(2.0, 20.0), jarvan, noise(1.0, 20.0)])
+    assert words(heard(make(), called)) == []
+    monkeypatch.setattr("device.wake.worker.micro_networks", lambda _models: {})
+    assert len(words(heard(make(), called))) == 1
+
+
+def test_the_score_that_is_told_is_that_of_both(jarvis: Clip) -> None:
+    """The one that reached the threshold, in the event and in the status."""
+    hearing, told, last = make(), [], []
+    for frame in frames(jarvis):
+        told += words(list(hearing.hear(frame, track_speech=False)))
+        last.append(hearing.scores.last["hey_jarvis"])
+    (detection,) = told
+    assert detection.score in last
+    assert max(last) <= 0.998
