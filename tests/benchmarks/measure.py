@@ -33,3 +33,25 @@ def table(
         figures = (statistics.median(values), p95, max(values))
         shown = "".join(f"{figure:8.{digits}f}" for figure in figures)
         print(f"{name:24}{len(values):6}{shown}")
+
+
+CONFIDENCE = 1.959964
+"""Of a normal distribution: 95 % lie within so many standard deviations."""
+
+
+def share(count: int, size: int) -> tuple[float, float]:
+    """Wilson's interval (95 %) of a part that was found ``count`` times among ``size``."""
+    middle, z = count / size, CONFIDENCE
+    width = z * (middle * (1 - middle) / size + z**2 / (4 * size**2)) ** 0.5
+    low, high = (
+        (middle + z**2 / (2 * size) + sign * width) / (1 + z**2 / size) for sign in (-1, 1)
+    )
+    return max(0.0, low), min(1.0, high)
+
+
+def per_hour(count: int, hours: float) -> tuple[float, float]:
+    """The exact interval (95 %) of a rate of which ``count`` events were seen: Garwood (1936)."""
+    from scipy.stats import chi2
+
+    low = chi2.ppf(0.025, 2 * count) / 2 if count else 0.0
+    return float(low) / hours, float(chi2.ppf(0.975, 2 * count + 2)) / 2 / hours

@@ -4,10 +4,10 @@
 minutes on a PC) and keeps them in FOLDER, so that it goes on where it was ended; then it trains for
 a minute and writes ``device/wake/stop_word.npz``. The scenes are the same every time.
 
-It needs espeak-ng and flite (Debian), and hibari-tts of PyPI (Apache-2.0): espeak-ng has a hundred
-voices, but a network that knew no others heard 15 % of the calls by a voice that was learned from a
-person. With flite's and Hibari's voices beside them it hears 89 % of the same voice's, which it was
-not trained with either.
+Its voices are those of `tests.benchmarks.corpora` but Piper's: espeak-ng has a hundred, but a
+network that knew no others heard 15 % of the calls by a voice that was learned from a person. With
+flite's and Hibari's voices beside them it hears 89 % of the same voice's, which it was not trained
+with either.
 
 A scene is an alarm in a room that was drawn by chance, heard through the echo canceller, and people
 who call "stop" or say anything else. Of a call only its place is known, not which hop tells it
@@ -17,23 +17,15 @@ learning), and beside all calls a part of what is no call, its best scored hops 
 
 from __future__ import annotations
 
-import importlib
 import itertools
 import os
-import pydoc_data.topics
 import re
-import subprocess
 import sys
-import tempfile
-import wave
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import soxr
 from numpy.typing import NDArray
 
 from device.frames import HOP_SAMPLES, MICROPHONE_RATE_HZ
@@ -41,8 +33,10 @@ from device.simulator.acoustics import Acoustics
 from device.wake.networks import EMBEDDING_SIZE
 from device.wake.scores import WakeScorer
 from device.wake.stop_word import EMBEDDINGS, NETWORK
+from tests.benchmarks import corpora
+from tests.benchmarks.corpora import fitted, formants, learned
 from tests.rig.overhearing import Samples, cough, door, hum, whole
-from tests.rig.ringing import HELD_OUT, ringing
+from tests.rig.ringing import ringing
 
 Floats = NDArray[np.float32]
 Rng = np.random.Generator
@@ -57,14 +51,6 @@ VOLUMES = ((0.0, 0.12), (0.06, 0.13), (0.125, 0.25), (0.35, 0.2), (1.0, 0.3))
 LEVELS_DBFS = (-35.0, -19.0)
 CONTINUOUS = 5
 """Every so many scenes somebody talks on and on, as a television does."""
-
-ACCENTS = (
-    *("en-us", "en-gb", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbclan", "en-gb-x-gbcwmd"),
-    "en-029",
-)
-UNLIKE_PEOPLE = re.compile(r"whisper|robo|Demonic|Storm", re.IGNORECASE)
-FLITE = ("rms", "kal16", "slt")
-"""Not awb: it is kept for the measurement."""
 
 CALLS = (
     *("stop",) * 8,
@@ -93,77 +79,19 @@ VOWELS = ("a", "0", "I", "E", "V", "i:", "u:", "O:", "eI", "aI", "oU", "A:")
 ENDS = ("p", "t", "k", "b", "m", "n", "s", "l", "f", "st", "ps", "")
 SENTENCES = [
     sentence
-    for sentence in re.split(
-        r"(?<=[.:])\s+",
-        re.sub(r"[^A-Za-z.,:']+", " ", " ".join(pydoc_data.topics.topics.values())),
-    )
+    for sentence in corpora.SENTENCES
     if 25 < len(sentence) < 90 and not re.search(r"stop|top\b", sentence, re.IGNORECASE)
 ]
-"""Of Python's own manual: English that lies on every machine."""
 
 
-# --- voices ---------------------------------------------------------------------------------------
-
-
-def _file_of(command: list[str]) -> tuple[int, Samples]:
-    """Rate and samples of what a command writes to the file that is its last argument."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "said.wav"
-        subprocess.run([*command, str(path)], check=True, timeout=60)
-        with wave.open(str(path)) as file:
-            return file.getframerate(), np.frombuffer(file.readframes(file.getnframes()), np.int16)
-
-
-def _fitted(rate_hz: float, said: NDArray[Any], *, higher: float = 1.0) -> Samples:
-    """From its first sound to its last, half as loud as can be; ``higher``: also faster."""
-    sound = soxr.resample(said.astype(np.float32), rate_hz * higher, MICROPHONE_RATE_HZ)
-    loud = np.flatnonzero(np.abs(sound) > 0.02 * np.max(np.abs(sound)))
-    sound = sound[max(0, loud[0] - 160) : loud[-1] + 160]
-    fitted: Samples = (sound * (16_000 / np.max(np.abs(sound)))).astype(np.int16)
-    return fitted
-
-
-@cache
-def _variants() -> list[str]:
-    listed = subprocess.run(
-        ["espeak-ng", "--voices=variant"], check=True, stdout=subprocess.PIPE, text=True
-    ).stdout
-    names = re.findall(r"!v/(.+?)\s*$", listed, re.MULTILINE)
-    kept = {voice.partition("+")[2] for voice in HELD_OUT}
-    return sorted(n for n in names if n not in kept and not UNLIKE_PEOPLE.search(n))
-
-
-def _formants(rng: Rng, text: str) -> tuple[int, Samples]:
-    voice = str(rng.choice(ACCENTS))
-    if rng.random() < 0.8:
-        voice += "+" + str(rng.choice(_variants()))
-    speed, pitch = str(rng.integers(115, 215)), str(rng.integers(15, 85))
-    return _file_of(["espeak-ng", "-v", voice, "-s", speed, "-p", pitch, text, "-w"])
-
-
-def _learned(rng: Rng, text: str) -> tuple[int, NDArray[Any]]:
-    """A voice that was learned from a person."""
-    number = rng.integers(len(FLITE) + 1)
-    if number == len(FLITE):
-        said = _hibari()(text, speed=rng.uniform(0.8, 1.3), seed=int(rng.integers(99)))
-        return 24_000, np.asarray(said)
-    stretch = f"duration_stretch={rng.uniform(0.8, 1.25)}"
-    return _file_of(["flite", "-voice", FLITE[number], "--setf", stretch, "-t", text, "-o"])
-
-
-@cache
-def _hibari() -> Any:
-    return importlib.import_module("hibari").Hibari(threads=1)
+# --- what is said ---------------------------------------------------------------------------------
 
 
 def _said(rng: Rng, text: str) -> Samples:
     higher = rng.uniform(0.83, 1.2)
     if rng.random() < 0.6:
-        return _fitted(*_learned(rng, text), higher=higher)
-    return _fitted(*_formants(rng, text), higher=higher if rng.random() < 0.5 else 1.0)
-
-
-# --- what is said ---------------------------------------------------------------------------------
+        return fitted(*learned(rng, text), higher=higher)
+    return fitted(*formants(rng, text), higher=higher if rng.random() < 0.5 else 1.0)
 
 
 def _babble(rng: Rng) -> Samples:
@@ -174,7 +102,7 @@ def _babble(rng: Rng) -> Samples:
             for _ in range(rng.integers(1, 4))
         ]
         if not re.search("st(0|A:|O:|V|a)p", text := " ".join(words)):
-            return _fitted(*_formants(rng, f"[[{text}]]"))
+            return fitted(*formants(rng, f"[[{text}]]"))
 
 
 def _dishes(seed: int) -> Samples:
