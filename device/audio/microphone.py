@@ -316,6 +316,8 @@ class _Reader:
         self._hurry = threading.Event()
         self._hop: list[_Block] = []
         """At rest, what is there of a hop that is not whole."""
+        self._latest: deque[Frame] = deque(maxlen=HOP_FRAMES)
+        """At rest, what the gate looks at."""
         self._gate = QuietGate()
 
     def rest(self, on: bool) -> None:
@@ -365,11 +367,10 @@ class _Reader:
                 elif opening.device.is_hardware:
                     time.sleep(card.wait_s)
                 else:
-                    self._wait_for_hop(self._missing_s - available_s)
+                    self._wait_for_hop(self._missing_steps * STEP_MS / 1000 - available_s)
                 continue
             # At rest what there is of a hop is read at once.
-            steps = available // step_samples if self._rests else 1
-            steps = min(steps, HOP_FRAMES - self._hop_steps)
+            steps = min(available // step_samples, self._missing_steps) if self._rests else 1
             data = stream.read(steps * step_samples, exception_on_overflow=False)
             card.take(steps * STEP_MS / 1000)
             self.delivered_at = time.monotonic()
@@ -384,13 +385,9 @@ class _Reader:
             self._number += steps
 
     @property
-    def _missing_s(self) -> float:
-        """How much sound is missing of a hop."""
-        return (HOP_FRAMES - self._hop_steps) * STEP_MS / 1000
-
-    @property
-    def _hop_steps(self) -> int:
-        return sum(block.steps for block in self._hop)
+    def _missing_steps(self) -> int:
+        """How many are missing of a hop; at least one: a resampler holds something back."""
+        return max(1, HOP_FRAMES - sum(block.steps for block in self._hop))
 
     def _wait_for_hop(self, missing_s: float) -> None:
         """Wait for what is missing of it, but no longer than the rest lasts."""
@@ -400,27 +397,28 @@ class _Reader:
 
     def _hand_over(self, block: _Block) -> None:
         if not self._rests or self._watched():
+            self._latest.clear()
             self._give([*self._hop, block])
             self._wake()
             return
         self._hop.append(block)
+        self._latest.extend(block.frames)
         if not any(frame.end_sample % HOP_SAMPLES < FRAME_SAMPLES for frame in block.frames):
             return
-        frames = [frame for each in self._hop for frame in each.frames]
-        pcm = b"".join(frame.pcm for frame in frames[-HOP_FRAMES:])
-        quiet = len(frames) >= HOP_FRAMES and self._gate.hear(np.frombuffer(pcm, "<i2"))
-        if not quiet:
+        whole = len(self._latest) == HOP_FRAMES
+        pcm = b"".join(frame.pcm for frame in self._latest)
+        if not whole or not self._gate.hear(np.frombuffer(pcm, "<i2")):
             self._give(self._hop)
             self._wake()
             return
-        whole = replace(
+        quiet = replace(
             self._hop[0],
-            steps=self._hop_steps,
+            steps=sum(each.steps for each in self._hop),
             data=b"".join(each.data for each in self._hop),
             at=block.at,
-            frames=[replace(frame, quiet=True) for frame in frames],
+            frames=[replace(each, quiet=True) for block in self._hop for each in block.frames],
         )
-        self._give([whole])
+        self._give([quiet])
         if len(self.blocks) >= QUIET_HOPS:
             self._wake()
 

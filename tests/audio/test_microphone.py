@@ -459,6 +459,30 @@ async def test_at_rest_every_sample_arrives_too_and_what_is_loud_is_told_from_wh
     assert not any(frame.quiet for frame in frames[loud:])
 
 
+@pytest.mark.parametrize("rate_hz", [32_000, 44_100, 48_000])
+async def test_at_rest_a_card_of_another_rate_is_heard_too(
+    rate_hz: int, start_sound_server: Callable[[Sink], SoundServer]
+) -> None:
+    """Though its resampler holds some of each hop back: all frames come, and what is loud soon."""
+    server = start_sound_server(Sink(rate_hz, 2))
+    room = np.repeat(whisper(5.0 * rate_hz / 16_000), 2, axis=1)
+    fed = np.concatenate([room, noise(2 * rate_hz, 2)])
+    facts = CardFacts(rates_hz=(rate_hz,))
+    async with opened(PortAudioMicrophone(facts=lambda _device: facts)) as microphone:
+        microphone.rest(True)
+        feeding = asyncio.create_task(asyncio.to_thread(server.speak_raw, fed))
+        frames = [await microphone.read() for _ in range(round(6.5 * 50))]
+        assert microphone.device is not None
+        assert microphone.device.rate_hz == rate_hz
+        late_s = time.monotonic() - frames[-1].captured_at
+        await feeding
+    places = [frame.first_sample for frame in frames]
+    assert places == list(range(0, len(frames) * FRAME_SAMPLES, FRAME_SAMPLES))
+    assert any(frame.quiet for frame in frames)
+    assert not frames[-1].quiet
+    assert late_s < 0.2
+
+
 async def test_at_rest_the_loop_is_woken_seldom_and_the_stamps_stay_right(
     sound_server: SoundServer,
 ) -> None:
