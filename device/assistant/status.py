@@ -28,7 +28,7 @@ class SignsOfLife:
 
     @property
     def counts(self) -> tuple[int, int]:
-        """Microphone frames and wake word inferences; a new part begins anew."""
+        """Microphone frames and wake word hops; a new part begins anew."""
         frames = self._input.microphone.counters["frames"]
         return frames, self._wake_word.detector.counters["hops"]
 

@@ -326,6 +326,10 @@ class _Reader:
         if not on:
             self._hurry.set()
 
+    @property
+    def _at_rest(self) -> bool:
+        return self._rests and not self._watched()
+
     def _serve(self, audio: PortAudio) -> None:
         choice = choose(audio.devices(), self._wanted.name, "input", self._wanted.facts)
         device = choice.device
@@ -360,7 +364,7 @@ class _Reader:
                 if available < 0 and available != INPUT_OVERFLOWED:
                     raise OSError(available, "it stopped delivering")
                 available_s = max(0, available) / rate_hz
-                if not self._rests:
+                if not self._at_rest:
                     longest_s = LONGEST_WAIT_S if opening.device.is_hardware else SERVER_WAIT_S
                     wait_s = min(longest_s, STEP_MS / 1000 - available_s)
                     time.sleep(max(SHORTEST_WAIT_S, wait_s))
@@ -370,7 +374,7 @@ class _Reader:
                     self._wait_for_hop(self._missing_steps * STEP_MS / 1000 - available_s)
                 continue
             # At rest what there is of a hop is read at once.
-            steps = min(available // step_samples, self._missing_steps) if self._rests else 1
+            steps = min(available // step_samples, self._missing_steps) if self._at_rest else 1
             data = stream.read(steps * step_samples, exception_on_overflow=False)
             card.take(steps * STEP_MS / 1000)
             self.delivered_at = time.monotonic()
@@ -396,7 +400,7 @@ class _Reader:
             self._hurry.wait(max(SHORTEST_WAIT_S, missing_s))
 
     def _hand_over(self, block: _Block) -> None:
-        if not self._rests or self._watched():
+        if not self._at_rest:
             self._latest.clear()
             self._give([*self._hop, block])
             self._wake()

@@ -1,8 +1,8 @@
-"""`Health` tells systemd that the speaker is alive, as far as frames and inferences show it.
+"""`Health` tells systemd that the speaker is alive, as far as what it hears shows it.
 
 A speaker whose process lives but whose microphone delivers nothing is dead to its owner, and no
 supervisor can see it from outside. So the watchdog is fed only when microphone frames *and* wake
-word inferences have advanced since the last time; a process that cannot hear is restarted by
+word hops have advanced since the last time; a process that cannot hear is restarted by
 systemd. Two silences are excused, because they are known and told: the microphone is muted, or it
 is a fault that somebody is working on.
 
@@ -59,7 +59,7 @@ class Signs(Protocol):
 
     @property
     def counts(self) -> tuple[int, int]:
-        """Microphone frames and wake word inferences so far; a new part begins anew."""
+        """Microphone frames and wake word hops so far; a new part begins anew."""
         ...
 
     @property

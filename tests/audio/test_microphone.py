@@ -19,7 +19,7 @@ from device.audio.devices import CardFacts, Device
 from device.audio.microphone import QUEUE_BLOCKS, PortAudioMicrophone
 from device.errors import AudioDeviceError, AudioDeviceHungError, DeviceTrouble
 from device.frames import FRAME_SAMPLES, Frame
-from device.ports import OpenDevice
+from device.ports import Block, OpenDevice
 from tests.audio.period_card import Clock, PeriodCard
 from tests.rig.sound import Sink, SoundServer, wait_until
 
@@ -518,3 +518,18 @@ async def test_at_rest_the_loop_is_woken_seldom_and_the_stamps_stay_right(
         loud = await frames_of(2.0)
         assert len(woken) < len(loud) / 2.5
         await feeding
+
+
+async def test_whoever_watches_the_microphone_is_told_each_block_at_rest_too(
+    sound_server: SoundServer,
+) -> None:
+    """The level meter moves as ever."""
+    told: list[Block] = []
+    async with opened(PortAudioMicrophone()) as microphone:
+        microphone.rest(True)
+        await _frames(microphone, 50)
+        microphone.taps.add(told.append)
+        await _frames(microphone, 50)
+    one = 2 * FRAME_SAMPLES * told[-1].channels
+    assert [len(block.pcm) for block in told[8:]] == [one] * (len(told) - 8)
+    assert len(told) > 30
