@@ -130,5 +130,5 @@ async def test_the_status_names_the_words_and_how_long_a_hop_takes(listener: Lis
     assert listener.wake_word.as_dict() == {
         "wake_words": ["hey_test"],
         "hop_ms": {"p50": 7.0, "max": 12.5},
-        "counters": {"hops": 1, "dropped": 0, "gaps": 0},
+        "counters": {"hops": 1, "quiet": 0, "dropped": 0, "gaps": 0},
     }

@@ -122,7 +122,7 @@ async def test_the_status_is_whole(desk: Desk) -> None:
         "last_fault": None,
         "counters": {
             "microphone": {"frames": 1, "overruns": 0, "dropped": 0},
-            "wake": {"hops": 1, "dropped": 0, "gaps": 0},
+            "wake": {"hops": 1, "quiet": 0, "dropped": 0, "gaps": 0},
             "speaker": {"underruns": 0},
             "talking_over": {"barge_ins": 0, "paused_for_nothing": 0},
         },
