@@ -27,7 +27,7 @@ from tests.rig.room import Room, open_room
 from tests.rig.sound import SoundServer
 from tests.rig.speech import chatter
 
-pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(1800)]
 
 Samples = npt.NDArray[np.int16]
 
@@ -104,7 +104,7 @@ def contender(sound: SoundServer, engine: str) -> Iterator[int]:
 
 @contextmanager
 def sounding(room: Room, sound: Samples) -> Iterator[None]:
-    """Feed the microphone with it again and again."""
+    """Feed the microphone with it again and again. Between two times there is a moment of zeros."""
     ended = threading.Event()
 
     def feed() -> None:
@@ -135,7 +135,11 @@ def test_listening_beside_those_who_do_nothing_else() -> None:
         for engine in ENGINES:
             pids[engine] = stack.enter_context(contender(room.sound, engine))
         print(f"\n{'':16}{'':16}{'% core':>8}{'of oWW':>8}{'of mWW':>8}{'switches/s':>12}{'MB':>6}")
-        for name, sound in (("quiet", quiet_room(10)), ("talk", chatter()), ("muted", None)):
+        for name, sound in (
+            ("quiet", quiet_room(SETTLED_S + RUNS * WATCHED_S + 5)),
+            ("talk", chatter()),
+            ("muted", None),
+        ):
             if sound is None:
                 room.daemon.request("mute")
             with sounding(room, sound if sound is not None else quiet_room(2)):

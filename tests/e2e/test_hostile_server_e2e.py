@@ -116,7 +116,8 @@ def test_what_it_says_commands_no_terminal() -> None:
     with open_room(Script(turns=(evil,)), config) as room:
         with Watch(room.daemon) as watch, Watch(room.daemon, "--json") as as_json:
             printed = asked_and_answered(room)
-            for message in (call, ended):
+            # A server that asked for nothing of the kind hangs up over the answer to the call.
+            for message in (ended, call):
                 room.server.call(lambda server, message=message: server.do(Send(message)))  # type: ignore[misc]
             room.daemon.event("tool", what="called")
             room.daemon.wait(lambda: "called" in "".join(watch.lines), "the call in watch")
