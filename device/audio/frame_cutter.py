@@ -16,8 +16,7 @@ class FrameCutter:
     """
 
     def __init__(self) -> None:
-        self.next_sample = 0
-        """The place of the next frame's first sample."""
+        self._next_sample = 0
         self._captured_at: float | None = None
         self._pending = bytearray()
         self._layout = Layout(MICROPHONE_RATE_HZ, 1, SAMPLE_BYTES)
@@ -34,7 +33,7 @@ class FrameCutter:
         self._resampler = Resampler(layout.rate_hz, MICROPHONE_RATE_HZ)
         ended_at = began_at if self._captured_at is None else self._captured_at
         lost_samples = round(max(0.0, began_at - ended_at) * MICROPHONE_RATE_HZ)
-        self.next_sample += len(self._pending) // SAMPLE_BYTES + lost_samples
+        self._next_sample += len(self._pending) // SAMPLE_BYTES + lost_samples
         self._pending.clear()
 
     def take(self, block: bytes, captured_at: float) -> list[Frame]:
@@ -49,8 +48,8 @@ class FrameCutter:
         for end in range(FRAME_BYTES, len(pcm) + 1, FRAME_BYTES):
             behind_s = (len(pcm) - end) // SAMPLE_BYTES / MICROPHONE_RATE_HZ
             at = captured_at - behind_s
-            frames.append(Frame(pcm[end - FRAME_BYTES : end], self.next_sample, at))
-            self.next_sample += FRAME_SAMPLES
+            frames.append(Frame(pcm[end - FRAME_BYTES : end], self._next_sample, at))
+            self._next_sample += FRAME_SAMPLES
         del self._pending[: len(frames) * FRAME_BYTES]
         return frames
 

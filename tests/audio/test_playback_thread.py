@@ -113,17 +113,15 @@ async def test_at_rest_the_stream_to_a_server_is_stopped_and_starts_with_the_fir
     speaker.rest(True)
     await until(lambda: stopped)
     with sound_server.recorder() as recorder:
-        await asyncio.to_thread(time.sleep, 0.3)
         speaker.chime("wake")
         await until(lambda: speaker.audible)
         await until(lambda: not speaker.audible)
-        await asyncio.to_thread(time.sleep, 0.3)
+        after = speaker.take_played()
+        sounded = np.trim_zeros(np.frombuffer(b"".join(each.pcm for each in after), "<i2"))
+        await until(lambda: len(np.trim_zeros(recorder.samples()[:, 0])) >= len(sounded))
         heard = recorder.samples()[:, 0]
-    after = speaker.take_played()
     assert {block.start for block in before} == {0}
     assert {block.start for block in after} == {1}
-    sounded = np.frombuffer(b"".join(block.pcm for block in after), "<i2")
-    sounded = np.trim_zeros(sounded)
     first = int(np.flatnonzero(heard)[0])
     assert np.array_equal(heard[first : first + len(sounded)], sounded)
     played_s = after[0].heard_at - before[0].heard_at

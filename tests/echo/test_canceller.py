@@ -245,6 +245,18 @@ def test_samples_that_were_lost_unnoticed_are_noticed_by_the_stamps() -> None:
     assert taken_out_db(bench, -3 * SECOND_FRAMES) > 15
 
 
+def the_next_reply_costs_a_moment(bench: Bench) -> None:
+    """Nobody is heard in it, nothing is learned anew, and after a second it is taken out."""
+    reply = len(bench.heard)
+    first = bench.play(ours(1))
+    assert not any(each.near for each in first)
+    assert bench.echo.figures.learned
+    assert not bench.echo.blind
+    bench.play(ours(9))
+    assert taken_out_db(bench, reply + SECOND_FRAMES) > 18
+    assert not any(each.near for each in bench.heard[reply:])
+
+
 @pytest.mark.parametrize("before_s", [0.02, 0.5, 3.0])
 def test_a_card_that_ran_dry_in_silence_costs_a_moment_of_the_next_reply(before_s: float) -> None:
     """All is heard later from then on: nobody is taken for a person, and nothing learned anew."""
@@ -254,14 +266,7 @@ def test_a_card_that_ran_dry_in_silence_costs_a_moment_of_the_next_reply(before_
     bench.play(quiet(2))
     bench.card.run_dry(0.042)
     bench.play(quiet(before_s))
-    reply = len(bench.heard)
-    first = bench.play(ours(1))
-    assert not any(each.near for each in first)
-    assert bench.echo.figures.learned
-    assert not bench.echo.blind
-    bench.play(ours(9))
-    assert taken_out_db(bench, reply + SECOND_FRAMES) > 18
-    assert not any(each.near for each in bench.heard[reply:])
+    the_next_reply_costs_a_moment(bench)
 
 
 @pytest.mark.parametrize("late_ms", [1, 6, 12])
@@ -274,14 +279,7 @@ def test_a_stream_that_was_stopped_at_rest_costs_a_moment_of_the_next_reply(late
     bench.card.stop()
     bench.play(quiet(30))
     bench.card.start(late_ms / 1000)
-    reply = len(bench.heard)
-    first = bench.play(ours(1))
-    assert not any(each.near for each in first)
-    assert bench.echo.figures.learned
-    assert not bench.echo.blind
-    bench.play(ours(9))
-    assert taken_out_db(bench, reply + SECOND_FRAMES) > 18
-    assert not any(each.near for each in bench.heard[reply:])
+    the_next_reply_costs_a_moment(bench)
 
 
 def test_a_card_that_runs_dry_in_a_reply_is_noticed_before_it_is_heard() -> None:

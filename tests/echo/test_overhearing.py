@@ -34,6 +34,16 @@ def test_our_own_voice_neither_interrupts_nor_wakes() -> None:
     assert speaker.count("woke") == 0
 
 
+def test_our_own_voice_is_vetoed_where_nobody_takes_it_out() -> None:
+    """The wake word comes back from the room as loud as it was said, and wakes nothing."""
+    speaker = Speaker("medium", replies(), cancels=False, interruptible=False)
+    while speaker.own_samples < 120 * MICROPHONE_RATE_HZ:
+        speaker.run(1.0)
+    assert speaker.count("woke") == 0
+    assert speaker.hearing is not None
+    assert speaker.hearing.vetoed > 0
+
+
 def test_a_person_silences_a_reply_and_ends_it(speaker: Speaker) -> None:
     """Within 200 ms of the first sound, and by speaking on; the next reply is talked over too."""
     for said in PEOPLE:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -296,38 +296,18 @@ async def test_nothing_is_posted_after_the_end(
 
 
 async def test_the_worker_wakes_once_a_hop_and_for_each_frame_while_it_follows_speech(
-    detector: OnnxWakeDetector, listener: Listener, monkeypatch: pytest.MonkeyPatch
+    detector: OnnxWakeDetector, listener: Listener, heard: list[int]
 ) -> None:
     """Also after a gap, whose hops lie where they would without it."""
-    heard: list[tuple[int, int]] = []
-    hear = Hearing.hear
-
-    def note(self: Hearing, frame: Frame, track_speech: bool, *_: Any, **__: Any) -> Any:
-        heard.append((frame.first_sample, fed))
-        return hear(self, frame, track_speech)
-
-    monkeypatch.setattr(Hearing, "hear", note)
-    fed = 0
-
-    async def feed_slowly(places: list[int]) -> None:
-        nonlocal fed
-        for place in places:
-            fed = place
-            detector.feed(Frame(bytes(640), place, 0.0))
-            await asyncio.sleep(0.02)
-
     async with running(detector, listener):
-        # Frames of hop 0, 1, 2 and, after a gap, of the end of 5 and of 6.
-        first = [320 * number for number in (*range(12), 22, 23, *range(24, 28))]
-        await feed_slowly(first)
-        await until(lambda: len(heard) == len(first))
-        woken = {at for _, at in heard}
-        assert woken == {960, 2240, 3520, 320 * 23, 320 * 27}
+        for wakes in (3, 7, 11):
+            await sleeps_until(detector, heard, range(wakes - 3, wakes + 1))
+        # Of the end of a hop, and of the next one.
+        await sleeps_until(detector, heard, range(22, 24))
+        await sleeps_until(detector, heard, range(24, 28))
         detector.track_speech(True)
-        heard.clear()
-        await feed_slowly([320 * number for number in range(28, 32)])
-        await until(lambda: len(heard) == 4)
-        assert [place for place, _ in heard] == [at for _, at in heard]
+        for number in range(28, 31):
+            await sleeps_until(detector, heard, range(number, number + 1))
 
 
 async def test_what_is_quiet_wakes_the_worker_seldom_and_counts_as_heard(
@@ -345,3 +325,41 @@ async def test_what_is_quiet_wakes_the_worker_seldom_and_counts_as_heard(
         await feed(detector, jarvis, before.size)
         assert isinstance(await listener.next(), Detection)
         assert detector.hears is True
+
+
+async def test_through_what_is_quiet_the_worker_sleeps_for_four_hops(
+    detector: OnnxWakeDetector, listener: Listener, heard: list[int]
+) -> None:
+    """And has what waits with the first hop that is not."""
+    async with running(detector, listener):
+        await sleeps_until(detector, heard, range(16), quiet=range(16))
+        await sleeps_until(detector, heard, range(16, 28), quiet=range(16, 24))
+
+
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The numbers of the frames that the worker has taken."""
+    taken: list[int] = []
+    hear = Hearing.hear
+
+    def note(self: Hearing, frame: Frame, track_speech: bool, *_: Any, **__: Any) -> Any:
+        taken.append(frame.first_sample // FRAME_SAMPLES)
+        return hear(self, frame, track_speech)
+
+    monkeypatch.setattr(Hearing, "hear", note)
+    return taken
+
+
+async def sleeps_until(
+    detector: OnnxWakeDetector, heard: list[int], numbers: range, quiet: Container[int] = ()
+) -> None:
+    """Feed these frames: the worker takes none before the last is there, and then all."""
+    before = list(heard)
+    for number in numbers:
+        assert heard == before
+        place = number * FRAME_SAMPLES
+        detector.feed(Frame(bytes(640), place, 0.0, quiet=number in quiet))
+        if number != numbers[-1]:
+            # Long enough for a worker that was woken by mistake; a slow one proves nothing.
+            await asyncio.sleep(0.005)
+    await until(lambda: heard == [*before, *numbers])
