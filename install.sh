@@ -7,11 +7,15 @@ PREFIX=/opt/parley
 CACHE=/var/cache/parley
 KEY_DIR=/etc/parley/credentials
 KEY=$KEY_DIR/gemini_api_key
+# systemd takes 1 MiB in all, and the key twice.
+MOST_CREDENTIALS_BYTES=1000000
 CONFIG=/etc/parley/config.yaml
 STATE_DIR=/var/lib/parley
 UDEV_RULES=/etc/udev/rules.d/60-parley-respeaker.rules
 WIFI_AWAKE=/etc/NetworkManager/conf.d/parley-wifi.conf
 UNIT=/etc/systemd/system/parley.service
+# Lets the service at the camera that is configured; not there where none is.
+CAMERA=$UNIT.d/camera.conf
 RECOVERY=/etc/systemd/system/parley-recover.service
 # Names the release to go back to, and the one that is put in force and not ready yet.
 UNPROVEN_MARK=$PREFIX/unproven
@@ -78,7 +82,8 @@ A release that does not start is taken back: the one before it goes on. What an
 installation says is kept in /var/log/parley-install.log; it goes on when the
 connection over which it was started is lost.
 
-Exit codes: 0 fine, 1 failed, 2 wrong usage, 78 the configuration does not suit the release.
+Exit codes: 0 fine, 1 failed, 2 wrong usage, 78 the configuration has a mistake, and
+there are no last good settings to go on with.
 USAGE
 }
 
@@ -543,6 +548,11 @@ ask_for_key() {
     done
 }
 
+# A speaker that is lent tokens (live.token_url) needs no key.
+borrows_tokens() {
+    [ -r "$CONFIG" ] && grep -Eq "^[^#]*token_url:[[:space:]]*[\"']?http" "$CONFIG"
+}
+
 read_key() {
     local key_file=$1 unattended=$2
     if [ -n "$key_file" ]; then
@@ -551,7 +561,7 @@ read_key() {
         [ -n "$KEY_TEXT" ] || fail "the key file $key_file is empty"
         looks_like_a_key "$KEY_TEXT" || fail "what is in the key file $key_file cannot be a key:" \
             "it must hold that alone, without quotes or a name"
-    elif [ -z "$unattended" ] && [ ! -s "$KEY" ] && [ -t 0 ]; then
+    elif [ -z "$unattended" ] && [ ! -s "$KEY" ] && [ -t 0 ] && ! borrows_tokens; then
         ask_for_key
     fi
 }
@@ -587,9 +597,61 @@ ensure_user() {
 }
 
 refuse_config() {
-    warn "$CONFIG does not suit this release (see above); mend it and run this again." \
-        "Nothing was switched over: a speaker that runs goes on as it is"
+    warn "$CONFIG does not suit this release (see above), and there are no last good settings to go" \
+        "on with; mend it and run this again. Nothing was switched over: a speaker that runs goes on" \
+        "as it is"
     exit 78
+}
+
+# What is left to do for the owner, said last.
+ADVICE=()
+# The file whose settings count: $CONFIG, or with a mistake in it a copy of the last good ones.
+SETTINGS=
+
+# recall RELEASE: print the last good settings, as far as this release takes them; what it does not
+# take is said. By the speaker's own user, whose file it is.
+recall() {
+    runuser -u parley -- env -C / "$1/.venv/bin/python" -I - "$STATE_DIR" "$CONFIG" <<'PYTHON'
+import logging
+import sys
+from pathlib import Path
+
+from device.build.checked_config import parse
+from device.config import changes
+from device.config.last_good import LastGood
+
+logging.basicConfig(format="    %(message)s")
+settings = LastGood(Path(sys.argv[1]), Path(sys.argv[2]), parse).recall()
+if settings is None:
+    sys.exit(1)
+print(changes(settings), end="")
+PYTHON
+}
+
+# check_config RELEASE: with a mistake in the file a speaker goes on with what was in force last, as
+# it does at any other start; so does an upgrade.
+check_config() {
+    "$1/.venv/bin/parley" config check "$CONFIG" >/dev/null && return
+    SETTINGS=$(mktemp)
+    recall "$1" >"$SETTINGS" || refuse_config
+    warn "$CONFIG has a mistake (see above): the speaker goes on with the settings that were in" \
+        "force last"
+    ADVICE+=("$CONFIG has a mistake, and the last good settings are in force: parley config check;" \
+"mend it, then sudo systemctl reload parley")
+}
+
+# Each file beside the key is handed over to the speaker: LoadCredential= in systemd.exec(5). One
+# whose name systemd does not take, or more than it takes, would keep the speaker from starting.
+check_credentials() {
+    local odd bytes
+    [ -d "$KEY_DIR" ] || return 0
+    odd=$(find "$KEY_DIR" -type f -printf '%P\n' | LC_ALL=C grep -am 1 '[^ -9;-~]' | printable || true)
+    [ -z "$odd" ] || fail "$KEY_DIR/$odd: systemd hands over no file of such a name, and the speaker would" \
+        "not start: name it with small letters, digits, - and _, or move it elsewhere"
+    bytes=$(find "$KEY_DIR" -type f -printf '%s\n' | awk '{ sum += $1 } END { print sum + 0 }')
+    [ "$bytes" -le "$MOST_CREDENTIALS_BYTES" ] || fail "the files in $KEY_DIR have $bytes bytes," \
+        "and the speaker would not start: leave only tokens there, at most" \
+        "$MOST_CREDENTIALS_BYTES bytes"
 }
 
 # Config and key are the owner's: what is there already stays. Every key has a default, so a file
@@ -598,11 +660,12 @@ ensure_config() {
     local release=$1
     if [ -e "$CONFIG" ]; then
         note "$CONFIG: kept"
-        "$release/.venv/bin/parley" config check "$CONFIG" >/dev/null || refuse_config
+        check_config "$release"
     else
         install -D -m 0644 "$release/config/parley.yaml" "$CONFIG"
         note "$CONFIG: written, all defaults"
     fi
+    check_credentials
     install -D -m 0644 "$release/systemd/parley.tmpfiles" "$TMPFILES"
     systemd-tmpfiles --create "$TMPFILES"
     if [ -n "$KEY_TEXT" ]; then
@@ -630,6 +693,52 @@ ensure_udev() {
     note "$UDEV_RULES: written"
 }
 
+# camera_sandbox RELEASE: print what the service's sandbox must allow for the configured camera, or
+# nothing where none is: as `parley doctor --fix` writes it.
+camera_sandbox() {
+    (cd / && "$1/.venv/bin/python" -I - "${SETTINGS:-$CONFIG}") <<'PYTHON'
+import sys
+from pathlib import Path
+
+from device.config import load
+from device.doctor.camera import sandbox_of
+
+print(sandbox_of(load(Path(sys.argv[1]))), end="")
+PYTHON
+}
+
+# The sandbox is opened for that camera only, and the user put into its group only where there is one:
+# nobody who has no camera has a speaker that could use one. Both count from the next start on.
+SANDBOX_CHANGED=
+ensure_camera() {
+    local allowed
+    allowed=$(camera_sandbox "$1")
+    if [ -z "$allowed" ]; then
+        remove_camera
+        return
+    fi
+    if getent group video >/dev/null && ! id -nG parley | grep -qw video; then
+        usermod --append --groups video parley
+        SANDBOX_CHANGED=yes
+    fi
+    printf '%s\n' "$allowed" | cmp --silent - "$CAMERA" && return
+    mkdir -p "${CAMERA%/*}"
+    printf '%s\n' "$allowed" >"$CAMERA.new"
+    mv "$CAMERA.new" "$CAMERA"
+    note "$CAMERA: written, for the camera"
+    systemctl daemon-reload
+    SANDBOX_CHANGED=yes
+}
+
+remove_camera() {
+    [ -e "$CAMERA" ] || return 0
+    rm -f "$CAMERA"
+    rmdir --ignore-fail-on-non-empty "${CAMERA%/*}"
+    note "$CAMERA: removed, no camera is configured"
+    [ ! -d /run/systemd/system ] || systemctl daemon-reload
+    SANDBOX_CHANGED=yes
+}
+
 # A radio that sleeps between packets, as it does on Raspberry Pi OS, answers up to two seconds late.
 # A connection that asks for something else itself gets that.
 ensure_wifi_awake() {
@@ -652,7 +761,7 @@ remove_udev() {
 # each line: "board WHICH AND WHY", "advice WHAT TO DO", and "need spi" or "need i2c" for what the
 # header of a Pi must offer for its LEDs and its sound chip, and config.txt does not switch on.
 board_facts() {
-    (cd / && "$1/.venv/bin/python" -I - "$CONFIG" "${2:-/}") <<'PYTHON'
+    (cd / && "$1/.venv/bin/python" -I - "${SETTINGS:-$CONFIG}" "${2:-/}") <<'PYTHON'
 import sys
 from pathlib import Path
 
@@ -693,7 +802,6 @@ switch_bus_on() {
 
 # Which board it is, and what keeps it from working, to be said last. The LEDs of a HAT hang on SPI,
 # which a fresh Raspberry Pi OS has switched off.
-ADVICE=()
 ensure_board() {
     local what told
     is_raspberry_pi || return 0
@@ -712,7 +820,7 @@ ensure_board() {
 
 # configured_language RELEASE: print the BCP-47 tag that the speaker is set to, or nothing.
 configured_language() {
-    "$1/.venv/bin/parley" config show "$CONFIG" |
+    "$1/.venv/bin/parley" config show "${SETTINGS:-$CONFIG}" |
         sed -n '/^live:/,/^[^ ]/s/^  language: "\{0,1\}\([A-Za-z0-9-]*\).*/\1/p' |
         grep -vx null || true
 }
@@ -781,16 +889,16 @@ build_release() {
     BUILDING=
 }
 
-# try_out RELEASE: load and run all that is compiled in it. A wheel for another processor than this
-# one ends by a signal: better here than at the start of the speaker.
+# try_out RELEASE: load and run all that is compiled in it, one package after the other. A wheel for
+# another processor than this one ends by a signal: better here than at the start of the speaker.
 try_out() {
     local told code=0
     told=$("$1/.venv/bin/python" -I -m device.doctor.compiled 2>&1) || code=$?
     [ "$code" -ne 0 ] || return 0
     [ -z "$told" ] || printf '%s\n' "$told" | tail -n 5 | printable >&2
     case $code in
-    132) fail "a package of this release uses instructions that this processor has not (signal ILL);" \
-        "nothing was switched over; please report it with what /proc/cpuinfo says" ;;
+    132) fail "a package of this release uses instructions that this processor has not (signal ILL):" \
+        "which one is said above; nothing was switched over; please report that line" ;;
     *) fail "this release does not run here (exit code $code; the end of what it said is above);" \
         "nothing was switched over" ;;
     esac
@@ -805,7 +913,7 @@ replace_link() {
 # Nothing to do for a speaker that runs what is installed: it may be in a conversation.
 runs_already() {
     local release=$1
-    systemctl --quiet is-active parley.service && [ -z "$KEY_TEXT" ] &&
+    systemctl --quiet is-active parley.service && [ -z "$KEY_TEXT$SANDBOX_CHANGED" ] &&
         [ "$(readlink -f "$PREFIX/current")" = "$release" ] &&
         cmp --silent "$release/systemd/parley.service" "$UNIT"
 }
@@ -871,7 +979,8 @@ waits_with_a_fault() {
 }
 
 # restart_service: print how it ended: ready, waiting (for a microphone), starting or failed. The
-# start job ends with READY=1 or with the process, so nothing is asked twice.
+# start job ends with READY=1 or with the process, so nothing is asked twice. Where there is no
+# microphone it ends with READY=1 too, after half a minute.
 restart_service() {
     local code=0
     timeout "$LOOK_AFTER_S" systemctl restart parley.service >/dev/null 2>&1 || code=$?
@@ -882,7 +991,15 @@ restart_service() {
             systemctl start parley.service >/dev/null 2>&1 || code=$?
     fi
     case $code in
-    0) if answers; then echo ready; else echo failed; fi ;;
+    0)
+        if ! answers; then
+            echo failed
+        elif waits_with_a_fault; then
+            echo waiting
+        else
+            echo ready
+        fi
+        ;;
     124) if waits_with_a_fault; then echo waiting; else echo starting; fi ;;
     *) echo failed ;;
     esac
@@ -895,6 +1012,7 @@ take_back() {
     trap - ERR
     set +e
     [ -z "$BUILDING" ] || rm -rf "$BUILDING"
+    [ -z "$SETTINGS" ] || rm -f "$SETTINGS"
     [ -z "$UNPROVEN" ] || roll_back
     let_go
     exit "$code"
@@ -1021,7 +1139,7 @@ summary() {
         ;;
     *) warn "it did not start; why: journalctl -u parley -n 20; sudo parley config check" ;;
     esac
-    if [ ! -s "$KEY" ]; then
+    if [ ! -s "$KEY" ] && ! borrows_tokens; then
         note "It has no key yet    sudo ./install.sh --key-file FILE"
     fi
     note "What it does now     parley status      (parley watch: live)"
@@ -1086,6 +1204,7 @@ install_appliance() {
     say "User, configuration, key"
     ensure_user
     ensure_config "$release"
+    ensure_camera "$release"
     ensure_wifi_awake
     ensure_board "$release"
     ensure_clips "$release"
@@ -1126,6 +1245,7 @@ uninstall() {
         systemctl disable --now --quiet parley.service 2>/dev/null || true
         systemctl reset-failed parley.service 2>/dev/null || true
     fi
+    remove_camera >/dev/null
     rm -f "$UNIT" "$RECOVERY" "$TMPFILES" "$WIFI_AWAKE"
     rm -f /etc/systemd/system/multi-user.target.wants/{"${UNIT##*/}","${RECOVERY##*/}"}
     remove_udev

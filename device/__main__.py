@@ -22,13 +22,18 @@ GROUPS = {
     "device.cli.demo": {"demo"},
     "device.cli.remote": {"status", "watch", "ask", "volume", "mute", "unmute", "stop", "reload"},
     "device.cli.timers": {"timers"},
+    "device.cli.tools": {"tools"},
+    "device.cli.wakes": {"wakes"},
     "device.cli.devices": {"devices"},
     "device.cli.doctor": {"doctor"},
     "device.cli.config": {"config"},
     "device.cli.lights": {"lights"},
+    "device.cli.token": {"token"},
     "device.cli.manual": {"man", "completion"},
 }
 """The commands of each module: `parley status` need not import all that a speaker is made of."""
+FIRST_LOOK = "device.cli.first_look"
+"""Before the doctor: what it imports may be what does not run here."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,6 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         # A reload may be asked for while it still imports; the file is read after that anyway.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
+        if "doctor" in words and (found := import_module(FIRST_LOOK).first_look(words)) is not None:
+            return int(found)
         args = parser(words).parse_args(words)
         code: int = args.run(args)
         sys.stdout.flush()

@@ -4,18 +4,21 @@
 
     ParleyError
     ├── ConfigError            the YAML is wrong; carries every mistake; exit code 78
-    ├── CredentialError        no API key, or one that cannot be read
+    ├── CredentialError        no API key or other credential, or one that cannot be used
     ├── DamagedFileError       a file of ours does not hold what was written; a ValueError too
     ├── AudioDeviceError       a microphone or loudspeaker cannot be used now; retried
+    │   ├── CardsChangedError       another card came or went: it is chosen anew
     │   └── AudioDeviceHungError    its thread does not come back: only ending the process helps
     ├── OutgrownError          the process takes too much memory; only ending it helps
     ├── EchoCancellerError     the canceller's library is missing; the speaker works half duplex
     ├── WakeModelError         a wake word network is missing or not one
+    ├── RecordingError         a WAV file cannot be heard
     ├── VoiceError             a sentence of our own cannot be spoken; the speaker works without
     ├── BoardError             LEDs or button cannot be used; the speaker works without
     ├── MeasuringError         the echo cannot be measured now
     ├── MutingError            the microphone cannot be opened, or kept closed over a restart
     ├── TimerError             a timer or alarm cannot be set, or it is not clear which is meant
+    ├── McpServerError         an MCP server cannot be used now; tried again by itself
     ├── ControlError           the control socket: nobody there, or it refused
     └── ScriptError            the stand-in server's script is wrong
 
@@ -26,6 +29,7 @@ Tested in tests/test_main.py.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -66,7 +70,7 @@ class ConfigError(ParleyError):
 
 
 class CredentialError(ParleyError):
-    """No API key was found, or the one found cannot be used."""
+    """No API key or no other credential was found, or the one found cannot be used."""
 
 
 class DamagedFileError(ParleyError, ValueError):
@@ -91,6 +95,8 @@ class DeviceTrouble(StrEnum):
     """It is open and delivers (or takes) nothing."""
     DEAD = "dead"
     """It is open and what it delivers is no sound."""
+    RELAPSING = "relapsing"
+    """It works again and again, and is lost soon after each time."""
 
 
 class AudioDeviceError(ParleyError):
@@ -99,6 +105,10 @@ class AudioDeviceError(ParleyError):
     def __init__(self, trouble: DeviceTrouble, message: str) -> None:
         self.trouble = trouble
         super().__init__(message)
+
+
+class CardsChangedError(AudioDeviceError):
+    """Another sound card came or went, so the device is chosen anew: nothing is wrong with it."""
 
 
 class AudioDeviceHungError(AudioDeviceError):
@@ -117,6 +127,10 @@ class WakeModelError(ParleyError):
     """A wake word network is missing, or the file is not one."""
 
 
+class RecordingError(ParleyError):
+    """A recording of the owner's cannot be heard; says why and what to do."""
+
+
 class SecondOpinionError(ParleyError):
     """The other networks for wake words do not load; openWakeWord's decide alone."""
 
@@ -129,12 +143,20 @@ class BoardError(ParleyError):
     """LEDs or button of the board cannot be used; the speaker works without them."""
 
 
+class ArrayBusyError(BoardError):
+    """An array that answers has not got to what it was asked, however often it was asked again."""
+
+
 class MeasuringError(ParleyError):
     """The way from the loudspeaker to the microphone cannot be measured now."""
 
 
 class MutingError(ParleyError):
     """The microphone cannot be opened now, or what was asked will not outlive a restart."""
+
+
+class CameraError(ParleyError):
+    """No picture can be taken now; says why, and what to do, in words for the owner and a model."""
 
 
 class FunctionError(ParleyError):
@@ -148,9 +170,29 @@ class TimerError(ParleyError):
     """
 
 
+class McpServerError(ParleyError):
+    """An MCP server cannot be used now; its functions are withdrawn until it is back."""
+
+
 class ControlError(ParleyError):
     """The control socket cannot be reached, or the daemon refused the command."""
 
 
 class ScriptError(ParleyError):
     """A script for the stand-in Live server cannot be used."""
+
+
+def causes_of(error: BaseException, depth: int = 0) -> Iterator[BaseException]:
+    """Yield an error and what led to it, also where several went wrong at once.
+
+    ``depth``: how many lie above it; what lies deeper than ten is left out.
+    """
+    yield error
+    if depth > 10:
+        return
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from causes_of(inner, depth + 1)
+    for led in (error.__cause__, error.__context__):
+        if led is not None:
+            yield from causes_of(led, depth + 1)

@@ -25,6 +25,7 @@ from device.news import (
     GoAway,
     Interrupted,
     News,
+    PictureSent,
     PlaybackDrained,
     Pressed,
     Reconnecting,
@@ -56,9 +57,11 @@ class EventName(StrEnum):
     TOOL = "tool"
     BUTTON = "button"
     UPLINK = "uplink"
+    PICTURE = "picture"
     FAULT = "fault"
     USAGE = "usage"
     TIMER = "timer"
+    MCP_SERVER = "mcp_server"
     BARGE_IN = "barge_in"
     UNHEARD = "unheard"
     STALL = "stall"
@@ -95,11 +98,19 @@ class PublicEvent:
         return {"time": round(self.time, 6), "event": self.event.value, **self.fields}
 
 
-def public(news: News) -> PublicEvent | None:
-    """The public event that a part's news stands for; None for what is nobody's business."""
+def _nobodys(_session: int) -> str:
+    return ""
+
+
+def public(news: News, whose: Callable[[int], str] = _nobodys) -> PublicEvent | None:
+    """Return the public event that a part's news stands for; None for what is nobody's business.
+
+    `whose` tells the persona of a session by its number; empty: nobody's in particular.
+    """
     match news:
-        case Detection(word, score, _, at):
-            return PublicEvent(EventName.WAKE, at, {"word": word, "score": round(score, 3)})
+        case Detection(word, score, _, at, persona):
+            fields = {"word": word, "score": round(score, 3), **_of(persona)}
+            return PublicEvent(EventName.WAKE, at, fields)
         case SpeechChanged(speaking, _, at):
             return PublicEvent(EventName.ACTIVITY, at, {"what": "started" if speaking else "ended"})
         case Pressed(gesture, at):
@@ -109,6 +120,9 @@ def public(news: News) -> PublicEvent | None:
             return PublicEvent(
                 EventName.UPLINK, at, {"what": what, "frames": frames, "bytes": size}
             )
+        case PictureSent(_, reason, size, width, height, at):
+            shape = {"width": width, "height": height}
+            return PublicEvent(EventName.PICTURE, at, {"bytes": size, "reason": reason, **shape})
         case GoAway(_, left, at):
             return PublicEvent(EventName.GO_AWAY, at, {"time_left_s": left})
         case ToolNews(_, what, name, at):
@@ -127,7 +141,7 @@ def public(news: News) -> PublicEvent | None:
         case TalkedOver() | BargedIn() | FellSilent():
             return _barge_in(news)
         case _:
-            return _session_event(news)
+            return _session_event(news, whose)
 
 
 def _barge_in(news: TalkedOver | BargedIn | FellSilent) -> PublicEvent:
@@ -135,17 +149,18 @@ def _barge_in(news: TalkedOver | BargedIn | FellSilent) -> PublicEvent:
     return PublicEvent(EventName.BARGE_IN, news.time, {"what": what})
 
 
-def _session_event(news: News) -> PublicEvent | None:
+def _session_event(news: News, whose: Callable[[int], str]) -> PublicEvent | None:
     match news:
-        case SessionOpened(_, latency_ms, model, resumed, at):
-            what = "resumed" if resumed else "opened"
-            return session(what, at, latency_ms=round(latency_ms, 1), model=model)
-        case Reconnecting(_, failure, at):
-            return session("opening", at, reason=failure.message)
-        case SessionClosed(_, reason, at):
-            return session("closed", at, reason=reason)
-        case SessionFailed(_, failure, model, at):
-            return session("failed", at, reason=failure.message, model=model)
+        case SessionOpened(number, latency_ms, model, resumed, at):
+            what, took_ms = "resumed" if resumed else "opened", round(latency_ms, 1)
+            return session(what, at, latency_ms=took_ms, model=model, persona=whose(number))
+        case Reconnecting(number, failure, at):
+            return session("opening", at, reason=failure.message, persona=whose(number))
+        case SessionClosed(number, reason, at):
+            return session("closed", at, reason=reason, persona=whose(number))
+        case SessionFailed(number, failure, model, at):
+            about = failure.message
+            return session("failed", at, reason=about, model=model, persona=whose(number))
         case Stalled(_, what, reason, at):
             return PublicEvent(EventName.STALL, at, {"what": what, "reason": reason})
         case SettingRefused(_, setting, model, reason, at):
@@ -176,10 +191,16 @@ def session(
     reason: str | None = None,
     latency_ms: float | None = None,
     model: str | None = None,
+    persona: str = "",
 ) -> PublicEvent:
-    """A `session` event; every field is always there."""
+    """A `session` event; every field is always there, but for the persona that nobody has."""
     fields = {"what": what, "reason": reason, "latency_ms": latency_ms, "model": model}
-    return PublicEvent(EventName.SESSION, at, fields)
+    return PublicEvent(EventName.SESSION, at, {**fields, **_of(persona)})
+
+
+def _of(persona: str) -> dict[str, str]:
+    """Return the field that tells who talks; none where it is nobody in particular."""
+    return {"persona": persona} if persona else {}
 
 
 def reply(what: str, turn: int, played_ms: int, at: float) -> PublicEvent:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,6 +112,8 @@ class SessionFaults:
         self._faults = faults
         self._bus = bus
         self._hindrance = hindrance
+        self._gone: dict[str, str] = {}
+        """What is told of each model that is gone, by the key that names it."""
 
     def met(self, failure: Failure) -> None:
         """Tell a failure that somebody has met: the newest is the one in force."""
@@ -120,19 +122,38 @@ class SessionFaults:
         fatal = not failure.retryable
         self._faults.begin(failure.kind, failure.message, fatal=fatal, again=True)
 
-    def connected(self, model: str, configured: str) -> None:
-        """Clear what kept a session from working: one works, over this model."""
-        self._faults.clear(*FailureKind)
-        if model == configured:
-            self._faults.clear(REPLACED)
+    def connected(self, model: str, configured: str, key: str) -> None:
+        """Clear what kept a session from working: one works, over this model.
 
-    def replaced(self, gone: str, successor: str) -> None:
-        """Tell once, in writing since it does answer, that another model answers from now on."""
-        message = (
+        `key` names the configured one; what is told of others is not over by that.
+        """
+        self._faults.clear(*FailureKind)
+        if model == configured and self._gone.pop(key, None) is not None:
+            self._tell_gone()
+
+    def keep_only(self, keys: Collection[str]) -> None:
+        """Forget the models that other keys named: they are not written any more."""
+        if forgotten := self._gone.keys() - set(keys):
+            for key in forgotten:
+                del self._gone[key]
+            self._tell_gone()
+
+    def replaced(self, gone: str, successor: str, key: str) -> None:
+        """Tell once, in writing since it does answer, that another model answers from now on.
+
+        `key` is where the configuration names the one that is gone.
+        """
+        self._gone[key] = (
             f"the server does not have the model {gone} any more, {successor} answers instead: "
-            f"set live.model to {successor}"
+            f"set {key} to {successor}"
         )
-        self._faults.begin(REPLACED, message)
+        self._tell_gone()
+
+    def _tell_gone(self) -> None:
+        if self._gone:
+            self._faults.begin(REPLACED, "; ".join(self._gone.values()))
+        else:
+            self._faults.clear(REPLACED)
 
     def apologise(self) -> None:
         """Tell that the server owed an answer, was nudged and left, and still none came."""

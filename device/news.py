@@ -11,7 +11,7 @@ Tested in tests/test_events.py.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, StrEnum, auto
 from typing import Literal
 
@@ -28,6 +28,8 @@ class Detection:
     end_sample: int
     """Place in the microphone's stream (``Frame.first_sample``) just after that hop."""
     time: float
+    persona: str = ""
+    """Who answers to the word; empty: nobody in particular."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +193,8 @@ class FailureKind(StrEnum):
     PROXY = "proxy"
     TLS = "tls"
     KEY = "key"
+    TOKEN = "token"  # noqa: S105 - a kind, not one
+    """The token server gives no ephemeral token, or the server does not take it."""
     QUOTA = "quota"
     BILLING = "billing"
     MODEL = "model"
@@ -431,6 +435,20 @@ class ToolNews:
 
 
 @dataclass(frozen=True, slots=True)
+class PictureSent:
+    """A picture has left the device."""
+
+    session: int
+    reason: Literal["asked", "stream", "typed"]
+    """The model asked for it, one a second goes up, or the owner gave it with a question."""
+    bytes: int
+    """Of JPEG."""
+    width: int
+    height: int
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens of the turn just ended, as the server counts them."""
 
@@ -463,6 +481,7 @@ SessionNews = (
     | Unheard
     | Transcript
     | ToolNews
+    | PictureSent
     | Usage
 )
 
@@ -552,10 +571,23 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class Enclosed:
+    """A picture that the owner gives with a question: a JPEG, bounded in bytes and pixels."""
+
+    jpeg: bytes = field(repr=False)
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ask:
     """The owner typed a question."""
 
     text: str
+    picture: Enclosed | None = None
+    """What it is about."""
+    persona: str | None = None
+    """Who is asked; empty: nobody in particular; None: whoever talks, or else would be tapped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -645,6 +677,15 @@ class SettingsChanged:
     """What a session is set up with has changed: the one there is has the old settings."""
 
 
-Moment = TimedOut | StillWaiting | HabitsChanged | SessionAged | SettingsChanged
+@dataclass(frozen=True, slots=True)
+class PersonasChanged:
+    """These personas can be talked to from now on, beside nobody in particular."""
+
+    first: str
+    """Who answers where neither a word nor a name says who; empty: nobody in particular."""
+    known: frozenset[str]
+
+
+Moment = TimedOut | StillWaiting | HabitsChanged | SessionAged | SettingsChanged | PersonasChanged
 News = WakeNews | MicrophoneNews | SpeakerNews | SessionNews | BoardNews | TimerNews | Wish | Moment
 Post = Callable[[News], None]

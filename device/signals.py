@@ -46,6 +46,7 @@ SIGNALS: dict[str, Signal] = {
     FailureKind.PROXY: NETWORK,
     FailureKind.TLS: NETWORK,
     FailureKind.KEY: ACCOUNT,
+    FailureKind.TOKEN: ACCOUNT,
     FailureKind.QUOTA: ACCOUNT,
     FailureKind.BILLING: ACCOUNT,
     FailureKind.MODEL: SERVICE,

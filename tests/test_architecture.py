@@ -21,8 +21,19 @@ FILES = sorted((ROOT / "device").rglob("*.py"))
 
 MAP = (ROOT / "device" / "README.md").read_text()
 WORDS = (
-    *("errors", "api_key", "text", "threads", "frames", "news", "signals", "ports", "events"),
-    "faults",
+    *(
+        "errors",
+        "api_key",
+        "credential",
+        "trust",
+        "text",
+        "threads",
+        "frames",
+        "news",
+        "signals",
+        "sound",
+    ),
+    *("ports", "events", "faults"),
 )
 """What everybody speaks, at the top of `device/`; each may import those before it."""
 
@@ -44,25 +55,33 @@ def rooms_of_the_map() -> dict[str, set[str]]:
 ROOMS = rooms_of_the_map()
 
 HOMES: dict[str, set[str]] = {
+    "PIL": {"device.camera.picture"},
+    "anyio": {"device.mcp"},
     "cryptography": {"device.simulator.certificate"},
-    "google": {"device.live"},
+    "google": {"device.live", "device.tokens.mint"},
     "gpiozero": {
         *("device.board.button", "device.board.gpio", "device.board.spi"),
         *("device.lights.apa102", "device.lights.drivers"),
     },
+    "httpx2": {"device.live.token_server", "device.mcp"},
+    "linuxpy": {"device.camera.v4l2"},
+    "mcp": {"device.mcp"},
+    "mcp_types": {"device.mcp"},
     "numpy": {
         *("device.announcements", "device.audio", "device.doctor", "device.echo"),
         *("device.live.answers", "device.simulator", "device.wake"),
     },
     "onnxruntime": {"device.wake.networks"},
     "pyaudio": {"device.audio.portaudio"},
-    "pydantic": {"device.config", "device.tools"},
+    "pydantic": {"device.config", "device.mcp", "device.tools"},
     "pydantic_core": {"device.config"},
     "pymicro_wakeword": {"device.wake.micro"},
     "rich": {"device.cli", "device.doctor"},
     "soxr": {"device.audio.resample", "device.simulator.voices"},
+    "starlette": {"device.tokens.server"},
     "systemd": {"device.service"},
     "usb": {"device.board.usb_control"},
+    "uvicorn": {"device.tokens.server"},
     "websockets": {"device.live", "device.simulator"},
     "yaml": {"device.config"},
 }
@@ -77,21 +96,29 @@ NO_COMPUTATION = {
 }
 """Clocks, chance and the world outside: in no pure module."""
 
-HEAVY = {"google", "gpiozero", "onnxruntime", "pyaudio", "pymicro_wakeword", "systemd", "usb"}
+HEAVY = {
+    *("google", "gpiozero", "linuxpy", "onnxruntime", "PIL", "pyaudio", "pymicro_wakeword"),
+    *("systemd", "usb"),
+}
 """Imported inside the function that needs them: slow, or only there on a Raspberry Pi."""
+
+MCP = {"anyio", "httpx2", "mcp", "mcp_types"}
+"""What an MCP server is reached with: half a second and 30 MB."""
 
 ALARM_LINES = 500
 """Files are cut by idea, never by length; a longer one is looked at for a second idea."""
 
 DESCRIBE = {
+    "device.camera.auto",
     *("device.audio.loudspeaker", "device.audio.microphone"),
     *("device.simulator.echo", "device.simulator.microphone", "device.simulator.tee"),
 }
 """Who describes a device, in its messages too."""
 
 TELL = {
-    *("device.assistant.input", "device.assistant.output", "device.assistant.status"),
-    *("device.cli.demo", "device.control.meter", "device.doctor.echo"),
+    *("device.assistant.input", "device.assistant.output", "device.assistant.pictures"),
+    *("device.assistant.status", "device.cli.demo", "device.control.meter"),
+    *("device.doctor.camera", "device.doctor.echo"),
 }
 """Who shows a person how a device describes itself."""
 
@@ -236,12 +263,27 @@ def test_the_map_allows_no_more_than_is_used() -> None:
         assert named <= used, f"{room} imports nothing of {sorted(named - used)}"
 
 
+LATE = {"device.mcp.client", "device.mcp.http", "device.mcp.stdio"}
+"""Modules that import heavy libraries at once, and are imported when those are needed."""
+
+
+def test_what_loads_the_library_of_mcp_is_imported_late() -> None:
+    """In a function or for the type checker only, but by each other; see `tests/mcp/`."""
+    wrong = [
+        (module, found)
+        for module in set(MODULES) - LATE
+        for found in imports(module)
+        if found.at_once and (found.name in LATE or found.library in MCP)
+    ]
+    assert wrong == []
+
+
 @pytest.mark.parametrize("module", PURE)
 def test_pure_modules_only_compute(module: str) -> None:
     """No I/O, no clock and no chance; so they can be tested in full without any of it."""
     for found in ours(module):
         word = found.name.removeprefix("device.")
-        pure_word = word in {"errors", "frames", "news", "ports", "signals", "text"}
+        pure_word = word in {"errors", "frames", "news", "ports", "signals", "sound", "text"}
         assert pure_word or found.name in PURE, f"{module}:{found.line}: {found.name} is not pure"
     assert {found.library for found in libraries(module)} <= COMPUTES
     assert [found for found in imports(module) if found.library in NO_COMPUTATION] == []
@@ -358,7 +400,9 @@ def test_what_describes_a_device_is_for_people_only() -> None:
 def test_only_who_opens_devices_knows_how_cards_are_named() -> None:
     """Everybody else is told the number of the card."""
     knowing = {module for module in MODULES for text in texts(module) if "hw:" in text}
-    # The echo's file names devices as they are called, but for the number.
+    # The echo's file names devices as they are called, but for the number; as settings such names
+    # are refused.
+    knowing.remove("device.config.device_names")
     assert knowing == {"device.audio.devices", "device.state.echo"}
 
 

@@ -50,6 +50,8 @@ from device.news import (
     MuteToggled,
     News,
     PartLost,
+    PersonasChanged,
+    PictureSent,
     PlaybackDrained,
     PlaybackStarved,
     Plugged,
@@ -93,6 +95,10 @@ CONTRACT: list[tuple[News, dict[str, object] | None]] = [
         Detection("hey_jarvis", 0.98765, 48_000, 7.5),
         {"event": "wake", "word": "hey_jarvis", "score": 0.988},
     ),
+    (
+        Detection("alexa", 0.98765, 48_000, 7.5, "puck"),
+        {"event": "wake", "word": "alexa", "score": 0.988, "persona": "puck"},
+    ),
     (SpeechChanged(True, 5, 7.5), {"event": "activity", "what": "started"}),
     (SpeechChanged(False, 5, 7.5), {"event": "activity", "what": "ended"}),
     (FirstSound(3, 7.5), {"event": "reply", "what": "first_sound", "turn": 3, "played_ms": 0}),
@@ -103,15 +109,33 @@ CONTRACT: list[tuple[News, dict[str, object] | None]] = [
     (PlaybackStarved(3, 7.5), None),
     (
         SessionOpened(1, 812.3456, "m", False, 7.5),
-        {"event": "session", "what": "opened", "reason": None, "latency_ms": 812.3, "model": "m"},
+        {
+            "event": "session",
+            "what": "opened",
+            "reason": None,
+            "latency_ms": 812.3,
+            "model": "m",
+        },
     ),
     (
         SessionOpened(1, 90.0, "m", True, 7.5),
-        {"event": "session", "what": "resumed", "reason": None, "latency_ms": 90.0, "model": "m"},
+        {
+            "event": "session",
+            "what": "resumed",
+            "reason": None,
+            "latency_ms": 90.0,
+            "model": "m",
+        },
     ),
     (
         SessionClosed(1, "idle", 7.5),
-        {"event": "session", "what": "closed", "reason": "idle", "latency_ms": None, "model": None},
+        {
+            "event": "session",
+            "what": "closed",
+            "reason": "idle",
+            "latency_ms": None,
+            "model": None,
+        },
     ),
     (
         SessionFailed(1, FAILURE, "m", 7.5),
@@ -176,6 +200,10 @@ CONTRACT: list[tuple[News, dict[str, object] | None]] = [
         ToolNews(1, "called", "light_on", 7.5),
         {"event": "tool", "what": "called", "name": "light_on"},
     ),
+    (
+        PictureSent(1, "asked", 61_234, 768, 432, 7.5),
+        {"event": "picture", "bytes": 61_234, "reason": "asked", "width": 768, "height": 432},
+    ),
     (Usage(1, 3, {"total": 40}, 7.5), {"event": "usage", "turn": 3, "total": 40}),
     (
         TimerNews("ringing", 3, "pasta", "2026-12-01T07:00:00+01:00", "reminder", "drain it", 7.5),
@@ -219,6 +247,7 @@ CONTRACT: list[tuple[News, dict[str, object] | None]] = [
     (HabitsChanged("always", True), None),
     (SessionAged(1), None),
     (SettingsChanged(), None),
+    (PersonasChanged("puck", frozenset({"puck"})), None),
 ]
 
 MAP = Path(__file__).parents[1] / "device" / "README.md"
@@ -237,6 +266,23 @@ def test_news_become_events_with_exactly_these_fields(
         assert json.loads(json.dumps(event.as_record())) == {"time": 7.5, **expected}
 
 
+@pytest.mark.parametrize(
+    "news",
+    [
+        SessionOpened(7, 812.3456, "m", False, 7.5),
+        Reconnecting(7, FAILURE, 7.5),
+        SessionClosed(7, "idle", 7.5),
+        SessionFailed(7, FAILURE, "m", 7.5),
+    ],
+    ids=lambda news: type(news).__name__,
+)
+def test_a_session_is_told_with_its_persona(news: News) -> None:
+    """Whoever talks by then: it is known by the session's number."""
+    event = public(news, {7: "puck"}.__getitem__)
+    assert event is not None
+    assert event.fields["persona"] == "puck"
+
+
 def test_every_kind_of_news_has_its_place_in_the_contract() -> None:
     """A new kind must be decided on: public or not."""
     kinds = {kind for union in get_args(News) for kind in (get_args(union) or [union])}
@@ -253,6 +299,7 @@ def test_our_own_events_have_the_same_fields() -> None:
         "latency_ms": None,
         "model": "m",
     }
+    assert session("opening", 1.0, model="m", persona="puck").fields["persona"] == "puck"
     assert reply("interrupted", 2, 340, 1.23456789).as_record() == {
         "time": 1.234568,
         "event": "reply",

@@ -5,11 +5,15 @@ from __future__ import annotations
 import fcntl
 import os
 import sys
+import zlib
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 
+from device.build.checked_config import parse
+from device.config.last_good import LastGood
+from device.doctor.camera import sandbox_of
 from device.live import network
 from tests.rig.installer import ROOT, Completed, on_a_terminal, sourced
 from tests.rig.machine import machine
@@ -232,6 +236,73 @@ class TestKey:
         assert sourced(f"{{ {asked}; }} </dev/null").stdout.endswith("key=")
 
 
+class TestLentTokens:
+    """A speaker that is lent tokens is not asked for a key, nor told that it has none."""
+
+    @pytest.mark.parametrize(
+        ("config", "borrows"),
+        [
+            ("live:\n  token_url: https://tokens.home.arpa:8790/token\n", True),
+            ("live: {token_url: 'https://tokens.home.arpa/token'}\n", True),
+            ('live:\n  token_url: "http://127.0.0.1/token"\n', True),
+            ("live:\n  token_url: null\n", False),
+            ("live:\n  # token_url: https://tokens.home.arpa:8790/token\n", False),
+            ("", False),
+        ],
+    )
+    def test_the_configuration_says_whether(
+        self, tmp_path: Path, config: str, borrows: bool
+    ) -> None:
+        """As the speaker reads it, without a parser; one that is not there says nothing."""
+        file = tmp_path / "config.yaml"
+        file.write_text(config)
+        done = sourced(f"CONFIG={file}; if borrows_tokens; then echo yes; else echo no; fi")
+        assert done.stdout == ("yes\n" if borrows else "no\n")
+        done = sourced(f"CONFIG={file}.none; borrows_tokens || echo no")
+        assert (done.stdout, done.stderr) == ("no\n", "")
+
+
+class TestCredentials:
+    """What lies beside the key, and is handed over with it."""
+
+    def looking_at(self, folder: Path) -> Completed:
+        return sourced(f"KEY_DIR={folder}; MOST_CREDENTIALS_BYTES=100; check_credentials; echo on")
+
+    def test_what_systemd_hands_over_is_no_matter(self, tmp_path: Path) -> None:
+        """Nor that there is no folder yet; what an editor leaves is handed over as well."""
+        for name in ("gemini_api_key", "home", "home~", ".home.swp", "with space"):
+            (tmp_path / name).write_text("x")
+        (tmp_path / "bü:ro").symlink_to("/etc/hostname")
+        for folder in (tmp_path, tmp_path / "none"):
+            done = self.looking_at(folder)
+            assert (done.returncode, done.stdout, done.stderr) == (0, "on\n", "")
+
+    @pytest.mark.parametrize(("name", "shown"), [("büro", "b"), ("a:b", "a:b"), ("a\tb", "a?b")])
+    def test_a_name_with_which_nothing_would_start_is_told(
+        self, tmp_path: Path, name: str, shown: str
+    ) -> None:
+        """Before anything is switched over, and without what is in it."""
+        (tmp_path / "folder").mkdir()
+        (tmp_path / "folder" / name).write_text("planted")
+        done = self.looking_at(tmp_path)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert f"{tmp_path}/folder/{shown}" in done.stderr
+        assert "systemd hands over no file of such a name, and the speaker would not" in done.stderr
+        assert "planted" not in done.stderr
+
+    def test_more_than_systemd_takes_is_told(self, tmp_path: Path) -> None:
+        """Not only tokens lie there then."""
+        (tmp_path / "photo").write_bytes(bytes(101))
+        done = self.looking_at(tmp_path)
+        assert done.returncode == 1
+        assert f"the files in {tmp_path} have 101 bytes, and the speaker would not" in done.stderr
+
+    def test_it_is_looked_at_before_anything_is_switched_over(self) -> None:
+        """With the configuration."""
+        script = (ROOT / "install.sh").read_text()
+        assert "    check_credentials\n" in script.split("ensure_config() {")[1].split("\n}\n")[0]
+
+
 class TestBuses:
     """What the board is, and SPI for the LEDs of a HAT, which a fresh system has switched off."""
 
@@ -418,3 +489,89 @@ class TestTakingBack:
         done = sourced("trap take_back EXIT; refuse_config; echo not reached")
         assert (done.returncode, done.stdout) == (78, "")
         assert "Nothing was switched over" in done.stderr
+
+
+class TestLastGood:
+    """An upgrade while the configuration has a mistake."""
+
+    def upgrade(
+        self, folder: Path, kept: str | None, text: str = "audio: {volume: 500}\n"
+    ) -> Completed:
+        """Check the configuration as an upgrade does; ``kept`` was in force last."""
+        config, release = folder / "config.yaml", folder / "release"
+        release.mkdir()
+        (release / ".venv").symlink_to(sys.prefix)
+        if kept is not None:
+            LastGood(folder, config, parse).keep(parse(kept, "before"))
+        config.write_text(text)
+        return sourced(
+            f"CONFIG={config}; STATE_DIR={folder}; export PYTHONPATH={Path.cwd()}; "
+            'runuser() { shift 3; "$@"; }; '
+            f"trap take_back EXIT; check_config {release}; echo goes on; cat $SETTINGS; "
+            f"configured_language {release}; board_facts {release} {folder} >/dev/null; "
+            'echo "${ADVICE[@]}"'
+        )
+
+    def test_the_last_good_settings_go_on(self, tmp_path: Path) -> None:
+        """It names the mistake, says what is in force, and says it again at the end."""
+        done = self.upgrade(tmp_path, "live: {language: de-DE}")
+        assert done.returncode == 0
+        went_on, live, language, tag, advice = done.stdout.splitlines()
+        assert (went_on, live, language, tag) == ("goes on", "live:", "  language: de-DE", "de-DE")
+        assert advice.startswith(
+            f"{tmp_path}/config.yaml has a mistake, and the last good settings"
+        )
+        assert "audio.volume: 500 is not in 0..100" in done.stderr
+        assert "goes on with the settings that were in force last" in done.stderr
+        assert not list(tmp_path.glob("tmp.*"))
+
+    def test_a_setting_that_the_release_takes_no_more_is_left_out(self, tmp_path: Path) -> None:
+        """Both files have it: the one of the owner's is the last good one."""
+        old = "lights: {brightness: 5}\nlive: {language: fr}"
+        text = "lights: {glow: 5}\nlive: {language: fr}\n"
+        config = tmp_path / "config.yaml"
+        LastGood(tmp_path, config, parse).keep(parse(old, "before"))
+        kept = tmp_path / "last_good.yaml"
+        _, _, body = kept.read_text().replace("brightness", "glow").partition("\n")
+        checksum = f"{zlib.crc32(body.encode()):08x}"
+        kept.write_text(f"# {checksum} was in force last, of {str(config)!r}\n{body}")
+        done = self.upgrade(tmp_path, None, text)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith("goes on\nlive:\n  language: fr\n")
+        assert "the last good configuration is left out: " in done.stderr
+        assert "lights.glow: unknown key" in done.stderr
+
+    def test_without_any_it_is_refused(self, tmp_path: Path) -> None:
+        """78, as at a start."""
+        done = self.upgrade(tmp_path, None)
+        assert (done.returncode, done.stdout) == (78, "")
+        assert "audio.volume: 500 is not in 0..100" in done.stderr
+        assert "there are no last good settings to go on with" in done.stderr
+
+    def test_the_camera_of_the_last_good_settings_is_let_in(self, tmp_path: Path) -> None:
+        """The upgrade goes on, and the sandbox is that of the settings that go on."""
+        good = "tools: {camera: on_request}\ncamera: {source: rpicam}\n"
+        config, release = tmp_path / "config.yaml", tmp_path / "release"
+        LastGood(tmp_path, config, parse).keep(parse(good, "before"))
+        config.write_text(good + "audio: {volume: 500}\n")
+        python = release / ".venv/bin/python"
+        python.parent.mkdir(parents=True)
+        # This code, and not what is installed: PYTHONPATH is not for an isolated Python.
+        python.write_text(f'#!/bin/sh\n[ "$1" != -I ] || shift\nexec {sys.executable} "$@"\n')
+        python.chmod(0o755)
+        (python.parent / "parley").write_text("#!/bin/sh\nexit 78\n")
+        (python.parent / "parley").chmod(0o755)
+        done = sourced(
+            f"CONFIG={config}; STATE_DIR={tmp_path}; export PYTHONPATH={Path.cwd()}; "
+            'runuser() { shift 3; "$@"; }; '
+            f"trap take_back EXIT; check_config {release}; camera_sandbox {release}"
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == sandbox_of(parse(good, "before"))
+
+    def test_a_configuration_without_a_mistake_is_the_one(self, tmp_path: Path) -> None:
+        """Nothing is said."""
+        done = self.upgrade(tmp_path, "live: {language: de-DE}", "live: {language: fr}")
+        assert done.returncode == 0
+        assert "fr" in done.stdout
+        assert done.stderr == ""

@@ -246,14 +246,29 @@ class TestSlowCard:
         )
 
     def test_the_command_is_asked_until_it_is_answered(self, tmp_path: Path) -> None:
-        """The speaker still loads what it answers with."""
+        """The speaker still loads what it answers with; then once more, whether it hears."""
         assert self.answered(tmp_path, 5).stdout == "ready\n"
-        assert (tmp_path / "asked").read_text().count("x") == 6
+        assert (tmp_path / "asked").read_text().count("x") == 7
 
     def test_a_speaker_that_ends_meanwhile_has_failed(self, tmp_path: Path) -> None:
         """Nobody waits for that one."""
         assert self.answered(tmp_path, 99, active="false").stdout == "failed\n"
         assert (tmp_path / "asked").read_text().count("x") == 1
+
+    def test_a_speaker_that_is_up_and_hears_nothing_is_waiting_for_a_microphone(
+        self, tmp_path: Path
+    ) -> None:
+        """Its start is over for systemd; the installer still says that it cannot hear yet."""
+        command = tmp_path / "current/.venv/bin/parley"
+        command.parent.mkdir(parents=True)
+        for state, told in (("fault", "waiting\n"), ("idle", "ready\n")):
+            command.write_text(f'#!/bin/sh\necho \'{{"state": "{state}"}}\'\n')
+            command.chmod(0o755)
+            done = sourced(
+                f"PREFIX={tmp_path}; systemctl() {{ :; }}; "
+                'timeout() { shift; "$@"; }; sleep() { :; }; restart_service'
+            )
+            assert done.stdout == told
 
     def test_systemd_judges_how_long_a_start_may_take(self) -> None:
         """The installer waits for longer than the unit lets it."""
@@ -316,6 +331,47 @@ class TestEnds:
             self.ends(tmp_path, "note", result)
         done = self.ends(tmp_path, "pause")
         assert (done.returncode, done.stdout, done.stderr) == (0, paused, "")
+
+    def test_an_illegal_instruction_is_told_and_after_two_what_uses_it_is_looked_for(
+        self, tmp_path: Path
+    ) -> None:
+        """Instead of a restart every five seconds; a single one may be a dip of the voltage."""
+        python = tmp_path / "python"
+        python.write_text('#!/bin/sh\necho "numpy is the one ($*)" >&2; exit 132\n')
+        python.chmod(0o755)
+
+        def ends(what: str) -> Completed:
+            return sourced(
+                f"dash -c 'sleep() {{ echo paused $1; }}; set -- {what}; . {UNITS}/parley-ends'",
+                STATE_DIRECTORY=str(tmp_path),
+                SERVICE_RESULT="signal",
+                EXIT_CODE="killed",
+                EXIT_STATUS="ILL",
+                PARLEY_PYTHON=str(python),
+                PARLEY_ILLEGAL_PAUSE_S="11",
+                PARLEY_PAUSE_S="7",
+            )
+
+        noted = ends("note")
+        assert noted.returncode == 0
+        assert noted.stderr.startswith("the speaker ended by an illegal instruction (SIGILL)")
+        assert ends("pause").stdout == ""
+        ends("note")
+        paused = ends("pause")
+        assert (paused.returncode, paused.stdout) == (0, "paused 11\n")
+        looked, says = paused.stderr.splitlines()
+        assert looked == "numpy is the one (-I -m device.doctor.compiled)"
+        assert says.endswith("the next one is in 11 s")
+        python.write_text("#!/bin/sh\n")
+        assert ends("pause").stdout == "paused 7\n"
+
+    def test_the_pauses_and_the_trial_are_over_before_the_start_is(self) -> None:
+        """Else systemd would end the start, and the note be lost."""
+        script = (UNITS / "parley-ends").read_text()
+        [pause] = re.findall(r"PARLEY_ILLEGAL_PAUSE_S:-(\d+)", script)
+        [trial] = re.findall(r"timeout (\d+)", script)
+        [limit] = re.findall(r"TimeoutStartSec=(\d+)", (UNITS / "parley.service").read_text())
+        assert int(pause) + int(trial) < int(limit)
 
     def test_hangs_of_long_ago_do_not_count(self, tmp_path: Path) -> None:
         """Twice a year is no storm."""

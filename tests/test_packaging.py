@@ -13,12 +13,15 @@ from typing import Any
 
 import pytest
 
+from device.__main__ import parser
 from device.board.usb_control import XVF3000_ARRAY, XVF3800_ARRAY
+from device.camera.sandbox import PLACE, devices, drop_in
 from device.config import Config, load
 from device.service.health import LARGEST_BYTES
 from tests.rig.installer import ROOT, run, sourced
 
 UNIT = ROOT / "systemd" / "parley.service"
+TOKENS = ROOT / "systemd" / "parley-tokens.service"
 RECOVERY = ROOT / "systemd" / "parley-recover.service"
 BESIDE_EACH_OTHER = "-n auto --dist loadfile --no-loadscope-reorder"
 UDEV_RULES = ROOT / "systemd" / "60-parley-respeaker.rules"
@@ -157,7 +160,7 @@ class TestInstaller:
         (tmp_path / "config.yaml").write_text("live: {language: fr}")
         commands = ensuring_clips(tmp_path, 'echo "$@" >runuser; shift 3; "$@"')
         clips = tmp_path / "state" / "clips"
-        for made in (34, 0):
+        for made in (36, 0):
             done = sourced(f"cd {tmp_path}; {commands}")
             assert (done.returncode, done.stderr) == (0, "")
             assert done.stdout == f"    {clips}: {made} sentences made, 0 missing\n"
@@ -284,6 +287,110 @@ class TestUdev:
         assert UDEV_RULES.name < "73"
 
 
+BY_ID = "/dev/v4l/by-id/usb-046d_HD_Pro_Webcam_C920_12345678-video-index0"
+
+
+class TestCamera:
+    """The sandbox gets the configured camera by install.sh, as by `parley doctor --fix`."""
+
+    @pytest.fixture
+    def place(self, tmp_path: Path) -> Path:
+        return tmp_path / "parley.service.d" / "camera.conf"
+
+    def ensuring(self, place: Path, config: str, *, groups: str = "parley") -> str:
+        """What the installer does for a configuration, and what it tells of it."""
+        folder = place.parent.parent
+        (folder / "config.yaml").write_text(config)
+        release = folder / "release"
+        if not release.exists():
+            a_release(folder)
+        commands = (
+            f"CAMERA={place}; CONFIG={folder}/config.yaml; "
+            f"usermod() {{ echo usermod $*; }}; systemctl() {{ echo systemctl $*; }}; "
+            f'getent() {{ echo video; }}; id() {{ echo "{groups}"; }}; '
+            f'ensure_camera {release}; echo "changed: $SANDBOX_CHANGED"'
+        )
+        done = sourced(commands)
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout
+
+    @pytest.mark.parametrize("source", ["auto", "rpicam", BY_ID])
+    def test_it_is_opened_for_the_configured_camera_once(self, place: Path, source: str) -> None:
+        """Byte for byte as the doctor writes it; the service is then started anew."""
+        config = f"tools: {{camera: on_request}}\ncamera: {{source: {source}}}"
+        assert self.ensuring(place, config).splitlines() == [
+            "usermod --append --groups video parley",
+            f"    {place}: written, for the camera",
+            "systemctl daemon-reload",
+            "changed: yes",
+        ]
+        assert place.read_text() == drop_in(source)
+        assert self.ensuring(place, config, groups="parley audio video") == "changed: \n"
+        assert [each.name for each in place.parent.iterdir()] == ["camera.conf"]
+
+    @pytest.mark.parametrize(
+        "config",
+        [
+            "",
+            "camera: {source: auto}",
+            "tools: {camera: on_request}\ncamera: {source: 'file:/srv/pictures'}",
+        ],
+    )
+    def test_without_one_it_is_closed(self, place: Path, config: str) -> None:
+        """As it comes, and when the camera is taken out of the configuration again."""
+        assert self.ensuring(place, config) == "changed: \n"
+        assert not place.parent.exists()
+        place.parent.mkdir()
+        place.write_text(drop_in("auto"))
+        assert f"{place}: removed, no camera is configured" in self.ensuring(place, config)
+        assert not place.parent.exists()
+
+    def test_a_speaker_whose_sandbox_has_changed_is_started_anew(self) -> None:
+        """Although its release is the same."""
+        commands = "systemctl() { true; }; readlink() { echo /r; }; cmp() { true; }; "
+        done = sourced(
+            f"{commands} runs_already /r && echo same; SANDBOX_CHANGED=yes; "
+            "runs_already /r || echo anew"
+        )
+        assert done.stdout == "same\nanew\n"
+
+    def test_it_goes_with_the_speaker(self) -> None:
+        """Also without --purge: what it was for is gone."""
+        script = (ROOT / "install.sh").read_text()
+        assert "    remove_camera >/dev/null\n" in script.split("uninstall() {")[1]
+        done = sourced('echo "$CAMERA"')
+        assert done.stdout == f"{PLACE}\n"
+
+    @pytest.mark.parametrize("source", ["auto", "rpicam", BY_ID])
+    def test_the_sandbox_is_as_tight_with_a_camera(self, tmp_path: Path, source: str) -> None:
+        """What systemd says of it: it understands it, and the exposure is what it was, 1.4."""
+        unit = tmp_path / "parley.service"
+        unit.write_text(
+            UNIT.read_text().replace("/opt/parley/current/.venv/bin/parley", "/bin/true")
+        )
+        told = ["systemd-analyze", "security", "--offline=true", "--threshold=15", "--no-pager"]
+        without = run(*told, unit)
+        place = tmp_path / "parley.service.d" / "camera.conf"
+        place.parent.mkdir()
+        place.write_text(drop_in(source))
+        done = run("systemd-analyze", "verify", unit)
+        assert (done.returncode, done.stdout + done.stderr) == (0, "")
+        with_camera = run(*told, unit)
+        assert (without.returncode, with_camera.returncode) == (0, 0)
+        device = devices(source)[0].split()[0]
+        assert (f"{device}:rw" in without.stdout, f"{device}:rw" in with_camera.stdout) == (
+            False,
+            True,
+        )
+        assert exposure(with_camera.stdout) == exposure(without.stdout)
+
+
+def exposure(told: str) -> str:
+    found = re.search(r"Overall exposure level for \S+: ([0-9.]+)", told)
+    assert found is not None, told
+    return found[1]
+
+
 def a_release(folder: Path) -> Path:
     """A release whose environment is the one of these tests."""
     release = folder / "release"
@@ -331,7 +438,10 @@ class TestUnit:
         assert unit["Restart"] == ["always"]
         assert unit["RestartPreventExitStatus"] == ["78"]
         assert unit["User"] == ["parley"]
-        assert unit["LoadCredential"] == ["gemini_api_key:/etc/parley/credentials/gemini_api_key"]
+        assert unit["LoadCredential"] == [
+            "gemini_api_key:/etc/parley/credentials/gemini_api_key",
+            "credentials.d:/etc/parley/credentials",
+        ]
         assert unit["StateDirectory"] == unit["RuntimeDirectory"] == ["parley"]
         assert "ORT_DISABLE_TELEMETRY=1" in unit["Environment"]
         assert "LG_WD=%t/parley" in unit["Environment"]
@@ -388,6 +498,33 @@ class TestUnit:
         rules = (ROOT / "systemd" / "parley.tmpfiles").read_text()
         assert "f /etc/parley/credentials/gemini_api_key 0600 root root\n" in rules
         assert "d /etc/parley/credentials 0700 root root\n" in rules
+
+
+class TestTokenServer:
+    def test_systemd_has_nothing_to_say(self, tmp_path: Path) -> None:
+        """The example for whoever lends tokens is a unit as good as the speaker's."""
+        copy = tmp_path / TOKENS.name
+        start = "ExecStart=/opt/parley/current/.venv/bin/parley token serve"
+        assert TOKENS.read_text().count(start) == 1
+        copy.write_text(TOKENS.read_text().replace(start, f"ExecStart={shutil.which('true')}"))
+        done = run("systemd-analyze", "verify", copy)
+        assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+    def test_it_is_locked_in(self) -> None:
+        """What systemd itself says of the sandbox: at most 1.5 of 10."""
+        limit = "--threshold=15"
+        done = run("systemd-analyze", "security", "--offline=true", limit, "--no-pager", TOKENS)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def test_its_command_is_one_of_ours(self) -> None:
+        """With each option as the command knows it, and secrets in files only."""
+        [line] = re.findall(r"(?m)^ExecStart=\S+/parley (.*)$", TOKENS.read_text())
+        args = parser(["token"]).parse_args(line.split())
+        assert (args.listen, args.run.__name__) == ("0.0.0.0:8790", "serve")
+        for name in ("certificate", "private_key", "speakers"):
+            assert str(getattr(args, name)) == f"%d/{name}"
+            assert f"LoadCredential={name}:/etc/parley/tokens/" in TOKENS.read_text()
+        assert "LoadCredential=gemini_api_key:" in TOKENS.read_text()
 
 
 class TestProject:

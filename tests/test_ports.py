@@ -20,6 +20,7 @@ from device.audio.playback_thread import PortAudioCard
 from device.board.detection import detect
 from device.board.kernel import read_evidence
 from device.board.profiles import NONE, Profile, Role, profile_for, profile_named
+from device.board.standing import compare
 from device.build import real as build
 from device.build.boards import Boards
 from device.config import Config, parse
@@ -31,16 +32,20 @@ from device.doctor import microphone as microphone_check
 from device.doctor import mixer as mixer_check
 from device.doctor import panel as panel_check
 from device.doctor.result import Verdict
-from device.ports import OpenDevice
+from device.sound import OpenDevice
 from device.state.echo import EchoMemory, Way
 from device.state.mute import MuteMemory
 from tests.rig import scene as doctor
+from tests.rig.amixer import AIC3104, WM8960, XVF3800_6_CHANNELS, FakeAmixer
 from tests.rig.fakes import PATIENCE_S, FakeLights, Hub, until
 from tests.rig.listed_card import ListedCard
 from tests.rig.machine import machine
 from tests.rig.sound import SoundServer
 
 Answer = dict[str, Any]
+
+MIXERS = {"2mic-hat-v1": WM8960, "2mic-hat-v2": AIC3104}
+"""Elements of the boards' cards at power-on."""
 
 ARRAY = OpenDevice("ReSpeaker 4 Mic Array (UAC1.0): USB Audio (hw:1,0)", 1, 0, 6, 16_000)
 
@@ -87,22 +92,6 @@ class SecretiveSpeaker(Loudspeaker):
         return "?"
 
 
-class Amixer:
-    """The only program on the PATH; it writes down what it is given."""
-
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._log = folder / "amixer.log"
-        program = folder / "bin" / "amixer"
-        program.parent.mkdir()
-        program.write_text(f'#!/bin/sh\necho "$*" >> {self._log}\n')
-        program.chmod(0o755)
-        monkeypatch.setenv("PATH", str(program.parent))
-
-    @property
-    def calls(self) -> list[str]:
-        return self._log.read_text().splitlines() if self._log.exists() else []
-
-
 @dataclass(frozen=True)
 class Read:
     """What each reader made of one opening."""
@@ -136,8 +125,10 @@ async def read_by_everybody(root: Path, folder: Path, measured: str) -> Read:
     claimed: list[str] = []
     levels: list[list[str]] = []
 
-    def set_levels(board: Profile, device: OpenDevice) -> list[str]:
-        levels.append(build.levels(board, device))
+    def set_levels(
+        config: Config, board: Profile, device: OpenDevice | None, loudspeaker: OpenDevice | None
+    ) -> list[str]:
+        levels.append(build.levels(config, board, device, loudspeaker))
         return levels[-1]
 
     def lights(_config: Config, profile: Profile) -> FakeLights:
@@ -161,7 +152,11 @@ async def read_by_everybody(root: Path, folder: Path, measured: str) -> Read:
     commands = Commands(hub.assistant, lambda: None, file)
     async with hub.running(hearing=False):
         await until(lambda: hub.state == "idle")
-        await until(lambda: levels == [[]])
+        # A card's are set when either device was opened.
+        opened = microphone.device
+        assert opened is not None
+        await until(lambda: len(levels) == (1 if opened.card is None else 2))
+        assert not any(levels)
         status = await first(commands, "status", of_the_echo(measured))
         reading = await first(commands, "meter", lambda record: bool(record["levels"]))
         await first(commands, "mute", lambda record: bool(record["result"]["muted"]))
@@ -265,7 +260,8 @@ async def test_everybody_acts_on_the_facts_of_a_board_s_opening(
     )
     name = name_of_card(card.number, card.name, card.codec)
     ListedCard(Device(name, 0, channels, 2, 16_000, "ALSA")).install(monkeypatch)
-    amixer = Amixer(tmp_path, monkeypatch)
+    amixer = FakeAmixer(tmp_path, **{f"card{card.number}": MIXERS.get(board, XVF3800_6_CHANNELS)})
+    amixer.install(monkeypatch)
     read = await read_by_everybody(root, tmp_path, "measured before")
     profile = profile_named(board)
     roles = profile.channel_map(channels)
@@ -276,12 +272,14 @@ async def test_everybody_acts_on_the_facts_of_a_board_s_opening(
     assert read.board == read.muted_board == read.doctors_board == board
     assert read.doctors_button == (profile.button_pin is not None)
     assert read.echo == "measured before"
-    levels = [one for one in profile.mixer if one.input_channels in {None, channels}]
-    assert amixer.calls == [
-        " ".join(["-q", "-c", str(card.number), *level.arguments]) for level in levels
-    ]
-    asked = [(f"amixer -c {card.number}", level.control) for level in levels]
-    assert [(told.rsplit(" ", 2)[0], told.split()[-1]) for told in read.doctors_levels] == asked
+    needed = [one for one in profile.mixer if one.is_for(channels)]
+    calls = amixer.calls
+    assert bool(calls) == bool(needed)
+    for one in compare(amixer.elements(card.number), profile, channels, {}).standings:
+        assert one.right, str(one)
+    set_there = {call.split()[4] for call in calls if "cset" in call}
+    assert ("numid=10" in set_there) == (state == "xvf3800-6-channels" or "2mic-hat-v2" in board)
+    assert read.doctors_levels == [f"amixer -c {card.number} contents"] * bool(needed)
     # By its name alone, which another name hides.
     known = profile_for(name) is not NONE
     raw = [place for place, role in enumerate(roles) if role is Role.RAW]
@@ -293,7 +291,7 @@ async def test_everybody_acts_on_the_facts_of_a_sound_server_s_opening(
 ) -> None:
     """It is no card, no board and no array, whatever else is plugged in and has levels to set."""
     root = machine("xvf3800", tmp_path / "root")
-    amixer = Amixer(tmp_path, monkeypatch)
+    amixer = FakeAmixer(tmp_path).install(monkeypatch)
     read = await read_by_everybody(root, tmp_path, "measured before")
     assert read.device == OpenDevice("default", None, 0, 8, 16_000)
     assert read.board == read.muted_board == read.doctors_board == "xvf3800"

@@ -9,10 +9,10 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from device.config import Config
+from device.config import Config, as_persona, personas_in_use
 from device.faults import Faults
-from device.ports import Speaker
 from device.signals import DEVICE, SIGNALS, newest
+from device.sound import Speaker
 
 Sentence = Callable[[Config, str], bytes | None]
 """Gives what is said of a kind of fault, s16le mono 24 kHz; None where it has no words."""
@@ -69,6 +69,14 @@ class Announcer:
         self._output.speaker.hush()
 
     async def prepare(self, config: Config) -> None:
-        """Have the sentences made that are missing; takes seconds, in a thread."""
+        """Have the sentences made that are missing, in every language of a persona.
+
+        Takes seconds, in a thread.
+        """
         if config.audio.announcements:
-            await asyncio.to_thread(self._make_sentences, config)
+            await asyncio.to_thread(self._prepare, config)
+
+    def _prepare(self, config: Config) -> None:
+        each = (as_persona(config, name) for name in personas_in_use(config))
+        for its in {one.live.language: one for one in each}.values():
+            self._make_sentences(its)

@@ -17,7 +17,7 @@ from device.errors import EchoCancellerError
 from device.faults import Faults
 from device.frames import FRAME_MS, Frame
 from device.news import BargedIn, DuplexDecided, FellSilent, Post, SpeechJudged, TalkedOver
-from device.ports import Speaker
+from device.sound import Speaker
 
 EARLY_FRAMES = 3000 // FRAME_MS
 EARLY_IN_A_ROW = 3
@@ -87,6 +87,11 @@ class EchoControl:
     def speaker(self) -> Speaker:
         """The loudspeaker whose sound is taken out."""
         return self._output.speaker
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing of ours sounds or is interrupted, or lately was."""
+        return self.quiet.is_set() and not self._reply_frames
 
     @property
     def undecided(self) -> bool:

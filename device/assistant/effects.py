@@ -39,9 +39,12 @@ def perform(hub: Assistant, effect: e.Effect) -> None:  # noqa: C901, PLR0912, P
             hub.sessions.give_up_handle()
         case e.WaitASecond(clock):
             hub.countdown.wait_a_second(clock)
-        case e.OpenSession(number):
-            model = hub.sessions.open(number)
-            hub.bus.publish(session("opening", now, model=model))
+        case e.OpenSession(number, persona):
+            # What one persona has asked is no question of another's.
+            hub.functions.talk_over()
+            model = hub.sessions.open(number, persona)
+            hub.bus.publish(session("opening", now, model=model, persona=persona))
+            hub.look()
         case e.CloseSession(_, reason):
             hub.sessions.close(reason)
         case e.BeginReply(turn, at):
@@ -66,7 +69,7 @@ def perform(hub: Assistant, effect: e.Effect) -> None:  # noqa: C901, PLR0912, P
         case e.Chime(name) if config.audio.chimes:
             hub.output.speaker.chime(name)
         case e.Alarm():
-            hub.announcer.alarm(config)
+            hub.announcer.alarm(hub.talk_settings.now)
         case e.StopRinging():
             hub.ringing.stop()
         case e.OpenMicrophone():
@@ -111,8 +114,8 @@ def _send(hub: Assistant, effect: e.Effect, config: Config) -> None:
             live.push_to_talk.hold()
         case e.EndHeld():
             live.push_to_talk.release()
-        case e.SendText(text):
-            live.send_text(text)
+        case e.SendText(text, picture):
+            live.send_text(text, picture)
 
 
 def _enter(hub: Assistant, entered: e.Entered) -> None:
@@ -120,6 +123,7 @@ def _enter(hub: Assistant, entered: e.Entered) -> None:
     hub.wake_word.track_speech(hub.activity.follow(entered))
     if hub.sessions.session is not None and state in RESTING and before not in RESTING:
         hub.sessions.session.dismiss()
+        hub.sessions.session.forget_pictures()
     if state.label != before.label:
         fields = {"from": before.label, "to": state.label, "reason": entered.reason}
         hub.bus.publish(PublicEvent(EventName.STATE, time.monotonic(), fields))

@@ -20,20 +20,23 @@ from device.assistant.echo_measurement import EchoMeasurement
 from device.assistant.effects import perform
 from device.assistant.functions import ModelFunctions, OwnDevice
 from device.assistant.hot_plug import HotPlug
+from device.assistant.house import House
 from device.assistant.input import Input
 from device.assistant.mute import Mute
 from device.assistant.output import Output
 from device.assistant.panel import Hardware, Panel
 from device.assistant.parts import Parts
+from device.assistant.picture_stream import PictureStream
+from device.assistant.pictures import Pictures, Shutter
 from device.assistant.ringing import Ringing
 from device.assistant.sessions import Sessions
-from device.assistant.settings import Settings
+from device.assistant.settings import Settings, TalkSettings
 from device.assistant.status import SignsOfLife, headline
 from device.assistant.talk import Talk
 from device.assistant.uplink import Uplink
 from device.assistant.wake_word import WakeWord
 from device.board.profiles import Profile
-from device.config import Config
+from device.config import Config, as_persona, model_key
 from device.conversation.states import RESTING, TRACK_SPEECH
 from device.events import EventBus, EventName, PublicEvent, public
 from device.faults import Faults, SessionFaults
@@ -67,11 +70,12 @@ class Assistant:
         self.session_faults = SessionFaults(self.faults, self.bus, self._hindrance)
         self.latency = Latency()
         self.talk = Talk()
+        self.talk_settings = TalkSettings(self.settings, self.talk)
         hot_plug = self.hot_plug = HotPlug(parts, self.post)
         volume = config.audio.volume
         self.output = Output(parts.speaker(config), volume, self.post, hot_plug.pause)
         self.input = Input(parts.microphone(config), self.post, self._hear, hot_plug.pause)
-        self.wake_word = WakeWord(detector, self.post)
+        self.wake_word = WakeWord(detector, self.settings, self.post)
         sent = self.latency.sent
         self.sessions = Sessions(parts.session, parts.keepsake, self.settings, self.post, sent)
         self.countdown = Countdown(self.settings, self.sessions, self.post)
@@ -93,10 +97,16 @@ class Assistant:
             ring_s=lambda: self.settings.now.timers.ring_s,
             post=self.post,
         )
-        self.ringing = Ringing(clock, self.settings, self.output, self.announcer, parts.spoken)
+        self.ringing = Ringing(clock, self.talk_settings, self.output, self.announcer, parts.spoken)
         own = OwnDevice(self.output, self.sessions, self.faults, self.set_volume, self.post)
-        self.functions = ModelFunctions(self.settings, self.talk, own, clock)
+        self.house = House(self.settings, self.bus, parts.mcp_server)
+        shutter = Shutter(self.panel, self.output)
+        pictures = Pictures(parts.camera, self.settings, self.talk, self.faults, shutter)
+        self.pictures = pictures
+        self.picture_stream = PictureStream(pictures, self.talk_settings, self.talk, self.sessions)
+        self.functions = ModelFunctions(self.settings, self.talk, own, clock, self.house, pictures)
         self.measurement = EchoMeasurement(parts, self.echo, self.input, self.talk, self.settings)
+        self._rests = False
 
     # --- life ---
 
@@ -104,11 +114,11 @@ class Assistant:
         """Be a speaker until cancelled; raises what an unexpected failure of a part raised."""
         try:
             async with self._tasks as tasks:
-                self.sessions.start(tasks, self.functions)
+                self.sessions.start(tasks, self.functions.of)
                 self.hot_plug.start(tasks)
-                if self.parts.missing_key:
-                    self.faults.begin(n.FailureKind.KEY, self.parts.missing_key, fatal=True)
+                self.tell_missing_key()
                 self.tell_habits()
+                self.tell_personas()
                 self.mute.start(tasks)
                 self.choose_board(self.panel.profile)
                 tasks.create_task(self.health.run(), name="health")
@@ -117,6 +127,8 @@ class Assistant:
                 tasks.create_task(self.measurement.at_first_start(), name="first measurement")
                 self.wake_word.start(tasks)
                 self.ringing.start(tasks)
+                self.house.start(tasks)
+                self.picture_stream.start(tasks)
                 # Capture first: cards with shared clocks scramble their channels otherwise.
                 self.input.start(tasks)
                 self.output.start(tasks)
@@ -134,6 +146,8 @@ class Assistant:
     async def _goodbye(self) -> None:
         self.health.stops()
         await self.sessions.goodbye()
+        self.picture_stream.end()
+        await self.pictures.closed()
         await self.parts.echo_memory.kept()
         await self.alarm_clock.kept()
 
@@ -157,20 +171,22 @@ class Assistant:
         heard = self.echo.hear(frame)
         self.uplink.record(heard.frame)
         self.wake_word.detector.feed(heard.frame, heard.far_end, near=heard.near)
+        if not self.health.ready and self.wake_word.detector.hears:
+            self.health.hears()
+        if self._rests and frame.quiet and heard.far_end is None:
+            return  # Nobody interrupts, nothing goes up, and no clock counts what is heard.
         self.echo.frame(heard, replying=self.talk.replying)
         self.uplink.send(heard)
         self.countdown.heard(speaking=self.activity.speaking)
         self._rest()
-        if not self.health.ready and self.wake_word.detector.hears:
-            self.health.hears()
 
     def _rest(self) -> None:
         """Take it easy while nothing is awaited but a wake word, and nothing of ours sounds."""
         now = self.talk.now
         awaits_word = now.state in RESTING and not now.listens_for_stop
-        rests = awaits_word and self.echo.quiet.is_set()
-        self.input.rest(rests)
-        self.output.rest(rests)
+        self._rests = awaits_word and self.echo.idle
+        self.input.rest(self._rests)
+        self.output.rest(self._rests)
 
     # --- news in ---
 
@@ -179,30 +195,46 @@ class Assistant:
         if isinstance(news, n.SpeechChanged) and self.talk.state not in TRACK_SPEECH:
             return  # It was on its way while we ceased to follow it.
         self.latency.note(news)
-        event = public(news)
+        event = public(news, self.sessions.whose)
         if event is not None:
             self.bus.publish(event)
         self._before_the_step(news)
         for effect in self.talk.step(news):
             perform(self, effect)
+        if self.talk.state in RESTING:
+            self.functions.talk_over()
         self.countdown.follow(self.talk.now.clock)
         self.wake_word.listen_for_stop(self.talk.now.listens_for_stop)
+        self.pictures.follow()
+        self.picture_stream.follow()
         self._rest()
         self._after_the_step(news)
 
     def _before_the_step(self, news: n.News) -> None:
         """Let the parts know what the conversation's step may ask them about."""
         match news:
-            case n.SessionOpened(model=model):
-                self.session_faults.connected(model, self.settings.now.live.model)
-            case n.ModelReplaced(gone=gone, successor=successor):
-                self.session_faults.replaced(gone, successor)
+            case n.SessionOpened(session=number, model=model):
+                whose = self.sessions.whose(number)
+                configured = as_persona(self.settings.now, whose).live.model
+                key = model_key(self.settings.now, whose)
+                self.session_faults.connected(model, configured, key)
+            case n.ModelReplaced(session=number, gone=gone, successor=successor):
+                key = model_key(self.settings.now, self.sessions.whose(number))
+                self.session_faults.replaced(gone, successor, key)
             case n.HandleChanged() | n.SettingRefused():
                 self.sessions.remember()
             case n.Unheard(why=why):
                 self.session_faults.unheard[why] += 1
             case n.SessionClosed(session=number) | n.SessionFailed(session=number):
                 self.sessions.forget(number)
+            case n.Ask():
+                self.functions.overhear(news)
+            case (
+                n.ReplyAudio(session=number) | n.Transcript(session=number, who="user", final=False)
+            ):
+                # What one persona was told is no answer to another's question.
+                if number == self.talk.now.session:
+                    self.functions.overhear(news)
             case n.SpeechChanged(speaking=speaking):
                 self.activity.take(news)
                 self.button.speech(speaking=speaking)
@@ -243,10 +275,15 @@ class Assistant:
                 self.faults.clear("speaker")
                 self.ringing.audible(True)
                 self.measurement.recall()
+                opened = self.output.speaker.device
+                if self.settings.now.mixer or (opened and opened.card is not None):
+                    self.set_levels()
             case n.MicrophoneOpened():
-                self.hot_plug.opened(self.board, self.input.microphone.device)
+                self.set_levels()
             case n.UplinkChanged(flowing=flowing):
                 self.panel.streaming(on=flowing)
+            case n.PictureSent():
+                self.pictures.sent(news)
             case n.DuplexDecided():
                 self.measurement.remember(news)
             case n.Plugged():
@@ -280,14 +317,35 @@ class Assistant:
             self.echo.choose(self.settings.now, board)
         self.measurement.recall()
 
+    def set_levels(self) -> None:
+        """Set the mixers of the cards in use as board and owner want them, soon."""
+        microphone, speaker = self.input.microphone.device, self.output.speaker.device
+        self.hot_plug.opened(self.settings.now, self.board, microphone, speaker)
+
     def set_volume(self, percent: int) -> None:
         """Play at 0..100 until changed again, and show it on the lights."""
         self.panel.volume(self.output.set_volume(percent))
+
+    def tell_missing_key(self) -> None:
+        """Tell from the start that there is no key, or no more where tokens are lent for it."""
+        if self.parts.missing_key and self.settings.now.live.token_url is None:
+            self.faults.begin(n.FailureKind.KEY, self.parts.missing_key, fatal=True)
+        elif self.parts.missing_key:
+            self.faults.clear(n.FailureKind.KEY)
 
     def tell_habits(self) -> None:
         """Let the conversation go as the owner wants it."""
         wanted = self.settings.now.conversation
         self.post(n.HabitsChanged(wanted.follow_up, wanted.resume_reply))
+
+    def tell_personas(self) -> None:
+        """Let the conversation know who can be talked to."""
+        config = self.settings.now
+        first = config.wake.words[0].persona or ""
+        self.post(n.PersonasChanged(first, frozenset(config.personas)))
+        self.sessions.keep_talks()
+        everybody = ("", *config.personas)
+        self.session_faults.keep_only({model_key(config, name) for name in everybody})
 
     def prepare_sentences(self) -> None:
         """Have the spoken sentences that are missing made, beside everything else."""

@@ -15,7 +15,7 @@ from device.audio.keep_open import DeviceKeeper, Pause
 from device.errors import AudioDeviceError
 from device.frames import Frame
 from device.news import MicrophoneDelivers, MicrophoneLost, MicrophoneOpened, Post
-from device.ports import Microphone
+from device.sound import Microphone
 
 
 class Input:
@@ -80,6 +80,12 @@ class Input:
         await microphone.open()
         self._post(MicrophoneOpened(time.monotonic()))
         frame = await microphone.read()
+        if must_last_s := self._keeper.works():
+            # Nothing of it is heard meanwhile, as status and lights say: it may be gone any moment.
+            proven_at = time.monotonic() + must_last_s
+            while time.monotonic() < proven_at:
+                frame = await microphone.read()
+            self._keeper.proven()
         self._post(MicrophoneDelivers(time.monotonic()))
         while True:
             self._hear(frame)

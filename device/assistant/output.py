@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
+from dataclasses import asdict
 from typing import Any
 
 from device.audio.keep_open import DeviceKeeper, Pause
 from device.errors import AudioDeviceError
 from device.news import Post, SpeakerLost, SpeakerOpened
-from device.ports import Speaker
+from device.sound import Speaker
 
 
 class Output:
@@ -64,14 +66,21 @@ class Output:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the loudspeaker, its volume and its counters for `status`."""
+        device = self.speaker.device
         return {
             "speaker": self.speaker.description,
+            "speaker_device": asdict(device) if device else None,
             "volume": self._volume,
             "counters": dict(self.speaker.counters),
         }
 
     async def _use(self, speaker: Speaker) -> None:
         await speaker.open(self._post)
+        if must_last_s := self._keeper.works():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(must_last_s):
+                    await speaker.wait_lost()
+            self._keeper.proven()
         self._post(SpeakerOpened(time.monotonic()))
         await speaker.wait_lost()
 

@@ -28,6 +28,11 @@ from device.signals import presumed_s
 
 VOLUME_SHOWN_S = 1.5
 """How long the volume stays on the lights after it was set."""
+PICTURE_SHOWN_S = 1.2
+"""How long it stays there that a picture was taken: three flashes, to be seen by whoever looks up
+at the sound of the shutter."""
+PICTURES_SHOWN_S = 2.5
+"""How long after a picture has left the lights say that pictures do: one comes every second."""
 
 
 class Hardware:
@@ -43,7 +48,9 @@ class Hardware:
         self._brightness = Brightness()
         self._pattern = Pattern.OFF
         self._amount = 0.0
+        self._hue: int | None = None
         self._streaming = False
+        self._pictures = False
 
     @property
     def count(self) -> int:
@@ -74,17 +81,23 @@ class Hardware:
         if self._animation is not None:
             self._animation.redraw()
 
-    def show(self, pattern: Pattern, amount: float = 0.0) -> None:
-        """Show another pattern from now on; `amount`, 0..1, for one that measures."""
-        self._pattern, self._amount = pattern, amount
+    def show(self, pattern: Pattern, amount: float = 0.0, hue: int | None = None) -> None:
+        """Show another pattern from now on; `amount` and `hue` as the animation takes them."""
+        self._pattern, self._amount, self._hue = pattern, amount, hue
         if self._animation is not None:
-            self._animation.show(pattern, amount)
+            self._animation.show(pattern, amount, hue)
 
     def streaming(self, *, on: bool) -> None:
         """Mark that microphone audio is really leaving the device (or no longer)."""
         self._streaming = on
         if self._animation is not None:
             self._animation.streaming(on=on)
+
+    def pictures(self, *, on: bool) -> None:
+        """Mark that pictures are leaving the device (or no longer)."""
+        self._pictures = on
+        if self._animation is not None:
+            self._animation.pictures(on=on)
 
     def close(self) -> None:
         """Let the button go, then let the lights go dark. Harmless when closed."""
@@ -108,8 +121,9 @@ class Hardware:
             # The speaker goes on in the dark, and says so.
             post(PartLost("lights", str(error), time.monotonic()))
             return False
-        self._animation.show(self._pattern, self._amount)
+        self._animation.show(self._pattern, self._amount, self._hue)
         self._animation.streaming(on=self._streaming)
+        self._animation.pictures(on=self._pictures)
         self._drawing = tasks.create_task(self._animation.run(post), name="lights")
         return True
 
@@ -172,11 +186,15 @@ class Panel:
         self._latency = latency
         self._talk = Conversation()
         self._off: frozenset[str] = frozenset()
+        self._hues: dict[str, int | None] = {}
         self._percent = 0
         self._shows = Pattern.OFF
         self._alarming = Moment(self._look)
         self._volume_set = Moment(self._look)
         self._presumed = Moment(self._look)
+        self._looks = False
+        self._looked = Moment(self._look)
+        self._pictures_left = Moment(lambda: hardware.pictures(on=False))
 
     @property
     def profile(self) -> Profile:
@@ -208,6 +226,7 @@ class Panel:
     def adjust(self, config: Config) -> None:
         """Show things as the owner wants them now, on the lights that there are."""
         self._off = frozenset(config.lights.off_states)
+        self._hues = {name: persona.hue for name, persona in config.personas.items()}
         self._hardware.adjust(config.lights)
         self._look()
 
@@ -230,8 +249,21 @@ class Panel:
         """Mark that microphone audio is really leaving the device (or no longer)."""
         self._hardware.streaming(on=on)
 
+    def camera_looks(self, *, looks: bool) -> None:
+        """Show that a picture is being taken, and for a moment that one was."""
+        self._looks = looks
+        self._looked.begin(PICTURE_SHOWN_S)
+        self._look()
+
+    def picture_left(self) -> None:
+        """Mark that a picture has left the device: for longer than until the next of a stream."""
+        self._hardware.pictures(on=True)
+        self._pictures_left.begin(PICTURES_SHOWN_S)
+
     def close(self) -> None:
         """Let the lights go dark, and the button go. Harmless when closed."""
+        self._looked.end()
+        self._pictures_left.end()
         self._alarming.end()
         self._volume_set.end()
         self._presumed.end()
@@ -256,10 +288,11 @@ class Panel:
             self._kinds(),
             alarming=bool(self._alarming),
             ringing=bool(self._talk.ringing),
+            picture=self._looks or bool(self._looked),
             volume=bool(self._volume_set),
             off=self._off,
         )
         self._shows = shown(situation)
         amount = self._percent / 100 if self._shows is Pattern.VOLUME else 0.0
-        self._hardware.show(self._shows, amount)
+        self._hardware.show(self._shows, amount, self._hues.get(self._talk.persona))
         self._latency.shown(self._shows.value, time.monotonic())

@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 from device.board.button import GpioButton
 from device.board.mute_switch import SwitchWatch
 from device.board.profiles import Profile
-from device.config import Config
+from device.config import Config, McpServer
 from device.live.network import RELEASED
 from device.live.resumption import Past
 from device.live.traffic import Sent
+from device.mcp.wanted import Wanted
 from device.news import Failure, Post
-from device.ports import Functions, Lights, Microphone, OpenDevice, Session, Speaker, WakeDetector
+from device.ports import Camera, Functions, Lights, Session, WakeDetector
+from device.sound import Microphone, OpenDevice, Speaker
 from device.state.echo import EchoMemory
 from device.state.mute import MuteMemory
 from device.state.talk import TalkMemory
@@ -40,6 +42,10 @@ class Parts:
     """Raises BoardError."""
     session: Callable[[Config, int, Past, Post, Sent, Functions], Session]
     """By its number and the talk so far; raises CredentialError."""
+    camera: Callable[[Config], Camera]
+    """As configured; costs nothing until a picture is taken. Never raises."""
+    mcp_server: Callable[[McpServer], Wanted] = lambda server: mcp_server(server, None)
+    """What is wanted of a configured server, and its credential; blocks, raises CredentialError."""
     missing_key: str = ""
     """Why no session can be opened, known from the start: told before anybody asks in vain."""
     hindrance: Callable[[Config], Failure | None] = lambda _config: None
@@ -62,13 +68,30 @@ class Parts:
     """Speaks a text, s16le mono 24 kHz; None where there is no voice. Takes a while; any thread."""
     sentence: Callable[[Config, str], bytes | None] = lambda _config, _kind: None
     """What is said of a kind of fault, s16le mono 24 kHz; None where there are no words for it."""
-    set_levels: Callable[[Profile, OpenDevice], list[str]] = lambda _board, _microphone: []
-    """Sets the mixer of the microphone's card as its board needs it; blocks. Returns what could not
-    be set.
+    set_levels: Callable[[Config, Profile, OpenDevice | None, OpenDevice | None], list[str]] = (
+        lambda _config, _board, _microphone, _speaker: []
+    )
+    """Sets the mixers of the open devices' cards as board (the microphone's) and owner want them;
+    blocks. Returns what could not be set.
     """
     plugged: Callable[[], frozenset[str]] = frozenset
     """Names the sound cards and arrays that are plugged in, in other words at each appearance."""
     revive: Callable[[Profile], bool] = lambda _board: False
-    """Cures a board whose microphone is dead, where that can be done and was not yet; blocks."""
+    """Cures a board whose microphone is dead, or is lost again and again, where that can be done
+    and was not yet; blocks."""
     make_sentences: Callable[[Config], None] = lambda _config: None
     """Makes the sentences that are missing; takes seconds."""
+
+
+def mcp_server(server: McpServer, secret: str | None) -> Wanted:
+    """Return what is wanted of a configured server."""
+    return Wanted(
+        name=server.name,
+        url=server.url,
+        command=server.command or None,
+        secret=secret,
+        only=server.only,
+        never=server.never,
+        confirm=server.confirm,
+        timeout_s=server.timeout_s,
+    )

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 
 from device.assistant.hub import Assistant
-from device.config import Config, differences
+from device.config import Config, as_persona, differences
 from device.config.file import ConfigFile
 from device.errors import ConfigError, WakeModelError
 from device.news import SettingsChanged
@@ -23,8 +23,17 @@ _CLAIMED = (
 )
 """What only takes effect when lights and button are claimed anew."""
 
-_HEARD = ("wake.words", "wake.patience", "wake.refractory_s")
-"""What the networks are loaded with; for a second after that no wake word is heard."""
+
+def _heard(config: Config) -> object:
+    """Return what the networks are loaded with; for a second after that no wake word is heard."""
+    words = [word.model_copy(update={"persona": None}) for word in config.wake.words]
+    return words, config.wake.patience, config.wake.refractory_s
+
+
+def _set_up(config: Config, persona: str) -> object:
+    """Return what a talk of this persona is set up with, as far as it can be the persona's own."""
+    its = as_persona(config, persona)
+    return its.live, its.tools
 
 
 class Reloader:
@@ -46,7 +55,8 @@ class Reloader:
             try:
                 config = await asyncio.to_thread(self._file.read)
                 changed = differences(hub.settings.now, config)
-                detector = await hub.parts.detector(config) if _any(changed, *_HEARD) else None
+                heard_anew = _heard(hub.settings.now) != _heard(config)
+                detector = await hub.parts.detector(config) if heard_anew else None
             except (ConfigError, WakeModelError) as error:
                 wrong = error.lines() if isinstance(error, ConfigError) else [str(error)]
                 self._file.refused(wrong)
@@ -60,22 +70,27 @@ class Reloader:
         return changed
 
     def _apply(self, config: Config, changed: set[str], detector: WakeDetector | None) -> None:
-        hub = self._assistant
+        hub, before = self._assistant, self._assistant.settings.now
         hub.settings.replace(config)
         if detector is not None:
             hub.wake_word.replace(detector)
         for prefixes, replace in self._sections():
             if _any(changed, *prefixes):
                 replace()
+        whose = hub.talk.now.persona
+        if "personas" in changed and _set_up(before, whose) != _set_up(config, whose):
+            self._session()
 
     def _sections(self) -> list[tuple[tuple[str, ...], Callable[[], None]]]:
         """Which keys need which part replaced; all others are read where they are used."""
         return [
             (("audio.input.", "board"), self._microphone),
-            (("audio.output.",), self._speaker),
+            # Where no loudspeaker is asked for, the microphone's card speaks.
+            (("audio.output.", "audio.input.device"), self._speaker),
             (("audio.volume",), self._volume),
+            (("mixer",), self._assistant.set_levels),
             (_CLAIMED, self._board),
-            (("lights.",), self._lights),
+            (("lights.", "personas"), self._lights),
             # After the board, which may cancel echo, and with each device, between which it is.
             (
                 (
@@ -87,10 +102,17 @@ class Reloader:
                 ),
                 self._echo,
             ),
-            (("live.", "tools.", "place"), self._session),
+            (("tools.mcp",), self._assistant.house.replace),
+            (("tools.camera", "camera.source", "camera.rotate"), self._assistant.pictures.replace),
+            (("live.", "tools.", "camera.stream", "place"), self._session),
+            (("live.token_url",), self._assistant.tell_missing_key),
             (("conversation.max_session_s",), self._assistant.sessions.limit_age),
             (("conversation.follow_up", "conversation.resume_reply"), self._assistant.tell_habits),
-            (("live.language", "audio.announcements"), self._assistant.prepare_sentences),
+            (("personas", "wake.words"), self._assistant.tell_personas),
+            (
+                ("live.language", "audio.announcements", "personas", "wake.words"),
+                self._assistant.prepare_sentences,
+            ),
         ]
 
     def _board(self) -> None:

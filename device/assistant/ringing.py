@@ -13,7 +13,7 @@ from typing import Any
 
 from device.announcements.announcer import Announcer
 from device.assistant.output import Output
-from device.assistant.settings import Settings
+from device.assistant.settings import TalkSettings
 from device.audio.chimes import ALARM_EVERY_S, ALARM_PAUSE_S
 from device.config import Config
 from device.news import TimerNews
@@ -34,7 +34,7 @@ class Ringing:
     def __init__(
         self,
         alarm_clock: AlarmClock,
-        settings: Settings,
+        settings: TalkSettings,
         output: Output,
         announcer: Announcer,
         spoken: Spoken,

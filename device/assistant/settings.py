@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from device.config import Config
+from device.assistant.talk import Talk
+from device.config import Config, as_persona
 
 
 class Settings:
@@ -19,3 +20,16 @@ class Settings:
     def replace(self, config: Config) -> None:
         """Put another configuration into force."""
         self._config = config
+
+
+class TalkSettings:
+    """The same for what is said: whoever talks has its own. Event loop's thread only."""
+
+    def __init__(self, settings: Settings, talk: Talk) -> None:
+        self._settings = settings
+        self._talk = talk
+
+    @property
+    def now(self) -> Config:
+        """The configuration in force for the persona that talks, or did last."""
+        return as_persona(self._settings.now, self._talk.now.persona)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from device import __version__
@@ -10,6 +11,7 @@ from device.assistant.input import Input
 from device.assistant.talk import Talk
 from device.assistant.wake_word import WakeWord
 from device.conversation.states import State
+from device.echo.outlook import outlook
 from device.faults import Faults
 from device.timers.alarm_clock import AlarmClock
 
@@ -90,12 +92,17 @@ class Status:
             "microphone": source["microphone"],
             "microphone_device": source["microphone_device"],
             "speaker": output["speaker"],
+            "speaker_device": output["speaker_device"],
             "volume": output["volume"],
             "wake_words": wake_word["wake_words"],
+            "wake_personas": wake_word["wake_personas"],
             "hop_ms": wake_word["hop_ms"],
             "duplex": echo["duplex"],
             "echo": echo["echo"],
+            "outlook": asdict(room) if (room := outlook(echo["echo"], echo["duplex"])) else None,
             "timers": hub.ringing.as_dict(),
+            "mcp_servers": hub.house.as_list(),
+            "camera": hub.pictures.as_dict(),
             "session": {
                 "number": hub.talk.now.session,
                 "apologies": hub.session_faults.apologies,

@@ -49,6 +49,8 @@ class Uplink:
         self._end_sample = 0
         """Where the newest frame ended."""
         self._sent_until = 0
+        self._sent_to = ""
+        """The persona that what was sent has gone to."""
         self._shut = False
         self._quiet_frames = RINGING_FRAMES
         """Frames since our own sound was last loud enough to matter."""
@@ -56,9 +58,11 @@ class Uplink:
         """Frames since the last of it was heard."""
 
     def record(self, frame: Frame) -> None:
-        """Keep a frame for whoever wants to know what was said before."""
+        """Keep the next frame for whoever wants to know what was said before."""
         self._pre_roll.append(frame)
         self._end_sample = frame.end_sample
+        self._quiet_frames += 1
+        self._over_frames += 1
 
     def forget(self) -> None:
         """Forget what was recorded: the microphone is closed."""
@@ -73,7 +77,7 @@ class Uplink:
         self._shut = False
 
     def send(self, heard: Heard) -> None:
-        """Take the next frame; it goes up if the uplink is open.
+        """Send the frame that was recorded last, if the uplink is open.
 
         While a reply can be heard silence goes up in its place where our voice would come back; so
         it does while it is not decided whether somebody interrupts. Over a mere chime people speak
@@ -85,11 +89,13 @@ class Uplink:
         session = self._sessions.session if self._talk.uplink_open else None
         replying, undecided = self._talk.replying, self._echo.undecided
         # A reply that pauses may go on: it is not over, although nothing of it sounds.
-        sounding = undecided or (speaker.audible and speaker.level >= SOUNDING_LEVEL)
-        self._quiet_frames = 0 if sounding else self._quiet_frames + 1
-        ringing = speaker.audible or self._quiet_frames < RINGING_FRAMES
-        self._over_frames = 0 if speaker.audible or undecided else self._over_frames + 1
-        if speaker.audible:
+        audible = speaker.audible
+        if undecided or (audible and speaker.level >= SOUNDING_LEVEL):
+            self._quiet_frames = 0
+        ringing = audible or self._quiet_frames < RINGING_FRAMES
+        if audible or undecided:
+            self._over_frames = 0
+        if audible:
             self._shut = replying
         elif heard.near and not undecided and not replying:
             self._shut = False
@@ -106,6 +112,9 @@ class Uplink:
     def start(self, end_sample: int | None, seconds: float) -> None:
         """Send what was recorded from `seconds` before `end_sample` on (None: before now)."""
         session = self._sessions.session
+        if self._sessions.persona != self._sent_to:
+            # What one persona has heard another has not.
+            self._sent_until, self._sent_to = 0, self._sessions.persona
         if session is not None:
             for frame in self._since(end_sample, seconds, after=self._sent_until):
                 session.send_frame(frame.pcm)

@@ -1,25 +1,41 @@
-"""`WakeWord` keeps the detector of wake words and speech running."""
+"""`WakeWord` keeps the detector of wake words and speech running; it knows who answers to which."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from device.news import Post
+from device.assistant.settings import Settings
+from device.news import Detection, News, Post
 from device.ports import WakeDetector
 
 
 class WakeWord:
     """One detector at a time. Used from the event loop's thread only."""
 
-    def __init__(self, detector: WakeDetector, post: Post) -> None:
-        """`detector` has its networks loaded; what it hears is posted."""
+    def __init__(self, detector: WakeDetector, settings: Settings, post: Post) -> None:
+        """`detector` has its networks loaded; what it hears is posted, and who answers to it."""
         self._detector = detector
+        self._settings = settings
         self._post = post
         self._tasks: asyncio.TaskGroup | None = None
         self._running: asyncio.Task[None] | None = None
         self._tracking = False
         self._listening_for_stop = False
+
+    @property
+    def personas(self) -> Mapping[str, str | None]:
+        """Who answers to each word; None: nobody in particular."""
+        words = self._settings.now.wake.words
+        # A detector has the words of the settings it was made for, in their order.
+        return {name: word.persona for name, word in zip(self._detector.words, words, strict=False)}
+
+    def _heard(self, news: News) -> None:
+        if isinstance(news, Detection):
+            news = replace(news, persona=self.personas.get(news.word) or "")
+        self._post(news)
 
     @property
     def detector(self) -> WakeDetector:
@@ -29,7 +45,7 @@ class WakeWord:
     def start(self, tasks: asyncio.TaskGroup) -> None:
         """Run the detector as a task of `tasks`."""
         self._tasks = tasks
-        self._running = tasks.create_task(self._detector.run(self._post), name="wake word")
+        self._running = tasks.create_task(self._detector.run(self._heard), name="wake word")
 
     def replace(self, detector: WakeDetector) -> None:
         """Listen for other words from now on."""
@@ -58,6 +74,7 @@ class WakeWord:
         scores = self._detector.scores
         return {
             "wake_words": list(self._detector.words),
+            "wake_personas": dict(self.personas),
             "hop_ms": {"p50": round(scores.hop_ms_p50, 1), "max": round(scores.hop_ms_max, 1)},
             "counters": dict(self._detector.counters),
         }

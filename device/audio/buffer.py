@@ -118,10 +118,17 @@ class PlaybackBuffer:
         with self._lock:
             self._turns.go_on()
 
-    def chime(self, samples: Samples) -> None:
-        """Play this over whatever plays: mono float32 in -1..1."""
+    def chime(self, samples: Samples, least_percent: int = 0) -> None:
+        """Play this over whatever plays: mono float32 in -1..1.
+
+        ``least_percent``: as loud as at this volume, 0..100, also while it is turned down further.
+        """
+        least = gain(least_percent)
         with self._lock:
-            self._overlay.add(samples * np.float32(FULL_SCALE))
+            if least > self._next_gain:
+                self._ringing.add(samples * np.float32(FULL_SCALE * least))
+            else:
+                self._overlay.add(samples * np.float32(FULL_SCALE))
 
     def ring(self, samples: Samples, percent: int) -> None:
         """Play this over all else, at a volume of its own (0..100), in place of what rings still.

@@ -1,10 +1,10 @@
 """`render` synthesises the short sounds of our own from a table of tones. Pure.
 
 They are told apart by which way they move: up, listening; down, over; up and down, it is still
-working on it; one note and no other, it did not work. What did not work is told by how often that
-note sounds and how long, as the lights flash for it (`device.lights.render`), and by its pitch: two
-short ones, the device itself; three quick ones, the network; a long and a short one, the account; a
-single long one, the server.
+working on it; two clicks, a picture was taken; one note and no other, it did not work. What did not
+work is told by how often that note sounds and how long, as the lights flash for it
+(`device.lights.render`), and by its pitch: two short ones, the device itself; three quick ones, the
+network; a long and a short one, the account; a single long one, the server.
 
 An alarm climbs an octave in four notes, comes again every `ALARM_EVERY_S`, and grows louder
 (`alarm_gain`). More than half of that time is silence: what the room makes of the notes dies away
@@ -17,6 +17,7 @@ hears must start no turn of the user.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -58,6 +59,8 @@ CHIMES = MappingProxyType(
         "wake": (Note(0, 110, 880.0), Note(70, 120, 1318.5)),
         "end": (Note(0, 110, 1318.5), Note(70, 120, 880.0)),
         "thinking": (Note(0, 70, 1046.5), Note(60, 70, 1244.5), Note(120, 90, 1046.5)),
+        # As the curtains of a camera: two clicks, and no melody.
+        "shutter": (Note(0, 24, 2637.0), Note(70, 40, 1760.0)),
         "missed": (Note(0, 110, 1568.0), Note(150, 110, 1568.0), Note(300, 160, 1046.5)),
         "error": (Note(0, 140, 880.0), Note(180, 150, 880.0)),
         "error_network": (Note(0, 90, 1174.7), Note(130, 90, 1174.7), Note(260, 120, 1174.7)),
@@ -70,6 +73,10 @@ CHIMES = MappingProxyType(
     }
 )
 """Every chime by its name."""
+
+LEAST_PERCENT: Mapping[str, int] = MappingProxyType({"shutter": 50})
+"""At which volume a chime is heard at least. A model can turn the volume to 0 and look then: where
+there are no lights nothing else would tell that a picture was taken. 5 dB below the usual 60."""
 
 
 def render(name: str, rate_hz: int, gain: float = 1.0) -> npt.NDArray[np.float32]:

@@ -13,7 +13,7 @@ from typing import Literal
 
 from device.errors import AudioDeviceError, DeviceTrouble
 from device.frames import MICROPHONE_RATE_HZ
-from device.ports import OpenDevice
+from device.sound import OpenDevice, SoundDevice
 
 Direction = Literal["input", "output"]
 
@@ -53,6 +53,13 @@ SCREEN_MARKS = ("hdmi", "displayport")
 SOUND_SERVERS = ("pulse", "pipewire", "jack")
 """ALSA plugins by which a sound server is reached."""
 
+CAMERA_MARKS = ("webcam", "camera")
+"""Parts of the names of cameras: their microphones are seldom meant where there are others."""
+
+_USB = re.compile(r": USB Audio( #\d+)? \(|^USB Audio.*: - \(")
+"""How PortAudio lists cards on USB: the kernel calls all that they record and play "USB Audio"
+(snd-usb-audio, stream.c), and PortAudio leaves out what the card's own name begins with."""
+
 
 @dataclass(frozen=True, slots=True)
 class Device:
@@ -73,6 +80,11 @@ class Device:
     def is_hardware(self) -> bool:
         """Whether it is a card itself, which takes only its own rates and channel counts."""
         return any(mark in self.name for mark in HARDWARE_MARKS)
+
+    @property
+    def on_usb(self) -> bool:
+        """Whether it is a card that somebody has plugged in, not one that the computer has."""
+        return self.is_hardware and _USB.search(self.name) is not None
 
     @property
     def card(self) -> int | None:
@@ -129,6 +141,8 @@ class Wanted:
     name: str
     """``auto``, or a part of the device's name."""
     facts: Facts = no_facts
+    microphone: str = "auto"
+    """Of a loudspeaker: which microphone is asked for, whose own card speaks under ``auto``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,20 +168,44 @@ class Verdict:
 
 
 def choose(
-    devices: Sequence[Device], wanted: str, direction: Direction, facts: Facts = no_facts
+    devices: Sequence[Device],
+    wanted: str,
+    direction: Direction,
+    facts: Facts = no_facts,
+    microphone: str = "auto",
 ) -> Choice:
     """Pick the device for one direction: ``wanted`` is ``auto`` or a part of its name.
 
-    ``facts`` tell of a ReSpeaker that calls itself otherwise.
+    ``facts`` tell of a ReSpeaker that calls itself otherwise. ``microphone``: what is asked for as
+    one, since under ``auto`` the card that hears speaks as well, where it can.
 
     Case does not count. Of several that fit, one of just that name goes first, then a card itself,
     then the order of the list. Raises AudioDeviceError (MISSING).
     """
     usable = [device for device in devices if device.channels(direction) > 0]
-    found = _automatic(usable, direction, facts) if wanted == "auto" else _named(usable, wanted)
+    if wanted != "auto":
+        found = _named(usable, wanted)
+    elif direction == "input":
+        found = _microphone(usable, facts)
+    else:
+        found = _loudspeaker(usable, choose_or_none(devices, microphone, "input", facts), facts)
     if found is None:
         raise AudioDeviceError(DeviceTrouble.MISSING, _nothing_fits(usable, wanted, direction))
     return found
+
+
+def choose_or_none(
+    devices: Sequence[Device],
+    wanted: str,
+    direction: Direction,
+    facts: Facts = no_facts,
+    microphone: str = "auto",
+) -> Choice | None:
+    """Pick as `choose` does; None where nothing fits."""
+    try:
+        return choose(devices, wanted, direction, facts, microphone)
+    except AudioDeviceError:
+        return None
 
 
 def _named(usable: Iterable[Device], wanted: str) -> Choice | None:
@@ -177,7 +215,50 @@ def _named(usable: Iterable[Device], wanted: str) -> Choice | None:
     return Choice(fitting[0], f"its name contains '{wanted}'") if fitting else None
 
 
-def _automatic(usable: Sequence[Device], direction: Direction, facts: Facts) -> Choice | None:
+def _microphone(usable: Sequence[Device], facts: Facts) -> Choice | None:
+    """A ReSpeaker, else what was plugged in, unless a sound server decides; a camera's last."""
+    if respeaker := _respeaker(usable, facts):
+        return respeaker
+    plugged = [] if _has_server(usable) else [device for device in usable if device.on_usb]
+    plugged.sort(key=_is_a_camera)
+    if plugged:
+        which = "the only microphone" if len(plugged) == 1 else "the first microphone"
+        return Choice(plugged[0], f"no ReSpeaker here; {which} on USB", fallback=True)
+    return _usual(usable, "input")
+
+
+def _loudspeaker(
+    usable: Sequence[Device], microphone: Choice | None, facts: Facts
+) -> Choice | None:
+    """The card that hears, else a ReSpeaker, else what was plugged in; a screen's last.
+
+    One card for both keeps one clock, so that the echo can be cancelled, and a speakerphone cancels
+    it itself.
+    """
+    if (own := _card_of(usable, microphone)) is not None:
+        why = "it is the microphone's own card"
+        return _respeaker([own], facts) or Choice(own, why, fallback=True)
+    if respeaker := _respeaker(usable, facts):
+        return respeaker
+    cards = [device for device in usable if device.is_hardware and not is_a_screen(device)]
+    plugged = [] if _has_server(usable) else [device for device in cards if device.on_usb]
+    if plugged:
+        which = "the only loudspeaker" if len(plugged) == 1 else "the first loudspeaker"
+        return Choice(plugged[0], f"no ReSpeaker here; {which} on USB", fallback=True)
+    if cards and _is_a_screen_by_default(usable):
+        why = "no ReSpeaker here; the first loudspeaker that is no screen's"
+        return Choice(cards[0], why, fallback=True)
+    return _usual(usable, "output")
+
+
+def _card_of(usable: Sequence[Device], microphone: Choice | None) -> Device | None:
+    """Return the loudspeaker on the microphone's card; None where that has none, or is no card."""
+    number = microphone.device.card if microphone is not None else None
+    same = [device for device in usable if number is not None and device.card == number]
+    return same[0] if same else None
+
+
+def _respeaker(usable: Sequence[Device], facts: Facts) -> Choice | None:
     cards = [device for device in usable if device.is_hardware]
     for part in RESPEAKER_NAMES:
         for device in cards:
@@ -186,11 +267,11 @@ def _automatic(usable: Sequence[Device], direction: Direction, facts: Facts) -> 
     for device in cards:
         if facts(device).respeaker:
             return Choice(device, "a ReSpeaker by its USB id or codec")
-    if direction == "output" and _is_a_screen_by_default(usable):
-        for device in cards:
-            if not _is_a_screen(device):
-                why = "no ReSpeaker here; the first loudspeaker that is no screen's"
-                return Choice(device, why, fallback=True)
+    return None
+
+
+def _usual(usable: Sequence[Device], direction: Direction) -> Choice | None:
+    """Return what the system takes by itself, which a sound server or ALSA's settings decide."""
     for device in usable:
         if device.is_default(direction):
             why = f"no ReSpeaker here; the system's default {direction}"
@@ -201,7 +282,17 @@ def _automatic(usable: Sequence[Device], direction: Direction, facts: Facts) -> 
     return None
 
 
-def _is_a_screen(device: Device) -> bool:
+def _has_server(usable: Iterable[Device]) -> bool:
+    """Whether a sound server is reached: it knows which of its cards is in use."""
+    return any(device.name.casefold() in SOUND_SERVERS for device in usable)
+
+
+def _is_a_camera(device: Device) -> bool:
+    return any(mark in device.name.casefold() for mark in CAMERA_MARKS)
+
+
+def is_a_screen(device: SoundDevice) -> bool:
+    """Tell whether its sound comes out of a screen, on HDMI or DisplayPort."""
     return any(mark in device.name.casefold() for mark in SCREEN_MARKS)
 
 
@@ -212,13 +303,12 @@ def _is_a_screen_by_default(usable: Sequence[Device]) -> bool:
     is connected or not (without one it cannot be opened: github.com/raspberrypi/linux, issue 6015).
     A sound server knows better which of its cards is in use.
     """
-    names = {device.name.casefold() for device in usable}
     first_card = [device for device in usable if "hw:0," in device.name]
-    of_alsa = bool(first_card) and all(map(_is_a_screen, first_card))
-    of_alsa = of_alsa and names.isdisjoint(SOUND_SERVERS)
+    of_alsa = bool(first_card) and all(map(is_a_screen, first_card))
+    of_alsa = of_alsa and not _has_server(usable)
     defaults = [device for device in usable if device.is_default("output")]
     return any(
-        _is_a_screen(device) or (of_alsa and not device.is_hardware) for device in defaults
+        is_a_screen(device) or (of_alsa and not device.is_hardware) for device in defaults
     ) or (not defaults and of_alsa)
 
 
@@ -235,19 +325,10 @@ def explain(
 ) -> list[Verdict]:
     """Say of every device whether Parley would take it and why, in the order of the list."""
     chosen: dict[Direction, Choice | None] = {
-        "input": _choose_or_none(devices, wanted_input, "input", facts),
-        "output": _choose_or_none(devices, wanted_output, "output", facts),
+        "input": choose_or_none(devices, wanted_input, "input", facts),
+        "output": choose_or_none(devices, wanted_output, "output", facts, wanted_input),
     }
     return [_verdict(device, chosen) for device in devices]
-
-
-def _choose_or_none(
-    devices: Sequence[Device], wanted: str, direction: Direction, facts: Facts
-) -> Choice | None:
-    try:
-        return choose(devices, wanted, direction, facts)
-    except AudioDeviceError:
-        return None
 
 
 def _verdict(device: Device, chosen: dict[Direction, Choice | None]) -> Verdict:

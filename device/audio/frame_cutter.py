@@ -2,11 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import numpy as np
 
 from device.audio.devices import Layout
 from device.audio.resample import Resampler
-from device.frames import FRAME_BYTES, FRAME_SAMPLES, MICROPHONE_RATE_HZ, SAMPLE_BYTES, Frame
+from device.frames import (
+    FRAME_BYTES,
+    HOP_SAMPLES,
+    MICROPHONE_RATE_HZ,
+    SAMPLE_BYTES,
+    Frame,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Whole frames that follow each other, and are not cut yet."""
+
+    pcm: bytes
+    """s16le, mono, 16 kHz; it may be none."""
+    first_sample: int
+    captured_at: float
+    """CLOCK_MONOTONIC seconds when its last sample was there."""
+
+    @property
+    def ends_hop(self) -> bool:
+        """Whether a hop of the wake word's networks is whole with it."""
+        end_sample = self.first_sample + len(self.pcm) // SAMPLE_BYTES
+        return end_sample // HOP_SAMPLES > self.first_sample // HOP_SAMPLES
+
+    def frames(self, *, quiet: bool = False) -> Iterator[Frame]:
+        """Cut them."""
+        pcm, size = self.pcm, len(self.pcm)
+        for begin in range(0, size, FRAME_BYTES):
+            end = begin + FRAME_BYTES
+            behind_s = (size - end) // SAMPLE_BYTES / MICROPHONE_RATE_HZ
+            first_sample = self.first_sample + begin // SAMPLE_BYTES
+            yield Frame(pcm[begin:end], first_sample, self.captured_at - behind_s, quiet)
 
 
 class FrameCutter:
@@ -18,7 +53,7 @@ class FrameCutter:
     def __init__(self) -> None:
         self._next_sample = 0
         self._captured_at: float | None = None
-        self._pending = bytearray()
+        self._pending = b""
         self._layout = Layout(MICROPHONE_RATE_HZ, 1, SAMPLE_BYTES)
         self._channel = 0
         self._resampler = Resampler(MICROPHONE_RATE_HZ, MICROPHONE_RATE_HZ)
@@ -34,24 +69,21 @@ class FrameCutter:
         ended_at = began_at if self._captured_at is None else self._captured_at
         lost_samples = round(max(0.0, began_at - ended_at) * MICROPHONE_RATE_HZ)
         self._next_sample += len(self._pending) // SAMPLE_BYTES + lost_samples
-        self._pending.clear()
+        self._pending = b""
 
-    def take(self, block: bytes, captured_at: float) -> list[Frame]:
-        """Add a block in the device's layout; gives whole frames.
+    def take(self, block: bytes, captured_at: float) -> Stretch:
+        """Add a block in the device's layout; gives the frames that are whole now.
 
         ``captured_at``: when its last sample was there.
         """
         self._captured_at = captured_at
-        self._pending += self._resampler.process(self._pick(block))
-        pcm = bytes(self._pending)
-        frames = []
-        for end in range(FRAME_BYTES, len(pcm) + 1, FRAME_BYTES):
-            behind_s = (len(pcm) - end) // SAMPLE_BYTES / MICROPHONE_RATE_HZ
-            at = captured_at - behind_s
-            frames.append(Frame(pcm[end - FRAME_BYTES : end], self._next_sample, at))
-            self._next_sample += FRAME_SAMPLES
-        del self._pending[: len(frames) * FRAME_BYTES]
-        return frames
+        pcm = self._pending + self._resampler.process(self._pick(block))
+        whole = len(pcm) - len(pcm) % FRAME_BYTES
+        self._pending = pcm[whole:]
+        behind_s = len(self._pending) // SAMPLE_BYTES / MICROPHONE_RATE_HZ
+        stretch = Stretch(pcm[:whole], self._next_sample, captured_at - behind_s)
+        self._next_sample += whole // SAMPLE_BYTES
+        return stretch
 
     def _pick(self, block: bytes) -> bytes:
         layout = self._layout

@@ -1,4 +1,8 @@
-"""`DeviceKeeper` keeps a sound device open: a lost one is told, and tried again with patience."""
+"""`DeviceKeeper` keeps a sound device open: a lost one is told, and tried again with patience.
+
+One that is lost again and again, soon after each opening, is told once and tried again with more
+patience (`device.audio.relapse`).
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Generic, Protocol, TypeVar
 
+from device.audio.relapse import PROVEN_S, Relapses
 from device.errors import AudioDeviceError, AudioDeviceHungError
 
 FIRST_DELAY_S = 0.5
@@ -51,6 +56,7 @@ class DeviceKeeper(Generic[Device]):
         self._use = use
         self._lost = lost
         self._pause = pause
+        self._relapses = Relapses()
         self._wanted = True
         self._tasks: asyncio.TaskGroup | None = None
         self._keeping: asyncio.Task[None] | None = None
@@ -60,6 +66,19 @@ class DeviceKeeper(Generic[Device]):
     def wanted(self) -> bool:
         """Whether the device is (being kept) open."""
         return self._wanted
+
+    def works(self) -> float:
+        """Say that the device works from now on.
+
+        Returns for how many seconds it must go on doing so before that is news: 0, or a minute
+        for one that was lost again and again.
+        """
+        self._relapses.works(time.monotonic())
+        return PROVEN_S if self._relapses.doubted else 0.0
+
+    def proven(self) -> None:
+        """Say that it has worked for so long."""
+        self._relapses.proven()
 
     def start(self, tasks: asyncio.TaskGroup) -> None:
         """Keep the device open, if it is wanted, as a task of `tasks` from now on."""
@@ -79,6 +98,7 @@ class DeviceKeeper(Generic[Device]):
     def replace(self, device: Device) -> None:
         """Keep another device open from now on, if one is wanted; the old one is closed first."""
         self._let_go()
+        self._relapses = Relapses()
         self.device = device
         self._follow()
 
@@ -101,7 +121,8 @@ class DeviceKeeper(Generic[Device]):
     async def _keep(self, device: Device) -> None:
         # The one that was shut or replaced just now may hold the same card.
         await self.closed()
-        await keep_open(device, lambda: self._use(device), self._lost, self._pause)
+        relapses = self._relapses
+        await keep_open(device, lambda: self._use(device), self._lost, self._pause, relapses)
 
 
 async def keep_open(
@@ -109,13 +130,16 @@ async def keep_open(
     use: Callable[[], Awaitable[None]],
     lost: Callable[[AudioDeviceError], None],
     pause: Pause | None = None,
+    relapses: Relapses | None = None,
 ) -> None:
     """Run `use` (which opens the device and works with it) again and again, until cancelled.
 
     `lost` is told each time the device cannot be opened or is lost. The device is closed after
-    every try and at the end. Without a `pause` it sleeps between two tries. Raises
-    AudioDeviceHungError when it cannot be closed: then only the end of the process frees it.
+    every try and at the end. Without a `pause` it sleeps between two tries. `relapses` knows
+    whether it is lost again and again. Raises AudioDeviceHungError when it cannot be closed: then
+    only the end of the process frees it.
     """
+    relapses = relapses or Relapses()
     delay_s = FIRST_DELAY_S
     while True:
         began = time.monotonic()
@@ -124,12 +148,12 @@ async def keep_open(
         except AudioDeviceHungError:
             raise
         except AudioDeviceError as error:
-            lost(error)
+            lost(relapses.lost(error, time.monotonic()))
         finally:
             await _close(device)
         if time.monotonic() - began > STABLE_S:
             delay_s = FIRST_DELAY_S
-        came = await (pause or asyncio.sleep)(delay_s)
+        came = await (pause or asyncio.sleep)(relapses.pause_s() or delay_s)
         delay_s = FIRST_DELAY_S if came else min(2 * delay_s, LONGEST_DELAY_S)
 
 

@@ -27,7 +27,7 @@ from device.audio.reference import PlayedBlocks
 from device.audio.resample import Resampler
 from device.frames import REPLY_RATE_HZ, SAMPLE_BYTES
 from device.news import PlaybackDrained, PlaybackNews, PlaybackStarved, Post
-from device.ports import OpenDevice, Played
+from device.sound import OpenDevice, Played
 
 NO_TURN = -1
 
@@ -78,7 +78,7 @@ class Card(Protocol):
 
 
 class Loudspeaker:
-    """A :class:`device.ports.Speaker` on a card. ``volume`` is 0..100.
+    """A :class:`device.sound.Speaker` on a card. ``volume`` is 0..100.
 
     ``ceiling_dbfs``: the loudest peak that is played, in dB of full scale.
     """
@@ -287,7 +287,8 @@ class Loudspeaker:
         """Play one of our chimes, by its name in `chimes.CHIMES`, over whatever plays."""
         if self._playout is not None:
             buffer = self._playout.buffer
-            buffer.chime(chimes.render(name, buffer.rate_hz))
+            sound = chimes.render(name, buffer.rate_hz)
+            buffer.chime(sound, chimes.LEAST_PERCENT.get(name, 0))
             self._card.hurry()
 
     def ring(self, rung_s: float, percent: int, words: bytes = b"") -> float:

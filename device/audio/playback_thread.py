@@ -3,9 +3,9 @@
 Theory of operation. A thread opens the device and keeps its stream open and fed, with silence when
 there is nothing to play: it takes blocks from the playout as late as it can, so that no more than
 `QUEUE_MS` are on their way to the card. That is what a cleared reply can still be heard for. It
-asks how much room there is before it writes, so it never waits inside PortAudio (see
-`device.audio.microphone` for why), and from the same figure it knows when the last sample of a turn
-will have left the card.
+asks how much room there is before it writes, so it never waits inside PortAudio
+(`device.audio.capture_thread` says why), and from the same figure it knows when the last sample of
+a turn will have left the card.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from device.audio.stream_thread import Makeshift, StreamThread
 from device.errors import AudioDeviceError, DeviceTrouble
 from device.frames import SAMPLE_BYTES
 from device.news import PlaybackNews
-from device.ports import OpenDevice
+from device.sound import OpenDevice
 
 PERIOD_MS = 20
 """A block is half of a period, or in silence a whole one where there is room for it."""
@@ -66,21 +66,25 @@ REST_AFTER_S = 2.0
 """Of silence at rest after which the stream to a sound server is stopped. It starts within a
 millisecond, and nothing has to wait for silence in it. A card's is not: some codecs pop when they
 are put to sleep, and the echo canceller need not find its place again."""
-PROBE_S = 2.0
-"""How often it is looked then whether the server is still there."""
-LOOK_S = 0.25
+PROBE_S = 10.0
+"""How often it is looked then whether the server is still there; who cannot know it but by starting
+the stream. A microphone at the same server knows it at once."""
+LOOK_S = 0.5
 """The same, whether somebody needs PortAudio's list of devices made anew."""
 
 
 class PortAudioCard:
     """A :class:`device.audio.loudspeaker.Card` on PortAudio.
 
-    ``device`` is ``auto`` or a part of its name. ``facts`` tells how many channels of a card must
-    be filled, and whether it must record first. Used from the event loop's thread only.
+    ``device`` is ``auto`` or a part of its name; ``microphone`` likewise, since its card speaks
+    under ``auto``. ``facts`` tells how many channels of a card must be filled, and whether it must
+    record first. Used from the event loop's thread only.
     """
 
-    def __init__(self, device: str = "auto", facts: Facts = no_facts) -> None:
-        self._wanted = Wanted(device, facts)
+    def __init__(
+        self, device: str = "auto", facts: Facts = no_facts, microphone: str = "auto"
+    ) -> None:
+        self._wanted = Wanted(device, facts, microphone)
         self._device: OpenDevice | None = None
         self._underruns = 0
         self._lost = asyncio.Event()
@@ -131,10 +135,12 @@ class PortAudioCard:
     async def wait_lost(self) -> None:
         """Return never; raise AudioDeviceError: LOST or STALLED (nothing taken for 3 s)."""
         while True:
-            if self._player is not None:
-                self._player.check()
+            player = self._player
+            if player is not None:
+                player.check()
+            asleep = player is not None and player.asleep
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(STALL_S / 6):
+                async with asyncio.timeout(None if asleep else STALL_S / 6):
                     await self._lost.wait()
                     self._lost.clear()
 
@@ -170,13 +176,15 @@ class _Player:
         self.playout: Future[Playout] = Future()
         self.hurry = threading.Event()
         self._rests = False
-        self._asleep = False
+        self.asleep = False
+        """Whether nothing is taken, since the stream is stopped. ``lost`` is told when it ends."""
         self.device: OpenDevice | None = None
         self._yields = False
         """To a recording on the same card that wants to begin."""
         self._taken_at = time.monotonic()
         self._wanted = wanted
         self._begin = begin
+        self._lost = lost
         self._tell = tell
         self._ran_dry = ran_dry
 
@@ -185,7 +193,7 @@ class _Player:
         if self.thread.failure is not None:
             raise self.thread.failure
         stuck_s = time.monotonic() - self._taken_at
-        excused = self.thread.stopping or self.thread.reopening or self._asleep
+        excused = self.thread.stopping or self.thread.reopening or self.asleep
         if stuck_s >= STALL_S and not excused:
             raise AudioDeviceError(
                 DeviceTrouble.STALLED,
@@ -198,7 +206,8 @@ class _Player:
         self.hurry.set()
 
     def _serve(self, audio: PortAudio) -> None:
-        choice = choose(audio.devices(), self._wanted.name, "output", self._wanted.facts)
+        wanted = self._wanted
+        choice = choose(audio.devices(), wanted.name, "output", wanted.facts, wanted.microphone)
         device = choice.device
         makeshift = Makeshift(fallback=choice.fallback)
         facts = self._wanted.facts(device)
@@ -284,20 +293,28 @@ class _Player:
 
     def _sleep(self, audio: PortAudio, playout: Playout, stream: Any, makeshift: Makeshift) -> None:
         """Stop the stream until the rest is over, or something is to be played."""
-        self._asleep = True
+        self.asleep = True
         audio.stop(stream)
         probe_at = time.monotonic() + PROBE_S
         while self._rests and playout.idle and not self._may_leave(playout):
             if not self.hurry.wait(LOOK_S) and time.monotonic() > probe_at:
                 makeshift.check()
+                self._wake_up()
                 audio.start(stream)
                 audio.stop(stream)
+                self.asleep = True
                 probe_at = time.monotonic() + PROBE_S
             self.hurry.clear()
+        self._wake_up()
         audio.start(stream)
         playout.restarted()
         self._taken_at = time.monotonic()
-        self._asleep = False
+
+    def _wake_up(self) -> None:
+        """Be taken for stalled from now on: a server that hangs holds up who starts its stream."""
+        self._taken_at = time.monotonic()
+        self.asleep = False
+        self.thread.call(self._lost)
 
     def _wait(self, wait_s: float, pace: _Pace, *, idle: bool, first: bool) -> None:
         """Wait for room; in silence on a server, until there is something to play."""

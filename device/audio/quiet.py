@@ -12,13 +12,15 @@ Digital zeros, which an array gives whose own gate is shut, are quiet but set no
 from __future__ import annotations
 
 import math
+from collections import deque
 
 import numpy as np
 import numpy.typing as npt
 
 from device.frames import HOP_SAMPLES, MICROPHONE_RATE_HZ
 
-Levels = npt.NDArray[np.float64]
+Levels = list[float]
+"""Of each band."""
 
 EDGES_HZ = (200, 500, 1000, 2000, 4000, 7500)
 """Below is hum, which no word is told by."""
@@ -49,47 +51,63 @@ class QuietGate:
 
     def __init__(self) -> None:
         hz = np.fft.rfftfreq(HOP_SAMPLES, 1 / MICROPHONE_RATE_HZ)
-        self._first, self._last = np.searchsorted(hz, [EDGES_HZ[0], EDGES_HZ[-1]])
-        edges = np.searchsorted(hz, EDGES_HZ) - self._first
-        self._begins = edges[:-1]
+        edges = np.searchsorted(hz, EDGES_HZ)
+        # Of each complex number two parts are summed; what the last sum adds is above all bands.
+        self._begins = 2 * edges
         self._window = np.hanning(HOP_SAMPLES).astype(np.float32)
         bins = np.diff(edges)
         # Power per sample of int16: of a Hann window 3/8 is left, and half of the spectrum.
         self._scale = 2 / (HOP_SAMPLES**2 * 0.375)
         # Two in three bins tell something new under that window; each has 4.34 dB of deviation.
         deviation_db = 10 / math.log(10) / np.sqrt(bins * 2 / 3)
-        self._margin_db = np.maximum(SURE * deviation_db, LEAST_MARGIN_DB)
-        self._recent = np.full((MOMENT_HOPS, len(bins)), np.inf)
+        self._margin_db: Levels = np.maximum(SURE * deviation_db, LEAST_MARGIN_DB).tolist()
+        nothing = [math.inf] * len(bins)
+        self._recent = deque([nothing] * MOMENT_HOPS, MOMENT_HOPS)
         self._hops = 0
         self._open_hops = 0
-        self._lowest = np.full(len(bins), np.inf)
+        self._lowest = self._lowest_before = nothing
         """Of this window, and of the one before."""
-        self._lowest_before = np.full(len(bins), np.inf)
 
     def hear(self, samples: npt.NDArray[np.int16]) -> bool:
-        """Take a hop of 1280 samples; whether it is quiet, and nothing was heard just before."""
-        if not samples.any():
-            self._open_hops = max(0, self._open_hops - 1)
-            return self._hops >= FIRST_HOPS and not self._open_hops
-        level_db = self._levels(samples)
-        floor_db = np.maximum(np.minimum(self._lowest, self._lowest_before), LEAST_FLOOR_DB)
+        """Take one hop of 1280 samples or more; whether they are quiet, and what came before."""
+        quiet = True
+        for power in self._powers(samples):
+            quiet = self._hear(power) and quiet
+        return quiet
+
+    def _hear(self, power: Levels) -> bool:
         known = self._hops >= FIRST_HOPS
-        if not known or (level_db > floor_db + self._margin_db).any():
+        if not any(power):
+            self._open_hops = max(0, self._open_hops - 1)
+            return known and not self._open_hops
+        # Half a dozen numbers: numpy would take longer to begin than to calculate.
+        level_db = [10 * math.log10(each + 1e-3) for each in power]
+        if not known or self._rises(level_db):
             self._open_hops = OPEN_HOPS
         else:
             self._open_hops = max(0, self._open_hops - 1)
         self._learn(level_db)
         return not self._open_hops
 
+    def _rises(self, level_db: Levels) -> bool:
+        bands = zip(level_db, self._lowest, self._lowest_before, self._margin_db, strict=True)
+        return any(
+            level > max(min(lowest, before), LEAST_FLOOR_DB) + margin
+            for level, lowest, before, margin in bands
+        )
+
     def _learn(self, level_db: Levels) -> None:
-        self._recent[self._hops % MOMENT_HOPS] = level_db
+        self._recent.append(level_db)
         self._hops += 1
         if self._hops % WINDOW_HOPS == 0:
-            self._lowest_before, self._lowest = self._lowest, np.full(len(level_db), np.inf)
-        self._lowest = np.minimum(self._lowest, self._recent.sum(axis=0) / MOMENT_HOPS)
+            self._lowest_before, self._lowest = self._lowest, [math.inf] * len(level_db)
+        moment_db = [sum(hops) / MOMENT_HOPS for hops in zip(*self._recent, strict=True)]
+        self._lowest = list(map(min, self._lowest, moment_db))
 
-    def _levels(self, samples: npt.NDArray[np.int16]) -> Levels:
-        spectrum = np.fft.rfft(samples * self._window)[self._first : self._last]
-        power = spectrum.real**2 + spectrum.imag**2
-        levels: Levels = 10 * np.log10(np.add.reduceat(power, self._begins) * self._scale + 1e-3)
-        return levels
+    def _powers(self, samples: npt.NDArray[np.int16]) -> list[Levels]:
+        """Return those of each hop's bands, in squared steps of int16."""
+        parts = np.fft.rfft(samples.reshape(-1, HOP_SAMPLES) * self._window).view(np.float32)
+        np.multiply(parts, parts, out=parts)
+        sums = np.add.reduceat(parts, self._begins, axis=1)[:, :-1] * self._scale
+        powers: list[Levels] = sums.tolist()
+        return powers

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 
 from device.audio import portaudio
-from device.errors import AudioDeviceError, AudioDeviceHungError, DeviceTrouble
+from device.errors import AudioDeviceHungError, CardsChangedError, DeviceTrouble
 from device.threads import tell
 
 OPEN_TIMEOUT_S = 10.0
@@ -157,7 +157,7 @@ class Makeshift:
         self._next_look_at = time.monotonic() + (CARDS_LOOK_S if current else CARDS_PATIENCE_S)
 
     def check(self) -> None:
-        """Raise AudioDeviceError (LOST) when the cards are not those of PortAudio's list any more.
+        """Raise CardsChangedError when the cards are not those of PortAudio's list any more.
 
         Looks every 2 s, and believes what it saw twice: a card that came just now may not be ready.
         """
@@ -166,6 +166,6 @@ class Makeshift:
         self._next_look_at = time.monotonic() + CARDS_LOOK_S
         before, self._seen = self._seen, portaudio.cards()
         if self._seen == before != portaudio.cards_at_start():
-            raise AudioDeviceError(
+            raise CardsChangedError(
                 DeviceTrouble.LOST, "another sound card came or went: choosing again"
             )

@@ -12,6 +12,7 @@ from device.board.profiles import (
     SEEED,
     LedDriver,
     Profile,
+    in_safe_mode,
     profile_for,
     profile_named,
 )
@@ -26,8 +27,15 @@ _OVERLAYS = (
     f" 'i2cdetect -y 1' shows 1a for v1, 18 for v2 (where I²C is off: '{I2C_ON}', reboot)"
 )
 _USB_FIRMWARE = (
-    "flash its USB firmware through the USB-C socket next to the jack (Seeed's wiki: 'Flash "
-    "firmware'); boards sold with a XIAO come with I²S firmware, with which they are no sound card"
+    "flash its USB firmware through the USB-C socket next to the jack, on the Flex the one of the"
+    " large board near RST (Seeed's wiki: 'Flash firmware'); boards sold with a XIAO come with"
+    " I²S firmware, with which they are no sound card"
+)
+_OUT_OF_SAFE_MODE = (
+    "plug it out and in again without touching its buttons (mute, on the Flex BOOT, held down while"
+    " it gets power leads there); if it comes back in safe mode, its firmware is gone: flash it"
+    " ('dfu-util -l' finds it, 'sudo dfu-util -d {:04x}:{:04x} -R -e -a 1 -D FILE' writes the USB"
+    " firmware of that very board, and never -a 0; Seeed's wiki: 'Flash firmware')"
 )
 _NO_AC108_DRIVER = (6, 18)
 """The kernel from which none was found; one for 6.12 was, in 2026."""
@@ -101,12 +109,14 @@ def about_what_is_no_card(evidence: Evidence) -> list[str]:
 
 def _about_usb(device: UsbDevice, evidence: Evidence) -> str:
     where = f"{device} at USB {device.place}"
+    if in_safe_mode(device.id, device.name):
+        return f"{where} is in safe mode and no sound card: {_OUT_OF_SAFE_MODE.format(*device.id)}"
     if device.id == _USB_6_PLUS_1:
         return f"{where}: the USB 6+1 array has no profile, and shows no sound card"
     for profile in PROFILES:
         if profile.usb_product is not None and device.id == (SEEED, profile.usb_product):
             cure = "run 'sudo modprobe snd-usb-audio', plug it out and in, and see dmesg"
-            if profile.name in {"lite", "xvf3800"}:
+            if profile.name in {"lite", "xvf3800", "flex"}:
                 cure = _USB_FIRMWARE
             return f"{where} is the {profile.label}, but no sound card: {cure}"
     if device.id[0] == SEEED and "respeaker" in device.name.lower():
@@ -115,8 +125,8 @@ def _about_usb(device: UsbDevice, evidence: Evidence) -> str:
         card.usb_id and card.usb_id[0] == SEEED for card in evidence.cards
     ):
         return (
-            f"{where} looks like the XIAO of a ReSpeaker Lite or XVF3800, not like its microphones:"
-            f" {_USB_FIRMWARE}"
+            f"{where} looks like the XIAO of a ReSpeaker Lite, XVF3800 or Flex, not like its"
+            f" microphones: {_USB_FIRMWARE}"
         )
     return ""
 
@@ -129,7 +139,7 @@ def _is_xiao(device: UsbDevice) -> bool:
 def _board_overlays(evidence: Evidence) -> list[tuple[str, list[Profile]]]:
     """Return the overlays of boards in config.txt, each with the boards that it is of."""
     overlays = evidence.boot.overlays if evidence.boot else ()
-    known = [(name, [one for one in PROFILES if name in one.overlays]) for name in overlays]
+    known = [(name, [one for one in PROFILES if one.made_by(name)]) for name in overlays]
     return [(name, boards) for name, boards in known if boards]
 
 

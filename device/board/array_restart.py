@@ -1,7 +1,8 @@
-"""`ArrayRestart` starts an array anew whose microphone was dead after its host's restart.
+"""`ArrayRestart` starts an array anew whose microphone is dead, or is lost again and again.
 
 After the host was restarted a reSpeaker XVF3800 may be on USB again and deliver silence, until it
-is told to restart itself (its firmware 2.0.10 mends that). It is told once only until the host
+is told to restart itself (its firmware 2.0.10 mends that). The same is tried where its stream ends
+soon after each opening; whether it helps there is not known. It is told once only until the host
 starts again, whatever becomes of this process: an array that stays dead is not to be restarted for
 ever.
 """
@@ -51,9 +52,9 @@ class ArrayRestart:
             finally:
                 control.close()
         except BoardError as error:
-            log.warning("the %s is dead and cannot be restarted: %s", profile.label, error)
+            log.warning("the %s does not deliver and cannot be restarted: %s", profile.label, error)
             return False
-        log.warning("the %s is dead: it was told to restart itself", profile.label)
+        log.warning("the %s does not deliver: it was told to restart itself", profile.label)
         return True
 
     def _is_muted(self, array: Xvf3800) -> bool:

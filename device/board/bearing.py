@@ -44,7 +44,7 @@ class Mounting(NamedTuple):
     """How an array's directions lie on its LEDs."""
 
     rotation_deg: int = 0
-    """From the first LED to where the direction of 0 is, in the order of the LEDs."""
+    """From the first LED to where the direction of 0 is, in the order of the LEDs: any number."""
     mirrored: bool = False
     """Whether directions run the other way round than LEDs."""
 

@@ -20,7 +20,7 @@ from device.board.profiles import (
     profile_named,
     with_codec,
 )
-from device.ports import SoundDevice
+from device.sound import SoundDevice
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +129,8 @@ def _face_of(profile: Profile) -> Profile:
         output_channels=None,
         capture_first=False,
         echo_cancellation=False,
+        mixer=(),
+        one_of=(),
         finds_direction=False,
     )
 
@@ -188,7 +190,7 @@ def _refined(profile: Profile, evidence: Evidence) -> tuple[Profile, str]:
         (board, overlay)
         for board in map(profile_named, profile.one_of)
         for overlay in overlays
-        if overlay in board.overlays
+        if board.made_by(overlay)
     ]
     if len({board.name for board, _ in fitting}) == 1:
         board, overlay = fitting[0]

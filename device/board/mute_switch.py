@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from device.board.pace import Pace
 from device.board.profiles import MuteSwitch, Profile
 from device.board.usb_control import XVF3800_ARRAY, UsbControl, connect
 from device.board.xvf3800 import Xvf3800
@@ -91,6 +92,11 @@ class SwitchWatch:
             post(MuteSwitched(on, at))
 
 
-def make_switch(profile: Profile) -> SwitchWatch | None:
-    """Return who looks at the switch of a board, None where there is none that can be read."""
-    return SwitchWatch() if profile.mute_switch is MuteSwitch.READABLE else None
+def make_switch(profile: Profile, pace: Pace | None = None) -> SwitchWatch | None:
+    """Return who looks at the switch of a board, None where there is none that can be read.
+
+    ``pace``: what others who talk to that array share with it.
+    """
+    if profile.mute_switch is not MuteSwitch.READABLE:
+        return None
+    return SwitchWatch(lambda: connect(XVF3800_ARRAY, pace=pace))

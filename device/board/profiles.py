@@ -11,10 +11,20 @@ import difflib
 from dataclasses import dataclass
 from enum import StrEnum
 
+from device.board.levels import (
+    AIC3104_LEVELS,
+    FLEX_LEVELS,
+    WM8960_LEVELS,
+    XVF3800_LEVELS,
+    MixerLevel,
+)
 from device.errors import BoardError
 
 SEEED = 0x2886
 """Seeed's vendor id on USB: that of all ReSpeaker arrays."""
+
+SAFE_MODE = 0x8000
+"""In an array's product id: it runs what takes new firmware, and is no sound card."""
 
 
 class LedDriver(StrEnum):
@@ -60,27 +70,6 @@ class MuteSwitch(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class MixerLevel:
-    """One level of the card's own mixer that must be set, or the board is silent.
-
-    ``amixer -c CARD sset CONTROL VALUE``; or ``cset``, where ``control`` begins with ``numid=``.
-    """
-
-    control: str
-    """A simple control with its index (``PCM,1``), or an element (``numid=8``)."""
-    value: str
-    """As amixer takes it: ``100%``, ``on,on``."""
-    input_channels: int | None = None
-    """Only on firmware with so many input channels; None: on any."""
-
-    @property
-    def arguments(self) -> tuple[str, str, str]:
-        """What ``amixer`` is given after ``-c CARD``."""
-        verb = "cset" if self.control.startswith("numid=") else "sset"
-        return verb, self.control, self.value
-
-
-@dataclass(frozen=True, slots=True)
 class Profile:
     """Our facts about one board. Pins are BCM numbers; None where the board has no such thing."""
 
@@ -93,7 +82,7 @@ class Profile:
     name_parts: tuple[str, ...] = ()
     """Parts of a sound device's name (lower case) that mean this board, the surest first."""
     usb_product: int | None = None
-    """Its USB product id with Seeed's vendor id 2886; None: no USB, or an id that varies."""
+    """Its USB product id with Seeed's vendor id 2886, or one of them; None: no USB."""
     codecs: tuple[str, ...] = ()
     """Parts of the kernel's names for its sound chip, which tell boards of one card name apart."""
     i2c_addresses: tuple[int, ...] = ()
@@ -124,7 +113,7 @@ class Profile:
     echo_cancellation: bool = False
     """Whether the board removes from the microphone what is played through its own output."""
     mixer: tuple[MixerLevel, ...] = ()
-    """Levels to be set whenever the card comes."""
+    """Levels that the card needs whenever it comes."""
     ceiling_dbfs: float = -1.0
     """The loudest peak that is played, in dB of full scale; a small loudspeaker driven harder
     distorts, which no echo canceller can undo."""
@@ -143,12 +132,22 @@ class Profile:
     mute_switch: MuteSwitch = MuteSwitch.NONE
     finds_direction: bool = False
     """Whether it tells where a voice comes from."""
+    ring_zero_deg: int = 0
+    """Where on its ring of LEDs the direction of 0 is: from the first LED, in their order."""
 
     # --- what an owner should know ---
     caution: str = ""
     """What keeps the board from working well, and is no fault of the owner."""
     hints: tuple[str, ...] = ()
     """What cures known troubles of it."""
+
+    def made_by(self, overlay: str) -> bool:
+        """Tell whether an overlay, as config.txt names it, makes it a sound card.
+
+        The firmware of the Pi takes a file's name too, and Seeed's wiki has owners copy their file
+        under the name that it was built as: ``respeaker-2mic-v2_0-overlay``.
+        """
+        return overlay.removesuffix(".dtbo").removesuffix("-overlay") in self.overlays
 
     @property
     def channel(self) -> int:
@@ -227,26 +226,22 @@ _AC108_CAUTION = (
 _HAT_HINT = "a HAT is damaged by plugging it while the Pi has power"
 _NO_HOST_BUTTON = "its mute button works by itself: the speaker cannot see it"
 
-_XVF3800_MIXER = (
-    MixerLevel("PCM,0", "100%"),
-    MixerLevel("PCM,1", "100%"),
-    # What the six-channel firmware records is off and at zero on some hosts.
-    MixerLevel("numid=8", "on,on,on,on,on,on", input_channels=6),
-    MixerLevel("numid=10", "60,60,60,60,60,60", input_channels=6),
-)
-
 NONE = Profile("none", "plain sound card", hot_plug=True)
 
 PROFILES: tuple[Profile, ...] = (
-    # Its product id depends on the firmware.
+    # Its product id depends on the firmware: 001c is that of the circular array at 16 kHz with two
+    # channels ("reSpeaker Flex XVF3800 C16K2Ch"), as one owner reports; those of the linear one and
+    # of six channels are not known. Another's has the XVF3800's id and name, and counts as that.
     Profile(
         "flex",
         "reSpeaker Flex",
         name_parts=("xvf3800 flex", "respeaker flex"),
+        usb_product=0x001C,
         hot_plug=True,
         channel_maps=(_TWO_BEAMS, (*_TWO_BEAMS, *(Role.RAW,) * 4)),
         rates_hz=(16_000, 48_000),
         echo_cancellation=True,
+        mixer=FLEX_LEVELS,
         finds_direction=True,
     ),
     Profile(
@@ -259,11 +254,15 @@ PROFILES: tuple[Profile, ...] = (
         rates_hz=(16_000, 48_000),
         sample_formats=("S16_LE",),
         echo_cancellation=True,
-        mixer=_XVF3800_MIXER,
+        mixer=XVF3800_LEVELS,
         led_driver=LedDriver.XVF3800,
         led_count=12,
         mute_switch=MuteSwitch.READABLE,
         finds_direction=True,
+        # Between LEDs 4 and 6: Seeed's drawing (doc/doa.jpg) has 0 at the side of the USB socket,
+        # between two LEDs; the one project that maps directions to LEDs has it at LED 5. Likely to
+        # 15 degrees, and not tried on an array: lights.rotation_deg turns it further.
+        ring_zero_deg=150,
     ),
     Profile(
         "usb-array",
@@ -375,6 +374,7 @@ PROFILES: tuple[Profile, ...] = (
         channel_maps=(_RAW_2,),
         rates_hz=_CODEC_RATES_HZ,
         sample_formats=_CODEC_FORMATS,
+        mixer=WM8960_LEVELS,
         led_driver=LedDriver.APA102,
         led_count=3,
         button_pin=17,
@@ -393,11 +393,12 @@ PROFILES: tuple[Profile, ...] = (
         channel_maps=(_RAW_2,),
         rates_hz=_CODEC_RATES_HZ,
         sample_formats=_CODEC_FORMATS,
+        mixer=AIC3104_LEVELS,
         led_driver=LedDriver.APA102,
         led_count=3,
         button_pin=17,
         taken_pins=_I2C_AND_I2S,
-        hints=(_HAT_HINT, "where it hisses, a PGA level of about 30 % in alsamixer is enough"),
+        hints=(_HAT_HINT, "where it hisses, 'mixer: {PGA: 40%}' in the configuration is less"),
     ),
     NONE,
 )
@@ -440,6 +441,20 @@ def with_codec(profile: Profile, text: str) -> Profile:
         if any(codec in text for codec in one.codecs):
             return one
     return profile
+
+
+def in_safe_mode(usb_id: tuple[int, int], product: str) -> bool:
+    """Tell whether a USB device is an array in safe mode, where it waits for new firmware.
+
+    ``product``: what it calls itself. Seeed's microcontrollers have ids with the same bit, so one
+    that has a name must have a ReSpeaker's.
+    """
+    vendor, number = usb_id
+    if vendor != SEEED or not number & SAFE_MODE:
+        return False
+    known = {profile.usb_product for profile in PROFILES}
+    named = product.lower()
+    return "respeaker" in named if named else number ^ SAFE_MODE in known
 
 
 def choose(setting: str, device_name: str | None) -> Profile:

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import errno
 import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from device.board.profiles import SEEED
+from device.board.pace import Pace
+from device.board.profiles import SAFE_MODE, SEEED, in_safe_mode
 from device.errors import BoardError
 
 log = logging.getLogger(__name__)
@@ -27,6 +29,9 @@ _NAMED_PRODUCTS = {0x0007, 0x0018, 0x0019, 0x001A}
 # bmRequestType: vendor request to the device, from the host and to the host.
 _WRITE = 0x40
 _READ = 0xC0
+
+_NOT_REACHED = {errno.EACCES, errno.EPERM, errno.ENODEV, errno.ENOENT}
+"""What says nothing of how an array does with its lights."""
 
 _ENGLISH = 0x0409
 """Language of strings that a device tells of itself."""
@@ -69,21 +74,34 @@ Load = Callable[[], Any]
 class UsbControl:
     """One array, ready for vendor requests; it is opened by the first of them."""
 
-    def __init__(self, device: Any, array: UsbArray) -> None:
+    def __init__(self, device: Any, array: UsbArray, pace: Pace) -> None:
         self._device = device
         self.array = array
+        self.pace = pace
+        """How fast its LEDs may be written; each read is told to it."""
 
     def write(self, value: int, index: int, data: bytes) -> None:
         """Send bytes. Raises BoardError."""
         _refuse_what_harms(value, index)
-        sent = self._transfer(_WRITE, value, index, data)
+        try:
+            sent = self._transfer(_WRITE, value, index, data)
+        finally:
+            self.pace.wrote()
         if sent != len(data):
             raise BoardError(f"the {self.array} took {sent} of {len(data)} bytes")
 
     def read(self, value: int, index: int, length: int) -> bytes:
         """Return what it answers, which may be shorter than `length` bytes. Raises BoardError."""
         _refuse_what_harms(value, index)
-        return bytes(self._transfer(_READ, value, index, length))
+        began_s = time.monotonic()
+        try:
+            answer = bytes(self._transfer(_READ, value, index, length))
+        except BoardError as error:
+            if getattr(error.__cause__, "errno", None) not in _NOT_REACHED:
+                self.pace.stalled()
+            raise
+        self.pace.answered(time.monotonic() - began_s)
+        return answer
 
     def close(self) -> None:
         """Let the device go; never raises."""
@@ -98,10 +116,11 @@ class UsbControl:
             raise _told(error, self.array, f"request {value:#x} to {index:#x}") from error
 
 
-def connect(array: UsbArray, load: Load = libusb) -> UsbControl:
+def connect(array: UsbArray, load: Load = libusb, pace: Pace | None = None) -> UsbControl:
     """Find an array. Of several that are alike the one with the lowest bus and address is taken.
 
-    Raises BoardError, naming the Seeed devices that are there instead.
+    ``pace``: what all who talk to this array share; None: nobody else does. Raises BoardError,
+    naming the Seeed devices that are there instead.
     """
     from usb.core import find  # noqa: PLC0415 - only where an array is on USB
 
@@ -127,13 +146,15 @@ def connect(array: UsbArray, load: Load = libusb) -> UsbControl:
         )
     if len(mine) > 1:
         log.warning("%d times %s: taking %s", len(mine), array, _spot(mine[0]))
-    return UsbControl(mine[0], array)
+    return UsbControl(mine[0], array, pace or Pace())
 
 
 def _is(device: Any, array: UsbArray) -> bool:
     if array.product_id is not None:
         return bool(device.idProduct == array.product_id)
-    return device.idProduct not in _NAMED_PRODUCTS and "respeaker" in _name(device, array).lower()
+    if device.idProduct in _NAMED_PRODUCTS or device.idProduct & SAFE_MODE:
+        return False
+    return "respeaker" in _name(device, array).lower()
 
 
 def _name(device: Any, array: UsbArray) -> str:
@@ -158,7 +179,11 @@ def _spot(device: Any) -> str:
 
 
 def _listed(devices: Sequence[Any]) -> str:
-    return ", ".join(f"{device.idVendor:04x}:{device.idProduct:04x}" for device in devices)
+    return ", ".join(
+        f"{device.idVendor:04x}:{device.idProduct:04x}"
+        f"{' (safe mode)' if in_safe_mode((device.idVendor, device.idProduct), '') else ''}"
+        for device in devices
+    )
 
 
 def _usb_errors() -> tuple[type[Exception], ...]:

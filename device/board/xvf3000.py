@@ -162,6 +162,10 @@ class Xvf3000Ring:
         speech = self._array.hears_voice()
         return Direction(self._array.direction_deg() if speech else 0, speech)
 
+    def wait_s(self) -> float:
+        """Return how long the next frame should wait, since what is read stalls."""
+        return self._control.pace.wait_s()
+
     def close(self) -> None:
         """Let the device go; never raises."""
         self._control.close()

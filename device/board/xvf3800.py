@@ -16,8 +16,9 @@ from typing import Any
 
 from device.board.bearing import Direction
 from device.board.colour import BLACK, scale
+from device.board.routing import Route
 from device.board.usb_control import UsbControl
-from device.errors import BoardError
+from device.errors import ArrayBusyError, BoardError
 from device.ports import Colour
 
 LEDS = 12
@@ -73,11 +74,18 @@ AEC_AZIMUTH_VALUES = Command("AEC_AZIMUTH_VALUES", 33, 75, "4f")
 """Radians, of beam 1, beam 2, the free-running beam, and the one the chip has selected."""
 AEC_SPENERGY_VALUES = Command("AEC_SPENERGY_VALUES", 33, 80, "4f")
 """Of the same beams; above 0 there is speech."""
+AUDIO_MGR_OP_L = Command("AUDIO_MGR_OP_L", 35, 15, "2B")
+"""Category and source of what goes to the host's first channel."""
+AUDIO_MGR_OP_R = Command("AUDIO_MGR_OP_R", 35, 19, "2B")
+"""The same of its second."""
 VERSION = Command("VERSION", 48, 0, "3B")
 REBOOT = Command("REBOOT", 48, 7, "B")
 
+_AMPLIFIER_PIN = 31
 _LED_POWER_PIN = 33
 _MUTE_AMONG_VALUES = 1
+_AMPLIFIER_AMONG_VALUES = 2
+_SENT = (AUDIO_MGR_OP_L, AUDIO_MGR_OP_R)
 _SELECTED_BEAM = 3
 _EFFECT_SINGLE_COLOUR = 3
 _EFFECT_RING = 5
@@ -123,13 +131,39 @@ class Xvf3800:
             raise BoardError(f"the {self._control.array} did not tell whether it is muted")
         return levels[_MUTE_AMONG_VALUES] == 1
 
+    def amplified(self) -> bool | None:
+        """Return whether the amplifier of its loudspeaker is on; None where it does not tell."""
+        levels = self._read_bytes(GPO_READ_VALUES)
+        if len(levels) <= _AMPLIFIER_AMONG_VALUES:
+            return None
+        return levels[_AMPLIFIER_AMONG_VALUES] == 0
+
+    def amplify(self) -> None:
+        """Switch the amplifier of its loudspeaker on."""
+        self.write(GPO_WRITE_VALUE, _AMPLIFIER_PIN, 0)
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return what it sends on its host's first two channels."""
+        return tuple(Route(*self.read(command)) for command in _SENT)
+
+    def route(self, channel: int, route: Route) -> None:
+        """Send this on one of them, 0 or 1, until it is started anew or loses power."""
+        self.write(_SENT[channel], *route)
+
     def direction(self, version: Version) -> Direction:
-        """Return where sound comes from, in the way that firmware of this version tells it."""
-        if version >= DIRECTION_SINCE:
-            angle_deg, speech = self.read(DOA_VALUE)
-            return Direction(angle_deg, bool(speech))
-        azimuth = self.read(AEC_AZIMUTH_VALUES)[_SELECTED_BEAM]
-        energy = self.read(AEC_SPENERGY_VALUES)[_SELECTED_BEAM]
+        """Return where sound comes from, in the way that firmware of this version tells it.
+
+        While nothing is heard the chip has no new direction, and answers as if it were busy (so
+        reports whoever asks it over I²C): that is no speech, and no trouble.
+        """
+        try:
+            if version >= DIRECTION_SINCE:
+                angle_deg, speech = self.read(DOA_VALUE)
+                return Direction(angle_deg, bool(speech))
+            azimuth = self.read(AEC_AZIMUTH_VALUES)[_SELECTED_BEAM]
+            energy = self.read(AEC_SPENERGY_VALUES)[_SELECTED_BEAM]
+        except ArrayBusyError:
+            return Direction(0, speech=False)
         return direction_from(azimuth, energy)
 
     def reboot(self) -> None:
@@ -151,7 +185,9 @@ class Xvf3800:
                     f" (status {status}): does its firmware need an update?"
                 )
             self._pause(_PAUSE_S)
-        raise BoardError(
+        # One that is asked for long in vain stalls, though each of its answers is prompt.
+        self._control.pace.answered(self._tries * _PAUSE_S)
+        raise ArrayBusyError(
             f"the {self._control.array} is too busy to tell {command.name}:"
             " plug it out and in again"
         )
@@ -204,6 +240,10 @@ class Xvf3800Ring:
     def direction(self) -> Direction:
         """Return where sound comes from; 30 ms at most. Raises BoardError."""
         return self._compass.direction(self._version)
+
+    def wait_s(self) -> float:
+        """Return how long the next frame should wait, since what is read stalls."""
+        return self._control.pace.wait_s()
 
     def close(self) -> None:
         """Let the device go; never raises."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Mapping, MutableMapping
 from functools import partial
 from pathlib import Path
 
 from device.announcements.clips import Clips, speak
-from device.assistant.parts import Parts
+from device.assistant.parts import Parts, mcp_server
 from device.audio.loudspeaker import Loudspeaker
 from device.audio.microphone import PortAudioMicrophone
 from device.audio.playback_thread import PortAudioCard
@@ -19,10 +20,13 @@ from device.board.button import GpioButton, make_button
 from device.board.kernel import plugged
 from device.board.mixer import set_levels
 from device.board.mute_switch import make_switch
+from device.board.pace import Pace
 from device.board.profiles import Profile
 from device.build.boards import Boards
-from device.config import Config
-from device.config.credentials import ApiKey, find_api_key, forget_in
+from device.build.lent_tokens import LentTokens
+from device.camera.source import make_camera
+from device.config import Config, McpServer
+from device.config.credentials import ApiKey, Credentials, find_api_key, forget_in, without_secrets
 from device.errors import CredentialError
 from device.lights.drivers import make_lights
 from device.live.failures import diagnose
@@ -31,9 +35,11 @@ from device.live.resumption import Past
 from device.live.session import LiveSession
 from device.live.setup import host_of
 from device.live.traffic import Sent
+from device.mcp.wanted import Wanted
 from device.news import Failure, Post
-from device.ports import Functions, Lights, Microphone, OpenDevice, Speaker, WakeDetector
+from device.ports import Camera, Functions, Lights, WakeDetector
 from device.service.health import resident_bytes
+from device.sound import Microphone, OpenDevice, Speaker
 from device.state.echo import EchoMemory
 from device.state.mute import MuteMemory
 from device.state.talk import TalkMemory
@@ -52,17 +58,25 @@ def real_parts(environ: MutableMapping[str, str]) -> Parts:
         key = find_api_key(environ)
     except CredentialError as error:
         missing = str(error)
+    credentials = Credentials(environ)
+    lent = LentTokens(credentials.find)
     forget_in(environ)
+
+    def house(server: McpServer) -> Wanted:
+        if server.credential is None:
+            return mcp_server(server, None)
+        return mcp_server(server, credentials.find(server.credential).secret)
 
     def session(
         config: Config, number: int, past: Past, post: Post, on_sent: Sent, functions: Functions
     ) -> LiveSession:
-        if key is None:
+        tokens = lent.of(config.live)
+        if key is None and tokens is None:
             raise CredentialError(missing)
         patience_s = config.conversation.reply_timeout_s
         return LiveSession(
             config.live,
-            key.secret,
+            key.secret if key is not None else "",
             number=number,
             post=post,
             past=past,
@@ -70,6 +84,8 @@ def real_parts(environ: MutableMapping[str, str]) -> Parts:
             patience_s=patience_s,
             place=config.place,
             functions=functions,
+            streams=config.tools.camera != "off" and config.camera.stream == "while_talking",
+            tokens=tokens,
         )
 
     folder = state_folder(environ)
@@ -83,16 +99,20 @@ def real_parts(environ: MutableMapping[str, str]) -> Parts:
             log.info("%d sentences for what may go wrong were made", made)
 
     boards = Boards()
+    # Lights and mute switch are of one array.
+    pace = Pace()
 
     return Parts(
         microphone=partial(microphone, boards),
         speaker=partial(speaker, boards),
         detector=detector,
         profile=boards.profile,
-        lights=lights,
+        lights=partial(lights, pace=pace),
         button=button,
-        mute_switch=make_switch,
+        mute_switch=partial(make_switch, pace=pace),
         session=session,
+        camera=camera,
+        mcp_server=house,
         missing_key=missing,
         hindrance=hindrance,
         resident=resident_bytes,
@@ -139,14 +159,19 @@ def microphone(boards: Boards, config: Config) -> Microphone:
 
 def speaker(boards: Boards, config: Config) -> Speaker:
     """The loudspeaker, no louder than the board's can be."""
-    card = PortAudioCard(config.audio.output.device, boards.output_facts(config))
+    audio = config.audio
+    card = PortAudioCard(
+        audio.output.device, boards.output_facts(config), microphone=audio.input.device
+    )
     ceiling_dbfs = boards.profile(config, None).ceiling_dbfs
     return Loudspeaker(card, config.audio.volume, ceiling_dbfs)
 
 
-def levels(board: Profile, device: OpenDevice) -> list[str]:
-    """Set the levels of the microphone's card; a sound server's device has none that are ours."""
-    return [] if device.card is None else set_levels(board, device.card, device.channels)
+def levels(
+    config: Config, board: Profile, device: OpenDevice | None, loudspeaker: OpenDevice | None
+) -> list[str]:
+    """Set the levels of the cards in use; a sound server's device has none that are ours."""
+    return set_levels(board, device, loudspeaker, config.mixer)
 
 
 async def detector(config: Config) -> WakeDetector:
@@ -158,8 +183,11 @@ async def detector(config: Config) -> WakeDetector:
     return made
 
 
-def lights(config: Config, board: Profile) -> Lights:
-    """The LEDs of the board, or what the configuration asks for instead. Raises BoardError."""
+def lights(config: Config, board: Profile, pace: Pace | None = None) -> Lights:
+    """The LEDs of the board, or what the configuration asks for instead. Raises BoardError.
+
+    ``pace``: what others who talk to the same array share with them.
+    """
     wanted = config.lights
     return make_lights(
         wanted.driver,
@@ -168,7 +196,14 @@ def lights(config: Config, board: Profile) -> Lights:
         gpio_pins=wanted.pins,
         stream=sys.stdout,
         mounting=Mounting(wanted.rotation_deg, wanted.mirrored),
+        pace=pace,
     )
+
+
+def camera(config: Config) -> Camera:
+    """The camera as configured; it is looked for when a picture is taken."""
+    wanted = config.camera
+    return make_camera(wanted.source, wanted.rotate, without_secrets(os.environ))
 
 
 def button(config: Config, board: Profile) -> GpioButton | None:

@@ -101,7 +101,7 @@ def _mixer(found: Finding, microphone: Device | None) -> list[dict[str, object]]
     return [
         {"control": level.control, "value": level.value}
         for level in found.board.mixer
-        if level.input_channels in {None, count}
+        if level.is_for(count)
     ]
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import math
 import os
 import sys
@@ -32,8 +33,8 @@ from device.config import Config, parse
 from device.errors import AudioDeviceError, ParleyError
 from device.frames import FRAME_BYTES, FRAME_SAMPLES, HOP_MS, Frame
 from device.lights.terminal import TerminalLights
+from device.live.models import profile
 from device.live.session import warm_up
-from device.ports import Microphone, Speaker
 from device.service.notify import notifier
 from device.simulator.acoustics import ROOMS
 from device.simulator.clocks import LoopClocks
@@ -45,6 +46,7 @@ from device.simulator.slow_motion import slow_motion
 from device.simulator.sound_card import SimulatedCard
 from device.simulator.tee import Tee
 from device.simulator.voices import RECORDINGS, load
+from device.sound import Microphone, Speaker
 from device.timers.memory import TimerMemory
 from device.wake.worker import Hearing, Word
 
@@ -70,6 +72,15 @@ STOP_S, CALLS = 4.0, 3
 """How long it may take until that was heard, and how often a person says it."""
 
 WORDS = {recording.name: recording.text for recording in RECORDINGS}
+
+LOOKS = Turn(
+    heard=WORDS["ask_look"],
+    says=f"{WORDS['answer_look']} ({{picture}})",
+    audio="answer_look",
+    delay_s=0.3,
+    calls=(ToolCall("look", {"question": "what is this?"}),),
+)
+"""Said where there is a camera, before the timer is set."""
 
 SCRIPT = Script(
     turns=(
@@ -101,6 +112,15 @@ SCRIPT = Script(
     setup_delay_s=0.8,
 )
 
+
+def script(*, looks: object = None) -> Script:
+    """Return what the stand-in does; `looks`: whether there is a camera to look through."""
+    if looks is None:
+        return SCRIPT
+    *talk, timer = SCRIPT.turns
+    return replace(SCRIPT, turns=(*talk, LOOKS, timer))
+
+
 INTRODUCTION = """\
 [bold]Parley, a demonstration.[/]
 Real: the wake word networks, the google-genai client, TLS.
@@ -117,6 +137,8 @@ CONFIG = """
 live: {{endpoint: "{url}", model: {model}}}
 audio: {audio}
 conversation: {{follow_up_s: 3.0, session_keep_s: 1}}
+tools: {{camera: {camera}}}
+camera: {{source: {source}}}
 """
 
 ALONE = "{echo_cancellation: off, duplex: full}"
@@ -142,6 +164,12 @@ def add_parser(subparsers: Subparsers) -> None:
         help="let the microphone hear the answers through a simulated room, and cancel the echo",
     )
     parser.add_argument(
+        "--camera",
+        type=Path,
+        metavar="FILE",
+        help="a picture, or a folder of pictures, for a camera that the model looks through",
+    )
+    parser.add_argument(
         "--model",
         choices=KNOWN_MODELS,
         default=Config().live.model,
@@ -153,6 +181,12 @@ def add_parser(subparsers: Subparsers) -> None:
 def demo(args: argparse.Namespace) -> int:
     """Perform the conversation; returns 0 when everything went as it should."""
     console = Console(highlight=False)
+    if args.camera is not None and not args.camera.exists():
+        raise ParleyError(
+            f"there is no {args.camera}: give --camera a picture, or a folder of them"
+        )
+    if args.camera is not None and not profile(args.model).sees_during_calls:
+        raise ParleyError(f"{args.model} does not look through a camera: choose another --model")
     try:
         args.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -172,10 +206,13 @@ async def _perform(args: argparse.Namespace, real: Speaker | None, console: Cons
 
     room: str | None = args.room
     with tempfile.TemporaryDirectory(prefix="parley-demo-") as private:
-        async with LiveServer(SCRIPT, directory=Path(private)) as server:
+        async with LiveServer(script(looks=args.camera), directory=Path(private)) as server:
             os.environ["SSL_CERT_FILE"] = str(server.certificate)
             text = CONFIG.format(
-                url=server.url, model=args.model, audio=IN_A_ROOM if room else ALONE
+                url=server.url,
+                model=args.model,
+                audio=IN_A_ROOM if room else ALONE,
+                **_camera(args.camera),
             )
             config = parse(text, "demo")
             microphone = WavMicrophone()
@@ -190,7 +227,7 @@ async def _perform(args: argparse.Namespace, real: Speaker | None, console: Cons
             assistant = Assistant(config, parts, detector, notifier({}))
             timeline = Timeline(console)
             async with _running(assistant):
-                await _converse(assistant, microphone, timeline)
+                await _converse(assistant, microphone, timeline, looks=args.camera is not None)
                 if room:
                     timeline.show_echo(assistant.echo.echo.figures)
             if not room:
@@ -199,6 +236,13 @@ async def _perform(args: argparse.Namespace, real: Speaker | None, console: Cons
     card.write_wav(heard)
     timeline.print_figures(heard, card=speaker.description)
     return 0 if timeline.fine else 1
+
+
+def _camera(source: Path | None) -> dict[str, str]:
+    """The camera of the configuration; a path as JSON is one in YAML, too."""
+    if source is None:
+        return {"camera": "off", "source": "auto"}
+    return {"camera": "on_request", "source": json.dumps(f"file:{source.resolve()}")}
 
 
 def _parts(microphone: Microphone, speaker: Speaker, lights: TerminalLights) -> Parts:
@@ -237,7 +281,9 @@ async def _running(assistant: Assistant) -> AsyncIterator[None]:
             await running
 
 
-async def _converse(assistant: Assistant, microphone: WavMicrophone, timeline: Timeline) -> None:
+async def _converse(
+    assistant: Assistant, microphone: WavMicrophone, timeline: Timeline, *, looks: bool
+) -> None:
     """Say the user's lines, each when its turn has come."""
     news = asyncio.Event()
     with assistant.bus.subscribe(news.set) as subscription:
@@ -271,6 +317,10 @@ async def _converse(assistant: Assistant, microphone: WavMicrophone, timeline: T
             await say("barge_in", after_ms=BARGE_IN_MS)
             await until("reply", what="interrupted")
             await until("reply", what="drained")
+            if looks:
+                await say("ask_look")
+                await until("picture")
+                await until("reply", what="drained")
             await say("ask_timer")
             await until("timer", what="set")
             await until("reply", what="drained")

@@ -49,6 +49,12 @@ def add_parser(subparsers: Subparsers) -> None:
         help=f"only this one, on and on: {', '.join(names)}",
     )
     parser.add_argument(
+        "--hue",
+        type=_degrees,
+        metavar="0-359",
+        help="the hue of a persona: 0 red, 120 green, 240 blue; only a talk's patterns have it",
+    )
+    parser.add_argument(
         "--picture", action="store_true", help="as a still picture, time to the right"
     )
     parser.add_argument(
@@ -62,6 +68,12 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.set_defaults(run=lights)
 
 
+def _degrees(text: str) -> int:
+    if text.isdecimal() and int(text) < 360:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to 359")
+
+
 def lights(args: argparse.Namespace) -> int:
     """Show the patterns, or switch the LEDs off; returns 0."""
     if args.off:
@@ -72,7 +84,7 @@ def lights(args: argparse.Namespace) -> int:
     else:
         # Among others there is nothing to see of lights that are off.
         seen = [one for one in chosen if args.state or one.pattern is not Pattern.OFF]
-        play(seen, args.count, sys.stdout, endless=args.state is not None)
+        play(seen, args.count, sys.stdout, endless=args.state is not None, hue=args.hue)
     return 0
 
 
@@ -91,14 +103,18 @@ def play(
     stream: TextIO,
     *,
     endless: bool = False,
+    hue: int | None = None,
     pause: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Play exhibits one after the other on a terminal; `endless` until Ctrl-C."""
+    """Play exhibits one after the other on a terminal; `endless` until Ctrl-C.
+
+    `hue`, 0..359 degrees, is that of the persona that talks.
+    """
     leds = TerminalLights(stream, count)
     try:
         while True:
             for one in chosen:
-                _play(one, leds, stream, pause)
+                _play(one, leds, stream, pause, hue)
             if not endless:
                 return
     except KeyboardInterrupt:
@@ -108,7 +124,11 @@ def play(
 
 
 def _play(
-    one: Exhibit, leds: TerminalLights, stream: TextIO, pause: Callable[[float], None]
+    one: Exhibit,
+    leds: TerminalLights,
+    stream: TextIO,
+    pause: Callable[[float], None],
+    hue: int | None,
 ) -> None:
     print(f"\n{one.name}: {one.means}", file=stream)
     leds.open()
@@ -121,10 +141,12 @@ def _play(
                 at_s,
                 leds.count,
                 streaming=one.streaming,
+                pictures=one.pictures,
                 level=_VOICE_PEAK * abs(math.sin(at_s * 3)),
                 left=max(0.0, 1 - at_s / _COUNTDOWN_S),
                 direction=None if one.direction is None else (at_s / _ROUND_S) % 1.0,
                 amount=one.amount,
+                hue=hue,
             )
         )
         pause(FRAME_S)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from device import __version__
 from device.api_key import KEY_FILE, VARIABLES
+from device.credential import FOLDER, VARIABLE_PREFIX
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -78,11 +79,16 @@ def man(top: Page) -> str:
 _MAN_END = (
     *(".SH FILES", ".TP", ".I /etc/parley/config.yaml", "The configuration."),
     *(".TP", f".I {KEY_FILE}", "The API key (root, 0600)."),
+    *(".TP", f".I {FOLDER}/NAME", "The token of an MCP server (root, 0600): the file that its"),
+    *("credential in the configuration names. The service gets it when it starts.",),
+    *(".TP", ".I /etc/parley/tokens/speakers", "Who may ask parley token serve, by hashes."),
     *(".TP", ".I /run/parley/control.sock", "Where a running speaker is spoken to."),
     *(".TP", ".I /var/lib/parley/last_good.yaml", "The settings that were in force last."),
     *(".TP", ".I /var/lib/parley/timers.json", "The timers, alarms and reminders that are set."),
     *(".SH ENVIRONMENT", ".TP", f".B {', '.join(VARIABLES)}"),
-    *("The key, where systemd hands over none.", ".SH EXIT STATUS"),
+    *("The key, where systemd hands over none.", ".TP", f".B {VARIABLE_PREFIX}NAME"),
+    *("The token of an MCP server, where systemd hands over none: NAME is its credential in",),
+    *("capitals, with _ for \\-.", ".SH EXIT STATUS"),
     "0: fine. 1: found broken or failed. 2: wrong usage. 78: a mistake in the configuration.",
 )
 

@@ -9,6 +9,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from device.cli import timer_sentences as sentences
+from device.cli import tool_sentences
+from device.echo import outlook
 from device.text import printable_record
 
 STATE_STYLES = {
@@ -49,16 +51,25 @@ def status(answer: dict[str, Any], console: Console) -> None:
     table.add_row("microphone", "closed" if answer["muted"] else escape(answer["microphone"]))
     table.add_row("loudspeaker", f"{escape(answer['speaker'])}, volume {answer['volume']}")
     table.add_row("board", escape(f"{answer['board']}, {answer['lights']} lights{_lights(answer)}"))
-    table.add_row("wake word", escape(" or ".join(answer["wake_words"])))
+    table.add_row("wake word", escape(" or ".join(_words(answer))))
     duplex = answer["duplex"]
     table.add_row("over a reply", escape(f"{duplex['mode']} duplex: {duplex['why']}"))
     echo = _echo(answer["echo"])
     if echo:
         table.add_row("echo", echo)
+    room = outlook.outlook(answer["echo"], duplex)
+    if room is not None:
+        table.add_row("outlook", escape(outlook.sentence(room, duplex["mode"])))
     table.add_row("session", escape(_session(answer["session"])))
     if "timers" in answer:
         kept = "" if answer["timers"]["kept"] else f"; [yellow]{sentences.NOT_KEPT}[/]"
         table.add_row("timers", escape(sentences.summary(answer["timers"])) + kept)
+    for standing in answer.get("mcp_servers", ()):
+        if standing["state"] != "ready":
+            told = escape(tool_sentences.not_ready(standing))
+            table.add_row("mcp server", f"[yellow]{told}[/]")
+    if answer.get("camera"):
+        table.add_row("camera", escape(_camera(answer["camera"])))
     latency = _latency(answer.get("latency_ms", {}))
     if latency:
         table.add_row("latency", latency)
@@ -77,6 +88,13 @@ def print_table(table: Table, console: Console) -> None:
     # A grid fills its lines up with spaces.
     lines = [line.rstrip() for line in capture.get().splitlines()]
     console.file.write("\n".join(lines) + "\n")
+
+
+def _words(answer: dict[str, Any]) -> list[str]:
+    personas = answer.get("wake_personas", {})
+    return [
+        f"{word} ({who})" if (who := personas.get(word)) else word for word in answer["wake_words"]
+    ]
 
 
 def _lights(answer: dict[str, Any]) -> str:
@@ -121,6 +139,15 @@ def event(record: dict[str, Any]) -> str:
     return f"{record['time']:12.3f}  {record['event']:<10}  {said}"
 
 
+def _camera(about: dict[str, Any]) -> str:
+    pictures = sum(about["sent"].values())
+    sent = f"{pictures} picture{'s' * (pictures != 1)} sent"
+    if "camera" not in about:
+        return f"off; {sent}"
+    trouble = f"; {about['trouble']}" if about["trouble"] else ""
+    return f"{about['camera']}, {sent}{trouble}"
+
+
 def _session(about: dict[str, Any]) -> str:
     refused = ", ".join(about.get("refused_settings", ()))
     without = f"; the model refuses {refused}" if refused else ""
@@ -130,13 +157,16 @@ def _session(about: dict[str, Any]) -> str:
 
 
 def _talk(about: dict[str, Any]) -> str:
+    persona = about.get("persona")
     if about["open_s"] is not None:
         connections = about.get("connections", 1)
         over = f" over {connections} connections" if connections > 1 else ""
-        return f"{about['model']}, open for {_duration(about['open_s'])}{over}"
+        whose = f"{persona}: " if persona else ""
+        return f"{whose}{about['model']}, open for {_duration(about['open_s'])}{over}"
     if about.get("resumable_s") is not None:
         ago = _duration(about["resumable_s"])
-        return f"none; the next wake word continues the talk of {ago} ago"
+        word = f"wake word of {persona}" if persona else "wake word"
+        return f"none; the next {word} continues the talk of {ago} ago"
     return "none"
 
 

@@ -9,13 +9,14 @@ import os
 import select
 import sys
 from collections.abc import AsyncIterator, Coroutine
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from device.cli import presentation as shown
 from device.control.socket import call, socket_path
-from device.errors import ControlError
+from device.errors import ControlError, ParleyError
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -38,7 +39,16 @@ def add_parser(subparsers: Subparsers) -> None:
     watch_parser.set_defaults(run=watch)
 
     ask_parser = subparsers.add_parser("ask", help="ask something in writing; it answers aloud")
+    ask_parser.add_argument(
+        "--as",
+        dest="persona",
+        metavar="NAME",
+        help="who is asked, a name of personas, or default; else whoever talks",
+    )
     ask_parser.add_argument("text", nargs="+", metavar="TEXT", help="the question")
+    ask_parser.add_argument(
+        "--image", type=Path, metavar="FILE", help="a picture that the question is about"
+    )
     ask_parser.set_defaults(run=ask)
 
     volume_parser = subparsers.add_parser("volume", help="show or set the volume")
@@ -80,10 +90,14 @@ def watch(args: argparse.Namespace) -> int:
 
 def ask(args: argparse.Namespace) -> int:
     """Send the question and print the answer's words as they come."""
+    picture = _picture(args.image) if args.image is not None else b""
 
     async def follow() -> None:
         told, over = "", False
-        async for record in _call(args, {"command": "ask", "text": " ".join(args.text)}):
+        request = {"command": "ask", "text": " ".join(args.text)}
+        if args.persona is not None:
+            request["as"] = args.persona
+        async for record in _call(args, request, picture):
             over = "result" in record
             if record.get("event") != "transcript":
                 continue
@@ -144,8 +158,26 @@ async def _until_unread() -> None:
     raise BrokenPipeError
 
 
-def _call(args: argparse.Namespace, request: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
-    return call(socket_path(args.socket, os.environ), request)
+def _call(
+    args: argparse.Namespace, request: dict[str, Any], attached: bytes = b""
+) -> AsyncIterator[dict[str, Any]]:
+    return call(socket_path(args.socket, os.environ), request, attached)
+
+
+def _picture(path: Path) -> bytes:
+    """Return a picture file as it is sent: made small here, with the rights of who asks.
+
+    Raises ParleyError.
+    """
+    from device.camera.file import FileCamera  # noqa: PLC0415 - for pictures only
+
+    try:
+        there = path.is_file()
+    except OSError as error:
+        raise ParleyError(f"{path} cannot be read: {error.strerror or error}") from error
+    if not there:
+        raise ParleyError(f"there is no file {path}: name one with a picture (JPEG, PNG, WebP)")
+    return asyncio.run(FileCamera(str(path)).take()).jpeg
 
 
 def console() -> Console:

@@ -24,7 +24,7 @@ from device.cli.exit import leave
 from device.config import DEFAULT_PATH, Config
 from device.config.file import ConfigFile
 from device.config.last_good import LastGood
-from device.control.commands import LASTING, Commands
+from device.control.commands import ATTACHED, LASTING, Commands
 from device.control.socket import ControlServer, listening_path
 from device.errors import (
     AudioDeviceHungError,
@@ -109,7 +109,7 @@ async def speak(file: ConfigFile, parts: Parts, socket: Path) -> None:
     stopped = _cancelled_by_signals(reloader)
     try:
         commands = Commands(assistant, reloader.reload, file).table()
-        async with ControlServer(socket, commands, LASTING):
+        async with ControlServer(socket, commands, LASTING, ATTACHED):
             log.info("parley %s starts; control socket %s", __version__, socket)
             await assistant.run()
     except asyncio.CancelledError:

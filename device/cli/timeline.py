@@ -122,6 +122,11 @@ class Timeline:
         match event.event, event.fields:
             case "tool", {"what": "called", "name": name}:
                 return f"the model calls [bold]{name}[/]"
+            case "picture", {"bytes": size, "width": width, "height": height}:
+                self._figure("the picture that left", f"{width} x {height} px, {size} bytes")
+                return (
+                    f"a shutter clicks, and a picture leaves: {size} bytes  {_leds('picture', 0.0)}"
+                )
             case "timer", {"what": "set", "due": due}:
                 self._set_at = event.time
                 return f"a timer is set, for {due[11:19]}"
@@ -193,9 +198,9 @@ class Timeline:
         self._console.print(f"[cyan]{passed_s:6.2f} s[/]  {line}", soft_wrap=True)
 
 
-def _leds(state: str) -> str:
+def _leds(state: str, after_s: float = LOOK_S) -> str:
     """The LEDs as they look in this state, as a row of blocks."""
-    colours = render(Pattern(state), LOOK_S, LEDS)
+    colours = render(Pattern(state), after_s, LEDS)
     return "".join(map(_block, colours))
 
 

@@ -5,10 +5,14 @@ Tested in tests/config/test_load.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import difflib
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from device.config.keys import Config
+from device.config.mcp import across_servers
+from device.config.mixer import across_mixer
+from device.config.personas import sources
 from device.config.yaml import KeyPath, shortened
 
 
@@ -21,6 +25,13 @@ def across_keys(data: object) -> Iterator[tuple[KeyPath, str]]:
     yield from _compression(data)
     yield from _twice(data, ("wake", "words"), "model")
     yield from _twice(data, ("lights", "pins"), None)
+    yield from _personas(data)
+    servers: KeyPath = ("tools", "mcp")
+    yield from _twice(data, servers, "name")
+    for path, message in across_servers(_setting(data, servers)):
+        yield (*servers, *path), message
+    for path, message in across_mixer(_written(data, ("mixer",))):
+        yield ("mixer", *path), message
     pins, pin = _setting(data, ("lights", "pins")), _setting(data, ("button", "pin"))
     if _setting(data, ("lights", "driver")) == "gpio" and isinstance(pins, tuple) and pin in pins:
         yield ("button", "pin"), f"GPIO {pin} is one of lights.pins: choose another for one of them"
@@ -39,6 +50,46 @@ def _compression(data: object) -> Iterator[tuple[KeyPath, str]]:
         blamed = "target_tokens" if "target_tokens" in written else "trigger_tokens"
         message = f"target_tokens ({target}) must be less than trigger_tokens ({trigger})"
         yield (*section, blamed), f"{message}: choose half of it, {trigger // 2}"
+
+
+def _personas(data: object) -> Iterator[tuple[KeyPath, str]]:
+    """Find words of personas that there are not, and sources of functions that there are not."""
+    personas = _written(data, ("personas",))
+    words = _setting(data, ("wake", "words"))
+    for place, word in enumerate(_sections(words)):
+        name = word.get("persona")
+        if isinstance(name, str) and name not in personas:
+            message = f"there is no persona {shortened(name)}{_choices(name, personas)}"
+            yield ("wake", "words", place, "persona"), message
+    servers = _setting(data, ("tools", "mcp"))
+    named = [each.get("name") for each in _sections(servers)]
+    there = [*sources(), *(name for name in named if isinstance(name, str))]
+    for persona, keys in personas.items():
+        tools = keys.get("tools") if isinstance(keys, dict) else None
+        tools = tools if isinstance(tools, tuple) else ()
+        for place, source in enumerate(tools):
+            if not isinstance(source, str):
+                continue
+            path: KeyPath = ("personas", persona, "tools", place)
+            if source not in there:
+                message = f"{shortened(source)} is no source of functions"
+                yield path, f"{message}{_choices(source, there)}"
+            elif source in tools[:place]:
+                yield path, f"{shortened(source)} is there twice: delete one of them"
+
+
+def _sections(items: object) -> Iterator[dict[Any, object]]:
+    """Yield each item of a list, an empty one for what is no section."""
+    for item in items if isinstance(items, tuple) else ():
+        yield item if isinstance(item, dict) else {}
+
+
+def _choices(name: str, there: Iterable[str]) -> str:
+    """Say what else can be written: what is near, or all there is."""
+    known = list(there)
+    if close := difflib.get_close_matches(name[:60], known, n=1):
+        return f": did you mean {close[0]}?"
+    return f": there {'is' if len(known) == 1 else 'are'} {', '.join(known) or 'none'}"
 
 
 def _twice(data: object, path: KeyPath, key: str | None) -> Iterator[tuple[KeyPath, str]]:

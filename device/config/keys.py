@@ -8,6 +8,7 @@ Tested in tests/config/test_load.py.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -19,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from device.config.camera import Rotation, Source, Stream, Use
 from device.config.kinds import (
     ApiVersion,
     AutoOnOff,
@@ -32,11 +34,26 @@ from device.config.kinds import (
     LiveModel,
     NightHours,
     OnOff,
+    PersonaName,
+    Voice,
     auto_or_number,
     shape,
     three_pins,
     wake_model,
 )
+from device.config.mcp import (
+    EXAMPLE,
+    MOST_SERVERS,
+    URL_EXAMPLE,
+    Command,
+    CredentialName,
+    Patterns,
+    ServerName,
+    ServerUrl,
+    TokenUrl,
+)
+from device.config.mixer import EXAMPLE as MIXER_EXAMPLE
+from device.config.mixer import Mixer
 
 # --- the file's sections -------------------------------------------------------------------------
 
@@ -68,6 +85,19 @@ class Compression(_Section):
     """Length in tokens that is left after dropping; less than trigger_tokens."""
 
 
+class Vad(_Section):
+    """How the server finds out when you speak; null and auto leave it to the server."""
+
+    start: Literal["auto", "high", "low"] = "auto"
+    """How readily it takes a sound for the beginning of speech."""
+    end: Literal["auto", "high", "low"] = "auto"
+    """How readily it takes a pause for the end of it."""
+    prefix_ms: int | None = Field(default=None, ge=0, le=2_000, examples=[100])
+    """Milliseconds of speech before its beginning counts."""
+    silence_ms: int | None = Field(default=None, ge=100, le=5_000, examples=[800])
+    """Milliseconds of silence before its end counts."""
+
+
 class Live(_Section):
     """The Gemini Live API: which model answers, and how."""
 
@@ -79,7 +109,7 @@ class Live(_Section):
     """https://host:port of another server that speaks the Live API; null is Google's."""
     api_version: ApiVersion = "v1beta"
     """Version of the API."""
-    voice: Annotated[str, Field(min_length=1)] | None = None
+    voice: Voice | None = None
     """A prebuilt voice's name, such as Kore; null leaves it to the model."""
     language: Language | None = None
     """Language of the conversation as a BCP-47 tag, such as de-DE; null leaves it to the model."""
@@ -87,6 +117,9 @@ class Live(_Section):
     """Who the assistant is and how it should answer; empty for none."""
     thinking_level: Literal["minimal", "low", "medium", "high"] = "minimal"
     """How long the model thinks before it answers; only sent to models that take it."""
+    media_resolution: Literal["auto", "low", "medium", "high"] = "auto"
+    """How closely the model looks at the camera's pictures; only sent where a camera is on. auto is
+    medium, and low while camera.stream is on."""
     about_itself: OnOff = True
     """Whether the model is told the date, the time, the place, and what this speaker can do."""
     google_search: AutoOnOff = "auto"
@@ -100,6 +133,14 @@ class Live(_Section):
     """Seconds of an unanswered sentence that are sent again when its connection is lost."""
     connect_timeout_s: float = Field(default=10.0, ge=1, le=60)
     """Seconds a connection may take until the server is ready."""
+    vad: Vad = Vad()
+    """How the server finds out when you speak."""
+    token_url: TokenUrl | None = Field(
+        default=None, examples=["https://tokens.home.arpa:8790/token"]
+    )
+    """Where each conversation gets an ephemeral token, so that no key is needed; null: the key."""
+    token_credential: CredentialName | None = Field(default=None, examples=["tokens"])
+    """Name of the file beside the key with what the token server is asked with, as bearer."""
 
 
 class Word(_Settings):
@@ -111,6 +152,8 @@ class Word(_Settings):
     """Score from which it counts, above 0 up to 1. Higher wakes less often by mistake."""
     playback_threshold: float = Field(default=0.3, gt=0, le=1)
     """Score from which it counts when somebody talks over the speaker; never above threshold."""
+    persona: PersonaName | None = Field(default=None, examples=["puck"])
+    """Name of the persona that answers to it, one of personas; null: live and tools as they are."""
 
 
 class Wake(_Section):
@@ -146,7 +189,8 @@ class Output(_Section):
     """The loudspeaker."""
 
     device: DeviceName = "auto"
-    """auto, or a part of the device's name as `parley devices` shows it; never a number."""
+    """auto (the microphone's own card where it can speak), or a part of the device's name as
+    `parley devices` shows it; never a number."""
     channels: Annotated[
         int | Literal["auto"],
         auto_or_number(("auto",), 32, "a number of channels from 1 to 32", 1),
@@ -206,7 +250,7 @@ class Lights(_Section):
     )
     """States that show no light. Faults, mute, and that the microphone is being sent always do."""
     rotation_deg: int = Field(default=0, ge=-359, le=359)
-    """Degrees from the ring's first LED to where the array's direction of 0 is, along the LEDs."""
+    """Degrees by which the ring points too little, along the LEDs; its own zero is known."""
     mirrored: OnOff = False
     """Whether the LEDs run the other way round than the array's directions."""
 
@@ -267,6 +311,27 @@ class Privacy(_Section):
     """Whether what was said is written to the journal."""
 
 
+class McpServer(_Settings):
+    """A server that speaks the Model Context Protocol; the model can call what it offers."""
+
+    name: ServerName
+    """What its functions begin with: home makes home_HassTurnOn. Small letters and digits."""
+    url: ServerUrl | None = Field(default=None, examples=[URL_EXAMPLE])
+    """Where it answers over HTTP; http only at home where there is a credential."""
+    command: Command = ()
+    """What starts it on this device, a word per item; it gets the sandbox of the speaker."""
+    credential: CredentialName | None = Field(default=None, examples=["home"])
+    """Name of the file beside the key with the token it is given: as bearer, as MCP_TOKEN."""
+    only: Patterns = Field(default=(), examples=[("HassTurn*",)])
+    """Patterns of the tools that are taken; an empty list takes all."""
+    never: Patterns = Field(default=(), examples=[("HassUnlock*",)])
+    """Patterns of the tools that are left out, also of those in only."""
+    confirm: Patterns = Field(default=(), examples=[("HassOpen*",)])
+    """Patterns of the tools before which the speaker asks aloud, and acts on a yes only."""
+    timeout_s: float = Field(default=10.0, ge=1, le=60)
+    """Seconds that a call may take until the model is told that there is no answer."""
+
+
 class Tools(_Section):
     """What the model can do with this speaker when it is asked to."""
 
@@ -274,6 +339,22 @@ class Tools(_Section):
     """Whether it can set timers, alarms and reminders; what is set rings in any case."""
     device: OnOff = True
     """Whether it can change the volume, mute, hang up, and tell the time and how it stands."""
+    camera: Use = "off"
+    """off, or on_request: whether it can take a picture when it is asked to look at something."""
+    mcp: tuple[McpServer, ...] = Field(default=(), max_length=MOST_SERVERS, examples=[(EXAMPLE,)])
+    """MCP servers whose tools it can call, such as Home Assistant's."""
+
+
+class Camera(_Section):
+    """The camera; tools.camera says whether it is used at all."""
+
+    source: Source = "auto"
+    """auto, rpicam (a camera on the Pi's own connector), a path in /dev/v4l/by-id, or file: and
+    the path of a picture or a folder of pictures."""
+    rotate: Rotation = 0
+    """Degrees by which its pictures are turned clockwise to be upright: 0, 90, 180 or 270."""
+    stream: Stream = "off"
+    """off, or while_talking: whether a picture a second is sent while somebody talks to it."""
 
 
 class Timers(_Section):
@@ -283,6 +364,40 @@ class Timers(_Section):
     """Seconds that something rings when nobody stops it."""
     volume: int | None = Field(default=None, ge=0, le=100, examples=[60])
     """How loud it rings, percent; null is as loud as the speaker is, and never below 20."""
+
+
+def _nothing_written(value: object) -> object:
+    return {} if value is None else value
+
+
+class Persona(_Section):
+    """Who answers to a wake word of its own. What is null is as in live and tools."""
+
+    voice: Voice | None = Field(default=None, examples=["Puck"])
+    """A prebuilt voice's name, such as Puck; null is live.voice."""
+    language: Language | None = Field(default=None, examples=["de-DE"])
+    """Language it speaks as a BCP-47 tag, such as de-DE; null is live.language."""
+    system_instruction: str | None = None
+    """Who it is and how it should answer; null is live.system_instruction, "" none."""
+    model: LiveModel | None = Field(default=None, examples=["gemini-3.8-live"])
+    """The model's name; null is live.model. When it is gone, live.fallback_models answer."""
+    thinking_level: Literal["minimal", "low", "medium", "high"] | None = Field(
+        default=None, examples=["low"]
+    )
+    """How long it thinks before it answers; null is live.thinking_level."""
+    google_search: AutoOnOff | None = Field(default=None, examples=["auto"])
+    """Whether it may look things up with Google Search; null is live.google_search."""
+    tools: tuple[str, ...] | None = Field(
+        default=None, max_length=2 * MOST_SERVERS, examples=[("timers", "device")]
+    )
+    """Which functions it may call, of those that are on: keys of tools, such as timers, and names
+    of tools.mcp; null is all of them, an empty list none."""
+    hue: int | None = Field(default=None, ge=0, le=359, examples=[120])
+    """Colour of its talks on the lights, degrees: 0 red, 120 green, 240 blue; null is as ever."""
+
+
+MOST_PERSONAS = 8
+"""As many characters are told apart by few; each may keep a talk and its sentences."""
 
 
 class Config(_Section):
@@ -298,6 +413,8 @@ class Config(_Section):
         str, shape(r"[a-z0-9][a-z0-9_-]*", "is not a board: write auto or a profile's name")
     ] = "auto"
     """auto, or the name of a board's profile."""
+    mixer: Mixer = Field(default_factory=dict, examples=[MIXER_EXAMPLE])
+    """Levels of the sound cards in use, by amixer's names; they outrank what the board needs."""
     lights: Lights = Lights()
     """The LEDs."""
     button: Button = Button()
@@ -310,5 +427,11 @@ class Config(_Section):
     """Where the speaker stands, such as Berlin, Germany: told to the model."""
     tools: Tools = Tools()
     """What the model can do with this speaker."""
+    camera: Camera = Camera()
+    """The camera; tools.camera says whether it is used at all."""
     timers: Timers = Timers()
     """Timers, alarms and reminders, whoever sets them."""
+    personas: Annotated[Mapping[PersonaName, Persona], BeforeValidator(_nothing_written)] = Field(
+        default={}, max_length=MOST_PERSONAS, examples=[{"puck": {"voice": "Puck"}}]
+    )
+    """Who answers to which wake word, by name: each has its own voice, instruction and talk."""

@@ -10,11 +10,20 @@ from __future__ import annotations
 import ipaddress
 import re
 from datetime import time
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple
 
 from pydantic import AfterValidator, BeforeValidator, Field, WrapValidator
 
+from device.config.device_names import flaw
+from device.config.live_names import language, voice
 from device.config.yaml import shortened
+
+DEFAULT_PERSONA: Final = "default"
+"""What stands for no persona where one is named: `live` and `tools` as they are."""
+TAKEN_NAMES: Final = (
+    *(DEFAULT_PERSONA, "none", "null", "true", "false", "yes", "no", "on", "off", "all", "auto"),
+)
+"""What cannot name a persona: it means something else, or YAML takes it for something else."""
 
 
 class Night(NamedTuple):
@@ -96,11 +105,11 @@ def auto_or_number(
 
 
 def _device_name(value: object) -> object:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        raise ValueError(  # noqa: TRY004 - the only exception that pydantic collects
-            f"{value} is a number, and card numbers change: write auto or a part of the name "
-            "that parley devices shows"
-        )
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if isinstance(value, str) or is_number:
+        trouble = flaw(value)  # type: ignore[arg-type]  # one of the three
+        if trouble is not None:
+            raise ValueError(trouble)
     return value
 
 
@@ -112,14 +121,15 @@ def _endpoint(text: str) -> str:
             "without a path or a slash at the end"
         )
     host, port = match.groups()
-    if not _is_host(host):
+    if not is_host(host):
         raise ValueError(f"{shortened(host)} is not a host: write a name or an address of one")
     if port is not None and not 1 <= int(port) <= 65_535:
         raise ValueError(f"port {port} is not in 1..65535: choose e.g. 8443, or leave it out")
     return text
 
 
-def _is_host(host: str) -> bool:
+def is_host(host: str) -> bool:
+    """Tell whether this can be a host: a name, an IPv4 address, or an IPv6 one in brackets."""
     try:
         if host.startswith("["):
             return bool(ipaddress.IPv6Address(host[1:-1]))
@@ -151,6 +161,20 @@ def _night_hours(text: str) -> str:
     except ValueError as error:
         raise ValueError(f"{shortened(text)} {error}") from None
     return text
+
+
+def _persona_name(name: str) -> str:
+    """A name that can be typed behind `--as` and is nothing else in YAML."""
+    if name in TAKEN_NAMES:
+        raise ValueError(f"'{name}' cannot be a persona's name: choose another, e.g. puck")
+    if not re.fullmatch(r"[a-z][a-z0-9_-]{0,31}", name):
+        near = re.sub(r"[^a-z0-9_-]+", "_", name.lower()).strip("_-0123456789")[:32]
+        hint = near if near and near not in TAKEN_NAMES else "puck"
+        raise ValueError(
+            f"{shortened(name)} is not a persona's name: write 1 to 32 small letters, digits, - "
+            f"and _, a letter first: e.g. {hint}"
+        )
+    return name
 
 
 def three_pins(value: object) -> object:
@@ -194,11 +218,10 @@ EchoCancellation = Annotated[
     ),
 ]
 ApiVersion = Annotated[str, shape(r"v[0-9]+[a-z0-9]*", "is not a version: write e.g. v1beta")]
-Language = Annotated[
-    str,
-    shape(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*", "is not a language tag: write e.g. de-DE or en"),
-]
+Language = Annotated[str, AfterValidator(language)]
+Voice = Annotated[str, Field(min_length=1), AfterValidator(voice)]
 NightHours = Annotated[str, AfterValidator(_night_hours)]
+PersonaName = Annotated[str, AfterValidator(_persona_name)]
 
 
 ButtonAction = Annotated[

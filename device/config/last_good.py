@@ -12,12 +12,15 @@ give back something else than was written, and a part of the settings is not wha
 from __future__ import annotations
 
 import logging
+import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
 from device.config import MAX_BYTES, Config, changes
+from device.config.view import flow
+from device.config.yaml import read
 from device.errors import ConfigError, DamagedFileError, Mistake
 from device.state.store import DurableFile, reason
 
@@ -111,15 +114,39 @@ def _checksum(body: str) -> str:
 
 
 def _without(text: str, mistakes: list[Mistake]) -> str | None:
-    """Leave out the settings that are wrong; None where none of them can be found."""
+    """Leave out the settings that are wrong; None where none of them can be found.
+
+    Of a list only the items that are: a house has other servers, and a speaker other words.
+    """
     lines = text.split("\n")
-    wrong = {mistake.line for mistake in mistakes}
-    kept, depth = [], None
+    wrong: dict[int, list[str]] = {}
+    for mistake in mistakes:
+        wrong.setdefault(mistake.line, []).append(mistake.where)
+    kept: list[str] = []
+    depth = None
     for number, line in enumerate(lines, start=1):
         indent = len(line) - len(line.lstrip())
         if depth is not None and line.strip() and indent > depth:
             continue  # below a section that is left out
-        depth = indent if number in wrong else None
+        depth = None
         if number not in wrong:
             kept.append(line)
-    return "\n".join(kept) if len(kept) < len(lines) else None
+        elif rest := _other_items(line, wrong[number]):
+            kept.append(rest)
+        else:
+            depth = indent
+    return "\n".join(kept) if kept != lines else None
+
+
+def _other_items(line: str, wrong: Iterable[str]) -> str:
+    """Return the line of a list without the items that are wrong; empty where nothing is left."""
+    name, _, _ = line.partition(":")
+    found = [re.search(rf"(?:^|\.){re.escape(name.strip())}\[(\d+)\]", where) for where in wrong]
+    document = read(line)
+    section = document.data if document.readable else None
+    items = section.get(name.strip()) if isinstance(section, dict) else None
+    if not isinstance(items, tuple) or not all(found):
+        return ""
+    out = {int(each[1]) for each in found if each is not None}
+    left = tuple(item for place, item in enumerate(items) if place not in out)
+    return f"{name}: {flow(left)}" if 0 < len(left) < len(items) else ""

@@ -13,8 +13,9 @@ from pydantic import ValidationError
 
 from device.config import mistakes
 from device.config.across import across_keys
+from device.config.characters import odd_characters
 from device.config.keys import Config
-from device.config.yaml import Document, KeyPath, read, spot_at
+from device.config.yaml import Document, KeyPath, dotted, read, spot_at
 from device.errors import ConfigError, Mistake
 
 DEFAULT_PATH: Final = Path("/etc/parley/config.yaml")
@@ -32,7 +33,8 @@ def _nothing(_data: object) -> Iterable[tuple[KeyPath, str]]:
 def load(path: Path | None, further: Further = _nothing) -> Config:
     """Read a configuration file; ``None`` is DEFAULT_PATH, or all defaults where that is missing.
 
-    ``further`` finds mistakes that need more than the file; they are told together with the rest.
+    ``further`` finds mistakes that need more than the file; they are told together with the rest,
+    instead of what else may be wrong with the same value.
     Raises ConfigError with every mistake; it names the file even where it cannot be read at all.
     """
     file = path or DEFAULT_PATH
@@ -71,6 +73,11 @@ def parse(text: str, path: str, further: Further = _nothing) -> Config:
     if document.readable:
         config, more = _check(document, further)
         found += more
+    # Whatever else is wrong there: it is not what it looks like.
+    odd = odd_characters(text, document)
+    blamed = {dotted(path) for path in odd}
+    found = [mistake for mistake in found if mistake.where not in blamed]
+    found += odd.values()
     if found or config is None:
         raise ConfigError(path, mistakes.in_order(found))
     return config
@@ -89,10 +96,10 @@ def _check(document: Document, further: Further) -> tuple[Config | None, list[Mi
         config = Config.model_validate(document.data)
     except ValidationError as error:
         found += mistakes.explain(error, Config, document)
-    # What is wrong in itself needs no second mistake about the world.
-    told = {mistake.where for mistake in found}
+    # One mistake for a value: who knows the world outside can say better what to write.
     more = mistakes.at_their_places(further(document.data), document)
-    return config, found + [mistake for mistake in more if mistake.where not in told]
+    told = {mistake.where for mistake in more}
+    return config, more + [mistake for mistake in found if mistake.where not in told]
 
 
 def _too_large(path: str) -> ConfigError:

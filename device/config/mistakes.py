@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator
-from typing import Annotated, Any, Final, NamedTuple, get_args, get_origin
+from collections.abc import Iterable, Iterator, Mapping
+from types import NoneType, UnionType
+from typing import Annotated, Any, Final, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -17,14 +18,21 @@ from pydantic_core import ErrorDetails
 from device.api_key import KEY_FILE, LOOK, VARIABLES
 from device.config.view import flow
 from device.config.yaml import Document, KeyPath, dotted, shortened, spot_at
+from device.credential import CREDENTIAL_LOOK, WHERE_IT_BELONGS
 from device.errors import Mistake
 
 MAX_MISTAKES: Final = 200
 """More are counted, not listed: the file is then something else than a configuration."""
 
-_SECRET_KEYS = {"api_key", "apikey", "key", "gemini_key", *(name.lower() for name in VARIABLES)}
-_SECRET = re.compile(LOOK)
-_WHERE_IT_BELONGS = (
+_KEY_NAMES = {"api_key", "apikey", "key", "gemini_key", *(name.lower() for name in VARIABLES)}
+_TOKEN_NAMES = {
+    *("token", "access_token", "bearer", "bearer_token", "authorization", "secret", "password"),
+    "client_secret",
+}
+_NAME = ("[key]",)
+"""How pydantic ends the place of a name that is wrong, among names that the owner chooses."""
+_SECRET = re.compile(f"{LOOK}|{CREDENTIAL_LOOK}")
+_WHERE_A_KEY_BELONGS = (
     f"an API key does not belong in this file: put it into {KEY_FILE}, or into the variable "
     f"{VARIABLES[0]}"
 )
@@ -45,18 +53,27 @@ class _Expected(NamedTuple):
 
 
 def secrets(text: str, document: Document) -> list[Mistake]:
-    """Find API keys, by the name of the key or by the look of the value, comments included."""
-    spots = {spot: path for path, spot in document.keys.items() if _is_secret(path)}
-    lines = {spot.line for spot in spots}
+    """Find keys and tokens, by the name of the key or the look of the value, comments included."""
+    found = {
+        spot: (path, _WHERE_A_KEY_BELONGS if _named(path) in _KEY_NAMES else WHERE_IT_BELONGS)
+        for path, spot in document.keys.items()
+        if _is_secret(path)
+    }
+    lines = {spot.line for spot in found}
     for match in _SECRET.finditer(text):
         spot = spot_at(text, match.start())
         if spot.line not in lines:
-            spots[spot] = ()
-    return [Mistake(dotted(path), _WHERE_IT_BELONGS, *spot) for spot, path in spots.items()]
+            is_key = re.match(LOOK, match[0]) is not None
+            found[spot] = ((), _WHERE_A_KEY_BELONGS if is_key else WHERE_IT_BELONGS)
+    return [Mistake(dotted(path), message, *spot) for spot, (path, message) in found.items()]
 
 
 def _is_secret(path: KeyPath) -> bool:
-    return str(path[-1]).lower().replace("-", "_") in _SECRET_KEYS
+    return _named(path) in _KEY_NAMES | _TOKEN_NAMES
+
+
+def _named(path: KeyPath) -> str:
+    return str(path[-1]).lower().replace("-", "_")
 
 
 def _without_secrets(text: str) -> str:
@@ -72,12 +89,14 @@ def explain(
     """Word each of pydantic's errors, at its place in the document."""
     for found in error.errors(include_url=False):
         path: KeyPath = found["loc"]
+        of_name = path[-1:] == _NAME and found["type"] == "value_error"
+        path = path[:-1] if of_name else path
         if path and _is_secret(path):
             continue  # told by secrets()
         if found["type"] == "too_short" and found["input"]:
             continue  # pydantic counts the faultless items only
         spot = document.spot(path)
-        if found["type"] == "extra_forbidden":
+        if found["type"] == "extra_forbidden" or of_name:
             spot = document.keys.get(path, spot)
         yield Mistake(dotted(path), _message(found, path, model), *spot)
 
@@ -123,9 +142,13 @@ def _message(error: ErrorDetails, path: KeyPath, model: type[BaseModel]) -> str:
             return f"is empty: write a text{_example(expected)}"
         case "too_short":
             return f"is an empty list: at least one is needed{_example(expected)}"
+        case "string_too_long" | "too_long":
+            unit = "characters" if isinstance(value, str) else "items"
+            unit = "names" if isinstance(value, dict) else unit
+            return f"has more than {error['ctx']['max_length']} {unit}: shorten it"
         case "tuple_type":
             return f"{shortened(value)} is not a list: write one{_example(expected)}"
-        case "model_type":
+        case "model_type" | "dict_type":
             return _not_a_section(value, expected)
         case "greater_than" | "greater_than_equal" | "less_than" | "less_than_equal":
             return _out_of_range(value, expected)
@@ -136,21 +159,23 @@ def _message(error: ErrorDetails, path: KeyPath, model: type[BaseModel]) -> str:
 def _unknown_key(path: KeyPath, model: type[BaseModel]) -> str:
     key = str(path[-1])
     here = list(_expected(path[:-1], model).kind.model_fields)
-    if close := difflib.get_close_matches(key[:60], here, n=1):
+    if close := difflib.get_close_matches(key[:60].lower(), here, n=1):
         return f"unknown key: did you mean {close[0]}?"
-    if elsewhere := [known for known in _known(model, ()) if known[-1] == key]:
+    if elsewhere := [known for known in _known(model, ()) if known[-1] == key.lower()]:
         return f"unknown key here: did you mean {dotted(elsewhere[0])}?"
     return f"unknown key: known here are {', '.join(here)}"
 
 
 def _not_one_of(value: object, expected: _Expected) -> str:
     words = get_args(expected.kind)
-    close = difflib.get_close_matches(str(value)[:60], words, n=1)
+    close = difflib.get_close_matches(str(value)[:60].strip().lower(), words, n=1)
     hint = f": did you mean {close[0]}?" if close else ""
     return f"{shortened(value)} is not one of {', '.join(words)}{hint}"
 
 
 def _not_a_section(value: object, expected: _Expected) -> str:
+    if get_origin(expected.kind) is Mapping:
+        return f"{shortened(value)} is not a section: write names, each with keys of its own"
     for name, field in expected.kind.model_fields.items():
         if field.is_required() and isinstance(value, str):
             return f"{shortened(value)} stands alone: write {{{name}: {flow(value[:40])}}}"
@@ -189,7 +214,9 @@ def _out_of_range(value: float, expected: _Expected) -> str:
 def _expected(path: KeyPath, model: type[BaseModel]) -> _Expected:
     expected = _Expected(model)
     for part in path:
-        if isinstance(part, str):
+        if get_origin(expected.kind) is Mapping:
+            expected = _Expected(get_args(expected.kind)[1])
+        elif isinstance(part, str):
             expected = _of_key(expected.kind.model_fields[part])
         else:
             expected = _of_item(expected, part)
@@ -200,7 +227,15 @@ def _of_key(field: FieldInfo) -> _Expected:
     example = (
         field.examples[0] if field.examples else None if field.is_required() else field.default
     )
-    return _Expected(field.annotation, tuple(field.metadata), example)
+    return _Expected(_unless_null(field.annotation), tuple(field.metadata), example)
+
+
+def _unless_null(kind: Any) -> Any:
+    """Return what a value is where it is not null."""
+    if get_origin(kind) is not UnionType and get_origin(kind) is not Union:
+        return kind
+    others = [each for each in get_args(kind) if each is not NoneType]
+    return others[0] if len(others) == 1 else kind
 
 
 def _of_item(sequence: _Expected, place: int) -> _Expected:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import yaml
 from pydantic import BaseModel
@@ -37,8 +37,9 @@ def differences(old: BaseModel, new: BaseModel) -> set[str]:
 def flow(value: object) -> str:
     """Write a value on one line of YAML."""
     if isinstance(value, BaseModel):
-        keys = (f"{name}: {flow(getattr(value, name))}" for name in type(value).model_fields)
-        return "{" + ", ".join(keys) + "}"
+        value = {name: getattr(value, name) for name in type(value).model_fields}
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{flow(name)}: {flow(each)}" for name, each in value.items()) + "}"
     if isinstance(value, tuple):
         return "[" + ", ".join(flow(item) for item in value) + "]"
     if isinstance(value, bool) or value is None:

@@ -11,18 +11,24 @@ from typing import Any
 
 from device.assistant.hub import Assistant
 from device.assistant.status import Status
-from device.config import describe
+from device.config import DEFAULT_PERSONA, describe
 from device.config.file import ConfigFile
-from device.control import timers
+from device.control import timers, tools
+from device.control.enclosure import MOST_BYTES, enclosed
 from device.control.meter import Meter
 from device.control.socket import Command, Record, Records
 from device.errors import ConfigError, ControlError, MeasuringError, MutingError, ParleyError
 from device.events import EventName, PublicEvent, Subscription
 from device.news import Ask, Stop
+from device.text import printable
 
 ASK_TEXT_CHARACTERS = 4000
-LASTING = frozenset({"ask", "measure", "meter", "watch"})
-"""The commands that are not over at once."""
+SHOWN_NAME = 40
+"""Characters of a persona's name in an error; none has more than 32."""
+LASTING = frozenset({"ask", "measure", "meter", "tools", "watch"})
+"""The commands that are not over at once; of `tools`, a call of what a slow server does."""
+ATTACHED = {"ask": MOST_BYTES}
+"""What may come with a command beside its line: a picture, with a question."""
 
 
 class Commands:
@@ -47,6 +53,7 @@ class Commands:
             "status": self._status,
             "stop": self._stop,
             "timers": self._timers,
+            "tools": self._tools,
             "unmute": self._unmute,
             "volume": self._volume,
             "watch": self._watch,
@@ -80,6 +87,11 @@ class Commands:
 
     async def _timers(self, request: Record) -> Records:
         yield {"result": await timers.answer(self._assistant.alarm_clock, request)}
+
+    async def _tools(self, request: Record) -> Records:
+        """List the model's functions, or call one by hand; takes as long as that does."""
+        hub = self._assistant
+        yield {"result": await tools.answer(hub.functions, hub.house, request)}
 
     async def _measure(self, _: Record) -> Records:
         """Say something and tell what came back of it; takes ten seconds."""
@@ -133,8 +145,16 @@ class Commands:
             raise ControlError(
                 f"the text has {len(text)} characters; at most {ASK_TEXT_CHARACTERS} can be asked"
             )
+        attached = request.get("attached")
+        picture = enclosed(attached) if isinstance(attached, bytes) else None
+        question = Ask(text.strip(), picture, persona=self._persona(request.get("as")))
         answer = _Answer(self._assistant.talk.now.turn)
-        asked = self._events(first=lambda: self._assistant.post(Ask(text.strip())))
+
+        def ask() -> None:
+            self._assistant.post(question)
+            answer.persona = self._assistant.talk.now.persona or None
+
+        asked = self._events(first=ask)
         async with aclosing(asked) as events:
             async for event in events:
                 if event.event == "transcript" and event.fields["who"] == "model":
@@ -144,6 +164,14 @@ class Commands:
         if answer.failure:
             raise ControlError(answer.failure)
         yield {"result": {"state": self._assistant.talk.state.label}}
+
+    def _persona(self, name: object) -> str | None:
+        """Return who is asked; None: whoever talks. Raises ControlError for a name nobody has."""
+        known = [*self._assistant.settings.now.personas, DEFAULT_PERSONA]
+        if name is None or name in known:
+            return "" if name == DEFAULT_PERSONA else name
+        shown = printable(name, SHOWN_NAME) if isinstance(name, str) else reprlib.repr(name)
+        raise ControlError(f"there is no persona {shown!r}; there are: {', '.join(known)}")
 
     async def _events(
         self, first: Callable[[], None] = lambda: None
@@ -176,7 +204,14 @@ class _Answer:
     def __init__(self, turn: int) -> None:
         """`turn`: the newest before the question; its end is not that of the answer."""
         self._before = turn
+        self._heard = False
+        self.persona: str | None = None
+        """Who was asked; None: nobody in particular."""
         self.failure = ""
+
+    @property
+    def _asked(self) -> str:
+        return self.persona or DEFAULT_PERSONA
 
     def is_over(self, event: PublicEvent) -> bool:
         """Tell whether this event ends the answer; `failure` then says what went wrong."""
@@ -188,6 +223,15 @@ class _Answer:
             case "session", {"what": "failed", "reason": reason}:
                 self.failure = str(reason)
                 return True
+            case "session", {"what": "opening"} if event.fields.get("persona") != self.persona:
+                # What is said from now on answers another question.
+                if not self._heard:
+                    whose = event.fields.get("persona")
+                    called = f"{whose or DEFAULT_PERSONA} was called before {self._asked} answered"
+                    self.failure = f"no answer came: {called}"
+                return True
+            case "reply", {"what": "first_sound", "turn": turn} if turn > self._before:
+                self._heard = True
             case "reply", {"what": "drained", "turn": turn} if turn > self._before:
                 return True
             case "state", {"from": "speaking", "to": to} if to not in {"thinking", "connecting"}:

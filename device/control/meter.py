@@ -13,7 +13,8 @@ from dataclasses import asdict
 from typing import Any, Protocol
 
 from device.audio.levels import Levels
-from device.ports import Block, Microphone, WakeScores
+from device.ports import WakeScores
+from device.sound import Block, Microphone
 
 EVERY_S = 0.1
 """Between two readings."""

@@ -2,7 +2,8 @@
 
 A client sends one line, ``{"command": "volume", "percent": 40}``, and reads lines until the
 connection closes: any number of records, the last one ``{"result": …}`` or ``{"error": "…"}``.
-`watch` sends public events until the client goes away. Whoever may open the socket (its owner and
+`watch` sends public events until the client goes away. With `ask` a picture may come: so many bytes
+after the line as ``attached_bytes`` in it says. Whoever may open the socket (its owner and
 the group `parley`) may do everything; there is no other access.
 
 A command that is over at once always finds room: those that last (`watch`, `ask`) get a part of the
@@ -121,9 +122,18 @@ class ControlServer:
     """Serves the control socket inside an ``async with`` block."""
 
     def __init__(
-        self, path: Path, commands: Mapping[str, Command], lasting: Collection[str] = ()
+        self,
+        path: Path,
+        commands: Mapping[str, Command],
+        lasting: Collection[str] = (),
+        attached: Mapping[str, int] | None = None,
     ) -> None:
-        """`lasting`: the names of those commands that go on for as long as the client wants."""
+        """`lasting`: the names of those commands that go on for as long as the client wants.
+
+        `attached`: how many bytes may come after the line of which commands; they get them under
+        that name. None may last less: so there are never many of them in memory.
+        """
+        self._attached = attached or {}
         self._path = path
         self._commands = commands
         self._lasting = frozenset(lasting)
@@ -217,7 +227,10 @@ class ControlServer:
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             request = _parse(await self._read(reader))
-            await self._send_all(self._command(request)(request), reader, writer)
+            command = self._command(request)
+            if "attached_bytes" in request:
+                request["attached"] = await self._read_attached(request, reader)
+            await self._send_all(command(request), reader, writer)
         except ControlError as error:
             await _send(writer, {"error": str(error)})
 
@@ -248,6 +261,19 @@ class ControlServer:
             raise ControlError(message) from error
         except ValueError as error:
             raise ControlError(f"the request is longer than {LINE_BYTES} bytes") from error
+
+    async def _read_attached(self, request: Record, reader: asyncio.StreamReader) -> bytes:
+        name, size = request["command"], request["attached_bytes"]
+        most = self._attached.get(name, 0)
+        if type(size) is not int or not 0 < size <= most:
+            given = reprlib.repr(size)
+            raise ControlError(f"{given} bytes cannot be attached to {name}; at most {most} can")
+        try:
+            async with asyncio.timeout(REQUEST_TIMEOUT_S):
+                return await reader.readexactly(size)
+        except (TimeoutError, asyncio.IncompleteReadError) as error:
+            message = f"the {size} bytes attached to {name} did not come"
+            raise ControlError(f"{message} within {REQUEST_TIMEOUT_S:g} s") from error
 
     async def _send_all(
         self,
@@ -311,10 +337,13 @@ def _parse(line: bytes) -> dict[str, Any]:
     return request
 
 
-async def call(path: Path, request: Record) -> AsyncGenerator[dict[str, Any], None]:
+async def call(
+    path: Path, request: Record, attached: bytes = b""
+) -> AsyncGenerator[dict[str, Any], None]:
     """Send a request to a running speaker and yield what it answers, as a client.
 
-    Raises ControlError when nobody is there, may not be spoken to, or refuses.
+    ``attached`` goes with it. Raises ControlError when nobody is there, may not be spoken to, or
+    refuses.
     """
     try:
         reader, writer = await asyncio.open_unix_connection(path, limit=16 * LINE_BYTES)
@@ -326,7 +355,8 @@ async def call(path: Path, request: Record) -> AsyncGenerator[dict[str, Any], No
         why = error.strerror or error
         raise ControlError(f"nobody answers on {path}: {why}; {hint}") from error
     try:
-        writer.write(json.dumps(request).encode() + b"\n")
+        size = {"attached_bytes": len(attached)} if attached else {}
+        writer.write(json.dumps({**request, **size}).encode() + b"\n" + attached)
         await writer.drain()
         async for line in reader:
             record = _record(line)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from device.conversation.states import State, Timer
-from device.news import Failure
+from device.news import Enclosed, Failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,8 @@ class OpenSession:
     """Start a session with this number."""
 
     session: int
+    persona: str
+    """Whose it is; empty: nobody's in particular."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +138,10 @@ class EndHeld:
 
 @dataclass(frozen=True, slots=True)
 class SendText:
-    """Send a typed question into the session."""
+    """Send a typed question into the session, and the picture that it is about."""
 
     text: str
+    picture: Enclosed | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,6 @@ from device.conversation.effects import (
     Apologise,
     AskAgain,
     BeginHeld,
-    BeginReply,
     BreakOff,
     CatchUp,
     Chime,
@@ -62,6 +61,8 @@ from device.conversation.moves import (
     Step,
     ask,
     close_session,
+    first_of,
+    hand_over,
     hang_up,
     hold,
     hush,
@@ -70,8 +71,10 @@ from device.conversation.moves import (
     talk,
     to,
     to_rest,
+    unpause,
 )
 from device.conversation.notes import is_stale, noted
+from device.conversation.personas import calls_another
 from device.conversation.reasons import NO_ANSWER, is_unanswered, reason
 from device.conversation.states import (
     AFTER_THE_WAKE_WORD,
@@ -100,6 +103,7 @@ from device.news import (
     MicrophoneLost,
     Mute,
     News,
+    PersonasChanged,
     PlaybackDrained,
     PlaybackStarved,
     Reconnecting,
@@ -136,6 +140,7 @@ WAITING_OR_HEARING = frozenset(
 """Where a turn that nobody could hear is the user's business."""
 
 EXPIRED = "session expired"
+ANOTHER = "another persona was called"
 
 
 def step(c: Conversation, news: News) -> Step:
@@ -143,7 +148,9 @@ def step(c: Conversation, news: News) -> Step:
     remembered = noted(c, news)
     if is_stale(c, news):
         return remembered, ()
-    after, effects = _over_ringing(remembered, news)
+    over = hand_over(remembered, ANOTHER) if calls_another(remembered, news) else (remembered, ())
+    after, effects = _over_ringing(over[0], news)
+    effects = (*over[1], *effects)
     if isinstance(news, Reconnecting | SessionFailed) and c.state not in RESTING:
         # A kept session that breaks while nobody talks is no fault: the next wake opens another.
         effects = (MeetFailure(news.failure), *effects)
@@ -197,13 +204,13 @@ def _decide(c: Conversation, news: News) -> Step:  # noqa: C901, PLR0911, PLR091
             catch_up = CatchUp(end_sample)
             timer = Timer.FIRST_WORDS
             return hush_to(c, State.LISTENING, Chime("wake"), catch_up, timer=timer)
-        case ((State.SPEAKING | State.ONE_SHOT_SPEAKING), Detection() | Tap()) if (
-            c.rest is State.IDLE
+        case state, Detection() | Tap() if (
+            state in PLAYING and c.rest is State.IDLE and not c.session
         ):
+            return talk(replace(c, cut=c.turn), news, *hush(c))
+        case state, Detection() | Tap() if state in PLAYING and c.rest is State.IDLE:
             timer = Timer.FIRST_WORDS
             return hush_to(c, State.LISTENING, Chime("wake"), trigger=news, timer=timer)
-        case State.CUT_OFF, Detection() | Tap() if c.rest is State.IDLE:
-            return talk(replace(c, cut=c.turn), news, *hush(c))
         case state, Tap() | Stop() if state in CALLING:
             return hang_up(c, "dismissed", Chime("end"))
         case ((State.LISTENING | State.THINKING), Tap() | Stop()):
@@ -271,6 +278,8 @@ def _decide(c: Conversation, news: News) -> Step:  # noqa: C901, PLR0911, PLR091
             return hush_to(c, c.rest)
 
         # The session.
+        case _, PersonasChanged(known=known) if c.session and c.persona not in {"", *known}:
+            return hand_over(c, "the persona is gone", Chime("end"))
         case State.CONNECTING, SessionOpened():
             return to(c, State.LISTENING, timer=Timer.FIRST_WORDS)
         case State.CONNECTING_HEARD, SessionOpened():
@@ -291,9 +300,9 @@ def _decide(c: Conversation, news: News) -> Step:  # noqa: C901, PLR0911, PLR091
             return replace(c, session=0), ()
         case ((State.SPEAKING | State.ONE_SHOT_SPEAKING | State.PAUSED), SessionClosed()):
             over = replace(c, session=0)
-            return to(over, State.ONE_SHOT_SPEAKING, EndTurn(c.turn), *_unpause(c))
+            return to(over, State.ONE_SHOT_SPEAKING, EndTurn(c.turn), *unpause(c))
         case ((State.SPEAKING | State.ONE_SHOT_SPEAKING | State.PAUSED), SessionFailed()):
-            return to(replace(c, session=0), State.CUT_OFF, EndTurn(c.turn), *_unpause(c))
+            return to(replace(c, session=0), State.CUT_OFF, EndTurn(c.turn), *unpause(c))
         case _, SessionClosed():
             return to_rest(replace(c, session=0), Chime("end"))
         case _, SessionFailed():
@@ -302,19 +311,19 @@ def _decide(c: Conversation, news: News) -> Step:  # noqa: C901, PLR0911, PLR091
         # The reply. Chunks of a turn follow its first; what nobody waits for is not played.
         case ((State.LISTENING | State.THINKING), ReplyAudio(turn=turn)) if turn != c.turn:
             began = replace(c, turn=turn)
-            return to(began, State.SPEAKING, *_first(news), timer=Timer.STALL)
+            return to(began, State.SPEAKING, *first_of(news), timer=Timer.STALL)
         case State.ONE_SHOT_THINKING, ReplyAudio(turn=turn) if turn != c.turn:
             began = replace(c, turn=turn)
-            return to(began, State.ONE_SHOT_SPEAKING, *_first(news), timer=Timer.STALL)
+            return to(began, State.ONE_SHOT_SPEAKING, *first_of(news), timer=Timer.STALL)
         case State.PAUSED, ReplyAudio(turn=turn) if turn != c.turn:
-            effects = (*hush(c), *_first(news))
+            effects = (*hush(c), *first_of(news))
             return to(
                 replace(c, turn=turn, cut=c.turn), State.SPEAKING, *effects, timer=Timer.STALL
             )
         case State.PAUSED, ReplyAudio(turn=turn, pcm=pcm):
             return c, (Play(turn, pcm),)
         case ((State.SPEAKING | State.ONE_SHOT_SPEAKING), ReplyAudio(turn=turn)) if turn != c.turn:
-            return to(replace(c, turn=turn, starved=False), c.state, *_first(news))
+            return to(replace(c, turn=turn, starved=False), c.state, *first_of(news))
         case ((State.SPEAKING | State.ONE_SHOT_SPEAKING), ReplyAudio(turn=turn, pcm=pcm)):
             if c.starved:
                 return to(replace(c, starved=False), c.state, Play(turn, pcm))
@@ -395,12 +404,12 @@ def _decide(c: Conversation, news: News) -> Step:  # noqa: C901, PLR0911, PLR091
             return hush_to(c, c.rest)
 
         # A typed question.
-        case ((State.LISTENING | State.THINKING), Ask(text)):
-            return to(c, State.THINKING, SendText(text))
-        case ((State.SPEAKING | State.PAUSED), Ask(text)):
-            return hush_to(c, State.THINKING, SendText(text))
-        case state, Ask(text) if state in CALLING | HOLDING:
-            return c, (SendText(text),)
+        case ((State.LISTENING | State.THINKING), Ask(text, picture)):
+            return to(c, State.THINKING, SendText(text, picture))
+        case ((State.SPEAKING | State.PAUSED), Ask(text, picture)):
+            return hush_to(c, State.THINKING, SendText(text, picture))
+        case state, Ask(text, picture) if state in CALLING | HOLDING:
+            return c, (SendText(text, picture),)
         case _, Ask():
             return ask(c, news)
 
@@ -416,7 +425,7 @@ def _decide(c: Conversation, news: News) -> Step:  # noqa: C901, PLR0911, PLR091
             return to(replace(c, rest=State.FAULT), State.ONE_SHOT_THINKING)
         case ((State.SPEAKING | State.PAUSED), MicrophoneLost()):
             # Nobody can tell any more whether somebody talks over it.
-            going_on = _unpause(c) or (GoOn(),)
+            going_on = unpause(c) or (GoOn(),)
             return to(replace(c, rest=State.FAULT), State.ONE_SHOT_SPEAKING, *going_on)
         case state, MicrophoneLost() if state in UPLINK_OPEN:
             return hang_up(replace(c, rest=State.FAULT), "microphone lost", Alarm())
@@ -427,14 +436,6 @@ def _decide(c: Conversation, news: News) -> Step:  # noqa: C901, PLR0911, PLR091
         case _, MicrophoneDelivers() if c.rest in {State.STARTING, State.FAULT}:
             return rest_becomes(c, State.IDLE)
     return c, ()
-
-
-def _first(chunk: ReplyAudio) -> tuple[Effect, ...]:
-    return BeginReply(chunk.turn, chunk.time), Play(chunk.turn, chunk.pcm)
-
-
-def _unpause(c: Conversation) -> tuple[Effect, ...]:
-    return (TakeUp(c.turn),) if c.state is State.PAUSED else ()
 
 
 def _listens_on(c: Conversation) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from device.conversation.effects import (
     BeginHeld,
+    BeginReply,
     Chime,
     ClearPlayback,
     CloseSession,
@@ -18,11 +19,14 @@ from device.conversation.effects import (
     EndHeld,
     EndUplink,
     OpenSession,
+    Play,
     SendText,
     StartTimer,
     StartUplink,
     StopUplink,
+    TakeUp,
 )
+from device.conversation.personas import wanted
 from device.conversation.states import (
     BUFFERED,
     HOLDING,
@@ -33,7 +37,7 @@ from device.conversation.states import (
     State,
     Timer,
 )
-from device.news import Ask, Detection, News
+from device.news import Ask, Detection, Hold, News, ReplyAudio
 
 Step = tuple[Conversation, tuple[Effect, ...]]
 
@@ -63,6 +67,16 @@ def _end_of_uplink(before: State, after: State) -> Effect:
     if after not in {State.ONE_SHOT_CONNECTING, State.ONE_SHOT_THINKING}:
         return StopUplink()
     return EndHeld() if before in HOLDING else EndUplink()
+
+
+def first_of(chunk: ReplyAudio) -> tuple[Effect, ...]:
+    """Begin to play a turn."""
+    return BeginReply(chunk.turn, chunk.time), Play(chunk.turn, chunk.pcm)
+
+
+def unpause(c: Conversation) -> tuple[Effect, ...]:
+    """Go on with the reply, if it is paused."""
+    return (TakeUp(c.turn),) if c.state is State.PAUSED else ()
 
 
 def hush(c: Conversation) -> tuple[Effect, ...]:
@@ -108,12 +122,19 @@ def close_session(c: Conversation, reason: str) -> Step:
     return replace(c, session=0), close
 
 
+def hand_over(c: Conversation, reason: str, *effects: Effect) -> Step:
+    """Leave the talk of a persona, whatever it says, and its session with it."""
+    if c.state in RESTING:
+        return close_session(c, reason)
+    return hang_up(replace(c, cut=c.turn), reason, *hush(c), *effects)
+
+
 def talk(c: Conversation, trigger: News, *before: Effect) -> Step:
     """Listen after a wake word or the button, over the kept session or a new one."""
     if c.session:
         timer = Timer.FIRST_WORDS
         return to(c, State.LISTENING, *before, Chime("wake"), trigger=trigger, timer=timer)
-    c, effects = new_session(c)
+    c, effects = new_session(c, wanted(c, trigger))
     return to(c, State.CONNECTING, *before, *effects, Chime("wake"), trigger=trigger)
 
 
@@ -121,21 +142,23 @@ def hold(c: Conversation, *before: Effect) -> Step:
     """Listen until the button is released, where nobody listened before."""
     if c.session:
         return to(c, State.HOLDING, *before, BeginHeld(), Chime("wake"))
-    c, effects = new_session(c)
+    c, effects = new_session(c, wanted(c, Hold()))
     return to(c, State.HOLDING_CONNECTING, *before, *effects, BeginHeld(), Chime("wake"))
 
 
 def ask(c: Conversation, question: Ask) -> Step:
     """Answer a typed question where nobody is talking to us, without listening."""
     if c.session:
-        return hush_to(c, State.ONE_SHOT_THINKING, SendText(question.text))
+        return hush_to(c, State.ONE_SHOT_THINKING, SendText(question.text, question.picture))
     silence = hush(c)
-    c, effects = new_session(replace(c, cut=c.turn))
-    return to(c, State.ONE_SHOT_CONNECTING, *silence, *effects, SendText(question.text))
+    c, effects = new_session(replace(c, cut=c.turn), wanted(c, question))
+    asked = SendText(question.text, question.picture)
+    return to(c, State.ONE_SHOT_CONNECTING, *silence, *effects, asked)
 
 
-def new_session(c: Conversation) -> Step:
-    """Open a session under the next number."""
+def new_session(c: Conversation, persona: str) -> Step:
+    """Open a session of this persona under the next number."""
     number = c.sessions + 1
-    fresh = replace(c, session=number, sessions=number, aged=False, outdated=False, calls=0)
-    return fresh, (OpenSession(number),)
+    fresh = replace(c, session=number, sessions=number, persona=persona)
+    fresh = replace(fresh, aged=False, outdated=False, calls=0)
+    return fresh, (OpenSession(number, persona),)

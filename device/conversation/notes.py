@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from device.conversation.states import Conversation, State
+from device.conversation.states import RESTING, Conversation, State
 from device.news import (
     Ask,
     BargedIn,
@@ -19,6 +19,7 @@ from device.news import (
     Interrupted,
     Leaving,
     News,
+    PersonasChanged,
     PlaybackDrained,
     PlaybackStarved,
     Pressed,
@@ -50,8 +51,9 @@ def noted(c: Conversation, news: News) -> Conversation:
     match news:
         case HabitsChanged(follow_up, resume_reply):
             return replace(c, follow_up=follow_up, resume_reply=resume_reply)
-        case Transcript(who="model", text=text) if text.strip():
-            return replace(c, question=text.rstrip(CLOSING).endswith(QUESTION_MARKS))
+        case PersonasChanged(first, known):
+            free = not c.session and (c.state in RESTING or c.persona not in {"", *known})
+            return replace(c, first=first, persona=first if free else c.persona)
         case SpeechChanged(speaking=True) | Hold():
             return replace(c, attempts=0, promised=False, leaving="")
         case Detection():
@@ -81,8 +83,10 @@ def noted(c: Conversation, news: News) -> Conversation:
 def _noted_of_the_model(c: Conversation, news: News) -> Conversation:
     """Remember what the model does, and what of its answer is still to come."""
     match news:
-        case ToolNews(session) if session != c.session:
+        case ToolNews(session) | Transcript(session) if session != c.session:
             return c
+        case Transcript(who="model", text=text) if text.strip():
+            return replace(c, question=text.rstrip(CLOSING).endswith(QUESTION_MARKS))
         case ToolNews(what="called"):
             return replace(c, calls=c.calls + 1)
         case ToolNews(what=what):

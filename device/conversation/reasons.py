@@ -17,6 +17,7 @@ from device.news import (
     MicrophoneLost,
     Mute,
     News,
+    PersonasChanged,
     PlaybackDrained,
     Reconnecting,
     Release,
@@ -61,6 +62,7 @@ REASONS: dict[type[News], str] = {
     TimedOut: "nothing more came",
     Unheard: "no answer was heard",
     ToolNews: "a function is called",
+    PersonasChanged: "persona gone",
 }
 """Why a state changed, for the `state` event, where the news does not say it itself."""
 

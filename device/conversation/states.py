@@ -177,6 +177,10 @@ class Conversation:
     """Whether the session is as old as the owner allows: it ends where nobody is interrupted."""
     outdated: bool = False
     """Whether the session has settings that are no longer those in force: it ends at rest."""
+    persona: str = ""
+    """Whose the session is, or the newest was; empty: nobody's in particular."""
+    first: str = ""
+    """Whom the button and a typed question mean where nobody talks."""
 
     @property
     def listens_for_stop(self) -> bool:

@@ -25,10 +25,13 @@ from pathlib import Path
 from typing import Any
 
 from device import __version__
-from device.api_key import CREDENTIAL_NAME, KEY_FILE, VARIABLES
+from device.api_key import VARIABLES
+from device.board.evidence import cards_in
 from device.board.kernel import read_evidence
 from device.config import Config, describe
-from device.doctor.redaction import Redactor, secrets_in_yaml
+from device.credential import FOLDER as CREDENTIALS
+from device.credential import MAX_CHARACTERS, VARIABLE_PREFIX
+from device.doctor.redaction import Redactor, secrets_in_file, secrets_in_yaml
 from device.doctor.scene import UNIT, Scene
 from device.doctor.state_files import small_text
 from device.errors import ParleyError
@@ -36,9 +39,9 @@ from device.service.last_warnings import FILE as LAST_WARNINGS
 
 FOLDER = "parley-bundle"
 PACKAGES = (
-    *("google-genai", "gpiozero", "lgpio", "numpy", "onnxruntime", "openwakeword", "PyAudio"),
-    *("pydantic", "pymicro-wakeword", "pyusb", "PyYAML", "rich", "soxr", "systemd-python"),
-    "websockets",
+    *("google-genai", "gpiozero", "lgpio", "mcp", "numpy", "onnxruntime", "openwakeword"),
+    *("PyAudio", "pydantic", "pymicro-wakeword", "pyusb", "PyYAML", "rich", "soxr"),
+    *("systemd-python", "websockets"),
 )
 PRIVATE = ("system_instruction",)
 """Keys of the configuration whose value is nobody's business."""
@@ -59,20 +62,34 @@ SAID = re.compile(r"^(user|model): ")
 
 def secrets_of(scene: Scene) -> list[str]:
     """Return every secret that this machine is known to hold, wherever it stands."""
-    found = [scene.environ.get(name, "") for name in VARIABLES]
+    found = [
+        text
+        for name, text in scene.environ.items()
+        if name in VARIABLES or name.startswith(VARIABLE_PREFIX)
+    ]
     folders = [
         Path(scene.environ.get("CREDENTIALS_DIRECTORY") or "/nonexistent"),
         scene.root / "run/credentials" / UNIT,
-        scene.root / str(KEY_FILE.parent)[1:],
+        scene.root / str(CREDENTIALS)[1:],
     ]
-    for folder in folders:
-        try:
-            found.append((folder / CREDENTIAL_NAME).read_text(errors="replace"))
-        except OSError:
-            continue
+    found += [text for folder in folders for text in _contents(folder)]
+    secret = [word for text in found for word in secrets_in_file(text)]
     with contextlib.suppress(OSError):
-        found += secrets_in_yaml(scene.config_path.read_text(errors="replace"))
-    return [line for each in found for line in each.split()]
+        secret += secrets_in_yaml(scene.config_path.read_text(errors="replace"))
+    return secret
+
+
+def _contents(folder: Path) -> list[str]:
+    """Return the beginning of each file in a folder of secrets, as deep as systemd looks."""
+    contents = []
+    for path, _, names in os.walk(folder):
+        for name in names:
+            file = Path(path, name)
+            # Nothing is waited for: a pipe may lie there too.
+            if file.is_file():
+                with contextlib.suppress(OSError), file.open(errors="replace") as stream:
+                    contents.append(stream.read(4 * MAX_CHARACTERS))
+    return contents
 
 
 def pack(path: Path, scene: Scene, findings: Mapping[str, Any], lines: int) -> list[str]:
@@ -210,6 +227,8 @@ def _system(scene: Scene, redactor: Redactor) -> dict[str, str]:
             files[f"system/{name.replace('/', '_')}"] = "\n".join(kept) + "\n"
     unit = ["systemctl", "show", UNIT, f"--property={UNIT_PROPERTIES}"]
     commands = {"lsusb": ["lsusb"], "unit": unit}
+    for card in cards_in(scene.text("proc/asound/cards") or ""):
+        commands[f"mixer_{card.number}"] = ["amixer", "-c", str(card.number), "contents"]
     for name, words in commands.items():
         outcome = scene.run(words)
         files[f"system/{name}.txt"] = outcome.out or f"{words[0]}: {outcome.err or outcome.code}\n"

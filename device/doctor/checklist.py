@@ -14,13 +14,31 @@ from device.build import checked_config as checked
 from device.build import real as build
 from device.config import DEFAULT_PATH, Config
 from device.control.socket import call, socket_path
-from device.doctor import board, echo, machine, mixer, network, service, wake, wireless
+from device.doctor import (
+    array,
+    board,
+    camera,
+    credentials,
+    echo,
+    machine,
+    mixer,
+    network,
+    personas,
+    processor,
+    servers,
+    service,
+    tokens,
+    wake,
+    wireless,
+)
 from device.doctor import microphone as sound
 from device.doctor import panel as face
 from device.doctor.card_holders import card_holders
 from device.doctor.examination import Check
 from device.doctor.kernel_log import kernel_log
 from device.doctor.scene import Account, Scene
+from device.doctor.sound_cards import sound_cards
+from device.doctor.sound_servers import sound_servers
 from device.errors import ConfigError, ControlError
 
 SERVICE_USER = "parley"
@@ -33,9 +51,11 @@ CHECKS = (
     Check("machine", "memory", machine.memory),
     Check("machine", "temperature", machine.temperature),
     Check("machine", "power", machine.power, 15.0),
+    Check("machine", "processor", processor.processor, 300.0, "what is compiled is tried …"),
     Check("machine", "kernel log", kernel_log, 15.0),
     Check("service", "config", service.config, 30.0),
     Check("service", "key", service.key),
+    Check("service", "credentials", credentials.credentials),
     Check("service", "state", service.state),
     Check("service", "unit", service.unit, 15.0),
     Check("service", "speaker", service.speaker),
@@ -43,9 +63,12 @@ CHECKS = (
     Check("board", "kernel", board.kernel),
     Check("board", "board", board.board),
     Check("board", "devices", board.nodes),
+    Check("board", "array", array.array, 15.0),
     Check("board", "lights", face.lights, 15.0, "the LEDs are lit red, green and blue …"),
     Check("board", "button", face.button, 20.0),
     Check("sound", "sound system", sound.system, 15.0),
+    Check("sound", "sound servers", sound_servers, 30.0),
+    Check("sound", "cards", sound_cards, 15.0),
     Check("sound", "cards held", card_holders),
     Check("sound", "mixer", mixer.mixer, 30.0),
     Check("sound", "microphone", sound.microphone, 15.0, "listening for three seconds …"),
@@ -59,8 +82,13 @@ CHECKS = (
     Check("wake word", "wake words", wake.wake, 60.0, "the wake word networks hear recordings …"),
     Check("network", "wifi", wireless.wifi),
     Check("network", "wifi power", wireless.power, 15.0),
+    Check("network", "token server", tokens.tokens, 45.0),
     Check("network", "dns", network.way, 40.0),
     Check("network", "model", network.talk, 45.0, "one sentence for the model …"),
+    Check("network", "personas", personas.personas, 110.0, "a session as each persona …"),
+    Check("tools", "mcp servers", servers.servers, 60.0),
+    Check("tools", "camera access", camera.access, 15.0),
+    Check("tools", "camera", camera.picture, 30.0),
 )
 
 
@@ -72,13 +100,13 @@ async def scene_of(
 ) -> Scene:
     """Look who runs here, and with what; ``about`` is the rest of it. Raises ControlError."""
     path = config_path or DEFAULT_PATH
+    place = socket_path(socket, environ)
     try:
         config = checked.load(config_path)
     except ConfigError:
-        # The check of the configuration tells it; the rest is looked at with the defaults.
-        config = Config()
+        # The check of the configuration tells it; the rest is looked at with what is in force.
+        config = await _in_force(place)
     account = _account(environ)
-    place = socket_path(socket, environ)
     status, silence, running, hung = await _status(place)
     folder = build.state_folder(environ)
     if account.name == SERVICE_USER and "STATE_DIRECTORY" not in environ:
@@ -109,6 +137,17 @@ def _account(environ: Mapping[str, str]) -> Account:
             found = pwd.getpwnam(SERVICE_USER)
     gids = frozenset(os.getgrouplist(found.pw_name, found.pw_gid))
     return Account(found.pw_name, found.pw_uid, gids, found.pw_gid)
+
+
+async def _in_force(socket: Path) -> Config:
+    """Return the settings of the speaker that runs, the defaults where none says."""
+    try:
+        async with asyncio.timeout(STATUS_S):
+            async for record in call(socket, {"command": "config"}):
+                return checked.parse(record["result"]["settings"], str(socket))
+    except (TimeoutError, ControlError, ConfigError):
+        pass
+    return Config()
 
 
 async def _status(socket: Path) -> tuple[dict[str, Any] | None, str, bool, bool]:

@@ -9,6 +9,7 @@ Tested in tests/doctor/test_microphone.py.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
@@ -18,6 +19,7 @@ from device.build import real as build
 from device.doctor.microphone import TROUBLES
 from device.doctor.result import Result, Verdict, broken, fine, hint, judged, skipped
 from device.doctor.scene import Scene
+from device.echo import outlook
 from device.echo.canceller import EchoCanceller
 from device.echo.duplex import Canceller, Duplex
 from device.errors import (
@@ -27,8 +29,8 @@ from device.errors import (
     EchoCancellerError,
 )
 from device.news import News
-from device.ports import Microphone, Speaker
 from device.simulator.voices import load
+from device.sound import Microphone, Speaker
 
 GOOD_ERLE_DB = 12.0
 LITTLE_LEFT_DB = 8.0
@@ -162,7 +164,18 @@ def of_the_answer(answer: dict[str, Any], played_on: str = "") -> list[Result]:
         rows += _of_the_canceller(figures)
     text = f"{duplex['mode']} duplex: {duplex['why']}"
     rows.append(fine("duplex", text, mode=duplex["mode"], canceller=duplex["canceller"]))
+    rows += _outlook(figures, duplex)
     return rows
+
+
+def _outlook(figures: dict[str, Any], duplex: dict[str, Any]) -> Iterator[Result]:
+    """What can be expected of this place, where that is known."""
+    room = outlook.outlook(figures, duplex)
+    if room is None:
+        return
+    verdict = Verdict.HINT if outlook.is_poor(room, duplex["mode"]) else Verdict.FINE
+    figure = outlook.sentence(room, duplex["mode"])
+    yield judged("outlook", verdict, figure, outlook.ADVICE, None, **asdict(room))
 
 
 def _loudspeaker(return_loss_db: float | None, played_on: str) -> Result:

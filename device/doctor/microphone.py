@@ -17,7 +17,8 @@ from device.control.meter import Meter
 from device.doctor.result import Result, Verdict, broken, fine, hint, judged, skipped
 from device.doctor.scene import Scene
 from device.errors import AudioDeviceError, AudioDeviceHungError, ControlError, DeviceTrouble
-from device.ports import Microphone, OpenDevice, WakeDetector, WakeScores
+from device.ports import WakeDetector, WakeScores
+from device.sound import Microphone, OpenDevice
 
 LISTEN_S = 3.0
 SETTLE_S = 0.5
@@ -39,6 +40,7 @@ TROUBLES = {
     DeviceTrouble.STALLED: "plug it out and in again; on a HAT: reboot",
     DeviceTrouble.DEAD: "plug it out and in again; on a sound server, see that nothing mutes it",
     DeviceTrouble.LOST: "check the cable and the power supply",
+    DeviceTrouble.RELAPSING: "check the cable, the port, the power supply and the firmware",
     DeviceTrouble.REFUSED: "correct audio.input.channel; see: parley devices",
 }
 

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from device.doctor.result import Result, Verdict, broken, hint, judged, skipped
 from device.doctor.scene import Scene
 from device.doctor.service import key_in
+from device.doctor.tokens import tokens_of
 from device.errors import CredentialError
 from device.live.failures import diagnose
+from device.live.link import LinkError
 from device.live.network import obstacle
 from device.live.probe import goal_of, probe
 from device.live.resumption import Past
@@ -54,10 +56,7 @@ async def way(scene: Scene) -> list[Result]:
         told = diagnose(hindrance).failure.message
         scene.notes["network"] = "not reached"
         return [broken("dns", "not tried", told), *_not_reached(STEPS[1:])]
-    try:
-        key: str | None = key_in(scene).secret
-    except CredentialError:
-        key = None
+    key = await _let_in_by(scene)
     results: list[Result] = []
     async with aclosing(probe(live, key)) as steps:
         async for step in steps:
@@ -84,8 +83,24 @@ async def way(scene: Scene) -> list[Result]:
                     ms=step.took_ms,
                 )
             )
-    why = "through a proxy" if goal_of(live).via_proxy else "there is no key"
+    nothing = "there is no key" if live.token_url is None else "there is no token"
+    why = "through a proxy" if goal_of(live).via_proxy else nothing
     return [*results, *(skipped(name, why) for name in STEPS[len(results) :])]
+
+
+async def _let_in_by(scene: Scene) -> str | None:
+    """Return the key or a token; None where there is none, which another check tells."""
+    try:
+        lent = tokens_of(scene)
+        if lent is None:
+            return key_in(scene).secret
+        async with asyncio.timeout(scene.config.live.connect_timeout_s):
+            token = await lent.get(scene.config.live.model, resuming=False)
+    except (CredentialError, LinkError, TimeoutError, OSError, ValueError):
+        return None
+    # Nobody says whether what is done with it now counts as a use: the talk gets another.
+    lent.took(resuming=False)
+    return token.name
 
 
 def _not_reached(names: tuple[str, ...]) -> list[Result]:
@@ -134,14 +149,17 @@ async def talk(scene: Scene) -> list[Result]:
     if "network" in scene.notes:
         return [skipped("model", scene.notes["network"])]
     try:
-        key = key_in(scene).secret
+        lent = tokens_of(scene)
+        key = key_in(scene).secret if lent is None else ""
     except CredentialError as error:
         return [skipped("model", "no key to try it with", str(error))]
     await warm_up()
     over = asyncio.Event()
     heard = _Talk(over.set)
     live = scene.config.live
-    session = LiveSession(live, key, number=1, post=heard.take, past=Past(), lost_after_s=0.0)
+    session = LiveSession(
+        live, key, number=1, post=heard.take, past=Past(), lost_after_s=0.0, tokens=lent
+    )
     running = asyncio.create_task(session.run())
     began = time.monotonic()
     session.send_text(SENTENCE)

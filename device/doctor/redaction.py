@@ -1,8 +1,9 @@
 """`Redactor` takes secrets out of everything that leaves the machine by hand. Pure.
 
 A secret that is known is blotted wherever it stands, also cut short. One that is not known is told
-by its look: Google's keys, what stands behind ``key=`` or ``Bearer``, who signs in at a URL, and
-(where asked for) any long word of mixed letters and digits, such as a session's handle.
+by its look: Google's keys, the tokens of others (Home Assistant's begin with ``eyJ``), what stands
+behind ``key=``, ``token=`` or ``Bearer``, who signs in at a URL, and (where asked for) any long
+word of mixed letters and digits, such as a session's handle.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from device.api_key import LOOK
+from device.credential import CREDENTIAL_LOOK
 
 BLOT = "[left out]"
 SHORTEST = 8
@@ -20,14 +22,24 @@ TELLING = 12
 """The shortest beginning of a known secret that is taken for a part of it."""
 
 _LOOKS = re.compile(
-    rf"{LOOK}|ya29\.[\w.-]{{16,}}|sk-[\w-]{{16,}}"
-    r"|(?<=key=)[^\s&\"']+|(?<=bearer )\S{8,}|(?<=://)[^/\s@]+(?=@)",
+    rf"{LOOK}|{CREDENTIAL_LOOK}"
+    r"|(?<=key=)[^\s&\"']+|(?<=token=)[^\s&\"']+|(?<=bearer )\S{8,}|(?<=://)[^/\s@]+(?=@)",
     re.IGNORECASE,
 )
 _LONG = re.compile(r"(?<![\w/.-])(?=[\w+=-]*[A-Z])(?=[\w+=-]*[a-z])(?=[\w+=-]*\d)[\w+=-]{24,}")
 _IN_YAML = re.compile(
     r"(?im)^[^#\n]*?\b(?:\w*(?:api_?key|secret|password)|key|token)[\"']?\s*:\s*[\"']?([^\"'\s#,}]+)"
 )
+
+
+def secrets_in_file(text: str) -> list[str]:
+    """Return what may be secret in a file that should hold a secret and nothing else.
+
+    Whoever wrote quotes or a variable's name around it has still written it there.
+    """
+    words = text.split()
+    values = [word.partition("=")[2] for word in words]
+    return [bare for word in (*words, *values) if (bare := word.strip("\"'"))]
 
 
 def secrets_in_yaml(text: str) -> list[str]:

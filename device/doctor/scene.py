@@ -13,11 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from device.board.usb_control import Load, libusb
 from device.build.boards import Boards
 from device.config import Config
+from device.config.credentials import without_secrets
 from device.control.socket import call
 from device.errors import ParleyError
-from device.ports import OpenDevice
+from device.live.tokens import Tokens
+from device.sound import OpenDevice
 
 UNIT = "parley.service"
 COMMAND_S = 10.0
@@ -42,8 +45,8 @@ class Outcome:
 
 
 def run_command(words: Sequence[str]) -> Outcome:
-    """Run a command of the system, without the key in its environment. Any thread."""
-    environment = {k: v for k, v in os.environ.items() if not k.endswith("_API_KEY")}
+    """Run a command of the system, without any secret in its environment. Any thread."""
+    environment = without_secrets(os.environ)
     try:
         done = subprocess.run(  # noqa: S603 - the words are ours
             list(words),
@@ -99,7 +102,7 @@ class Scene:
     """Everything a check may look at; tests put another machine below ``root``."""
 
     config: Config
-    """In force; defaults where the file is wrong."""
+    """The file's; where that is wrong the running speaker's, else the defaults."""
     config_path: Path
     socket: Path
     account: Account
@@ -122,8 +125,12 @@ class Scene:
     """Says something to that person."""
     notes: dict[str, str] = field(default_factory=dict)
     """What a check found out for those after it."""
+    made: dict[str, Tokens] = field(default_factory=dict)
+    """What a check has made for those after it."""
     run: Callable[[Sequence[str]], Outcome] = run_command
     space: Callable[[Path], Space] = space_at
+    usb: Load = libusb
+    """What arrays on USB are reached by."""
 
     @property
     def owns_hardware(self) -> bool:
@@ -140,6 +147,12 @@ class Scene:
         """What the running speaker hears with, or did last; None where that is not known."""
         told = self.status or {}
         return OpenDevice.from_record(told.get("microphone_device"))
+
+    @property
+    def loudspeaker(self) -> OpenDevice | None:
+        """What the running speaker speaks with, or did last; None where that is not known."""
+        told = self.status or {}
+        return OpenDevice.from_record(told.get("speaker_device"))
 
     @property
     def boards(self) -> Boards:

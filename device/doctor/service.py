@@ -10,10 +10,13 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from device.api_key import KEY_FILE, VARIABLES
+from device.api_key import CREDENTIAL_NAME, KEY_FILE, VARIABLES
 from device.build import checked_config as checked
-from device.config.credentials import ApiKey, find_api_key
+from device.config.credentials import ApiKey, find_api_key, find_machine_key
+from device.config.file import InForce
+from device.doctor.handed_over import handed_over
 from device.doctor.result import Cure, Result, Verdict, broken, fine, hint, judged, skipped
 from device.doctor.scene import UNIT, Account, Scene
 from device.doctor.state_files import small_content
@@ -39,6 +42,7 @@ PROPERTIES = (
     "LoadState,ActiveState,SubState,Result,NRestarts,ExecMainStatus,UnitFileState,StatusText"
 )
 EX_CONFIG = str(os.EX_CONFIG)
+RESTART = "the service takes its files when it starts: sudo systemctl restart parley"
 
 
 def config(scene: Scene) -> Iterator[Result]:
@@ -53,9 +57,11 @@ def config(scene: Scene) -> Iterator[Result]:
         first, *more = error.lines()
         count = f" and {len(more)} more" if more else ""
         lines = error.lines()
-        yield broken(
-            "config", f"{first}{count}", "correct it; see: parley config check", mistakes=lines
-        )
+        advice = "correct it; see: parley config check"
+        in_force = (scene.status or {}).get("config", {}).get("in_force")
+        if in_force == InForce.LAST_GOOD:
+            advice += "; until then the last good settings are in force"
+        yield broken("config", f"{first}{count}", advice, mistakes=lines)
         return
     warnings = checked.warnings(settings)
     figure = str(path) if path.exists() else f"{path} is not there: defaults"
@@ -67,26 +73,22 @@ def config(scene: Scene) -> Iterator[Result]:
 
 def key_in(scene: Scene) -> ApiKey:
     """Find the key as the service would, also from outside of it. Raises CredentialError."""
-    try:
-        return find_api_key(scene.environ)
-    except CredentialError:
-        if any(name in scene.environ for name in VARIABLES):
-            raise
-    # systemd's copy while the unit runs; it is there also where the key is kept encrypted.
-    folders = (scene.root / "run/credentials" / UNIT, scene.root / str(KEY_FILE.parent)[1:])
-    trouble: CredentialError | None = None
-    for folder in folders:
-        try:
-            return find_api_key({"CREDENTIALS_DIRECTORY": str(folder)})
-        except CredentialError as error:
-            trouble = error
-    assert trouble is not None  # noqa: S101 - there are two folders
-    raise trouble
+    return find_machine_key(scene.environ, scene.root)
 
 
 def key(scene: Scene) -> Iterator[Result]:
     """Report whether there is a key, and who else might read it; never what it is."""
+    lent = scene.config.live.token_url
+    if lent is not None:
+        yield skipped("key", f"not needed: tokens come from {urlsplit(lent).netloc}")
+        return
     path = scene.root / str(KEY_FILE)[1:]
+    by_hand = any(name in scene.environ for name in VARIABLES)
+    unit = None if by_hand else handed_over(scene)
+    if unit is not None and not unit.reaches(CREDENTIAL_NAME):
+        figure = "systemd does not hand it over to the service"
+        yield broken("key", figure, unit.remedy(CREDENTIAL_NAME))
+        return
     try:
         found = key_in(scene)
     except CredentialError as error:
@@ -99,7 +101,30 @@ def key(scene: Scene) -> Iterator[Result]:
         cure = Cure(f"only root may read {path} now", lambda: path.chmod(0o600))
         yield hint("key", f"others may read {path}", f"sudo chmod 600 {path}", cure)
         return
+    if not by_hand and _is_old(scene):
+        yield hint("key", "the service runs without it, or with an older one", RESTART)
+        return
     yield fine("key", f"from {found.source}", source=found.source)
+
+
+def _is_old(scene: Scene) -> bool:
+    """Whether the owner's file holds a key and systemd's copy, which is in use, another or none."""
+    copies = scene.root / "run/credentials" / UNIT
+    kept = _key_at(scene.root / str(KEY_FILE.parent)[1:])
+    return (copies.is_dir() or _runs_without_any(scene)) and kept not in {None, _key_at(copies)}
+
+
+def _runs_without_any(scene: Scene) -> bool:
+    """Whether the service runs and was handed nothing at all, as before a drop-in was mended."""
+    shown = ["systemctl", "show", UNIT, "--property=ActiveState"]
+    return scene.alive and "ActiveState=active" in scene.run(shown).out
+
+
+def _key_at(folder: Path) -> str | None:
+    try:
+        return find_api_key({"CREDENTIALS_DIRECTORY": str(folder)}).secret
+    except CredentialError:
+        return None
 
 
 def _hidden(path: Path) -> bool:

@@ -14,9 +14,9 @@ from typing import Any
 from device.doctor.result import Result, Verdict, broken, hint, judged
 from device.doctor.scene import Scene
 from device.errors import WakeModelError
-from device.frames import FRAME_BYTES, FRAME_MS, FRAME_SAMPLES, HOP_MS, Frame
-from device.news import Detection
+from device.frames import HOP_MS
 from device.simulator.voices import load
+from device.wake.recording import Recordings
 from device.wake.worker import Hearing, Word
 
 BUSY_MS = 40.0
@@ -24,8 +24,6 @@ KNOWN_WORD = "hey_jarvis"
 SAID = ("wake", "ask_weather")
 """Recordings that begin with it."""
 NOT_SAID = ("chatter", "ask_tomorrow")
-QUIET_S = 2.0
-"""The networks look back so far."""
 
 
 def wake(scene: Scene) -> Iterator[Result]:
@@ -42,9 +40,10 @@ def wake(scene: Scene) -> Iterator[Result]:
         yield broken("wake", "the networks do not load", str(error))
         return
     loaded_s = time.monotonic() - began
-    stream = _Stream(hearing)
-    said = sum(any(hit == KNOWN_WORD for hit in stream.hear(name)) for name in SAID)
-    false = sum(len(stream.hear(name)) for name in NOT_SAID)
+    stream = Recordings(hearing)
+    woke = {name: stream.hear(load(name)[0]).woke for name in (*SAID, *NOT_SAID)}
+    said = sum(any(word == KNOWN_WORD for word, _ in woke[name]) for name in SAID)
+    false = sum(len(woke[name]) for name in NOT_SAID)
     scores = hearing.scores
     figures: dict[str, Any] = {
         "words": sorted(listened_for),
@@ -97,24 +96,3 @@ def _opinion(asked: list[str], alone_because: str) -> Result:
         f"{', '.join(asked)} judged by two kinds of network" if asked else "no word has a second"
     )
     return judged("wake opinion", Verdict.FINE, heard, "", None, words=asked)
-
-
-class _Stream:
-    """One stream of recordings with quiet between them, counted on as a microphone would."""
-
-    def __init__(self, hearing: Hearing) -> None:
-        self._hearing = hearing
-        self._sample = 0
-
-    def hear(self, recording: str) -> list[str]:
-        """Return the wake words that were heard in a recording."""
-        pcm, _ = load(recording)
-        pause = bytes(FRAME_BYTES) * round(QUIET_S * 1000 / FRAME_MS)
-        whole = pause + pcm + bytes(-len(pcm) % FRAME_BYTES) + pause
-        hits = []
-        for place in range(0, len(whole), FRAME_BYTES):
-            frame = Frame(whole[place : place + FRAME_BYTES], self._sample, 0.0)
-            self._sample += FRAME_SAMPLES
-            news = self._hearing.hear(frame, track_speech=False)
-            hits += [each.word for each in news if isinstance(each, Detection)]
-        return hits

@@ -33,7 +33,7 @@ from device.echo.near_end import FIRST_NEEDED_DB, NearEnd
 from device.echo.path import EchoFigures, EchoPath
 from device.echo.speex import SpeexEcho
 from device.frames import FRAME_MS, FRAME_SAMPLES, Frame
-from device.ports import Played
+from device.sound import Played
 
 Samples = npt.NDArray[np.float32]
 Pcm = npt.NDArray[np.int16]
@@ -53,7 +53,10 @@ NOISE_EVERY_FRAMES = 5
 SETTLED_FRAMES = 6000 // FRAME_MS
 SELDOM_FRAMES = 25
 """Once nothing was heard of us for as long, which is long enough to learn a noise from nothing, one
-frame in so many does."""
+frame in so many does. Those that are known to be quiet are only kept until the noise is asked for,
+and tell it then as at first: nobody speaks in them."""
+KEPT_FRAMES = 5000 // FRAME_MS
+"""Long enough to learn from that a fan was switched on."""
 
 SEARCH_FRAMES = 300 // FRAME_MS
 CHECK_FRAMES = 2000 // FRAME_MS
@@ -105,8 +108,10 @@ class EchoCanceller:
         self._near_end = NearEnd()
         self._path = EchoPath()
         self._microphone = np.zeros(WINDOW_SAMPLES, np.float32)
-        self._recent: deque[Pcm] = deque(maxlen=WINDOW_SAMPLES // FRAME_SAMPLES + 1)
+        self._recent: deque[bytes] = deque(maxlen=WINDOW_SAMPLES // FRAME_SAMPLES + 1)
         """What was heard since that was looked at last."""
+        self._kept: deque[bytes] = deque(maxlen=KEPT_FRAMES)
+        """What was quiet, and the noise was not learned from yet."""
         self._next_sample: int | None = None
         self._start = 0
         """Of the loudspeaker's stream."""
@@ -133,6 +138,7 @@ class EchoCanceller:
     @property
     def figures(self) -> EchoFigures:
         """What is known of the echo."""
+        self._learn_what_was_kept()
         alignment = self._alignment
         return self._path.figures(
             delay_ms=alignment.delay_ms,
@@ -164,21 +170,24 @@ class EchoCanceller:
 
         ``attentive``: tell whether somebody else is heard also when nothing of ours is (any more).
         """
-        self._take_played(played)
+        if played or self._alignment.guessed:
+            self._take_played(played)
         if frame.first_sample != self._next_sample:
             self._begin_afresh()
         self._next_sample = frame.end_sample
         self._alignment.stamp_microphone(frame.end_sample, frame.captured_at)
-        samples = np.frombuffer(frame.pcm, "<i2")
-        self._recent.append(samples)
+        self._recent.append(frame.pcm)
         # Where the place is wrong the far end may seem silent: what was played tells better.
         self._idle_frames = 0 if played else self._idle_frames + 1
         playing = self._idle_frames <= RINGING_FRAMES
         if self._quiet_frames >= RINGING_FRAMES and not (playing or self._cancelling or attentive):
             self._quiet_frames += 1
-            self._learn_noise(samples)
+            self._hear_the_room(frame)
             return Heard(frame, None, near=False)
-        self._microphone = np.concatenate([self._microphone, *self._recent])[-WINDOW_SAMPLES:]
+        self._learn_what_was_kept()
+        samples = np.frombuffer(frame.pcm, "<i2")
+        recent = np.frombuffer(b"".join(self._recent), "<i2")
+        self._microphone = np.concatenate([self._microphone, recent])[-WINDOW_SAMPLES:]
         self._recent.clear()
         far_end = self._far_end_of(frame)
         sounding = bool(far_end.any())
@@ -191,11 +200,26 @@ class EchoCanceller:
         ours = np.rint(far_end).astype("<i2").tobytes()
         return Heard(whole, ours, near=near, bright=self._near_end.bright)
 
-    def _learn_noise(self, samples: Pcm) -> None:
+    def _hear_the_room(self, frame: Frame) -> None:
+        """Take a frame in which nothing of ours is heard."""
         settled = self._quiet_frames > SETTLED_FRAMES
-        if self._quiet_frames % (SELDOM_FRAMES if settled else NOISE_EVERY_FRAMES) == 0:
-            self._near_end.hear(samples.astype(np.float32), None)
-            self._path.see(samples, samples, None)
+        if settled and frame.quiet:
+            self._kept.append(frame.pcm)
+        elif self._quiet_frames % (SELDOM_FRAMES if settled else NOISE_EVERY_FRAMES) == 0:
+            self._learn_what_was_kept()
+            self._learn_noise(frame.pcm)
+
+    def _learn_what_was_kept(self) -> None:
+        if len(self._kept) < NOISE_EVERY_FRAMES:
+            return
+        for pcm in list(self._kept)[::NOISE_EVERY_FRAMES]:
+            self._learn_noise(pcm)
+        self._kept.clear()
+
+    def _learn_noise(self, pcm: bytes) -> None:
+        samples = np.frombuffer(pcm, "<i2")
+        self._near_end.hear(samples.astype(np.float32), None)
+        self._path.see(samples, samples, None)
 
     def _take_played(self, played: Sequence[Played]) -> None:
         for block in played:
@@ -227,6 +251,7 @@ class EchoCanceller:
         self._alignment.forget_microphone()
         self._microphone[:] = 0
         self._recent.clear()
+        self._kept.clear()
 
     def _reset(self) -> None:
         if self._filter is not None:

@@ -36,9 +36,11 @@ class Animation:
         self._brightness = brightness
         self._pattern = Pattern.OFF
         self._amount = 0.0
+        self._hue: int | None = None
         self._since = time.monotonic()
         self._drawn_s = 0.0
         self._streaming = False
+        self._pictures = False
         self._changed = asyncio.Event()
         self._shown: tuple[tuple[Colour, ...], int] | None = None
 
@@ -51,15 +53,26 @@ class Animation:
         """Claim the LEDs. Raises BoardError."""
         self._lights.open()
 
-    def show(self, pattern: Pattern, amount: float = 0.0) -> None:
-        """Show another pattern from now on; `amount`, 0..1, for one that measures."""
+    def show(self, pattern: Pattern, amount: float = 0.0, hue: int | None = None) -> None:
+        """Show another pattern from now on; `amount`, 0..1, for one that measures.
+
+        `hue`, 0..359 degrees, is that of whoever talks; None where there is none.
+        """
         if (pattern, amount) != (self._pattern, self._amount):
             self._pattern, self._amount, self._since = pattern, amount, time.monotonic()
+            self._changed.set()
+        if hue != self._hue:
+            self._hue = hue
             self._changed.set()
 
     def streaming(self, *, on: bool) -> None:
         """Mark that microphone audio is really leaving the device (or no longer)."""
         self._streaming = on
+        self._changed.set()
+
+    def pictures(self, *, on: bool) -> None:
+        """Mark that pictures are leaving the device (or no longer)."""
+        self._pictures = on
         self._changed.set()
 
     def redraw(self) -> None:
@@ -87,10 +100,12 @@ class Animation:
             self._drawn_s,
             self._lights.count,
             streaming=self._streaming,
+            pictures=self._pictures,
             level=self._level(),
             left=self._left(),
             direction=self._direction(),
             amount=self._amount,
+            hue=self._hue,
         )
         if self._brightness is not None:
             self._lights.brightness = self._brightness.percent
@@ -115,7 +130,8 @@ class Animation:
     def _still_s(self) -> float | None:
         if not self._lights.count:
             return None
-        change_s = next_change_s(self._pattern, self._drawn_s, streaming=self._streaming)
+        sparks = self._streaming or self._pictures
+        change_s = next_change_s(self._pattern, self._drawn_s, streaming=sparks)
         night_s = self._brightness.look_again_s if self._brightness is not None else None
         due_s = [seconds for seconds in (change_s, night_s) if seconds is not None]
         return min(due_s, default=None)

@@ -5,17 +5,18 @@ From the top:
 1. a fault that somebody has just met, or that makes a conversation useless while it goes on
 2. an alarm that rings, muted or not: whoever does not hear it sees it
 3. muted, for as long as the microphone is closed, also while a typed question is answered
-4. the volume, for a moment after it was set
-5. the conversation: speaking, thinking, listening, connecting (its state is one of them)
-6. a fault that stands, in a calm voice: it keeps the speaker from what it is for, but nobody asks
-7. a configuration file with a mistake, in a calm voice too: the speaker does all it is for
-8. idle
+4. a picture, while it is taken and for a moment after that
+5. the volume, for a moment after it was set
+6. the conversation: speaking, thinking, listening, connecting (its state is one of them)
+7. a fault that stands, in a calm voice: it keeps the speaker from what it is for, but nobody asks
+8. a configuration file with a mistake, in a calm voice too: the speaker does all it is for
+9. idle
 
-Two things are on no rung. That bytes leave the device is drawn over whatever is shown
-(`device.lights.render`). And a fault that hinders nothing (a button that is missing) is told in
-writing.
+Two things are on no rung. That bytes leave the device, of sound or of pictures, is drawn over
+whatever is shown (`device.lights.render`). And a fault that hinders nothing (a button that is
+missing) is told in writing.
 
-That a fault stands is rung 6 and not 1 because its being so is no news: somebody who speaks to the
+That a fault stands is rung 7 and not 1 because its being so is no news: somebody who speaks to the
 speaker is shown that it heard, and whether it works this time. Under mute it is not shown at all:
 whoever looks then wants to know that the microphone is closed. And what was met in a session, and
 may have passed since without anybody seeing it, is taken to stand for ten minutes.
@@ -44,6 +45,8 @@ class Situation:
     """Whether the fault of the state FAULT has only just been met."""
     ringing: bool = False
     """Whether a timer or an alarm rings."""
+    picture: bool = False
+    """Whether a picture is taken, or has only just been."""
     volume: bool = False
     """Whether the volume has only just been set."""
     off: frozenset[str] = frozenset()
@@ -63,6 +66,10 @@ def _ringing(now: Situation) -> str | None:
 
 def _muted(now: Situation) -> str | None:
     return Pattern.MUTED if now.rest is State.MUTED else None
+
+
+def _picture(now: Situation) -> str | None:
+    return Pattern.PICTURE if now.picture else None
 
 
 def _volume(now: Situation) -> str | None:
@@ -91,6 +98,7 @@ LADDER: tuple[Callable[[Situation], str | None], ...] = (
     _alarm,
     _ringing,
     _muted,
+    _picture,
     _volume,
     _conversation,
     _standing,

@@ -16,7 +16,8 @@ from typing import Any, TextIO
 from device.board.bearing import Mounting
 from device.board.colour import BLACK, scale
 from device.board.gpio import attempt, gpio_factory, let_go, refuse_taken
-from device.board.profiles import LedDriver, Profile
+from device.board.pace import Pace
+from device.board.profiles import PROFILES, LedDriver, Profile
 from device.board.usb_control import XVF3000_ARRAY, XVF3800_ARRAY, Load, connect, libusb
 from device.board.xvf3000 import Xvf3000Ring
 from device.board.xvf3800 import Xvf3800Ring
@@ -126,13 +127,15 @@ def make_lights(  # noqa: PLR0913 - all that the owner may decide, and where it 
     stream: TextIO,
     usb: Load = libusb,
     mounting: Mounting = Mounting(),  # noqa: B008 - immutable
+    pace: Pace | None = None,
 ) -> Lights:
     """Return the driver for ``lights.driver`` on a board; nothing is claimed before its open().
 
     ``brightness``: 0..100. ``gpio_pins``: red, green, blue, for driver ``gpio``. ``stream``: for
     driver ``terminal``. ``usb``: what a ring on USB is reached by. ``mounting``: how such a ring
-    lies on its microphones. ``apa102`` on a board that has none means three on the default bus.
-    Raises BoardError when the driver cannot be had on this board.
+    lies on its microphones, besides what is known of it. ``pace``: what others who
+    talk to that array share with it. ``apa102`` on a board that has none means
+    three on the default bus. Raises BoardError when the driver cannot be had on this board.
     """
     match profile.led_driver.value if driver == "auto" else driver:
         case "none":
@@ -141,15 +144,15 @@ def make_lights(  # noqa: PLR0913 - all that the owner may decide, and where it 
             return _apa102_of(profile, brightness)
         case "xvf3000":
             return RingLights(
-                lambda: Xvf3000Ring(connect(XVF3000_ARRAY, usb)),
+                lambda: Xvf3000Ring(connect(XVF3000_ARRAY, usb, pace)),
                 brightness=brightness,
-                mounting=mounting,
+                mounting=_on_ring(LedDriver.XVF3000, profile, mounting),
             )
         case "xvf3800":
             return RingLights(
-                lambda: Xvf3800Ring(connect(XVF3800_ARRAY, usb)),
+                lambda: Xvf3800Ring(connect(XVF3800_ARRAY, usb, pace)),
                 brightness=brightness,
-                mounting=mounting,
+                mounting=_on_ring(LedDriver.XVF3800, profile, mounting),
             )
         case "gpio":
             return _led_on_pins(gpio_pins, profile, brightness)
@@ -182,6 +185,13 @@ def switch_off(
         lights.open()
     finally:
         lights.close()
+
+
+def _on_ring(driver: LedDriver, profile: Profile, mounting: Mounting) -> Mounting:
+    """Turn what the owner says further by where the zero of such a ring is, on whatever board."""
+    of_kind = (one for one in (profile, *PROFILES) if one.led_driver is driver)
+    zero_deg = next(one.ring_zero_deg for one in of_kind)
+    return mounting._replace(rotation_deg=mounting.rotation_deg + zero_deg)
 
 
 def _led_on_pins(

@@ -13,6 +13,7 @@ Tested in tests/lights/test_picture.py.
 
 from __future__ import annotations
 
+import colorsys
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ class Pattern(StrEnum):
     THINKING = "thinking"
     SPEAKING = "speaking"
     VOLUME = "volume"
+    PICTURE = "picture"
     RINGING = "ringing"
     MUTED = "muted"
     FAULT = "fault"
@@ -148,6 +150,9 @@ MOTIONS: dict[Pattern, Motion] = {
     Pattern.THINKING: Motion("it waits for the answer", (170, 60, 255), 0.6, _pulse, turns=-1),
     Pattern.SPEAKING: Motion("it speaks", (0, 255, 80), 1.8, _babble, follows_level=True),
     Pattern.VOLUME: Motion("the volume was set to this", (40, 255, 170), 1.5, measures=True),
+    Pattern.PICTURE: Motion(
+        "a picture is taken: the camera looks", (255, 240, 60), 0.4, _fading_flash
+    ),
     Pattern.RINGING: Motion("a timer or an alarm rings", (255, 200, 60), 2.55, flashes=_ALARM),
     Pattern.MUTED: Motion("it is muted: the microphone is closed", (120, 0, 0)),
     Pattern.FAULT: Motion(
@@ -181,3 +186,20 @@ MOTIONS: dict[Pattern, Motion] = {
         flashes=_MISTAKE,
     ),
 }
+
+OF_A_TALK = frozenset({Pattern.CONNECTING, Pattern.LISTENING, Pattern.THINKING, Pattern.SPEAKING})
+"""What can have the hue of whoever talks; everything else always looks the same."""
+
+
+def colour_of(pattern: Pattern, hue: int | None) -> Colour:
+    """Return the colour of a pattern, turned to a hue of 0..359 degrees where it can have one.
+
+    How pale and how bright it is stays, and so does its wave: which pattern it is can be told
+    without seeing colour at any hue. None: no hue is wanted.
+    """
+    colour = MOTIONS[pattern].colour
+    if hue is None or pattern not in OF_A_TALK:
+        return colour
+    _, saturation, value = colorsys.rgb_to_hsv(*(part / 255 for part in colour))
+    red, green, blue = colorsys.hsv_to_rgb(hue / 360, saturation, value)
+    return round(255 * red), round(255 * green), round(255 * blue)

@@ -19,6 +19,7 @@ class Exhibit:
 
     pattern: Pattern
     streaming: bool = False
+    pictures: bool = False
     direction: float | None = None
     amount: float = 0.0
 
@@ -32,12 +33,15 @@ class Exhibit:
         """What it tells its owner."""
         if self.streaming:
             return "white sparks: what the microphone hears is going out now"
+        if self.pictures:
+            return "two white sparks: pictures are going out now, too"
         if self.direction is not None:
             return "it listens, and points at who speaks (arrays that know the direction)"
         return MOTIONS[self.pattern].means
 
     def _more(self) -> Iterable[tuple[str, bool]]:
         yield "+ streaming", self.streaming
+        yield "+ pictures", self.pictures
         yield "+ direction", self.direction is not None
 
 
@@ -49,6 +53,7 @@ def exhibits(count: int) -> list[Exhibit]:
         if pattern is Pattern.LISTENING:
             shown += [Exhibit(pattern, direction=0.25)] if count >= 6 else []
             shown.append(Exhibit(pattern, streaming=True))
+            shown.append(Exhibit(pattern, pictures=True))
     return shown
 
 
@@ -68,6 +73,7 @@ def _strip(one: Exhibit, count: int, span_s: float, columns: int) -> list[str]:
             span_s / columns * (i + 0.3),
             count,
             streaming=one.streaming,
+            pictures=one.pictures,
             direction=one.direction,
             amount=one.amount,
         )

@@ -1,15 +1,15 @@
 """`render` turns a pattern and what is measured right now into the colour of each LED. Pure.
 
-While bytes really go up a white spark runs over whatever is shown, even over dark lights; nothing
-else is ever white. Colours here are as the eye sees them; `device.board.colour` turns them into
-what an LED must be driven with.
+While bytes really go up a white spark runs over whatever is shown, even over dark lights; two do
+while pictures are among them. Nothing else is ever white. Colours here are as the eye sees them;
+`device.board.colour` turns them into what an LED must be driven with.
 """
 
 from __future__ import annotations
 
 import math
 
-from device.lights.patterns import MOTIONS, Motion, Pattern
+from device.lights.patterns import MOTIONS, Pattern, colour_of
 from device.ports import Colour
 
 __all__ = [
@@ -59,7 +59,7 @@ def period_s(pattern: Pattern) -> float:
 
 
 def is_static(pattern: Pattern, *, streaming: bool = False) -> bool:
-    """Return whether drawing the pattern once is enough."""
+    """Return whether drawing the pattern once is enough; ``streaming``: sparks run over it."""
     return not streaming and period_s(pattern) == 0.0
 
 
@@ -85,28 +85,32 @@ def render(  # noqa: PLR0913 - what is measured, each with the value it has when
     count: int,
     *,
     streaming: bool = False,
+    pictures: bool = False,
     level: float = 0.0,
     left: float = 1.0,
     direction: float | None = None,
     amount: float = 0.0,
+    hue: int | None = None,
 ) -> tuple[Colour, ...]:
     """Return the colours of ``count`` LEDs, ``elapsed_s`` after the pattern began.
 
-    ``streaming``: microphone audio is going up now. ``level``: RMS of what the speaker plays, 0..1
-    of full scale; only patterns that follow it look. ``left``: how much of the time to begin to
-    speak is left, 1..0; a pattern that counts it down gets shorter, or where there are few LEDs
-    dimmer. ``direction``: where a voice comes from, 0..1 around the ring from its first LED, None
-    when that is not known; rings point there while they listen. ``amount``: 0..1, for a pattern
-    that measures.
+    ``streaming``: microphone audio is going up now; ``pictures``: pictures are. ``level``: RMS of
+    what the speaker plays, 0..1 of full scale; only patterns that follow it look. ``left``: how
+    much of the time to begin to speak is left, 1..0; a pattern that counts it down gets shorter, or
+    where there are few LEDs dimmer. ``direction``: where a voice comes from, 0..1 around the ring
+    from its first LED, None when that is not known; rings point there while they listen.
+    ``amount``: 0..1, for a pattern that measures. ``hue``: that of whoever talks, 0..359 degrees,
+    for the patterns of a talk.
     """
-    motion = MOTIONS[pattern]
+    motion, colour = MOTIONS[pattern], colour_of(pattern, hue)
     if count < RING_FROM_LEDS or not motion.points:
         direction = None
-    beside = _DIMMED_BESIDE_SPARKS if streaming else 1.0
+    sparks = 2 if pictures else int(streaming)
+    beside = _DIMMED_BESIDE_SPARKS if sparks else 1.0
     colours = []
     for led in range(count):
         place = led / count
-        if streaming and _sparkles(elapsed_s, place):
+        if sparks and _sparkles(elapsed_s, place, sparks):
             colours.append(WHITE)
             continue
         if motion.measures:
@@ -123,12 +127,12 @@ def render(  # noqa: PLR0913 - what is measured, each with the value it has when
                     _pointer(place, direction) * (1.0 + motion.brightness(elapsed_s, place)) / 2
                 )
                 share = max(_DIMMED_BESIDE_POINTER * share, pointer)
-        colours.append(_dimmed(motion, beside * share))
+        colours.append(_dimmed(colour, beside * share))
     return tuple(colours)
 
 
-def _dimmed(motion: Motion, share: float) -> Colour:
-    red, green, blue = motion.colour
+def _dimmed(colour: Colour, share: float) -> Colour:
+    red, green, blue = colour
     return round(red * share), round(green * share), round(blue * share)
 
 
@@ -160,8 +164,8 @@ def _measured(elapsed_s: float, led: int, count: int, amount: float) -> float:
     return max(_FAINTEST_TIP, filled - tip) if blinks else 0.0
 
 
-def _sparkles(elapsed_s: float, place: float) -> bool:
-    return (elapsed_s / _SPARK_PERIOD_S - place) % 1.0 < _SPARK_WIDTH
+def _sparkles(elapsed_s: float, place: float, sparks: int) -> bool:
+    return (elapsed_s / _SPARK_PERIOD_S - place) % (1.0 / sparks) < _SPARK_WIDTH
 
 
 def _brightened(share: float, level: float) -> float:

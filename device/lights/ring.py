@@ -6,6 +6,8 @@ transfer. It takes the newest frame and no other: what a slow array has no time 
 what it shows is never more than one transfer old. What goes wrong in the thread is raised by the
 next `show`; the thread has then tried to darken the ring, and let the device go.
 
+While what is read from the array stalls, frames are sent less often (`device.board.pace`).
+
 The thread also asks the array where somebody speaks, after a frame, while `direction` is being
 called: ten times a second at most, seldom when it fails, and a failure is none of the lights'.
 
@@ -68,6 +70,10 @@ class Ring(Protocol):
 
     def direction(self) -> Direction:
         """Return where sound comes from."""
+        ...
+
+    def wait_s(self) -> float:
+        """Return how long the next frame should wait: the array has trouble with them."""
         ...
 
     def close(self) -> None:
@@ -209,7 +215,7 @@ class _Worker:
             try:
                 ring.open()
                 self._tell(count=ring.count)
-                while (frame := self._next()) is not None:
+                while (frame := self._next(ring)) is not None:
                     ring.show(*frame)
                     self._look(ring)
             finally:
@@ -235,9 +241,12 @@ class _Worker:
         wait_s = min(LOOK_EVERY_S * 2**self._failures, LOOK_AGAIN_WITHIN_S)
         self._look_s = time.monotonic() + wait_s
 
-    def _next(self) -> _Frame | None:
+    def _next(self, ring: Ring) -> _Frame | None:
         with self._news:
             self._news.wait_for(lambda: self._ends or self._frame is not None)
+            while not self._ends and (wait_s := ring.wait_s()):
+                # The newest frame is shown when the time has come, whichever it is then.
+                self._news.wait_for(lambda: self._ends, wait_s)
             frame, self._frame = self._frame, None
             return None if self._ends else frame
 

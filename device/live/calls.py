@@ -20,12 +20,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from device.live.messages import Answer
+from device.live.messages import Answer, of_camera
 from device.live.models import Calls as Kind
 from device.live.models import ModelProfile
 from device.live.uplink import Uplink
 from device.news import Post, ToolNews
-from device.ports import Functions
+from device.ports import PICTURE, Functions
 from device.text import printable
 
 if TYPE_CHECKING:
@@ -40,6 +40,15 @@ ID_CHARACTERS = 256
 RUNNING = 20
 """How many calls may run at a time; a server that asks for more is told to wait."""
 
+KEPT = 100
+"""How many calls are remembered since the user said something, so that none is run twice: a picture
+of 0.1 MB may belong to each."""
+
+_CANNOT_SEE = (
+    "there is a picture, but you cannot be shown one during a call: say that you cannot look, and "
+    "do not call it again"
+)
+_OVER = {"error": "the talk that this picture was for is over: do nothing"}
 _BUSY = "too much is going on at once: wait for the other answers, then call again"
 
 
@@ -54,6 +63,8 @@ class _Call:
     """What is being done for it, or was for the one before."""
     current: bool = True
     """Whether its connection still waits for the answer."""
+    over: bool = False
+    """Whether the talk was over since: no picture of it goes up any more."""
     may_repeat: bool = False
     """Whether the next call that is the same is this one again."""
 
@@ -98,8 +109,12 @@ class Calls:
             work = before.work
         else:
             work = asyncio.ensure_future(self._run(call.name or "", arguments))
-        taken = _Call(call.id or "", name, key, work)
+        over = before is not None and before.over
+        taken = _Call(call.id or "", name, key, work, over=over)
         self._asked.append(taken)
+        if len(self._asked) > KEPT:
+            oldest = next((each for each in self._asked if not each.current), None)
+            self._asked = [each for each in self._asked if each is not oldest]
         answering = asyncio.ensure_future(self._answer(taken))
         self._waiting.add(answering)
         answering.add_done_callback(self._waiting.discard)
@@ -138,6 +153,12 @@ class Calls:
     def asked(self) -> None:
         """The user says or types something new: what was called before is over with."""
         self._asked = [call for call in self._asked if call.current]
+
+    def forget_pictures(self) -> None:
+        """The talk is over, though not the session: no picture for it goes up from now on."""
+        for call in self._asked:
+            call.over = True
+        self._uplink.forget_pictures(_OVER)
 
     def close(self) -> None:
         """The session is over: give up what still runs."""
@@ -183,12 +204,21 @@ class Calls:
         self._uplink.hold_back(self.open and not self._model.takes_sound_during_calls)
 
     def _made(self, call: _Call, response: Mapping[str, Any]) -> Answer:
+        picture = response.get(PICTURE)
+        if picture is not None:
+            response = {key: value for key, value in response.items() if key != PICTURE}
+            if call.over:
+                return Answer(call.id, call.name, _OVER)
+            if not self._model.sees_during_calls:
+                return Answer(call.id, call.name, {"error": _CANNOT_SEE})
         # Live API: guides put `scheduling` inside the response, the reference beside it.
         talks_on = self._model.calls is not Kind.BLOCKING and self._model.takes_scheduling
         slow = self._functions is not None and any(
             each.slow and each.name == call.name for each in self._functions.declared
         )
-        return Answer(call.id, call.name, response, "WHEN_IDLE" if talks_on and slow else None)
+        scheduling = "WHEN_IDLE" if talks_on and slow else None
+        seen = of_camera(picture, "asked") if picture is not None else None
+        return Answer(call.id, call.name, response, scheduling, seen)
 
     def _tell(self, what: Literal["called", "answered", "cancelled", "failed"], name: str) -> None:
         self._post(ToolNews(self._session, what, name, time.monotonic()))

@@ -59,6 +59,8 @@ class Row:
     codes: frozenset[int] = frozenset()
     places: frozenset[Place] = frozenset(Place)
     resuming: bool | None = None
+    token: bool | None = None
+    """Whether the connection was made with an ephemeral token."""
 
     def matches(self, symptom: Symptom) -> bool:
         """Tell whether this is one of them."""
@@ -67,6 +69,7 @@ class Row:
             and (not self.codes or symptom.code in self.codes)
             and symptom.place in self.places
             and (self.resuming is None or symptom.resuming is self.resuming)
+            and (self.token is None or symptom.token is self.token)
             and re.search(self.text, symptom.text.lower()) is not None
         )
 
@@ -222,6 +225,11 @@ _BY_CLOSE_CODE = (
     # Live API: "never with the same handle and config": 1007 and 1008 repeat for ever.
     _closed({1007, 1008}, FailureKind.SERVER, Remedy.FRESH, _HANDLE_REFUSED, places=_BEFORE_OPEN,
             resuming=True),
+    Row(FailureKind.SETTINGS, Remedy.STOP,
+         _SETTINGS_REFUSED + "; or the token is locked to other settings: look at what the token "
+         "server locks",
+         family=Family.CLOSED, codes=frozenset({1000, 1003, 1007, 1008}), places=_BEFORE_OPEN,
+         token=True),
     _closed({1000, 1003, 1007, 1008}, FailureKind.SETTINGS, Remedy.STOP, _SETTINGS_REFUSED,
             places=_BEFORE_OPEN),
     _closed({1006}, FailureKind.SERVER, Remedy.RESUME, _BROKE_OFF,
@@ -318,7 +326,121 @@ _BY_FAMILY = (
             "{host} keeps sending what cannot be read ({text})"),
 )  # fmt: skip
 
+# What the token server says or does not say. No row below is for it.
+_ASKING = frozenset({Place.TOKEN})
+
+
+def _asked(
+    codes: set[int],
+    kind: FailureKind,
+    remedy: Remedy,
+    message: str,
+    *,
+    family: Family | None = Family.REFUSED,
+    text: str = "",
+) -> Row:
+    return Row(
+        kind, remedy, message, text=text, family=family, codes=frozenset(codes), places=_ASKING
+    )
+
+
+_THERE = "the token server {host} "
+
+_BY_TOKEN_SERVER = (
+    _asked({401, 403}, FailureKind.TOKEN, Remedy.STOP,
+           _THERE + "refused this speaker: put its credential into the file beside the key that "
+           "live.token_credential names, then systemctl restart parley"),
+    _asked({404, 405, 501}, FailureKind.TOKEN, Remedy.STOP,
+           _THERE + "gives out no tokens at this address (HTTP {code}): check live.token_url"),
+    _asked({409, 422}, FailureKind.TOKEN, Remedy.STOP,
+           _THERE + "lends no token for {model}: name the model in the configuration of the token "
+           "server, under live.model or live.fallback_models"),
+    _asked({410}, FailureKind.MODEL, Remedy.NEXT_MODEL,
+           _THERE + "gets no token for the model {model}, which Google does not have: put another "
+           "name from the model table into live.model, on both machines"),
+    _asked({429}, FailureKind.TOKEN, Remedy.LATER,
+           _THERE + "lends no more tokens for now ({text}): wait, or raise its limit"),
+    _asked({502}, FailureKind.TOKEN, Remedy.LATER,
+           _THERE + "gets no token, since Google refused it: look at its log, most likely its key "
+           "or its account is to be mended"),
+    _asked({503, 504}, FailureKind.TOKEN, Remedy.WAIT,
+           _THERE + "gets no token from Google now: look at its log"),
+    _asked(set(range(200, 400)), FailureKind.TOKEN, Remedy.STOP,
+           _THERE + "answers something else than a token (HTTP {code}): check live.token_url; no "
+           "redirect is followed"),
+    _asked(set(range(500, 600)), FailureKind.TOKEN, Remedy.WAIT,
+           _THERE + "answered HTTP {code}: look at its log, and try again in a few minutes"),
+    _asked(set(), FailureKind.TOKEN, Remedy.STOP,
+           _THERE + "refused what this speaker asked for (HTTP {code}): check live.token_url"),
+    _asked(set(), FailureKind.TOKEN, Remedy.STOP,
+           _THERE + "answers something else than a token: {text}; check live.token_url",
+           family=Family.ODD),
+    _asked(set(), FailureKind.DNS, Remedy.WAIT,
+           "the name of the token server {host} cannot be resolved ({text}): check live.token_url, "
+           "or the router", family=Family.NAME),
+    _asked(set(), FailureKind.TLS, Remedy.WAIT,
+           "the certificate of the token server {host} is not trusted ({text}): the speaker's "
+           "clock may be wrong, or the certificate is to be renewed",
+           family=Family.CERTIFICATE, text=r"expired|not yet valid"),
+    _asked(set(), FailureKind.TLS, Remedy.STOP,
+           "the certificate of the token server {host} is not trusted ({text}): add it to the "
+           "system's (update-ca-certificates) or name it in SSL_CERT_FILE, and call the server by "
+           "a name that stands in it", family=Family.CERTIFICATE),
+    _asked(set(), FailureKind.TLS, Remedy.STOP,
+           _THERE + "does not speak TLS as it should ({text}): check live.token_url",
+           family=Family.TLS),
+    _asked(set(), FailureKind.PROXY, Remedy.WAIT,
+           "the proxy on the way to the token server {host} failed ({text}): check HTTPS_PROXY and "
+           "NO_PROXY", family=Family.PROXY),
+    _asked(set(), FailureKind.NETWORK, Remedy.WAIT,
+           _THERE + "did not answer in time: check that it runs, and the network",
+           family=Family.TIMEOUT),
+    _asked(set(), FailureKind.NETWORK, Remedy.WAIT,
+           _THERE + "cannot be reached ({text}): check that it runs, live.token_url, and the "
+           "network", family=None),
+)  # fmt: skip
+
+_NOT_TAKEN = (
+    "the server {host} refused the ephemeral token: it is expired (look at the clocks of this "
+    "machine and the token server's), used up, or made for something else; look at live.token_url "
+    "and the token server's log"
+)
+_COUNTED = r"^(?!.*(quota|tokens? (per|count|limit|used)|number of tokens|per (minute|day)))"
+"""That words are not about the tokens of text and sound, which are counted and limited."""
+# Live API: no list of the words is known. Seen: those about keys, 401 when a used token was used
+# again, "The service is currently unavailable." when a session was resumed on one.
+_BY_TOKEN = (
+    Row(
+        FailureKind.TOKEN,
+        Remedy.RESUME,
+        "the ephemeral token expired in the middle of a connection: look at the clocks of this "
+        "machine and the token server's",
+        text=_COUNTED + r".*(token.*expired|expired.*token)",
+        places=frozenset({Place.OPEN}),
+        token=True,
+    ),
+    Row(
+        FailureKind.TOKEN,
+        Remedy.STOP,
+        _NOT_TAKEN,
+        text=_COUNTED + r".*(\btokens?\b.*(expired|invalid|not valid|used|exceeded|not found)"
+        r"|(expired|invalid|not valid|used|exceeded).*\btokens?\b|auth_?tokens?\b"
+        r"|api[ _]key|unregistered callers|unauthenticated|invalid authentication)",
+        token=True,
+    ),
+    Row(
+        FailureKind.TOKEN,
+        Remedy.STOP,
+        _NOT_TAKEN,
+        family=Family.REFUSED,
+        codes=frozenset({401, 403}),
+        token=True,
+    ),
+)
+
 _TABLE = (
+    *_BY_TOKEN_SERVER,
+    *_BY_TOKEN,
     *_BY_TEXT,
     *_BY_CLOSE_CODE,
     *_BY_HTTP_STATUS,
@@ -334,7 +456,12 @@ def diagnose(symptom: Symptom) -> Diagnosis:
     """Return what a failure is and what to do; every symptom has an answer."""
     local = symptom.family not in _SERVER_SPOKE
     # The reason of an error on this device may have the server's words: "Permission denied".
-    table = [row for row in _TABLE if not (local and row.kind in _ACCOUNT)]
+    table = [
+        row
+        for row in _TABLE
+        if not (local and row.kind in _ACCOUNT)
+        and (symptom.place is Place.TOKEN) is (row.places == _ASKING)
+    ]
     row = next(row for row in table if row.matches(symptom))
     message = row.message.format(
         model=symptom.model, host=symptom.host, text=symptom.text, code=symptom.code

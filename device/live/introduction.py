@@ -25,25 +25,33 @@ _HONEST = (
 
 
 def introduction(
-    now: datetime, place: str | None, language: str | None, abilities: Sequence[str]
+    now: datetime,
+    place: str | None,
+    language: str | None,
+    abilities: Sequence[str],
+    facts: str = "",
 ) -> str:
     """Return a few sentences; ``now`` has a zone, ``abilities`` are verbs of what is on.
+
+    ``facts`` is what is told of the house; where there are any, it may be able to do more.
 
     ``language`` is a tag of BCP 47: it is said in words too, for models that take no code.
     """
     where = f" in {place}" if place else ""
     can = f"This speaker can: {'; '.join(abilities)}. " if abilities else ""
-    cannot = "; ".join([*(each for each in CANNOT if each not in abilities), *NEVER])
+    never = NEVER if not facts else ()
+    cannot = "; ".join([*(each for each in CANNOT if each not in abilities), *never])
     lines = [
         _SPOKEN,
         f"It is {date_of(now)}, {time_of(now)}{where}. Later ask for the time where you can.",
-        f"{can}It cannot: {cannot}. {_HONEST}",
+        f"{can}It cannot: {cannot or 'do what no function does'}. {_HONEST}",
     ]
     if language:
         lines.append(
             f"Answer in the language with the tag {language}, unless you are asked not to."
         )
-    return " ".join(lines)
+    told = " ".join(lines)
+    return f"{told}\n\n{facts}" if facts else told
 
 
 def filled(instruction: str, now: datetime, place: str | None) -> str:

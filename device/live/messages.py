@@ -6,8 +6,11 @@ Tested in tests/live/test_uplink.py.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from device import ports
+from device.news import Enclosed
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +46,25 @@ class ActivityEnd:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """What the speaker sees, or its owner shows."""
+
+    jpeg: bytes = field(repr=False)
+    width: int
+    height: int
+    reason: Literal["asked", "stream", "typed"]
+    """As `device.news.PictureSent` tells it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Text:
     """Words of the user, typed."""
 
     text: str
     again: bool = False
     """Whether they went up before, over a connection that took them with it."""
+    picture: Picture | None = None
+    """What they are about: it goes up before them, over the same connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +84,8 @@ class Answer:
     """Small: it enters the context and is billed again with every turn."""
     scheduling: str | None = None
     """When the model may speak of it, where it talks on meanwhile."""
+    picture: Picture | None = None
+    """What it is about: it goes up before it, over the same connection."""
 
     @property
     def failed(self) -> bool:
@@ -75,9 +93,19 @@ class Answer:
         return "error" in self.response
 
 
-Message = Audio | AudioEnd | ActivityStart | ActivityEnd | Text | Answer | Nudge
-Said = bytes | str | ActivityStart | ActivityEnd
-"""What can be said again."""
+Message = Audio | AudioEnd | ActivityStart | ActivityEnd | Text | Answer | Nudge | Picture
+Said = bytes | str | Text | ActivityStart | ActivityEnd
+"""What can be said again; a text alone by its words."""
 
 Item = bytes | AudioEnd | Undecided | ActivityStart | ActivityEnd | Text
 """What can wait in the queue."""
+
+
+def of_camera(taken: ports.Picture, reason: Literal["asked", "stream"]) -> Picture:
+    """Return a picture of the camera as it goes up."""
+    return Picture(taken.jpeg, taken.width, taken.height, reason)
+
+
+def of_owner(given: Enclosed | None) -> Picture | None:
+    """Return a picture that the owner gave as it goes up, None where there is none."""
+    return Picture(given.jpeg, given.width, given.height, "typed") if given is not None else None

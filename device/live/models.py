@@ -8,6 +8,8 @@ model ever took.
 
 from __future__ import annotations
 
+import difflib
+import re
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
@@ -60,6 +62,10 @@ class ModelProfile:
     takes_sound_during_calls: bool = True
     """Whether the microphone may go up while a call is not answered; else that ends the connection
     (1008)."""
+    sees_during_calls: bool = False
+    """Whether a picture may go up while a call is not answered, and belongs to the turn then."""
+    takes_media_resolution: bool = False
+    """Whether it may be told how closely to look at pictures."""
     search_beside_functions: bool = False
     """Whether Google Search and functions of ours may be declared together."""
     may_stay_silent: bool = False
@@ -104,6 +110,8 @@ _LIVE_38 = ModelProfile(
     content_any_time=True,
     calls=Calls.EITHER,
     takes_scheduling=True,
+    sees_during_calls=True,
+    takes_media_resolution=True,
     search_beside_functions=True,
     may_stay_silent=True,
 )
@@ -125,6 +133,8 @@ _FLASH_31 = ModelProfile(
     thinking_levels=frozenset({"minimal", "low", "medium", "high"}),
     takes_language=True,
     turn_coverage=_AUDIO_ACTIVITY,
+    sees_during_calls=True,
+    takes_media_resolution=True,
     search_beside_functions=True,
     answers_in_same_turn=True,
     retirement=Retirement("gemini-3.8-live"),
@@ -139,6 +149,7 @@ _NATIVE_25 = ModelProfile(
     answers_in_same_turn=True,
     takes_scheduling=True,
     takes_sound_during_calls=False,
+    takes_media_resolution=True,
     retirement=Retirement("gemini-3.8-live"),
 )
 
@@ -165,3 +176,28 @@ def profile(name: str) -> ModelProfile:
     """Return what the model of this name takes, with or without the prefix ``models/``."""
     bare = name.removeprefix("models/")
     return _PROFILES.get(bare) or ModelProfile(bare)
+
+
+def misspelt(name: str) -> str | None:
+    """Return the model of the table that differs from a name in case and signs only, if any."""
+    bare = name.removeprefix("models/")
+    return None if bare in _PROFILES else _BY_LETTERS.get(_letters(bare))
+
+
+def unknown(name: str) -> str | None:
+    """Return what the owner should know of a model that is not in the table; None where it is."""
+    if profile(name).known:
+        return None
+    near = difflib.get_close_matches(name[:80].lower(), NAMES, n=1, cutoff=0.8)
+    hint = f"did you mean {near[0]}? " if near else ""
+    return (
+        f"{name} is no model that this version knows, so it is sent only what every model takes: "
+        f"{hint}known are {', '.join(NAMES)}"
+    )
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name).lower()
+
+
+_BY_LETTERS = {_letters(name): name for name in _PROFILES}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import time
+import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,6 +38,17 @@ def obstacle(host: str) -> Symptom | None:
     if not is_here(host) and not is_online():
         return Symptom(Place.DIAL, Family.OFFLINE, text="no route leads out", host=host)
     return None
+
+
+def proxy_before(host: str) -> str | None:
+    """Return the URL of the proxy that the environment puts before an HTTPS server; None: none.
+
+    ``host`` is a name or an address without a port.
+    """
+    proxy = urllib.request.getproxies().get("https")
+    if not proxy or urllib.request.proxy_bypass(host):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
 
 
 def is_here(host: str) -> bool:

@@ -13,15 +13,17 @@ import errno
 import socket
 import ssl
 import time
-import urllib.request
 from collections.abc import AsyncGenerator, Awaitable
-from dataclasses import dataclass
+from contextlib import aclosing
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from device.live.failures import diagnose
-from device.live.setup import GOOGLE, LiveSettings, host_of
-from device.live.symptoms import symptom_of
+from device.live.network import proxy_before
+from device.live.setup import GOOGLE, VERSION_OF_TOKENS, LiveSettings, host_of
+from device.live.symptoms import Place, symptom_of
+from device.live.token import PREFIX
 from device.news import Failure
 from device.text import printable
 from device.threads import in_thread
@@ -63,22 +65,56 @@ class Goal:
 
 def goal_of(settings: LiveSettings) -> Goal:
     """Return the server of these settings, or the proxy that the environment puts before it."""
-    parts = urlsplit(settings.endpoint or GOOGLE)
+    return _goal(settings.endpoint or GOOGLE)
+
+
+def _goal(url: str) -> Goal:
+    parts = urlsplit(url)
     host = parts.hostname or ""
-    proxy = urllib.request.getproxies().get("https")
-    if proxy and not urllib.request.proxy_bypass(host):
-        before = urlsplit(proxy if "://" in proxy else f"//{proxy}")
+    if proxy := proxy_before(host):
+        before = urlsplit(proxy)
         return Goal(before.hostname or "", before.port or 3128, via_proxy=True)
     return Goal(host, parts.port or 443, via_proxy=False)
 
 
 async def probe(settings: LiveSettings, key: str | None) -> AsyncGenerator[Step, None]:
-    """Take the steps until one fails; without a key the last one is left out.
+    """Take the steps until one fails; without a key, or a token, the last one is left out.
 
     Takes at most 8 s each. The key is in no step's words.
     """
     goal = goal_of(settings)
-    about = {"host": host_of(settings), "secret": key or "", "model": settings.model}
+    token = (key or "").startswith(PREFIX)
+    about: dict[str, Any] = {"host": host_of(settings), "secret": key or "", "token": token}
+    about["model"] = settings.model
+    async with aclosing(_steps(goal, about, settings, key)) as steps:
+        async for step in steps:
+            yield step
+
+
+async def reach(url: str) -> AsyncGenerator[Step, None]:
+    """Take the steps to a token server until one fails: ``dns``, ``tcp``, and ``tls`` for https.
+
+    Takes at most 8 s each. What fails is told as of a token server.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "https":
+        goal, secure = _goal(url), True
+    else:
+        goal, secure = Goal(parts.hostname or "", parts.port or 80, via_proxy=False), False
+    about: dict[str, Any] = {"host": parts.netloc, "place": Place.TOKEN}
+    async with aclosing(_steps(goal, about, None, None, secure=secure)) as steps:
+        async for step in steps:
+            yield step
+
+
+async def _steps(
+    goal: Goal,
+    about: dict[str, Any],
+    settings: LiveSettings | None,
+    key: str | None,
+    *,
+    secure: bool = True,
+) -> AsyncGenerator[Step, None]:
     names, step = await _timed("dns", _resolve(goal), about)
     if names is None:
         yield step
@@ -94,11 +130,11 @@ async def probe(settings: LiveSettings, key: str | None) -> AsyncGenerator[Step,
         peer = writer.get_extra_info("peername")[0]
         lost = await _ipv6_lost(names, goal.port)
         yield Step("tcp", step.took_ms, f"{peer} port {goal.port}", ipv6_lost=lost)
-        if goal.via_proxy:
+        if goal.via_proxy or not secure:
             return
         told, step = await _timed("tls", _secure(writer, goal.host), about)
         yield Step("tls", step.took_ms, told) if told is not None else step
-        if told is None or key is None:
+        if told is None or key is None or settings is None:
             return
         told, step = await _timed("websocket", _upgrade(reader, writer, settings, key), about)
         yield Step("websocket", step.took_ms, told) if told is not None else step
@@ -120,7 +156,9 @@ async def _timed(name: str, work: Awaitable[T], about: dict[str, Any]) -> tuple[
             told = TimeoutError(f"no answer within {STEP_S:g} s")
         elif isinstance(error, EOFError):
             told = ConnectionError("the other end hung up")
-        failure = diagnose(symptom_of(told, opened=False, **about)).failure
+        plain = {name: value for name, value in about.items() if name != "place"}
+        symptom = symptom_of(told, opened=False, **plain)
+        failure = diagnose(replace(symptom, place=about.get("place", symptom.place))).failure
     return result, Step(name, round((time.perf_counter() - began) * 1000, 1), failure=failure)
 
 
@@ -190,10 +228,15 @@ async def _upgrade(
     from websockets.client import ClientProtocol  # noqa: PLC0415 - heavy
     from websockets.uri import parse_uri  # noqa: PLC0415 - heavy
 
-    path = PATH.format(version=settings.api_version)
+    token = key.startswith(PREFIX)
+    path = PATH.format(version=VERSION_OF_TOKENS if token else settings.api_version)
+    path += "Constrained" if token else ""
     protocol = ClientProtocol(parse_uri(f"wss://{host_of(settings)}{path}"))
     request = protocol.connect()
-    request.headers["x-goog-api-key"] = key
+    if token:
+        request.headers["Authorization"] = f"Token {key}"
+    else:
+        request.headers["x-goog-api-key"] = key
     protocol.send_request(request)
     writer.write(b"".join(protocol.data_to_send()))
     while not protocol.events_received() and protocol.handshake_exc is None:

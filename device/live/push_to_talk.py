@@ -25,6 +25,7 @@ from device.live.messages import (
     Audio,
     Message,
     Said,
+    Text,
 )
 from device.live.repeat import Unanswered
 from device.live.rotation import Moment
@@ -143,7 +144,7 @@ class PushToTalk:
                 self._turn = _Turn.NONE
         self._prepare()
 
-    def again(self, said: Sequence[bytes | str]) -> list[Said]:
+    def again(self, said: Sequence[bytes | str | Text]) -> list[Said]:
         """Return what must be said again over a new connection, as the turn that it was.
 
         Where that one finds by itself when somebody speaks, because they go on without the button,

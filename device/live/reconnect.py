@@ -30,7 +30,10 @@ same. A server that has not noticed the end of the old connection fails with 101
 that went without a word that may be so for minutes."""
 
 _OURS_TO_WAIT_FOR = frozenset(
-    {FailureKind.OFFLINE, FailureKind.CLOCK, FailureKind.DNS, FailureKind.NETWORK}
+    {
+        *(FailureKind.OFFLINE, FailureKind.CLOCK, FailureKind.DNS, FailureKind.NETWORK),
+        FailureKind.TOKEN,
+    }
 )
 """What has nothing to do with the handle."""
 

@@ -27,10 +27,12 @@ class Field(StrEnum):
     INPUT_TRANSCRIPTION = "the transcript of what you say"
     OUTPUT_TRANSCRIPTION = "the transcript of what it says"
     TURN_COVERAGE = "the turn coverage"
+    VAD = "live.vad"
     LANGUAGE = "live.language"
     THINKING = "live.thinking_level"
     SEARCH = "live.google_search"
     FUNCTIONS = "the functions of this speaker"
+    MEDIA_RESOLUTION = "live.media_resolution"
 
 
 class Refusals:
@@ -43,9 +45,13 @@ class Refusals:
         self._suspects: dict[str, list[Field]] = {}
         """By model: the fields among which the refused one must be."""
 
-    def renew(self, version: str, key: str) -> None:
-        """Forget all of it if it was learned with another version of ours, or another key."""
-        of = f"{version} {hashlib.sha256(key.encode()).hexdigest()[:12]}"
+    def renew(self, version: str, key: str, settings: str = "") -> None:
+        """Forget all of it if it was learned with another version of ours, key or settings.
+
+        ``settings``: what the fields are set to. A voice that was mistyped is no word against the
+        one that is written in its place.
+        """
+        of = f"{version} {hashlib.sha256(f'{key} {settings}'.encode()).hexdigest()[:12]}"
         if of != self._of:
             self._of = of
             self._refused.clear()

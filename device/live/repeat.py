@@ -10,28 +10,33 @@ from __future__ import annotations
 from collections import deque
 
 from device.frames import FRAME_MS
+from device.live.messages import Text
 
 LEAD_S = 2.0
 """Kept from before speech was noticed: the wake word, and what was said in one breath with it."""
 
+
+MOST_WORDS = 20
+"""Texts that are kept: whoever types more of them before any is answered does not wait for the
+first. With a picture of 360 kB each they are 7 MB."""
 
 PRESS_LEAD_S = 0.5
 """Of what went up before a button was held, as much may belong to what is said then."""
 
 
 class Unanswered:
-    """At most ``limit_s`` seconds of 20 ms frames, the newest, and the texts among them.
+    """At most ``limit_s`` seconds of 20 ms frames and `MOST_WORDS` texts, the newest.
 
     With ``limit_s`` 0 nothing is ever repeated.
     """
 
     def __init__(self, limit_s: float) -> None:
         self._limit_frames = round(limit_s * 1000 / FRAME_MS)
-        self._said: deque[bytes | str] = deque()
+        self._said: deque[bytes | str | Text] = deque()
         self._frames = 0
         self._speaking = False
         self._answering = False
-        self._answered: list[bytes | str] = []
+        self._answered: list[bytes | str | Text] = []
         """What the turn under way answers, should it turn out to be no answer."""
         self.pending = False
         """Whether the user is in mid-sentence, or has finished and waits for the answer."""
@@ -64,12 +69,15 @@ class Unanswered:
         lead_frames = round(LEAD_S * 1000 / FRAME_MS)
         self._trim(self._limit_frames if self.pending else min(lead_frames, self._limit_frames))
 
-    def sent_text(self, text: str) -> None:
-        """Keep words that have gone up."""
+    def sent_text(self, text: str | Text) -> None:
+        """Keep words that have gone up, as a whole where a picture belongs to them."""
         self._answered.clear()
         if self._limit_frames:
             self._said.append(text)
             self.pending = True
+            words = [item for item in self._said if not isinstance(item, bytes)]
+            if len(words) > MOST_WORDS:
+                self._said.remove(words[0])
 
     def answered(self) -> None:
         """The model answers: none of it needs to be repeated.
@@ -113,7 +121,7 @@ class Unanswered:
         self._frames = 0
         self.pending = False
 
-    def take(self) -> list[bytes | str]:
+    def take(self) -> list[bytes | str | Text]:
         """Return what must be said again, oldest first; it is kept only once it goes up again."""
         said = list(self._said) if self.pending else []
         self._said.clear()

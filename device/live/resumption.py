@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from device.live.refusals import Refusals
@@ -29,8 +29,11 @@ _EARLIER = (
 class Past:
     """The talk so far. Used from the event loop's thread only."""
 
-    def __init__(self) -> None:
-        self.turns = itertools.count(1)
+    def __init__(
+        self, turns: Iterator[int] | None = None, gone: dict[str, float] | None = None
+    ) -> None:
+        """`turns` and `gone` are shared with the talks of other personas (`device.live.talks`)."""
+        self.turns: Iterator[int] = itertools.count(1) if turns is None else turns
         """Numbers the model's turns over all sessions of the process."""
         self.handle: str | None = None
         """Resumes the talk; None: only a fresh one can be opened."""
@@ -40,7 +43,7 @@ class Past:
         """The server the handle belongs to."""
         self.at = 0.0
         """When the talk was last known to go on."""
-        self.gone: dict[str, float] = {}
+        self.gone: dict[str, float] = {} if gone is None else gone
         """Models that a server did not have, as ``model@server``, and when."""
         self.refusals = Refusals()
         """What of a setup a server was found not to take."""
@@ -142,5 +145,6 @@ class Past:
         except OverflowError:
             raise ValueError("at and gone must be times") from None
         self.handle, self.model, self.host = handle, str(words[0]), str(words[1])
-        self.at, self.gone = at, lost
+        self.at = at
+        self.gone |= lost
         self.refusals.restore(record.get("setup"))

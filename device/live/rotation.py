@@ -12,6 +12,7 @@ no sentence of the user, no call to answer, and a handle that knows all that was
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,9 @@ ROTATE_AFTER_S = 540.0
 _FORCED_AFTER_S = 40.0
 """How long an old connection waits for a quiet moment. Live API: 590 s is the shortest life seen of
 one that was not left in time."""
+_BEFORE_EXPIRY_S = 5.0
+"""How long before the end of its token a connection is given up at the latest: the clocks of two
+machines, and the way of a message, lie in between."""
 _AT_LEAST_S = 1.0
 """A server that ends every connection as soon as it is open is not hurried along."""
 _UNTOLD_S = 10.0
@@ -40,10 +44,19 @@ theirs have some hundreds."""
 class Rotation:
     """The plan for one connection. Pure: every time is CLOCK_MONOTONIC seconds, handed in."""
 
-    def __init__(self, opened_at: float, rotate_after_s: float = ROTATE_AFTER_S) -> None:
+    def __init__(
+        self, opened_at: float, rotate_after_s: float = ROTATE_AFTER_S, ends_at: float = math.inf
+    ) -> None:
+        """``ends_at``: when the token that it was made with expires."""
         self._not_before = opened_at + _AT_LEAST_S
         self._wanted_from = opened_at + rotate_after_s
         self._deadline = self._wanted_from + _FORCED_AFTER_S
+        if ends_at < math.inf:
+            left_s = max(ends_at - opened_at, 0.0)
+            last_s = left_s - min(_BEFORE_EXPIRY_S, left_s / 4)
+            self._deadline = min(self._deadline, opened_at + last_s)
+            wanted_s = max(last_s - _FORCED_AFTER_S, left_s / 2)
+            self._wanted_from = min(self._wanted_from, opened_at + wanted_s)
 
     def go_away(self, now: float, time_left_s: float) -> None:
         """Take the server's announcement; the earliest deadline counts."""

@@ -19,13 +19,14 @@ import logging
 import random
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from device import __version__
 from device.frames import FRAME_MS, SILENT_FRAME
+from device.live.access import Access, AccessError
 from device.live.connection_loop import Away, carry
 from device.live.failures import Remedy, diagnose
 from device.live.link import LinkError, open_link
+from device.live.messages import of_camera, of_owner
 from device.live.models import profile
 from device.live.network import obstacle
 from device.live.reconnect import TALK_PATIENCE_S, Recovery
@@ -35,18 +36,17 @@ from device.live.rotation import ROTATE_AFTER_S, Rotation
 from device.live.setup import (
     LiveSettings,
     Surroundings,
-    client_of,
     connect_config,
     host_of,
     load_sdk,
     optional_fields,
-    unusable,
-    unusable_trust,
+    optional_settings,
 )
 from device.live.symptoms import Family, Place, Symptom
+from device.live.tokens import Tokens
 from device.live.traffic import Care, Sent, Traffic
-from device.live.websocket import Dialler
 from device.news import (
+    Enclosed,
     Failure,
     FailureKind,
     HandleChanged,
@@ -58,10 +58,7 @@ from device.news import (
     SessionOpened,
     SettingRefused,
 )
-from device.ports import Functions
-
-if TYPE_CHECKING:
-    from google import genai
+from device.ports import Functions, Picture
 
 _log = logging.getLogger(__name__)
 
@@ -96,7 +93,8 @@ class LiveSession:
     waiting for an answer in all; a silent server is helped along within that. ``lost_after_s`` is
     how long a lost connection is tried for. ``on_sent`` is told of each frame that went up
     without being held: when it was recorded and when the socket took it. ``place`` is told to the
-    model, and ``functions`` are what it can call.
+    model, and ``functions`` are what it can call. ``streams``: whether `send_picture` will be used.
+    With ``tokens`` each session begins with an ephemeral token, and the key is not used.
     """
 
     def __init__(  # noqa: PLR0913 - what it is made of; only the first four without a default
@@ -113,12 +111,15 @@ class LiveSession:
         lost_after_s: float = TALK_PATIENCE_S,
         place: str | None = None,
         functions: Functions | None = None,
+        streams: bool = False,
+        tokens: Tokens | None = None,
     ) -> None:
         self.number = number
         self._place = place
+        self._streams = streams
         self._functions = functions
         self._settings = settings
-        self._key = key
+        self._access = Access(settings, key, tokens)
         self._post = post
         self._past = past = past or Past()
         self._rotate_after_s = rotate_after_s
@@ -145,7 +146,8 @@ class LiveSession:
         """Told what the finger on the button does."""
         self._connecting: asyncio.Timeout | None = None
         self._away = Away(number, post, self._host)
-        past.refusals.renew(__version__, key)
+        wanted_so = optional_settings(settings)
+        past.refusals.renew(__version__, self._access.identity, wanted_so)
         self._sent: frozenset[Field] = frozenset()
         """What could have been left out of the newest setup."""
         self._bare = False
@@ -190,8 +192,9 @@ class LiveSession:
         (frames and words without room), ``repeated`` (messages sent again because a stalled
         connection may not have taken them), ``repeated_frames`` (of an unanswered sentence, sent
         again on purpose), ``attempts``, ``connections``, ``rotations``, ``recoveries``, ``nudges``
-        and ``stalls`` (of a silent server), ``odd_messages``, ``tool_calls``, ``cut_characters``
-        (of transcripts, beyond what a turn can hold).
+        and ``stalls`` (of a silent server), ``odd_messages``, ``tool_calls``, ``pictures_sent``,
+        ``pictures_skipped`` (of a stream, on a slow line), ``cut_characters`` (of transcripts,
+        beyond what a turn can hold).
         """
         return self._traffic.counters
 
@@ -217,6 +220,13 @@ class LiveSession:
     def dismiss(self) -> None:
         """Nobody waits for an answer any more, and nothing need be said again."""
         self._traffic.dismissed()
+
+    def forget_pictures(self) -> None:
+        """The talk is over: no picture that the camera took for it goes up any more.
+
+        A call that waits for one is answered without. Returns at once.
+        """
+        self._traffic.forget_pictures()
 
     def ask_again(self, *, fresh: bool, forget: bool) -> None:
         """Put to the server again what the user said or typed last and no turn has answered.
@@ -245,9 +255,20 @@ class LiveSession:
         self._past.drop_handle()
         self._keeps_handles = False
 
-    def send_text(self, text: str) -> None:
-        """Append words of the user, after all that waits. Returns at once."""
-        self._traffic.uplink.append_text(text)
+    def send_text(self, text: str, picture: Enclosed | None = None) -> None:
+        """Append words of the user, and what they are about, after all that waits.
+
+        Both go up over the same connection, the picture first. Returns at once.
+        """
+        self._traffic.uplink.append_text(text, of_owner(picture))
+
+    def send_picture(self, picture: Picture) -> None:
+        """Let the server see this when nothing else waits; the next one takes its place.
+
+        Where the line is so slow that sound would often be late because of pictures, few of them go
+        up. Nothing is told of one that never went. Returns at once.
+        """
+        self._traffic.show(of_camera(picture, "stream"))
 
     def user_speaks(self, speaking: bool, lasted_s: float = 0.0) -> None:
         """Take note whether the user is in mid-sentence, and how long the sentence was.
@@ -290,29 +311,28 @@ class LiveSession:
     # --- from connection to connection -----------------------------------------------------------
 
     async def _converse(self) -> Ending:
-        if (failure := unusable(self._key)) is not None:
+        if (failure := self._access.unusable) is not None:
             return self._failed(failure, self.model)
         await warm_up()
-        dialler = Dialler()
-        try:
-            client = await asyncio.to_thread(client_of, self._settings, self._key, dialler)
-        except (OSError, ValueError) as error:
-            return self._failed(unusable_trust(error), self.model)
         try:
             while self._closing is None:
                 try:
-                    await self._one_connection(client, dialler)
+                    await self._one_connection()
+                except AccessError as error:
+                    return self._failed(error.failure, self.model)
                 except LinkError as error:
                     ending = await self._lost(error)
                     if ending is not None:
                         return ending
             return self._closed(self._closing)
         finally:
-            # Left to the garbage collector the client would start a task to close itself.
-            await client.aio.aclose()
+            await self._access.close()
 
-    async def _one_connection(self, client: genai.Client, dialler: Dialler) -> None:
-        """Open a connection and stay on it until it should be closed. Raises LinkError."""
+    async def _one_connection(self) -> None:
+        """Open a connection and stay on it until it should be closed.
+
+        Raises LinkError, or AccessError.
+        """
         began = time.monotonic()
         self._recovery.dialling(began)
         self._traffic.counts["attempts"] += 1
@@ -321,12 +341,20 @@ class LiveSession:
             raise LinkError(hindrance)
         model, handle = self.model, self.handle if self._settings.resumption else None
         resuming = handle is not None
-        about = {"resuming": resuming, "model": model, "host": self._host, "secret": self._key}
+        self._connecting = asyncio.timeout(self._settings.connect_timeout_s)
+        try:
+            client = await self._access.client(model, resuming=resuming, patience=self._connecting)
+        finally:
+            self._connecting = None
+        if self._closing is not None:
+            return
+        about = {"resuming": resuming, "model": model, "host": self._host, **self._access.about}
         without = self._without(model)
         around = self._around()
-        self._sent = optional_fields(self._settings, profile(model), around) - without
-        earlier = "" if handle else self._past.summary
         manual = self.push_to_talk.next_is_manual()
+        fields = optional_fields(self._settings, profile(model), around, manual=manual)
+        self._sent = fields - without
+        earlier = "" if handle else self._past.summary
         config = connect_config(
             self._settings,
             profile(model),
@@ -340,7 +368,13 @@ class LiveSession:
         try:
             connecting = self._connecting
             async with open_link(
-                client, dialler, model, config, connecting, about=about, connected=self._connected
+                client,
+                self._access.dialler,
+                model,
+                config,
+                connecting,
+                about=about,
+                connected=self._connected,
             ) as link:
                 self._opened(began, resumed=resuming, manual=manual)
                 await carry(self._traffic, link, lambda: self._closing is not None)
@@ -348,9 +382,11 @@ class LiveSession:
             self._connecting = None
 
     def _around(self) -> Surroundings:
-        if self._functions is None:
-            return Surroundings(self._place)
-        return Surroundings(self._place, self._functions.declared, self._functions.abilities)
+        able, streams = self._functions, self._streams
+        if able is None:
+            return Surroundings(self._place, streams=streams)
+        told = (able.declared, able.abilities, able.facts)
+        return Surroundings(self._place, *told, streams=streams)
 
     def _without(self, model: str) -> frozenset[Field]:
         """Return what is left out of the next setup: what is refused, and what is in doubt."""
@@ -403,7 +439,8 @@ class LiveSession:
         if self.model != self._settings.model:
             self._post(ModelReplaced(self.number, self._settings.model, self.model, now))
         self._post(SessionOpened(self.number, latency_ms, self.model, resumed, now))
-        rotation = Rotation(now, self._rotate_after_s)
+        self._access.opened(resumed=resumed)
+        rotation = Rotation(now, self._rotate_after_s, self._access.ends_at)
         self._traffic.opened(rotation, profile(self.model), resumed=resumed, manual=manual)
 
     def _note(self, news: News) -> None:
@@ -421,6 +458,10 @@ class LiveSession:
         model, handle, diagnosis = self.model, self.handle, diagnose(error.symptom)
         _log.debug("session %d: %s: %s", self.number, error, diagnosis.remedy)
         self._traffic.dry()
+        if self._access.lost(error.symptom):
+            # No failure of the talk: the next connection is made at once, with another token.
+            self._recovery.again()
+            return None
         wait_s = self._recovery.after(diagnosis, time.monotonic())
         if handle is not None and self.handle is None:
             self._note(HandleChanged(self.number, None, model, time.monotonic()))

@@ -12,7 +12,7 @@ import os
 import ssl
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 from urllib.parse import urlsplit
@@ -22,8 +22,10 @@ from device.live import websocket
 from device.live.introduction import filled, introduction
 from device.live.models import Calls, ModelProfile
 from device.live.refusals import Field
+from device.live.token import PREFIX
 from device.news import Failure, FailureKind
 from device.ports import Declaration
+from device.trust import certificates
 
 if TYPE_CHECKING:
     from google import genai
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
 
 GOOGLE = "https://generativelanguage.googleapis.com"
 """Live API: where Google serves it; ``live.endpoint`` names another server."""
+
+VERSION_OF_TOKENS = "v1alpha"
+"""Live API: the only version of it that makes and takes ephemeral tokens, by the SDK's own word."""
 
 GOES_ON = "This conversation goes on after a change of connection: do not greet the user again."
 """What every resumed session is told. Live API: a resumed talk may begin with a greeting, or be
@@ -44,6 +49,22 @@ class CompressionSettings(Protocol):
     def trigger_tokens(self) -> int: ...  # noqa: D102 - as in the configuration
     @property
     def target_tokens(self) -> int: ...  # noqa: D102 - as in the configuration
+
+
+class VadSettings(Protocol):
+    """``live.vad`` of the configuration.
+
+    Live API: every model of the table takes it; 3.1 is reported to ignore ``silence_ms``.
+    """
+
+    @property
+    def start(self) -> str: ...  # noqa: D102 - as in the configuration
+    @property
+    def end(self) -> str: ...  # noqa: D102 - as in the configuration
+    @property
+    def prefix_ms(self) -> int | None: ...  # noqa: D102 - as in the configuration
+    @property
+    def silence_ms(self) -> int | None: ...  # noqa: D102 - as in the configuration
 
 
 class LiveSettings(Protocol):
@@ -66,6 +87,8 @@ class LiveSettings(Protocol):
     @property
     def thinking_level(self) -> str: ...  # noqa: D102 - as in the configuration
     @property
+    def media_resolution(self) -> str: ...  # noqa: D102 - as in the configuration
+    @property
     def about_itself(self) -> bool: ...  # noqa: D102 - as in the configuration
     @property
     def google_search(self) -> bool | Literal["auto"]: ...  # noqa: D102 - as in the configuration
@@ -77,6 +100,8 @@ class LiveSettings(Protocol):
     def repeat_s(self) -> float: ...  # noqa: D102 - as in the configuration
     @property
     def connect_timeout_s(self) -> float: ...  # noqa: D102 - as in the configuration
+    @property
+    def vad(self) -> VadSettings: ...  # noqa: D102 - as in the configuration
 
 
 def host_of(settings: LiveSettings) -> str:
@@ -137,18 +162,10 @@ def load_sdk() -> None:
     types.LiveServerMessage(server_content=types.LiveServerContent()).model_dump()
 
 
-def _trusted() -> ssl.SSLContext:
-    """Return the certificates to trust. Raises OSError or ValueError when they cannot be used."""
-    trust = ssl.create_default_context()
-    # OpenSSL takes a file that is missing or no certificate for one without any.
-    if named := os.environ.get("SSL_CERT_FILE"):
-        trust.load_verify_locations(cafile=named)
-    return trust
-
-
 def client_of(settings: LiveSettings, key: str, dialler: websocket.Dialler) -> genai.Client:
     """Build the SDK's client. Takes seconds the first time and tenths later: call it in a thread.
 
+    ``key`` may be an ephemeral token, which Google takes in one version of the API only.
     The certificates trusted are the system's, or those that ``SSL_CERT_FILE`` names. ``dialler``
     makes its connections. Raises OSError or ValueError when the certificates cannot be used.
     """
@@ -158,7 +175,11 @@ def client_of(settings: LiveSettings, key: str, dialler: websocket.Dialler) -> g
     # Of a word that it does not know the SDK warns in the server's own characters, on standard
     # error; and each of them would be remembered for ever.
     warnings.filterwarnings("ignore", category=UserWarning, module=r"google\.genai\._common$")
-    trust = _trusted()
+    token = key.startswith(PREFIX)
+    if token:
+        # That its support is experimental is known.
+        warnings.filterwarnings("ignore", message="The SDK's ephemeral token support")
+    trust = certificates()
     unused: dict[str, Any] = {"transport": _NoRequests(), "verify": trust}
     options: dict[str, Any] = unused | {
         "ssl": trust,
@@ -181,7 +202,7 @@ def client_of(settings: LiveSettings, key: str, dialler: websocket.Dialler) -> g
         api_key=key,
         http_options=types.HttpOptions(
             base_url=settings.endpoint or GOOGLE,
-            api_version=settings.api_version,
+            api_version=VERSION_OF_TOKENS if token else settings.api_version,
             client_args=unused,
             async_client_args=options,
         ),
@@ -198,6 +219,24 @@ class Surroundings:
     """The functions that the model can call."""
     abilities: Sequence[str] = ()
     """What it can do with them, as verbs."""
+    facts: str = ""
+    """What whoever offers them tells of itself."""
+    streams: bool = False
+    """Whether a picture a second goes up while somebody talks."""
+
+    def for_model(self, profile: ModelProfile) -> Surroundings:
+        """Return the same without what this model cannot do."""
+        if profile.sees_during_calls:
+            return self
+        declared = [each for each in self.declared if not each.shows]
+        lost = {each.ability for each in self.declared} - {each.ability for each in declared}
+        abilities = [each for each in self.abilities if each not in lost]
+        return replace(self, declared=declared, abilities=abilities)
+
+    @property
+    def sees(self) -> bool:
+        """Whether the camera's pictures may go up."""
+        return self.streams or any(each.shows for each in self.declared)
 
 
 NOWHERE = Surroundings()
@@ -222,7 +261,8 @@ def connect_config(  # noqa: PLR0913 - what a setup is made of
     """
     from google.genai import types  # noqa: PLC0415 - heavy
 
-    sent = optional_fields(settings, profile, around) - without
+    around = around.for_model(profile)
+    sent = optional_fields(settings, profile, around, manual=manual) - without
     now = now or datetime.now().astimezone()
     level = profile.thinking_level(settings.thinking_level)
     transcription = types.AudioTranscriptionConfig()
@@ -239,14 +279,14 @@ def connect_config(  # noqa: PLR0913 - what a setup is made of
             if level and Field.THINKING in sent
             else None
         ),
+        media_resolution=(
+            _resolution(settings, around) if Field.MEDIA_RESOLUTION in sent else None
+        ),
         tools=[*_tools(profile, sent, around)] or None,
         input_audio_transcription=transcription if Field.INPUT_TRANSCRIPTION in sent else None,
         output_audio_transcription=transcription if Field.OUTPUT_TRANSCRIPTION in sent else None,
-        # The server's own voice activity detection, where it is on, stays at the server's defaults.
         realtime_input_config=types.RealtimeInputConfig(
-            automatic_activity_detection=(
-                types.AutomaticActivityDetection(disabled=True) if manual else None
-            ),
+            automatic_activity_detection=_detection(settings.vad, sent, manual=manual),
             turn_coverage=(
                 types.TurnCoverage(profile.turn_coverage) if Field.TURN_COVERAGE in sent else None
             ),
@@ -272,7 +312,8 @@ def _about(
 ) -> str:
     searches = ["look things up on the web"] if Field.SEARCH in sent else []
     abilities = [*searches, *(around.abilities if Field.FUNCTIONS in sent else ())]
-    return introduction(now, around.place, settings.language, abilities)
+    facts = around.facts if Field.FUNCTIONS in sent else ""
+    return introduction(now, around.place, settings.language, abilities, facts)
 
 
 def _tools(profile: ModelProfile, sent: frozenset[Field], around: Surroundings) -> list[types.Tool]:
@@ -301,13 +342,32 @@ def _declared(function: Declaration, profile: ModelProfile) -> types.FunctionDec
     )
 
 
+def optional_settings(settings: LiveSettings) -> str:
+    """Return what the owner has set of that which may be left out, to be compared only."""
+    vad, compression = settings.vad, settings.compression
+    return repr(
+        [
+            *(settings.voice, settings.language, settings.thinking_level),
+            *(settings.google_search, settings.media_resolution, settings.resumption),
+            *(vad.start, vad.end, vad.prefix_ms, vad.silence_ms),
+            *(compression.trigger_tokens, compression.target_tokens),
+        ]
+    )
+
+
 def optional_fields(
-    settings: LiveSettings, profile: ModelProfile, around: Surroundings = NOWHERE
+    settings: LiveSettings,
+    profile: ModelProfile,
+    around: Surroundings = NOWHERE,
+    *,
+    manual: bool = False,
 ) -> frozenset[Field]:
     """Return what a setup with these settings has that could be left out of it.
 
-    Where a model takes search or functions only, the owner's word for search decides.
+    ``manual``: as `connect_config` has it. Where a model takes search or functions only, the
+    owner's word for search decides.
     """
+    around = around.for_model(profile)
     search = bool(settings.google_search)
     functions = bool(around.declared)
     if search and functions and not profile.search_beside_functions:
@@ -319,13 +379,61 @@ def optional_fields(
         Field.RESUMPTION: settings.resumption,
         Field.INPUT_TRANSCRIPTION: True,
         Field.OUTPUT_TRANSCRIPTION: True,
+        Field.VAD: _is_set(settings.vad) and not manual,
         Field.LANGUAGE: profile.takes_language and settings.language is not None,
         Field.TURN_COVERAGE: True,
         Field.VOICE: bool(settings.voice),
         Field.SEARCH: search,
         Field.FUNCTIONS: functions,
+        Field.MEDIA_RESOLUTION: profile.takes_media_resolution and around.sees,
     }
     return frozenset(field for field, there in has.items() if there)
+
+
+def _resolution(settings: LiveSettings, around: Surroundings) -> types.MediaResolution:
+    """Return how closely pictures are looked at.
+
+    Live API: a picture is 64 tokens at low and 256 at medium and high. One that was asked for is to
+    be read, and costs as much as ten seconds of sound; at one a second medium would fill the talk
+    (25,600 tokens) in a minute and a half, and each of its turns is billed for all of it.
+    """
+    from google.genai import types  # noqa: PLC0415 - heavy
+
+    wanted = settings.media_resolution
+    if wanted == "auto":
+        wanted = "low" if around.streams else "medium"
+    return types.MediaResolution(f"MEDIA_RESOLUTION_{wanted.upper()}")
+
+
+def _is_set(vad: VadSettings) -> bool:
+    told = {vad.start, vad.end} - {"auto"}
+    return bool(told) or vad.prefix_ms is not None or vad.silence_ms is not None
+
+
+def _detection(
+    vad: VadSettings, sent: frozenset[Field], *, manual: bool
+) -> types.AutomaticActivityDetection | None:
+    """Return how the server finds out when the user speaks; None: as it does by itself.
+
+    ``manual``: not at all, since it is told.
+    """
+    from google.genai import types  # noqa: PLC0415 - heavy
+
+    if manual:
+        return types.AutomaticActivityDetection(disabled=True)
+    if Field.VAD not in sent:
+        return None
+    start, end = vad.start.upper(), vad.end.upper()
+    return types.AutomaticActivityDetection(
+        start_of_speech_sensitivity=(
+            None if start == "AUTO" else types.StartSensitivity(f"START_SENSITIVITY_{start}")
+        ),
+        end_of_speech_sensitivity=(
+            None if end == "AUTO" else types.EndSensitivity(f"END_SENSITIVITY_{end}")
+        ),
+        prefix_padding_ms=vad.prefix_ms,
+        silence_duration_ms=vad.silence_ms,
+    )
 
 
 def _speech(settings: LiveSettings, sent: frozenset[Field]) -> types.SpeechConfig | None:

@@ -11,12 +11,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from device.credential import LENT_LOOK
+from device.live.token import PREFIX
 from device.text import printable
 
 
 class Place(StrEnum):
     """How far a connection had come."""
 
+    TOKEN = "token"  # noqa: S105 - the place, not one
+    """Asking the token server; its answers are HTTP's."""
     DIAL = "dial"
     """Name, TCP, TLS, HTTP upgrade."""
     SETUP = "setup"
@@ -61,6 +65,10 @@ class Symptom:
     """Whether the connection was made with a handle."""
     model: str = ""
     host: str = ""
+    token: bool = False
+    """Whether it was made with an ephemeral token, and not with the key."""
+    pause_s: float = 0.0
+    """For how long the server asks to be left alone; 0: it does not."""
 
 
 _BEFORE_SETUP = frozenset(
@@ -91,7 +99,7 @@ _TELLING_CHARACTERS = 8
 """The shortest beginning of a secret that is taken for a part of it."""
 
 
-def symptom_of(
+def symptom_of(  # noqa: PLR0913 - what a symptom is made of
     error: BaseException,
     *,
     opened: bool,
@@ -99,6 +107,7 @@ def symptom_of(
     model: str = "",
     host: str = "",
     secret: str = "",
+    token: bool = False,
 ) -> Symptom:
     """Translate what the SDK, websockets, ssl or the system raised; ``secret`` is blotted out.
 
@@ -115,15 +124,18 @@ def symptom_of(
     else:
         place = Place.SETUP
     text = _blotted(" ".join(printable(text, _READ_CHARACTERS).split()), secret)[:_TEXT_CHARACTERS]
-    return Symptom(place, family, code, text, resuming, model, host)
+    return Symptom(place, family, code, text, resuming, model, host, token)
 
 
 def _blotted(text: str, secret: str) -> str:
     """Return the text without passwords in URLs, and without the secret (or a cut piece of it)."""
     # websockets names a proxy's whole URL, user and password too, where it cannot be used.
     text = _CREDENTIALS.sub("://[user]@", text)
+    text = re.sub(LENT_LOOK, "[token]", text)
     if secret:
         text = text.replace(secret, "[key]")
+        # What stands behind the slash of a token is the secret in it.
+        text = text.replace(secret.removeprefix(PREFIX), "[key]")
     # Live API: reasons are cut at 123 bytes, through the middle of whatever they echo.
     for length in range(len(secret) - 1, _TELLING_CHARACTERS - 1, -1):
         if text.endswith(secret[:length]):
@@ -140,7 +152,7 @@ def _plain(error: BaseException) -> tuple[Family, int, str]:
         return _closed_connection(error)
     if "InvalidStatus" in names:
         response: Any = vars(error)["response"]
-        return Family.REFUSED, response.status_code, _body_text(response.body)
+        return Family.REFUSED, response.status_code, body_text(response.body)
     if isinstance(error, OSError):
         return _os_error(error)
     if "InvalidMessage" in names:
@@ -188,7 +200,7 @@ def _error_text(answer: object) -> str:
     return told if isinstance(told, str) else ""
 
 
-def _body_text(body: bytes | None) -> str:
+def body_text(body: bytes | None) -> str:
     """Return what an HTTP error says, in Google's JSON or plainly; a page of HTML says nothing."""
     text = (body or b"").decode(errors="replace").strip()
     try:

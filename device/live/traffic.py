@@ -13,7 +13,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from device.live.calls import Calls
@@ -26,9 +26,11 @@ from device.live.messages import (
     Audio,
     AudioEnd,
     Message,
+    Picture,
     Text,
 )
 from device.live.models import ModelProfile
+from device.live.pace import Pace
 from device.live.push_to_talk import PushToTalk
 from device.live.reconnect import Recovery
 from device.live.repeat import Unanswered
@@ -44,6 +46,7 @@ from device.news import (
     ContextFailed,
     GoAway,
     HandleChanged,
+    PictureSent,
     Post,
     Stalled,
     UplinkChanged,
@@ -64,6 +67,8 @@ UNNOTICED_S = 1.0
 _COUNTED = (
     "frames_sent",
     "bytes_sent",
+    "pictures_sent",
+    "pictures_skipped",
     "attempts",
     "connections",
     "rotations",
@@ -116,6 +121,7 @@ class Traffic:
         self._stalls = Stalls(care.patience_s)
         self._unanswered = Unanswered(care.repeat_s)
         self._downlink = Downlink(session, turns, post, self._stalls, self._unanswered)
+        self._pace = Pace()
         self._flowing = False
         self._leave = False
         """Whether the connection is to be left at once for a fresh one."""
@@ -172,6 +178,10 @@ class Traffic:
         self._unanswered.clear()
         self.stirred.set()
 
+    def forget_pictures(self) -> None:
+        """The talk is over: no picture that was taken for it goes up any more."""
+        self._calls.forget_pictures()
+
     def opened(
         self, rotation: Rotation, model: ModelProfile, *, resumed: bool, manual: bool
     ) -> None:
@@ -184,6 +194,7 @@ class Traffic:
         self._leave = False
         self.push_to_talk.opened(manual=manual)
         self.uplink.carried(True)
+        self._pace.opened()
         self._moment.opened(rotation)
         self._stalls.opened(now, resumed=resumed, choosy=model.may_stay_silent)
         self._downlink.same_turn = model.answers_in_same_turn
@@ -294,15 +305,42 @@ class Traffic:
                 # Cancelled when the connection gives way.
                 await asyncio.Event().wait()
             async with self._writing:
+                if isinstance(message, Picture):
+                    self._pace.sends(time.monotonic(), link.unacknowledged())
+                await self._send_enclosed(link, message)
                 # Live API: the end of a stream that never began is not worth a message.
                 ends_nothing = not self._flowing or self.push_to_talk.manual
                 if not (isinstance(message, AudioEnd) and ends_nothing):
                     await link.send(message)
                 captured = self.uplink.sent(message)
             sent_at = time.monotonic()
+            if self._pace.waits:
+                self._pace.look(sent_at, link.unacknowledged())
             for captured_at in captured:
                 self._on_sent(captured_at, sent_at)
             self._sent(message)
+
+    def show(self, picture: Picture) -> None:
+        """Let a picture of a stream go up, if sound is not late because of the one before."""
+        if self._pace.allows(time.monotonic()):
+            self.uplink.show(picture)
+        else:
+            self.counts["pictures_skipped"] += 1
+
+    async def _send_enclosed(self, link: Link, message: Message) -> None:
+        """Send the picture that belongs to a message, before it.
+
+        Live API: sound, pictures and text are streams of their own, whose order beside each other
+        is not promised; the server has it earlier than what speaks of it, and no more can be done.
+        """
+        if isinstance(message, Text | Answer) and message.picture is not None:
+            await link.send(message.picture)
+            self._sent_picture(message.picture)
+
+    def _sent_picture(self, picture: Picture) -> None:
+        self.counts["pictures_sent"] += 1
+        size, shape = len(picture.jpeg), (picture.width, picture.height)
+        self._post(PictureSent(self._session, picture.reason, size, *shape, time.monotonic()))
 
     async def stop_writing(self, writer: asyncio.Task[None]) -> None:
         """Cancel the task of `write` between two messages, so that none goes up twice."""
@@ -326,12 +364,15 @@ class Traffic:
             case ActivityEnd():
                 self._downlink.asked()
                 self._flow(flowing=False)
+            case Picture():
+                self._sent_picture(message)
             case Text(text=text, again=again):
                 self._downlink.asked()
                 if not again:
                     self._calls.asked()
                     self._stalls.asked(time.monotonic())
-                self._unanswered.sent_text(text)
+                whole = message.picture is not None
+                self._unanswered.sent_text(replace(message, again=True) if whole else text)
                 self.stirred.set()
             case Answer():
                 self._calls.answered(message)

@@ -3,14 +3,17 @@
 Frames, ends of audio and texts go up in the order in which they came; answers to function calls
 and nudges go before all of them, since the model waits for those. A message stays in the queue
 until it has really been sent, so nothing is lost when a connection gives way to the next in
-between. Used from the event loop's thread only.
+between. A picture of a stream is in no queue: it goes when nothing else waits, so that it holds up
+no sound, and the next one takes its place. Used from the event loop's thread only.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from device.frames import FRAME_MS, MICROPHONE_RATE_HZ, SAMPLE_BYTES
 from device.live.messages import (
@@ -22,6 +25,7 @@ from device.live.messages import (
     Item,
     Message,
     Nudge,
+    Picture,
     Said,
     Text,
     Undecided,
@@ -64,6 +68,10 @@ class Uplink:
         self._turn_open = False
         """Whether what is appended belongs to a turn that is held."""
         self._first_of_all: deque[Answer | Nudge] = deque()
+        self._on_its_way: Message | None = None
+        """What `next` has returned last, until it was sent or its connection is lost."""
+        self._view: Picture | None = None
+        """The newest picture of a stream, while it waits."""
         self._holds_back = False
         """Whether only what goes before all else may go up."""
         self._held = 0
@@ -103,6 +111,7 @@ class Uplink:
         """Tell whether a connection takes what waits; what has waited for one is late by intent."""
         self._carried = carried
         if not carried:
+            self._on_its_way = None
             self._captured = deque([None] * len(self._captured))
 
     def append_frame(self, pcm: bytes, captured_at: float | None = None) -> None:
@@ -119,6 +128,7 @@ class Uplink:
     def append_end(self) -> None:
         """Append the end of a stretch of audio; a second one in a row says nothing new."""
         self._turn_open = False
+        self._view = None
         self.let_go()
         if not self._queue or not isinstance(self._queue[-1], AudioEnd):
             self._append_word(AudioEnd())
@@ -169,9 +179,28 @@ class Uplink:
                 return
         self._append_word(ActivityEnd())
 
-    def append_text(self, text: str) -> None:
-        """Append words of the user."""
-        self._append_word(Text(text))
+    def append_text(self, text: str, picture: Picture | None = None) -> None:
+        """Append words of the user, and the picture that goes up with them."""
+        self._append_word(Text(text, picture=picture))
+
+    def show(self, picture: Picture) -> None:
+        """Let a picture go up when nothing else waits, unless a newer one comes before that."""
+        self._view = picture
+        self._work.set()
+
+    def forget_pictures(self, instead: Mapping[str, Any]) -> None:
+        """Let no picture of the camera's go up that waits; the answers say something `instead`.
+
+        What is on its way cannot be called back.
+        """
+        self._view = None
+        waiting = self._first_of_all
+        self._first_of_all = deque(
+            replace(each, response=instead, picture=None)
+            if isinstance(each, Answer) and each.picture and each is not self._on_its_way
+            else each
+            for each in waiting
+        )
 
     def append_answer(self, answer: Answer) -> bool:
         """Append the answer to a function call; it overtakes everything but other answers.
@@ -203,9 +232,9 @@ class Uplink:
         """
         if not said:
             return
-        if said[-1] == ActivityStart() and self._queue and self._queue[0] == ActivityEnd():
+        if said[-1] == ActivityStart() and self._ends_before_a_sound():
             # Nothing is left of that turn.
-            self._queue.popleft()
+            self._queue.remove(ActivityEnd())
             self._settle()
             return
         begins = {ActivityStart(), Undecided()}
@@ -221,6 +250,10 @@ class Uplink:
         self._captured.extendleft([None] * frames)
         self._held_max = max(self._held_max, self._held)
         self._wake()
+
+    def _ends_before_a_sound(self) -> bool:
+        ends = (item for item in self._queue if isinstance(item, bytes | ActivityEnd))
+        return next(ends, None) == ActivityEnd()
 
     def withdraw(self, call_id: str) -> Answer | None:
         """Take back the answer to a call that was cancelled, None when it has been sent."""
@@ -260,6 +293,7 @@ class Uplink:
                 await self._work.wait()
             finally:
                 late.cancel()
+        self._on_its_way = message
         return message
 
     def sent(self, message: Message) -> list[float]:
@@ -268,11 +302,16 @@ class Uplink:
         Returns when its frames were recorded, without those that are late by intent.
         """
         captured: list[float] = []
+        self._on_its_way = None
         match message:
             case Answer() | Nudge():
                 # It may have been cancelled while it was on its way.
                 if message in self._first_of_all:
                     self._first_of_all.remove(message)
+            case Picture():
+                # A newer one may have taken its place while it was on its way.
+                if message is self._view:
+                    self._view = None
             case Audio(frames=frames):
                 for _ in frames:
                     self._queue.popleft()
@@ -310,8 +349,10 @@ class Uplink:
     def _first(self) -> Message | None:
         if self._first_of_all:
             return self._first_of_all[0]
-        if not self._queue or self._holds_back:
+        if self._holds_back:
             return None
+        if not self._queue:
+            return self._view
         match self._queue[0]:
             case bytes():
                 return self._backlog()

@@ -8,9 +8,12 @@ the memory nor hold up the sound, and a message can be looked at before the SDK 
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import functools
 import logging
 import socket
+import struct
+import termios
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -30,6 +33,7 @@ MOST_VALUES = 5_000
 """Of a message: numbers, texts, lists and objects in its JSON. The SDK makes an object of 1 kB of
 each empty ``{}`` (300 kB of them took 71 MB and 0.7 s, measured on amd64), so the length alone
 bounds nothing. The busiest message known, what a search has found, has some hundreds."""
+_INT = bytes(4)
 _UNACKNOWLEDGED_MS = 6_000
 """How long the other end's system may leave data unacknowledged until the connection is lost.
 
@@ -63,6 +67,9 @@ class Socket(Protocol):
     async def send(self, message: str) -> None:
         """Send a text frame; waits while the network takes nothing."""
 
+    def unacknowledged(self) -> int:
+        """Return how many bytes were sent that the other end's system has not acknowledged."""
+
 
 class Dialler:
     """Makes the connections of one session, and knows the newest.
@@ -85,6 +92,14 @@ class Dialler:
         if self._newest is None:
             raise ValueError("nothing was dialled")
         return self._newest
+
+
+def _unacknowledged(connected: Any) -> int:
+    try:
+        # tcp(7) calls it SIOCOUTQ.
+        return int(struct.unpack("i", fcntl.ioctl(connected, termios.TIOCOUTQ, _INT))[0])
+    except (OSError, TypeError, ValueError):
+        return 0  # It is closed, or no socket.
 
 
 @functools.cache
@@ -126,6 +141,9 @@ def _connection_type() -> Any:
 
         def skip(self) -> None:
             self._ahead = None
+
+        def unacknowledged(self) -> int:
+            return _unacknowledged(self.transport.get_extra_info("socket"))
 
         async def _next(self) -> bytes:
             if self._ahead is None:

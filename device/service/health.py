@@ -6,6 +6,12 @@ word hops have advanced since the last time; a process that cannot hear is resta
 systemd. Two silences are excused, because they are known and told: the microphone is muted, or it
 is a fault that somebody is working on.
 
+READY means that a wake word would be heard. One start is different: where no microphone can be had,
+which is a told fault, READY is sent all the same after `MISSING_S`. Else the unit would stay
+"activating" for as long as somebody takes to plug one in, and with it multi-user.target and whoever
+waits for that. What is told of hearing stays true: the status line, the lights, the fault's event
+and ``ready`` in `parley status` say that it does not.
+
 A process that grows without end is ended here, before the machine swaps itself to death: the unit's
 MemoryMax= does nothing on a Raspberry Pi, whose firmware starts the kernel with
 ``cgroup_disable=memory``. How much is too much follows the machine's memory. Where it swaps all the
@@ -15,8 +21,10 @@ same, the watchdog is given more patience (see `device.service.swap`).
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import resource
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,7 +33,12 @@ from device.errors import OutgrownError
 from device.service.notify import Notify
 from device.service.swap import PATIENCE_USEC, SwapStorm
 
+log = logging.getLogger(__name__)
+
 LONGEST_INTERVAL_S = 5.0
+MISSING_S = 30.0
+"""A start without a microphone is over after so long. An array on USB is there 5 to 20 s after the
+machine is, and the networks of a small Pi take 20 s from a cold card: it is up within a minute."""
 LARGEST_BYTES = 350 * 2**20
 """More than twice what a speaker takes (137 MB after a conversation, measured on amd64), and less
 than the unit's MemoryMax=."""
@@ -97,12 +110,20 @@ class Health:
         # sd_watchdog_enabled(3): notify at half the interval, or more often.
         half_s = int(watchdog_usec) / 2e6 if watchdog_usec else LONGEST_INTERVAL_S
         self.interval_s = min(half_s, LONGEST_INTERVAL_S)
+        self.missing_s = MISSING_S
+        """How long a start waits for a microphone that is a told fault."""
         self.ready = False
+        """Whether a wake word would have been heard since the start, or its owner wants it deaf."""
+        self._up = False
 
     def hears(self) -> None:
         """A wake word would be heard, or its owner wants it deaf: from now on we are ready."""
-        if not self.ready:
-            self.ready = True
+        self.ready = True
+        self._start_is_over()
+
+    def _start_is_over(self) -> None:
+        if not self._up:
+            self._up = True
             self._notify("READY=1")
 
     def status(self, text: str) -> None:
@@ -137,6 +158,7 @@ class Health:
 
     async def run(self) -> None:
         """Check as often as the watchdog wants it, until cancelled. Raises OutgrownError."""
+        began = time.monotonic()
         while True:
             await asyncio.sleep(self.interval_s)
             if (size := self._resident()) > self._ceiling:
@@ -146,9 +168,18 @@ class Health:
                 )
             self._be_patient(storms=self._storm.lasts())
             self.check()
-            if not self.ready and self._signs.excused:
-                # Nothing to hear with is a told fault and no hang: more time to start, please.
-                self._notify(f"EXTEND_TIMEOUT_USEC={int(self.interval_s * 4e6)}")
+            if not self._up and self._signs.excused:
+                self._wait_for_a_microphone(time.monotonic() - began)
+
+    def _wait_for_a_microphone(self, waited_s: float) -> None:
+        """Nothing to hear with is a told fault and no hang: systemd need not wait, nor give up."""
+        if waited_s < self.missing_s:
+            self._notify(f"EXTEND_TIMEOUT_USEC={int(self.interval_s * 4e6)}")
+            return
+        log.warning(
+            "started without a microphone: it hears nothing until there is one (see: parley status)"
+        )
+        self._start_is_over()
 
 
 async def broken_callback(loop: asyncio.AbstractEventLoop) -> None:

@@ -71,15 +71,14 @@ def tell(event: PublicEvent, *, transcripts: bool) -> None:
 def _line(event: PublicEvent, *, transcripts: bool) -> str:
     match event.event, event.fields:
         case "wake", {"word": word, "score": score}:
-            return f"heard {word} ({score:.2f})"
+            persona = event.fields.get("persona")
+            return f"heard {word} ({score:.2f})" + (f": {persona} answers" if persona else "")
         case "button", {"gesture": gesture} if gesture not in {"press", "release"}:
             return f"button: {gesture.replace('_', ' ')}"
         case "session", {"what": "opened" | "resumed" as what, "latency_ms": ms, "model": model}:
-            return f"session {what} in {ms:.0f} ms ({model})"
-        case "session", {"what": "closed", "reason": reason}:
-            return f"session closed: {reason}"
-        case "session", {"what": "failed", "reason": reason}:
-            return f"session failed: {reason}"
+            return f"{_session(event)} {what} in {ms:.0f} ms ({model})"
+        case "session", {"what": "closed" | "failed" as what, "reason": reason}:
+            return f"{_session(event)} {what}: {reason}"
         case "go_away", {"time_left_s": left}:
             return f"the server ends this connection in {left:g} s"
         case "reply", {"what": "drained" | "interrupted" as what, "played_ms": played_ms}:
@@ -93,10 +92,18 @@ def _line(event: PublicEvent, *, transcripts: bool) -> str:
             return f"{to} ({reason})"
         case "transcript", {"who": who, "text": text, "final": True} if transcripts:
             return f"{who}: {text}"
+        case "picture", {"reason": "asked" | "typed" as why, "bytes": size, "width": width}:
+            about = {"asked": "the model asked for", "typed": "its owner gave"}[why]
+            return f"a picture that {about} has left ({width} px wide, {size / 1000:.0f} kB)"
         case "tool", {"what": what, "name": name}:
             return f"tool {name} {what}"
         case _:
             return _trouble(event)
+
+
+def _session(event: PublicEvent) -> str:
+    persona = event.fields.get("persona")
+    return f"session of {persona}" if persona else "session"
 
 
 def _trouble(event: PublicEvent) -> str:

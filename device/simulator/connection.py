@@ -17,20 +17,21 @@ from websockets.asyncio.server import ServerConnection
 
 from device.simulator import messages, protocol, script
 from device.simulator.activity import Edge, Hearing
-from device.simulator.record import Asking, ConnectionRecord, Question
+from device.simulator.pictures import Pace
+from device.simulator.record import Asking, ConnectionRecord, Picture, Question
 from device.simulator.refusals import Moment, Refusal, fields_of
 from device.simulator.replies import Model
 from device.simulator.schema import RefusedError
 from device.simulator.script import Cues
 from device.simulator.setup_rules import Taken
 from device.simulator.stage import Stage
+from device.simulator.tokens import KEY_NOT_VALID
 from device.simulator.websocket import Wire
 
 GO_AWAY_IGNORED = (
     "Connection aborted because the client failed to close the connection after receiving a GoAway "
     "signal once the session duration was exceeded."
 )
-KEY_NOT_VALID = "API key not valid. Please pass a valid API key."
 
 
 class Connection:
@@ -43,16 +44,20 @@ class Connection:
         self._script = stage.script
         self._memory = stage.memory
         self._refusals = stage.refusals
+        self._mint = stage.mint
         self._refusal: Refusal | None = None
         """What this connection is refused for, now or later."""
         empty = (stage.script.empty_every, stage.script.empty_row)
         self._wire = Wire(socket, record, stage.changed, empty=empty)
-        self._protocol = protocol.Protocol(stage.script.models, stage.script.api_versions, version)
+        # What takes tokens is served in its own version, whatever else is.
+        versions = (version,) if record.token else stage.script.api_versions
+        self._protocol = protocol.Protocol(stage.script.models, versions, version)
         self._hearing = Hearing(stage.script.silence_ms, stage.script.speech_dbfs)
         self._cues = Cues(stage.script.events, record.number)
         self._model = Model(
             stage, self._wire, self._protocol, self._cues, do=self.do, reach=self._reach
         )
+        self._pace = Pace()
         self._heard_s = 0.0
 
     @property
@@ -94,6 +99,7 @@ class Connection:
                 self._model.interrupt(complete=complete)
             case script.LoseContext():
                 self._model.conversation.context_tokens = 0.0
+                self._model.conversation.picture_tokens = 0.0
             case script.CancelCalls():
                 self._model.cancel_calls()
             case script.Reject():
@@ -114,7 +120,11 @@ class Connection:
     async def _take(self, data: bytes | str) -> None:
         now = time.monotonic()
         kind, content = self._protocol.read(data)
+        if self.record.token:
+            self._mint.check(self.record.token, now)
         if kind == "setup":
+            if self.record.token and self.record.setup is None:
+                content = self._mint.begin(self.record.token, content, now)
             self.record.setup, self.record.fields = content, fields_of(content)
         asked = self._protocol.judge(kind, content, now)
         if isinstance(asked, protocol.Audio):
@@ -141,6 +151,8 @@ class Connection:
             case protocol.Answers(responses):
                 self.record.tool_responses.extend(dict(response) for response in responses)
                 self._model.answered()
+            case protocol.Picture():
+                self._take_picture(asked, now)
             case protocol.Content(complete=True):
                 self._model.interrupt_by_content()
                 self._ask("content")
@@ -148,11 +160,14 @@ class Connection:
     def _take_setup(self, taken: Taken) -> None:
         self.record.model = taken.model
         self.record.handle = taken.handle
-        keys = self._script.api_keys
-        if keys is not None and self.record.api_key not in keys:
+        keys, key = self._script.api_keys, self.record.api_key
+        wrong = key.startswith("auth_tokens/") or (keys is not None and key not in keys)
+        if wrong and not self.record.token:
             raise RefusedError(1007, KEY_NOT_VALID)
         self._refusal = self._refusals.take(taken.model, self.record.fields)
         self._refuse_at("setup")
+        if taken.silence_ms is not None:
+            self._hearing = Hearing(taken.silence_ms, self._script.speech_dbfs)
         self._model.begin(taken)
         self._wire.spawn(lambda: self._answer_setup(taken))
 
@@ -202,6 +217,12 @@ class Connection:
         if self._protocol.taken is not None and self._protocol.taken.automatic_activity:
             self._take_edges(self._hearing.feed(audio.pcm, audio.rate_hz))
         self._model.heard(seconds)
+
+    def _take_picture(self, picture: protocol.Picture, now: float) -> None:
+        seen = self._pace.allows(now) and self._model.shown(picture.shape)
+        answers = len(self.record.tool_responses)
+        size = (picture.shape.width, picture.shape.height)
+        self.record.pictures.append(Picture(now, picture.jpeg, *size, seen, answers))
 
     def _take_edges(self, edges: list[Edge]) -> None:
         for edge in edges:

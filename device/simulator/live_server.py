@@ -23,9 +23,11 @@ from websockets.protocol import State
 from device.simulator import script as scripts
 from device.simulator.certificate import Certificate, make_certificate
 from device.simulator.connection import Connection
-from device.simulator.handshake import api_version, judge
+from device.simulator.handshake import api_version, judge, make_token, takes_tokens, token_in
+from device.simulator.post import Post
 from device.simulator.record import ConnectionRecord, Question
 from device.simulator.stage import Stage
+from device.simulator.tokens import Mint
 from device.simulator.voices import reply_pcm
 
 CLOSE_TIMEOUT_S = 1.0
@@ -80,9 +82,20 @@ class LiveServer:
         return self._made.certificate
 
     @property
+    def tls(self) -> Certificate:
+        """The certificate with its key, for another server beside this one."""
+        assert self._made is not None  # noqa: S101 - only before entering
+        return self._made
+
+    @property
     def audio(self) -> bytes:
         """Microphone audio of all connections, in order of arrival of the connections."""
         return b"".join(bytes(record.audio) for record in self.connections)
+
+    @property
+    def mint(self) -> Mint:
+        """The ephemeral tokens that it has made, and which it refused."""
+        return self._stage.mint
 
     @property
     def questions(self) -> list[Question]:
@@ -205,8 +218,19 @@ class LiveServer:
         class CountedConnection(ServerConnection):
             def __init__(self, *args: Any, **options: Any) -> None:
                 super().__init__(*args, **options)
+                self.post: Post | None = None
+                self._began = False
                 server.attempts += 1
                 server._wake()
+
+            def data_received(self, data: bytes) -> None:
+                if not self._began:
+                    self._began = True
+                    self.post = Post() if Post.begins(data) else None
+                if self.post is None:
+                    super().data_received(data)
+                elif (request := self.post.feed(data)) is not None:
+                    super().data_received(request)
 
             def connection_made(self, transport: asyncio.BaseTransport) -> None:
                 super().connection_made(transport)
@@ -220,11 +244,16 @@ class LiveServer:
 
     async def _judge_request(self, client: ServerConnection, request: Request) -> Response | None:
         parts = urlsplit(request.path)
+        post = getattr(client, "post", None)
+        if isinstance(post, Post):
+            return make_token(self._stage.mint, request, post.body, self.script.api_keys)
         key = request.headers.get("x-goog-api-key") or parse_qs(parts.query).get("key", [""])[0]
         record = ConnectionRecord(len(self.connections) + 1, parts.path, key, time.monotonic())
+        if takes_tokens(parts.path):
+            record.token = token_in(request.headers, parts.query)
         self.connections.append(record)
         self._wake()
-        answer = await judge(self.script, client, record)
+        answer = await judge(self.script, client, record, self._stage.mint)
         if answer is None:
             record.status = 101
             self._records[client] = record

@@ -102,8 +102,11 @@ def fragments(text: str) -> list[str]:
     return re.findall(r"\s*(?:\S+\s*){1,3}", text)
 
 
-def usage(turn: Turn, prompt_tokens: int, reply_s: float) -> Message:
-    """``usageMetadata`` of a whole turn."""
+def usage(turn: Turn, prompt_tokens: int, reply_s: float, pictures: int = 0) -> Message:
+    """``usageMetadata`` of a whole turn.
+
+    ``pictures``: so many of the prompt's tokens are those of pictures.
+    """
     if turn.usage is not None:
         return {"usageMetadata": dict(turn.usage)}
     sound = round(reply_s * TOKENS_PER_S)
@@ -114,7 +117,10 @@ def usage(turn: Turn, prompt_tokens: int, reply_s: float) -> Message:
             "promptTokenCount": prompt_tokens,
             "responseTokenCount": sound + text,
             "totalTokenCount": prompt_tokens + sound + text,
-            "promptTokensDetails": [{"modality": "AUDIO", "tokenCount": prompt_tokens}],
+            "promptTokensDetails": [
+                {"modality": "AUDIO", "tokenCount": prompt_tokens - pictures},
+                *([{"modality": "VIDEO", "tokenCount": pictures}] if pictures else []),
+            ],
             "responseTokensDetails": [
                 {"modality": modality, "tokenCount": count} for modality, count in counts
             ],

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from device.simulator.calls import Calls
+from device.simulator.pictures import MIME_TYPE, MOST_BYTES, Shape, shape_of
 from device.simulator.schema import INVALID_ARGUMENT, RefusedError, read_message
 from device.simulator.setup_rules import UNSUPPORTED, Taken, take_setup
 
@@ -71,11 +72,30 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture of what the client sees."""
+
+    jpeg: bytes
+    shape: Shape
+
+
+@dataclass(frozen=True, slots=True)
 class Other:
-    """A video frame or a context update: taken, and nothing comes of it."""
+    """A context update: taken, and nothing comes of it."""
 
 
-Input = Taken | Audio | Text | ActivityStart | ActivityEnd | StreamEnd | Answers | Content | Other
+Input = (
+    Taken
+    | Audio
+    | Text
+    | ActivityStart
+    | ActivityEnd
+    | StreamEnd
+    | Answers
+    | Content
+    | Picture
+    | Other
+)
 
 
 class Protocol:
@@ -152,9 +172,8 @@ class Protocol:
                 return ActivityEnd()
             case "audioStreamEnd", True if taken.automatic_activity:
                 return StreamEnd()
-            case "video", blob if blob.get("mimeType") == "image/jpeg":
-                _decode(blob, "video")
-                return Other()
+            case "video", blob if blob.get("mimeType") == MIME_TYPE:
+                return self._picture(blob, taken, now)
         raise RefusedError(1007, INVALID_ARGUMENT)
 
     def _audio(self, blob: Mapping[str, str], taken: Taken, now: float) -> Audio:
@@ -162,12 +181,24 @@ class Protocol:
         pcm = _decode(blob, "audio")
         if rate is None or int(rate[1]) < 8000 or len(pcm) % 2:
             raise RefusedError(1007, INVALID_ARGUMENT)
+        self._check_calls(taken, now)
+        self._activity_audio = True
+        return Audio(pcm, int(rate[1]))
+
+    def _picture(self, blob: Mapping[str, str], taken: Taken, now: float) -> Picture:
+        jpeg = _decode(blob, "video")
+        if len(jpeg) > MOST_BYTES:
+            raise RefusedError(1007, INVALID_ARGUMENT)
+        shape = shape_of(jpeg)
+        self._check_calls(taken, now)
+        return Picture(jpeg, shape)
+
+    def _check_calls(self, taken: Taken, now: float) -> None:
+        """Refuse what 2.5 does not take while a call is not answered. Raises RefusedError."""
         if taken.family == "2.5" and any(
             call.blocking and now - call.sent_at > IN_FLIGHT_S for call in self.calls.open
         ):
             raise RefusedError(1008, UNSUPPORTED)
-        self._activity_audio = True
-        return Audio(pcm, int(rate[1]))
 
     def _answers(self, content: Mapping[str, Any], taken: Taken) -> Answers:
         responses = content.get("functionResponses", [])

@@ -35,6 +35,21 @@ class Question:
     """The number of its conversation."""
 
 
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One picture that came."""
+
+    at: float
+    """CLOCK_MONOTONIC seconds."""
+    jpeg: bytes = field(repr=False)
+    width: int
+    height: int
+    seen: bool
+    """Whether the model looked at it: no more than one a second, and only what its turn covers."""
+    after_answers: int
+    """How many calls of its connection had been answered before it."""
+
+
 @dataclass(slots=True)
 class ConnectionRecord:
     """One connection, from its HTTP request on. Times are CLOCK_MONOTONIC seconds."""
@@ -45,6 +60,8 @@ class ConnectionRecord:
     api_key: str
     """Empty when none came."""
     opened_at: float
+    token: str = ""
+    """The ephemeral token, on the endpoint that takes them; empty when none came."""
     status: int = 0
     """Of the HTTP answer: 101 for a WebSocket; 0 while there is none."""
     setup: dict[str, Any] | None = None
@@ -77,6 +94,8 @@ class ConnectionRecord:
     """Every message but audio, in camelCase, with its arrival."""
     texts: list[str] = field(default_factory=list)
     tool_responses: list[dict[str, Any]] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
+    """Every picture, in order of arrival."""
     sent: list[tuple[float, str]] = field(default_factory=list)
     """What the server sent and when: ``setupComplete``, ``goAway``, … and for ``serverContent``
     its fields (``modelTurn``, ``turnComplete``, …), one entry each."""

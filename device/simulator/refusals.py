@@ -54,6 +54,7 @@ SetupField = Literal[
     "turn_coverage",
     "compression",
     "proactivity",
+    "media_resolution",
 ]
 
 _PATHS: dict[str, SetupField] = {
@@ -71,6 +72,7 @@ _PATHS: dict[str, SetupField] = {
     "realtimeInputConfig.turnCoverage": "turn_coverage",
     "contextWindowCompression": "compression",
     "proactivity": "proactivity",
+    "generationConfig.mediaResolution": "media_resolution",
 }
 
 Moment = Literal["setup", "ready", "asked"]

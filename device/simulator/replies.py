@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from device.simulator import declarations, messages
 from device.simulator.calls import Call, strongest
 from device.simulator.messages import Message
+from device.simulator.pictures import Shape, described
 from device.simulator.protocol import Protocol
 from device.simulator.record import Question
 from device.simulator.resumption import Conversation
@@ -90,6 +91,16 @@ class Model:
         turn = self._stage.script.turn(self.conversation.turns_done + 1)
         if turn is not None and self._heard_since_turn_s * 1000 >= turn.audio_ms:
             self._begin_turn("audio", None)
+
+    def shown(self, shape: Shape) -> bool:
+        """Take a picture into the context; return whether it belongs to a turn at all."""
+        if not (self._taken.sees_all or self._user_speaks):
+            return False
+        tokens = self._taken.picture_tokens
+        self.conversation.context_tokens += tokens
+        self.conversation.picture_tokens += tokens
+        self.conversation.shown = shape
+        return True
 
     def began_to_speak(self) -> None:
         """Take the beginning of the user's speech."""
@@ -260,7 +271,7 @@ class Model:
 
     async def _generate(self, reply: Reply, question: list[Message]) -> Message:
         """Send the reply and wait until it would be played; return what it used."""
-        turn = reply.turn
+        turn = replace(reply.turn, says=described(reply.turn.says, self.conversation.shown))
         loop = asyncio.get_running_loop()
         began = loop.time()
         sent_s = 0.0
@@ -279,7 +290,7 @@ class Model:
                 await self._fire(sent_s)
         if turn.plays_out:
             await asyncio.sleep(began + sent_s - loop.time())
-        return messages.usage(turn, self._prompt_tokens, sent_s)
+        return self._used(turn, sent_s)
 
     async def _fire(self, sent_s: float) -> None:
         for event in self._cues.due("reply", sent_s):
@@ -312,7 +323,7 @@ class Model:
         number = reply.number if reply else self.conversation.turns_done + 1
         cut = Reply(Turn(), number, "", advances=reply is None or reply.advances)
         if complete:
-            await self._end_turn(cut, messages.usage(cut.turn, self._prompt_tokens, 0.0))
+            await self._end_turn(cut, self._used(cut.turn))
         elif cut.advances:
             self._memory.advance(self.conversation)
 
@@ -373,7 +384,7 @@ class Model:
 
     async def _end_with_calls_open(self, reply: Reply) -> None:
         """End the turn of a model that says the answer in a new one."""
-        used = messages.usage(Turn(), self._prompt_tokens, 0.0)
+        used = self._used(Turn())
         await self._wire.send(messages.server_content(generationComplete=True))
         self._replying = None
         if reply.advances:
@@ -424,7 +435,10 @@ class Model:
         over = agreed is not None and conversation.context_tokens > agreed.trigger_tokens
         if agreed is not None and over and self._stage.script.compresses:
             conversation.context_tokens = agreed.target_tokens
+            # The oldest turns go, whatever was in them.
+            conversation.picture_tokens = min(conversation.picture_tokens, agreed.target_tokens)
 
-    @property
-    def _prompt_tokens(self) -> int:
-        return round(self.conversation.context_tokens)
+    def _used(self, turn: Turn, reply_s: float = 0.0) -> Message:
+        conversation = self.conversation
+        pictures = round(conversation.picture_tokens)
+        return messages.usage(turn, round(conversation.context_tokens), reply_s, pictures)

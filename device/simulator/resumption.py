@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from device.simulator.pictures import Shape
 from device.simulator.schema import RefusedError
 
 
@@ -23,6 +24,10 @@ class Conversation:
     turns_done: int = 0
     context_tokens: float = 0.0
     """All that it was told so far; every turn's prompt holds it all."""
+    picture_tokens: float = 0.0
+    """How many of them are pictures."""
+    shown: Shape | None = None
+    """The newest picture."""
     asked: Counter[int] = field(default_factory=Counter)
     """How often the question of each turn was asked."""
     poisoned: bool = False

@@ -74,7 +74,14 @@ GENERATION = {
     "topP": NUMBER,
     "topK": NUMBER,
     "maxOutputTokens": NUMBER,
-    "mediaResolution": STRING,
+    "mediaResolution": frozenset(
+        {
+            "MEDIA_RESOLUTION_UNSPECIFIED",
+            "MEDIA_RESOLUTION_LOW",
+            "MEDIA_RESOLUTION_MEDIUM",
+            "MEDIA_RESOLUTION_HIGH",
+        }
+    ),
     "seed": NUMBER,
     "speechConfig": {
         "voiceConfig": {"prebuiltVoiceConfig": {"voiceName": STRING}},

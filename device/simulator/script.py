@@ -31,12 +31,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from device.errors import ScriptError
 from device.simulator.refusals import Refusal
 from device.simulator.script_fields import build
+from device.simulator.tokens import TokenRules
 from device.simulator.turns import Filler, Hiss, Pause, Tone, ToolCall, Turn
 
 __all__ = [
@@ -62,6 +63,7 @@ __all__ = [
     "Script",
     "Send",
     "Silence",
+    "TokenRules",
     "Tone",
     "ToolCall",
     "Turn",
@@ -267,6 +269,8 @@ class Script:
     """Whether a context over the setup's trigger is cut to its target, as was agreed."""
     empty_every: int = 0
     """Of so many messages the last is ``{}``; 0: none is."""
+    tokens: TokenRules = field(default_factory=TokenRules)
+    """How ephemeral tokens are taken, where that is disputed."""
     empty_row: int = 1
     """How many ``{}`` come in a row."""
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from device.simulator import declarations
+from device.simulator.pictures import TOKENS, TOKENS_UNTOLD
 from device.simulator.schema import INVALID_ARGUMENT, RefusedError
 
 UNSUPPORTED = "Operation is not implemented, or supported, or enabled."
@@ -38,6 +39,8 @@ class Taken:
     """Empty for a fresh session."""
     resumption: bool
     automatic_activity: bool
+    silence_ms: int | None
+    """Silence that ends speech, where the setup says; None: as the server thinks right."""
     interrupts: bool
     """Whether speech during a reply interrupts it."""
     transcribes_input: bool
@@ -48,6 +51,10 @@ class Taken:
     tools: tuple[Mapping[str, Any], ...]
     compression: Compression | None
     """None: the context grows."""
+    picture_tokens: int
+    """What a picture adds to the context."""
+    sees_all: bool
+    """Whether a picture counts that comes while nobody speaks."""
 
     @property
     def family(self) -> str:
@@ -81,11 +88,13 @@ def take_setup(setup: Mapping[str, Any], models: Sequence[str], version: str) ->
     _check_tools(setup.get("tools", []), family(name))
     compression = _compression(setup.get("contextWindowCompression"))
     realtime = setup.get("realtimeInputConfig", {})
+    silence_ms = _silence_ms(realtime.get("automaticActivityDetection", {}), family(name))
     return Taken(
         model=name,
         handle=str(setup.get("sessionResumption", {}).get("handle", "")),
         resumption="sessionResumption" in setup,
         automatic_activity=not realtime.get("automaticActivityDetection", {}).get("disabled"),
+        silence_ms=silence_ms,
         interrupts=realtime.get("activityHandling") != "NO_INTERRUPTION",
         transcribes_input="inputAudioTranscription" in setup,
         transcribes_output="outputAudioTranscription" in setup,
@@ -93,7 +102,16 @@ def take_setup(setup: Mapping[str, Any], models: Sequence[str], version: str) ->
         answered=not (family(name) == "3.8" and "thinkingConfig" in generation),
         tools=tuple(setup.get("tools", [])),
         compression=compression,
+        picture_tokens=TOKENS.get(generation.get("mediaResolution", ""), TOKENS_UNTOLD),
+        sees_all=_sees_all(realtime.get("turnCoverage"), family(name)),
     )
+
+
+def _sees_all(coverage: str | None, kind: str) -> bool:
+    """Live API: from 3.1 on a turn has all pictures by default, before only those beside speech."""
+    if coverage in (None, "TURN_COVERAGE_UNSPECIFIED"):
+        return kind != "2.5"
+    return coverage != "TURN_INCLUDES_ONLY_ACTIVITY"
 
 
 def not_found(model: str, version: str) -> str:
@@ -141,6 +159,18 @@ def _check_tools(tools: Sequence[Mapping[str, Any]], kind: str) -> None:
     if kind == "2.5" and {"googleSearch", "functionDeclarations"} <= names:
         raise RefusedError(1007, INVALID_ARGUMENT)
     declarations.check(tools, kind)
+
+
+def _silence_ms(detection: Mapping[str, Any], kind: str) -> int | None:
+    """Return the silence that was asked for, where the model heeds it.
+
+    Live API: no bounds are documented; negative ones make no sense. 3.1 is reported to ignore it.
+    """
+    times = [detection.get(name) for name in ("prefixPaddingMs", "silenceDurationMs")]
+    if any(each is not None and int(each) < 0 for each in times):
+        raise RefusedError(1007, INVALID_ARGUMENT)
+    silence = times[1]
+    return None if silence is None or kind == "3.1" else int(silence)
 
 
 def _compression(asked: Mapping[str, Any] | None) -> Compression | None:

@@ -12,6 +12,7 @@ from device.simulator.record import Question
 from device.simulator.refusals import Refusals
 from device.simulator.resumption import Conversation, Memory
 from device.simulator.script import Script
+from device.simulator.tokens import Mint
 from device.simulator.turns import Trigger, Turn
 
 
@@ -37,9 +38,12 @@ class Stage:
     """Called after every change of a record."""
     memory: Memory = field(default_factory=Memory)
     refusals: Refusals = field(init=False)
+    mint: Mint = field(init=False)
+    """The ephemeral tokens that were made."""
 
     def __post_init__(self) -> None:
         self.refusals = Refusals(self.script.refusals)
+        self.mint = Mint(self.script.tokens)
 
     def take(
         self, conversation: Conversation, trigger: Trigger, question: Question | None

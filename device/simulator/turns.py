@@ -105,7 +105,7 @@ class Turn:
     heard: str = ""
     """The input transcription; when a text started the turn, that text takes its place."""
     says: str = ""
-    """The output transcription."""
+    """The output transcription; ``{picture}`` in it is the size of the newest picture shown."""
     audio: Audio = 1000
     """The reply: name of a shipped WAV or path of one (24 kHz), ms of a tone, 24 kHz PCM, or
     several pieces one after the other."""

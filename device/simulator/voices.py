@@ -56,6 +56,7 @@ RECORDINGS = (
     _question("ask_tomorrow", "and what about tomorrow?"),
     _question("barge_in", "stop, that's enough!"),
     _question("ask_timer", "and set a timer for eight seconds."),
+    _question("ask_look", "and what is this, right in front of you?"),
     _question("stop", "stop!"),
     _question(
         "chatter", "I left my keys on the kitchen table. Did you put them somewhere else again?"
@@ -69,6 +70,7 @@ RECORDINGS = (
         "Tomorrow begins with a little rain. It clears up by noon, so take your walk after lunch.",
     ),
     _answer("answer_timer", "Eight seconds, starting now."),
+    _answer("answer_look", "A picture has come. I only see its size."),
     _answer("answer_stop", "Alright, I'll be quiet. Just call me when you need me again."),
 )
 """Questions at 16 kHz as a microphone hears them, answers at 24 kHz as the Live API sends them."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,8 +17,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from device.errors import ParleyError
-from device.ports import Declaration
+from device.ports import PICTURE, Declaration, Picture
 from device.text import printable
+
+log = logging.getLogger(__name__)
 
 DEADLINE_S = 5.0
 """How long a function may take that waits for nothing outside of this device."""
@@ -46,6 +49,14 @@ Output = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Enclosing:
+    """What a function puts out, and the picture that the model is to see with it."""
+
+    output: Output
+    picture: Picture
+
+
+@dataclass(frozen=True, slots=True)
 class Function:
     """One function. ``do`` gets its arguments, and raises ParleyError with words for the model."""
 
@@ -54,13 +65,16 @@ class Function:
     """What it does and when to call it, for the model; billed with every turn."""
     ability: str
     """The same as a verb: what the model is told it can do."""
-    arguments: type[Arguments]
-    do: Callable[[Any], Awaitable[Output]]
+    arguments: type[Arguments] | Mapping[str, Any]
+    """What checks them; or their JSON Schema, where whoever does it checks them itself."""
+    do: Callable[[Any], Awaitable[Output | Enclosing]]
     deadline_s: float = DEADLINE_S
     slow: bool = False
     """Whether it usually takes longer than a second."""
     undo: Callable[[Output], None] | None = None
     """Takes back what was put out so; None: it cannot be taken back, or need not be."""
+    shows: bool = False
+    """Whether a picture comes with what it puts out."""
 
 
 class Registry:
@@ -69,13 +83,29 @@ class Registry:
     def __init__(self, functions: Sequence[Function]) -> None:
         self._functions = {function.name: function for function in functions}
 
+    def __contains__(self, name: str) -> bool:
+        """Whether it has a function of that name."""
+        return name in self._functions
+
     @property
     def declared(self) -> Sequence[Declaration]:
         """Every function, as it is declared in a setup."""
         return [
-            Declaration(each.name, each.purpose, schema(each.arguments), each.slow)
+            Declaration(
+                each.name,
+                each.purpose,
+                schema(each.arguments),
+                each.slow,
+                each.shows,
+                each.ability,
+            )
             for each in self._functions.values()
         ]
+
+    @property
+    def facts(self) -> str:
+        """Nothing: functions of this speaker need no more words than their own."""
+        return ""
 
     @property
     def abilities(self) -> Sequence[str]:
@@ -88,18 +118,23 @@ class Registry:
         if function is None:
             there = ", ".join(self._functions) or "none"
             return _error(f"there is no function {_shown(name)} here; there are: {there}")
-        try:
-            given = function.arguments.model_validate(dict(arguments))
-        except ValidationError as error:
-            return _error(f"{name} was not called right: {_mistakes(error)}; call it again so")
+        given: Any = arguments
+        if isinstance(function.arguments, type):
+            try:
+                given = function.arguments.model_validate(dict(arguments))
+            except ValidationError as error:
+                return _error(f"{name} was not called right: {_mistakes(error)}; call it again so")
         try:
             async with asyncio.timeout(function.deadline_s):
-                return {"output": await function.do(given)}
+                return _answer(await function.do(given))
         except TimeoutError:
             late = f"{name} took longer than {function.deadline_s:g} s and was given up"
             return _error(f"{late}; tell the user, and do not call it again by yourself")
         except ParleyError as error:
             return _error(str(error))
+        except Exception:  # a call without an answer wedges the talk: there is always one
+            log.exception("%s failed inside the speaker", printable(name, SHOWN_CHARACTERS))
+            return _error(f"{name} failed inside this speaker; tell the user")
 
     def undo(self, name: str, answer: Output) -> None:
         """Take back what was answered so, where that can be."""
@@ -108,9 +143,13 @@ class Registry:
             function.undo(answer["output"])
 
 
-@functools.cache
-def schema(arguments: type[Arguments]) -> Mapping[str, Any]:
+def schema(arguments: type[Arguments] | Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the JSON Schema of a function's arguments, without what says nothing to a model."""
+    return _schema_of(arguments) if isinstance(arguments, type) else arguments
+
+
+@functools.cache
+def _schema_of(arguments: type[Arguments]) -> Mapping[str, Any]:
     told: Mapping[str, Any] = _without(arguments.model_json_schema(), {"title", "default"})
     return {key: value for key, value in told.items() if key in {"type", "properties", "required"}}
 
@@ -143,6 +182,12 @@ def _mistakes(error: ValidationError) -> str:
 
 def _shown(value: object) -> str:
     return printable(json.dumps(value, default=str), SHOWN_CHARACTERS)
+
+
+def _answer(done: Output | Enclosing) -> Output:
+    if isinstance(done, Enclosing):
+        return {"output": done.output, PICTURE: done.picture}
+    return {"output": done}
 
 
 def _error(what: str) -> Output:

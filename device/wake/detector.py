@@ -25,7 +25,7 @@ INBOX_FRAMES = 2000 // FRAME_MS
 """Two seconds: longer than any hiccup that is worth catching up with."""
 
 
-QUIET_FRAMES = 320 // FRAME_MS
+QUIET_FRAMES = 960 // FRAME_MS
 """So many are worth waking the worker for, although nothing is heard in them."""
 
 

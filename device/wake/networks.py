@@ -22,6 +22,7 @@ from device.errors import WakeModelError
 from device.frames import MICROPHONE_RATE_HZ
 from device.wake.catalogue import bundled_network, choices, locate, word_name
 from device.wake.embedding import MEL_INPUT, stream_embedding
+from device.wake.network_file import look_at
 
 Floats = NDArray[np.float32]
 
@@ -174,17 +175,22 @@ class Classifier:
         """Load a bundled name or an absolute path. Raises WakeModelError."""
         self.name = word_name(model)
         path = locate(model)
+        look_at(path)
         try:
             self._session = _session(path)
         except Exception as error:  # onnxruntime's errors have no base of their own
             reason = str(error).rpartition(":")[2].strip()
-            raise WakeModelError(f"{path}: not an ONNX file ({reason}); {choices()}") from error
+            size = path.stat().st_size
+            raise WakeModelError(
+                f"{path}: not an ONNX file ({reason}), or one that is cut off ({size} bytes are "
+                f"there): copy it again; {choices()}"
+            ) from error
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         if not _takes_embeddings(inputs) or len(outputs) != 1:
             found = f"it takes {_described(inputs)} and gives {_described(outputs)}"
             expected = f"one takes [1, n, {EMBEDDING_SIZE}] and gives [1, 1]"
             raise WakeModelError(
-                f"{path}: not a wake word network: {found}; {expected}; {choices()}"
+                f"{path}: not a wake word network: {found}; {expected}{_cure(inputs)}; {choices()}"
             )
         self._input = inputs[0].name
         self.embeddings: int = inputs[0].shape[1]
@@ -213,6 +219,21 @@ def _takes_embeddings(inputs: Sequence[Any]) -> bool:
         return False
     shape = inputs[0].shape
     return len(shape) == 3 and isinstance(shape[1], int) and shape[2] == EMBEDDING_SIZE
+
+
+def _cure(inputs: Sequence[Any]) -> str:
+    """What to do about a network that takes something else; empty where that is not known."""
+    if len(inputs) != 1:
+        return ""
+    kind, shape = inputs[0].type, inputs[0].shape
+    if len(shape) == 3 and shape[2] == EMBEDDING_SIZE:
+        if not isinstance(shape[1], int):
+            return "; export it with a fixed number of embeddings, such as [1, 16, 96]"
+        return f"; it takes {kind}: export it in float32"
+    return (
+        "; it was trained for another front end: take one that was trained with openWakeWord, on "
+        "Google's speech embedding"
+    )
 
 
 def _described(ports: Sequence[Any]) -> str:

@@ -28,6 +28,7 @@ from device.wake.networks import (
     Floats,
     Melspectrogram,
 )
+from device.wake.own_network import load_word
 
 WARM_UP_HOPS = 5
 """How many hops more than the classifier's embeddings pass before its first score counts.
@@ -56,7 +57,7 @@ class WakeScorer:
         there is no warm-up. Raises WakeModelError.
         """
         self._past_is_silence = past_is_silence
-        self._classifiers = [Classifier(model) for model in models]
+        self._classifiers = [load_word(model) for model in models]
         self._melspectrogram = Melspectrogram()
         self._embedding = Embedding()
         self._samples = np.zeros((1, HISTORY_SAMPLES + HOP_SAMPLES), np.float32)

@@ -24,6 +24,7 @@ from tests.rig.sound import SoundServer
 ROOT = Path(__file__).parents[2]
 CONFIG = "/etc/parley/config.yaml"
 UNIT = "/etc/systemd/system/parley.service"
+CAMERA_CONF = f"{UNIT}.d/camera.conf"
 KEY = "AIza-of-the-appliance-test-0123456789"
 EVENT_S = 30.0
 
@@ -296,8 +297,16 @@ class Speaker:
         )
         lines = self.path(UNIT).read_text().splitlines()
         kept = [line for line in lines if not line.startswith(OF_A_DAEMON)]
-        kept.insert(kept.index("[Service]") + 1, f"Type=oneshot\nExecStart={command}")
+        # Else its end would take away the folder in which a running speaker has its socket.
+        once = ("Type=oneshot", f"ExecStart={command}", "RuntimeDirectoryPreserve=yes")
+        kept.insert(kept.index("[Service]") + 1, "\n".join(once))
         self.machine.write("/run/systemd/system/parley-probe.service", "\n".join(kept))
+        # What is put beside the unit counts for the probe as well.
+        beside = self.path("/run/systemd/system/parley-probe.service.d")
+        shutil.rmtree(beside, ignore_errors=True)
+        if self.path(CAMERA_CONF).exists():
+            beside.mkdir()
+            shutil.copy(self.path(CAMERA_CONF), beside)
         self.machine.run("systemctl", "daemon-reload")
         self.machine.run("systemctl", "start", "parley-probe.service")
         return json.loads(self.path(result).read_text())

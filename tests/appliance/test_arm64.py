@@ -15,6 +15,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
@@ -38,6 +39,21 @@ CHECKOUT = "/root/parley"
 PROCESSOR = "cortex-a53"
 """Of the smallest Pi that we support (3, Zero 2). QEMU's own default has pointer authentication, on
 which it spends most of its time: a command starts in 2 s with this one and in 25 s with that."""
+
+
+CORES = (PROCESSOR, "cortex-a72", "cortex-a76")
+"""Of the Pi 3 and Zero 2, the Pi 4, the Pi 5."""
+NEWER = "max"
+"""All that QEMU can, such as scalable vectors, which no Pi has."""
+
+NEEDS_SCALABLE_VECTORS = """
+import ctypes, mmap
+code = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+# rdvl x0, #1: how long a scalable vector is; ret.
+code.write(bytes.fromhex("2050bf04 c0035fd6"))
+ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(code)))()
+"""
+"""What a wheel that was built for a newer core does while it is imported."""
 
 
 class Emulated:
@@ -78,11 +94,11 @@ class Emulated:
         (CACHE / name).mkdir(parents=True, exist_ok=True)
         return CACHE / name
 
-    def run(self, *words: str, timeout_s: float) -> Completed:
-        """Run a command in the checkout."""
+    def run(self, *words: str, timeout_s: float, core: str = PROCESSOR) -> Completed:
+        """Run a command in the checkout, on this core."""
         variables = {
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
-            "QEMU_CPU": PROCESSOR,
+            "QEMU_CPU": core,
             "HOME": "/root",
             "LANG": "C.UTF-8",
             "UV_CACHE_DIR": "/srv/uv-trixie-arm64",
@@ -125,6 +141,41 @@ def test_everything_is_there_for_arm64_or_compiles(emulated: Emulated) -> None:
     print(done.stdout, done.stderr)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "usage: parley demo" in done.stdout
+
+
+@pytest.mark.parametrize("core", CORES)
+def test_all_that_is_compiled_runs_on_every_pis_core(
+    emulated: Emulated, core: str, record_property: Callable[[str, object], None]
+) -> None:
+    """As the installer tries it before a release is put in force."""
+    began = time.monotonic()
+    trial = (".venv/bin/python", "-I", "-m", "device.doctor.compiled")
+    done = emulated.run(*trial, timeout_s=1200, core=core)
+    record_property("trial s", f"{time.monotonic() - began:.0f}")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_package_for_a_newer_core_is_named_by_trial_and_doctor(emulated: Emulated) -> None:
+    """It runs where the instruction is there, and ends by SIGILL elsewhere, without a word."""
+    [package] = (emulated.root / CHECKOUT.lstrip("/")).glob(
+        ".venv/lib/python3*/site-packages/soxr/__init__.py"
+    )
+    good = package.read_text()
+    package.write_text(good + NEEDS_SCALABLE_VECTORS)
+    try:
+        newer = emulated.run(".venv/bin/python", "-c", "import soxr", timeout_s=600, core=NEWER)
+        trial = (".venv/bin/python", "-I", "-m", "device.doctor.compiled")
+        older = emulated.run(*trial, timeout_s=1200)
+        doctor = emulated.run(".venv/bin/parley", "doctor", timeout_s=1200)
+    finally:
+        package.write_text(good)
+    print(newer.stderr, older.stderr, doctor.stdout)
+    assert newer.returncode == 0
+    assert older.returncode == 132
+    assert older.stderr.startswith("soxr ")
+    assert "ends by an illegal instruction (SIGILL)" in older.stderr
+    assert doctor.returncode == 1
+    assert doctor.stdout.startswith("processor  broken  soxr ")
 
 
 def test_doctor_examines_it(emulated: Emulated) -> None:

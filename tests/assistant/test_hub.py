@@ -45,8 +45,8 @@ from device.news import (
     TurnComplete,
     UplinkChanged,
 )
-from device.ports import Played
 from device.signals import SIGNALS
+from device.sound import Played
 from tests.rig.fakes import MODEL, PATIENCE_S, FakeMicrophone, FakeSession, Hub, lost, until
 
 FRAMES_A_SECOND = 50
@@ -96,6 +96,21 @@ async def test_the_pre_roll_goes_up_first_and_then_every_frame_once() -> None:
         hub.session.opened()
         after += await hub.hear(10)
     assert hub.session.frames == pcm(before[-PRE_ROLL_FRAMES:] + late + after)
+
+
+async def test_quiet_frames_go_up_like_all_others_and_count_for_what_is_awaited() -> None:
+    """At rest they take a short way, which leaves none out; in a talk they count the silence."""
+    hub = Hub()
+    async with hub.running(), asyncio.timeout(PATIENCE_S):
+        before = await hub.hear(PRE_ROLL_FRAMES, quiet=True)
+        hub.detector.hear(before[-1].end_sample)
+        await until(lambda: hub.sessions)
+        hub.session.opened()
+        after = await hub.hear(FIRST_WORDS_FRAMES - 1, quiet=True)
+        assert hub.state == "listening"
+        assert hub.session.frames == pcm(before + after)
+        await hub.hear(1, quiet=True)
+        await until(lambda: hub.state == "idle")
 
 
 async def test_nothing_goes_up_before_a_wake_word_and_nothing_after_the_talk() -> None:
@@ -1277,7 +1292,7 @@ async def test_a_conversation_is_told_in_order_with_the_fields_of_the_contract()
         return {"event": "state", "from": before, "to": to, "reason": reason}
 
     def about_session(what: str, **fields: object) -> dict[str, object]:
-        empty: dict[str, object] = {"reason": None, "latency_ms": None, "model": None}
+        empty = dict.fromkeys(("reason", "latency_ms", "model"))
         return {"event": "session", "what": what, **empty, **fields}
 
     def about_reply(what: str, played_ms: int) -> dict[str, object]:

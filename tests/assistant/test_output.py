@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 
@@ -52,6 +53,9 @@ class Silent(FakeSpeaker):
     def __init__(self) -> None:
         super().__init__()
         self.opened = 0
+
+    def was_opened(self, times: int) -> bool:
+        return self.opened == times
 
     async def open(self, post: Post) -> None:
         await super().open(post)
@@ -164,6 +168,29 @@ async def test_the_status_names_the_loudspeaker_and_what_it_counted() -> None:
     assert output.level == 0.25
     assert output.as_dict() == {
         "speaker": "loudspeaker A",
+        "speaker_device": None,
         "volume": 60,
         "counters": {"underruns": 0},
     }
+
+
+async def test_one_that_is_lost_again_and_again_is_told_to_be_back_once_it_has_lasted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its returns in between are no news."""
+    monkeypatch.setattr("device.audio.keep_open.FIRST_DELAY_S", 0.0)
+    monkeypatch.setattr("device.audio.relapse.PATIENCE_S", (0.0,))
+    speaker = Silent()
+    told = Told(speaker)
+    async with told.running():
+        for opened in range(1, 7):
+            await until(partial(speaker.was_opened, opened))
+            if opened == 6:
+                monkeypatch.setattr("device.audio.keep_open.PROVEN_S", 0.001)
+            speaker.lose(lost("output device 'A' is gone"))
+        assert told.opened == 3
+        await until(lambda: told.opened == 4)
+    assert told.lost[:2] == ["output device 'A' is gone"] * 2
+    assert len(told.lost) == 6
+    [lasting] = set(told.lost[2:])
+    assert "3 times in a row" in lasting

@@ -108,11 +108,17 @@ TOUCHED: dict[str, tuple[str, set[str]]] = {
     "live.compression.target_tokens": ("5000", {"session"}),
     "live.repeat_s": ("5", {"session"}),
     "live.connect_timeout_s": ("5", {"session"}),
+    "live.vad.start": ("low", {"session"}),
+    "live.vad.end": ("high", {"session"}),
+    "live.vad.prefix_ms": ("100", {"session"}),
+    "live.vad.silence_ms": ("800", {"session"}),
+    "live.token_url": ("https://tokens.home.arpa:8790/token", {"session"}),
+    "live.token_credential": ("tokens", {"session"}),
     "wake.words": ("[{model: alexa}]", {"detector"}),
     "wake.patience": ("2", {"detector"}),
     "wake.refractory_s": ("1", {"detector"}),
     "wake.pre_roll_s": ("2", set()),
-    "audio.input.device": ("usb", {"microphone", "echo"}),
+    "audio.input.device": ("usb", {"microphone", "speaker", "echo"}),
     "audio.input.channel": ("1", {"microphone", "echo"}),
     "audio.input.rate_hz": ("48000", {"microphone", "echo"}),
     "audio.output.device": ("usb", {"speaker", "echo"}),
@@ -123,6 +129,7 @@ TOUCHED: dict[str, tuple[str, set[str]]] = {
     "audio.chimes": ("off", set()),
     "audio.announcements": ("off", set()),
     "board": ("flex", {"microphone", "lights", "echo"}),
+    "mixer": ("{PCM: 50%}", {"levels"}),
     "lights.driver": ("none", {"lights"}),
     "lights.brightness": ("5", set()),
     "lights.pins": ("[1, 2, 3]", {"lights"}),
@@ -140,9 +147,15 @@ TOUCHED: dict[str, tuple[str, set[str]]] = {
     "button.gestures.hold": ("none", set()),
     "button.gestures.long_hold": ("none", set()),
     "live.about_itself": ("off", {"session"}),
+    "live.media_resolution": ("low", {"session"}),
     "place": ("Berlin", {"session"}),
     "tools.device": ("off", {"session"}),
     "tools.timers": ("off", {"session"}),
+    "tools.camera": ("on_request", {"session"}),
+    "camera.source": ("rpicam", set()),
+    "camera.rotate": ("90", set()),
+    "camera.stream": ("while_talking", {"session"}),
+    "tools.mcp": ("[{name: home, url: 'http://ha.local:8123/api/mcp'}]", {"session"}),
     "timers.ring_s": ("60", set()),
     "timers.volume": ("80", set()),
     "conversation.follow_up": ("questions", set()),
@@ -154,6 +167,7 @@ TOUCHED: dict[str, tuple[str, set[str]]] = {
     "conversation.max_listen_s": ("10", set()),
     "conversation.reply_timeout_s": ("10", set()),
     "privacy.log_transcripts": ("on", set()),
+    "personas": ("{anna: {voice: Puck}}", set()),
 }
 """Every key, another value than its default, and which parts a change of it alone replaces.
 
@@ -175,6 +189,12 @@ async def sentences_are_made() -> bool:
     """Wait for the end of what makes them beside everything else."""
     tasks = [task for task in asyncio.all_tasks() if task.get_name() == "sentences"]
     await asyncio.gather(*tasks)
+    return True
+
+
+async def levels_are_set(hub: Hub) -> bool:
+    """Wait until the cards have had what the file says now."""
+    await until(lambda: hub.mixers[-1] == {"PCM": "50%"})
     return True
 
 
@@ -209,6 +229,7 @@ async def test_each_key_touches_its_own_parts_only(owner: Owner, key: str) -> No
         "session": assistant.talk.now.outdated,
         "sentences": await sentences_are_made() and "sentences de-DE" in hub.made,
         "volume": assistant.output.volume == 5,
+        "levels": key == "mixer" and await levels_are_set(hub),
     }
     assert {part for part, is_so in found.items() if is_so} == touched
     assert hub.state == "listening"
@@ -442,3 +463,20 @@ async def test_the_journal_tells_what_was_reloaded(
         "configuration reloaded: audio.volume, lights.brightness",
         "configuration reloaded: nothing changed",
     ]
+
+
+async def test_a_key_that_is_missing_is_a_fault_only_where_it_is_needed(tmp_path: Path) -> None:
+    """From the start, before anybody asks in vain; where tokens are lent for it, it is none."""
+    hub = Hub(missing_key="no API key")
+    async with hub.running():
+        owner = Owner(hub, tmp_path)
+        for text, missed in (
+            ("", True),
+            ("live: {token_url: 'https://tokens.home.arpa/token'}", False),
+            ("", True),
+        ):
+            await owner.write(text)
+            assert ("key" in {fault.kind for fault in hub.assistant.faults.active}) is missed
+    lent = Hub("live: {token_url: 'https://tokens.home.arpa/token'}", missing_key="no API key")
+    async with lent.running():
+        assert lent.assistant.faults.active == []

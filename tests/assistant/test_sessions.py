@@ -86,7 +86,7 @@ class Hub:
 async def running(hub: Hub) -> AsyncIterator[Hub]:
     with contextlib.suppress(asyncio.CancelledError):
         async with asyncio.TaskGroup() as tasks:
-            hub.sessions.start(tasks, Registry(()))
+            hub.sessions.start(tasks, lambda _persona: Registry(()))
             yield hub
             await hub.sessions.goodbye()
             raise asyncio.CancelledError
@@ -109,7 +109,7 @@ async def test_at_first_there_is_none(hub: Hub) -> None:
 
 async def test_a_session_is_made_with_its_number_and_the_settings_in_force(hub: Hub) -> None:
     """It tells its own model, and runs until it is closed; who times frames is told of them."""
-    assert hub.sessions.open(7) == MODEL
+    assert hub.sessions.open(7, "") == MODEL
     assert hub.maker.asked == [(hub.settings.now, 7)]
     assert hub.current() is hub.newest
     assert hub.maker.on_sent is not None
@@ -129,7 +129,7 @@ async def test_without_a_key_it_fails_after_the_step(hub: Hub) -> None:
     """Not in the middle of it; the model that would have been asked is told all the same."""
     hub.settle("live: {model: wanted}")
     hub.maker.error = CredentialError("there is no key")
-    assert hub.sessions.open(1) == "wanted"
+    assert hub.sessions.open(1, "") == "wanted"
     assert hub.posted == []
     await until(lambda: hub.posted)
     (failed,) = hub.posted
@@ -141,9 +141,9 @@ async def test_without_a_key_it_fails_after_the_step(hub: Hub) -> None:
 
 async def test_only_the_session_that_is_over_is_forgotten(hub: Hub) -> None:
     """An older one may still be ending while the next one talks."""
-    hub.sessions.open(1)
+    hub.sessions.open(1, "")
     hub.sessions.close("asked")
-    hub.sessions.open(2)
+    hub.sessions.open(2, "")
     hub.sessions.forget(1)
     assert hub.current() is hub.newest
     hub.sessions.forget(2)
@@ -164,7 +164,7 @@ async def test_what_is_owed_is_what_the_session_says(
     hub: Hub, owes: bool, understood: bool, debt: Debt
 ) -> None:
     """An answer, and whether the server has told what it understood."""
-    hub.sessions.open(1)
+    hub.sessions.open(1, "")
     hub.newest.owes, hub.newest.understood = owes, understood
     assert hub.sessions.debt is debt
 
@@ -177,8 +177,8 @@ async def test_a_session_that_has_lasted_long_enough_is_told_by_its_number() -> 
     async with running(Hub()) as hub:
         soon = hub.settings.now.conversation.model_copy(update={"max_session_s": 0.02})
         hub.settings.replace(hub.settings.now.model_copy(update={"conversation": soon}))
-        hub.sessions.open(1)
-        hub.sessions.open(2)
+        hub.sessions.open(1, "")
+        hub.sessions.open(2, "")
         await until(lambda: hub.posted)
         assert hub.posted == [SessionAged(2)]
         assert hub.sessions.age_s >= 0.02
@@ -186,7 +186,7 @@ async def test_a_session_that_has_lasted_long_enough_is_told_by_its_number() -> 
 
 async def test_another_age_counts_from_the_beginning_of_the_session(hub: Hub) -> None:
     """A shorter one may be over already."""
-    hub.sessions.open(1)
+    hub.sessions.open(1, "")
     short = hub.settings.now.conversation.model_copy(update={"max_session_s": 0})
     hub.settings.replace(hub.settings.now.model_copy(update={"conversation": short}))
     hub.sessions.limit_age()
@@ -206,17 +206,17 @@ def keeps_a_talk(hub: Hub, ago_s: float = 0.0) -> None:
 async def test_the_talk_so_far_outlives_the_process(tmp_path: Path) -> None:
     """Its handle, as it was last."""
     async with running(Hub(folder=tmp_path)) as hub:
-        hub.sessions.open(1)
+        hub.sessions.open(1, "")
         keeps_a_talk(hub)
     async with running(Hub(folder=tmp_path)) as hub:
         assert hub.resumable_s() is not None
-        hub.sessions.open(1)
+        hub.sessions.open(1, "")
         assert hub.maker.past.handle == "some-handle"
 
 
 async def test_a_talk_can_be_resumed_from_the_end_of_its_session_on(hub: Hub) -> None:
     """However long ago its handle came; not while it goes on."""
-    hub.sessions.open(1)
+    hub.sessions.open(1, "")
     keeps_a_talk(hub, ago_s=3000)
     assert hub.resumable_s() is None
     hub.sessions.forget(1)
@@ -230,19 +230,19 @@ async def test_a_talk_is_resumed_for_as_long_as_the_owner_wants(
     hub: Hub, ago_s: float, resumable: bool
 ) -> None:
     """Then the next one begins anew."""
-    hub.sessions.open(1)
+    hub.sessions.open(1, "")
     hub.sessions.close("asked")
     keeps_a_talk(hub, ago_s)
     known_s = hub.resumable_s()
     assert (known_s is not None) is resumable
     assert known_s is None or ago_s <= known_s < 600
-    hub.sessions.open(2)
+    hub.sessions.open(2, "")
     assert (hub.maker.past.handle is not None) is resumable
 
 
 async def test_a_clock_that_was_set_back_does_not_hide_the_talk(hub: Hub) -> None:
     """It ended just now, as far as can be known."""
-    hub.sessions.open(1)
+    hub.sessions.open(1, "")
     hub.sessions.close("asked")
     keeps_a_talk(hub, ago_s=-3000)
     assert hub.resumable_s() == 0.0
@@ -250,7 +250,7 @@ async def test_a_clock_that_was_set_back_does_not_hide_the_talk(hub: Hub) -> Non
 
 async def test_a_session_that_never_stood_does_not_renew_the_talk(hub: Hub) -> None:
     """The handle is as old as it was."""
-    hub.sessions.open(1)
+    hub.sessions.open(1, "")
     keeps_a_talk(hub, ago_s=100)
     hub.newest.counters["connections"] = 0
     before = hub.maker.past.at
@@ -260,7 +260,7 @@ async def test_a_session_that_never_stood_does_not_renew_the_talk(hub: Hub) -> N
 
 async def test_a_deaf_server_is_not_resumed(hub: Hub) -> None:
     """Whatever handle the session may still be given; without a session that is no harm."""
-    hub.sessions.open(1)
+    hub.sessions.open(1, "")
     keeps_a_talk(hub)
     hub.sessions.give_up_handle()
     assert hub.newest.gave_up
@@ -284,7 +284,7 @@ class Stubborn(FakeSession):
 async def test_at_the_end_the_session_is_closed_and_the_talk_is_kept(tmp_path: Path) -> None:
     """Before the process ends; a timer of it is left to nobody."""
     async with running(Hub(folder=tmp_path)) as hub:
-        hub.sessions.open(1)
+        hub.sessions.open(1, "")
         keeps_a_talk(hub)
         await hub.sessions.goodbye()
         assert hub.newest.closed_with == "shutting down"
@@ -299,7 +299,7 @@ async def test_a_session_that_does_not_close_is_not_waited_for_long(
     """Systemd would kill the process."""
     monkeypatch.setattr(module, "GOODBYE_S", 0.01)
     hub.maker.kind = Stubborn
-    hub.sessions.open(1)
+    hub.sessions.open(1, "")
     async with asyncio.timeout(PATIENCE_S):
         await hub.sessions.goodbye()
     assert hub.newest.closed_with == "shutting down"
@@ -308,19 +308,22 @@ async def test_a_session_that_does_not_close_is_not_waited_for_long(
 async def test_the_status_names_the_session_its_model_and_what_it_counted(hub: Hub) -> None:
     """And without one how long ago the talk ended that the next one continues."""
     nothing: dict[str, object] = {
+        "persona": None,
         "model": None,
         "open_s": None,
         "refused_settings": [],
         "resumable_s": None,
+        "resumable_by_persona": {},
     }
     assert hub.sessions.as_dict() == nothing
-    hub.sessions.open(1)
+    hub.sessions.open(1, "")
     keeps_a_talk(hub)
     told = hub.sessions.as_dict()
     assert told.pop("open_s") < 60
-    said: dict[str, object] = {"model": MODEL, "refused_settings": [], "resumable_s": None}
-    assert told == {**said, "frames_sent": 7, "connections": 1}
+    del nothing["open_s"]
+    assert told == {**nothing, "model": MODEL, "frames_sent": 7, "connections": 1}
     hub.sessions.forget(1)
     told = hub.sessions.as_dict()
     assert told.pop("resumable_s") < 60
-    assert told == {"model": None, "open_s": None, "refused_settings": []}
+    assert told.pop("resumable_by_persona")["default"] < 60
+    assert told == {"persona": None, "model": None, "open_s": None, "refused_settings": []}

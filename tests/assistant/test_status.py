@@ -8,9 +8,11 @@ from typing import cast
 import pytest
 
 from device.assistant.input import Input
+from device.assistant.settings import Settings
 from device.assistant.status import SignsOfLife, headline
 from device.assistant.talk import Talk
 from device.assistant.wake_word import WakeWord
+from device.config import Config
 from device.conversation.states import Conversation, State
 from device.events import EventBus
 from device.faults import Faults
@@ -34,7 +36,7 @@ class Ear:
         self.microphone = FakeMicrophone()
         self.detector = FakeDetector("hey_test", "computer")
         self.input = Input(self.microphone, self._post, self._hear, self._pause)
-        self.wake_word = WakeWord(self.detector, self._post)
+        self.wake_word = WakeWord(self.detector, Settings(Config()), self._post)
 
     def _post(self, news: News) -> None:
         raise AssertionError(f"nobody runs here: {news}")

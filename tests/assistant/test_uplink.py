@@ -44,6 +44,7 @@ class FakeSessions:
     """Has one session."""
 
     session: FakeSession | None
+    persona: str = ""
 
 
 @dataclass

@@ -9,7 +9,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from device.assistant.settings import Settings
 from device.assistant.wake_word import WakeWord
+from device.config import Config, parse
 from device.news import Detection, News
 from tests.rig.fakes import FakeDetector, frame, until
 
@@ -37,7 +39,8 @@ class Listener:
     def __init__(self) -> None:
         self.posted: list[News] = []
         self.detector = Worker()
-        self.wake_word = WakeWord(self.detector, self.posted.append)
+        self.settings = Settings(Config())
+        self.wake_word = WakeWord(self.detector, self.settings, self.posted.append)
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
@@ -124,11 +127,33 @@ async def test_an_error_of_the_detector_is_not_swallowed() -> None:
     assert caught.group_contains(ZeroDivisionError)
 
 
+async def test_who_answers_to_a_word_is_told_with_it(listener: Listener) -> None:
+    """As the settings in force have it: other personas need no other networks."""
+    worker = Worker("hey_test", "alexa")
+    listener.wake_word.replace(worker)
+    await until(lambda: worker.running)
+    for persona in ("null", "puck", "eve"):
+        words = f"[{{model: hey_jarvis}}, {{model: alexa, persona: {persona}}}]"
+        config = parse(f"wake: {{words: {words}}}\npersonas: {{puck: , eve: }}", "test.yaml")
+        listener.settings.replace(config)
+        for word in (0, 1):
+            worker.hear(1_280, word)
+    told = [(news.word, news.persona) for news in listener.posted if isinstance(news, Detection)]
+    of_the_first = ("hey_test", "")
+    assert told == [
+        *(of_the_first, ("alexa", "")),
+        *(of_the_first, ("alexa", "puck")),
+        *(of_the_first, ("alexa", "eve")),
+    ]
+    assert listener.wake_word.as_dict()["wake_personas"] == {"hey_test": None, "alexa": "eve"}
+
+
 async def test_the_status_names_the_words_and_how_long_a_hop_takes(listener: Listener) -> None:
     """In milliseconds, to a tenth."""
     listener.detector.feed(frame(0))
     assert listener.wake_word.as_dict() == {
         "wake_words": ["hey_test"],
+        "wake_personas": {"hey_test": None},
         "hop_ms": {"p50": 7.0, "max": 12.5},
         "counters": {"hops": 1, "quiet": 0, "dropped": 0, "gaps": 0},
     }

@@ -63,15 +63,16 @@ class PeriodCard:
         self._base = 0
         self._started_at: float | None = None
 
-    def install(self, monkeypatch: pytest.MonkeyPatch, module: str) -> None:
-        """Make it what ``module`` plays to or hears, in its time."""
+    def install(self, monkeypatch: pytest.MonkeyPatch, *modules: str) -> None:
+        """Make it what ``modules`` play to or hear, in its time."""
 
         @contextmanager
         def running() -> Iterator[PeriodCard]:
             yield self
 
         monkeypatch.setattr(portaudio, "running", running)
-        monkeypatch.setattr(f"{module}.time", self._clock)
+        for module in modules:
+            monkeypatch.setattr(f"{module}.time", self._clock)
 
     def devices(self) -> list[Device]:
         return [CARD]

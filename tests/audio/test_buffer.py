@@ -229,6 +229,18 @@ def test_a_chime_alone_is_no_turn() -> None:
     assert buffer.idle
 
 
+@pytest.mark.parametrize(("volume", "least", "as_at"), [(0, 50, 50), (20, 50, 50), (80, 50, 80)])
+def test_a_chime_that_must_be_heard_is_no_softer_than_told(
+    volume: int, least: int, as_at: int
+) -> None:
+    """However far the volume is turned down; where it is louder, it is as loud as the rest."""
+    buffer = PlaybackBuffer(RATE_HZ, volume, 600)
+    buffer.chime(np.full(BLOCK, 0.5, np.float32), least)
+    (block,) = take(buffer, 1)
+    assert block.level == pytest.approx(0.5 * gain(as_at), abs=0.001)
+    assert buffer.idle
+
+
 def said(samples: int, value: int = 4000) -> bytes:
     """Of a sentence: not the value of a reply."""
     return np.full(samples, value, "<i2").tobytes()

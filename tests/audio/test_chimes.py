@@ -46,6 +46,7 @@ def test_they_are_told_apart_by_the_way_they_move() -> None:
         half = len(sound) // 2
         return _centroid_hz(sound[half:], 16_000) / _centroid_hz(sound[:half], 16_000)
 
+    assert len(render("shutter", 16_000)) / 16_000 < 0.12, "clicks, not notes"
     assert movement("wake") > 1.2
     assert movement("end") < 0.8
     for name in ERRORS:

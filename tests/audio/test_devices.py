@@ -20,7 +20,7 @@ from device.audio.devices import (
 )
 from device.board.profiles import known_name_parts
 from device.errors import AudioDeviceError, DeviceTrouble
-from device.ports import OpenDevice
+from device.sound import OpenDevice
 
 
 def device(
@@ -90,17 +90,17 @@ def test_auto_falls_back_to_the_default_and_then_to_the_first_usable_device() ->
 
 
 SCREEN = device("vc4-hdmi-0: MAI PCM i2s-hifi-0 (hw:0,0)", 0, 2)
-USB_SPEAKER = device("USB Audio Device: - (hw:2,0)", 1, 2, index=6)
+LINE_OUT = device("snd_rpi_hifiberry_dac: HiFiBerry DAC HiFi pcm5102a-hifi-0 (hw:2,0)", 0, 2)
 
 
 def test_auto_does_not_take_a_screen_for_a_loudspeaker_where_there_is_another() -> None:
     """On a Pi 5 card 0 is HDMI, so ALSA's default is a screen that is not there."""
-    found = choose([SCREEN, USB_SPEAKER, SYSDEFAULT, DEFAULT], "auto", "output")
-    assert (found.device, found.fallback) == (USB_SPEAKER, True)
+    found = choose([SCREEN, LINE_OUT, SYSDEFAULT, DEFAULT], "auto", "output")
+    assert (found.device, found.fallback) == (LINE_OUT, True)
     assert found.why == "no ReSpeaker here; the first loudspeaker that is no screen's"
-    told = explain([SCREEN, USB_SPEAKER, DEFAULT], "auto", "auto")
+    told = explain([SCREEN, LINE_OUT, DEFAULT], "auto", "auto")
     assert [verdict.loudspeaker for verdict in told] == [False, True, False]
-    assert choose([SCREEN, USB_SPEAKER], "auto", "output").device == USB_SPEAKER
+    assert choose([SCREEN, LINE_OUT], "auto", "output").device == LINE_OUT
     by_default = device("HDA: HDMI 0 (hw:1,3)", 0, 2, default=True)
     assert choose([HEADPHONES, by_default], "auto", "output").device == HEADPHONES
 
@@ -109,11 +109,97 @@ def test_a_screen_is_taken_where_it_may_be_meant() -> None:
     """It is all there is, it is asked for, a sound server decides, or card 0 has more than it."""
     pulse = device("pulse", 32, 32, index=7)
     assert choose([SCREEN, DEFAULT], "auto", "output").device == DEFAULT
-    assert choose([SCREEN, USB_SPEAKER, DEFAULT], "hdmi", "output").device == SCREEN
-    assert choose([SCREEN, USB_SPEAKER, pulse, DEFAULT], "auto", "output").device == DEFAULT
+    assert choose([SCREEN, LINE_OUT, DEFAULT], "hdmi", "output").device == SCREEN
+    assert choose([SCREEN, LINE_OUT, pulse, DEFAULT], "auto", "output").device == DEFAULT
     pc = [device("HDA Intel: ALC (hw:0,0)"), device("HDA Intel: HDMI 0 (hw:0,3)", 0), DEFAULT]
     assert choose(pc, "auto", "output").device == DEFAULT
-    assert choose([SCREEN, USB_SPEAKER, DEFAULT], "auto", "input").device == DEFAULT
+
+
+JACK = device("bcm2835 Headphones: - (hw:0,0)", 0, 8)
+HDMI = device("vc4-hdmi-0: MAI PCM i2s-hifi-0 (hw:1,0)", 0, 2)
+ANKER = device("Anker PowerConf S330: USB Audio (hw:3,0)", 1, 2)
+JABRA = device("Jabra SPEAK 510 USB: USB Audio (hw:3,0)", 1, 2)
+HEADSET = device("Logitech USB Headset: USB Audio (hw:2,0)", 1, 2)
+DONGLE = device("USB Audio Device: - (hw:4,0)", 1, 2)
+"""An adapter with two jacks; PortAudio leaves out the name that the card's begins with."""
+PLAIN_MIC = device("USB PnP Sound Device: USB Audio (hw:2,0)", 1, 0)
+WEBCAM = device("HD Pro Webcam C920: USB Audio (hw:2,0)", 2, 0)
+USB_SPEAKER = device("UACDemoV1.0: USB Audio (hw:4,0)", 0, 2)
+SECOND = device("AB13X USB Audio: USB Audio #1 (hw:4,1)", 1, 0)
+CODEC = device("HDA Intel PCH: ALC269VC Analog (hw:0,0)")
+OUT_ONLY = device("default", 0, 128, default=True)
+"""ALSA's own default on a Raspberry Pi: its card 0 has no microphone."""
+PULSE, SERVED = device("pulse", 32, 32), device("default", 32, 32, default=True)
+
+
+@pytest.mark.parametrize(
+    ("devices", "settings", "microphone", "loudspeaker"),
+    [
+        # a speakerphone, beside what the computer has of its own
+        ([JACK, HDMI, ANKER, OUT_ONLY], ("auto", "auto"), ANKER, ANKER),
+        ([HDMI, JABRA, OUT_ONLY], ("auto", "auto"), JABRA, JABRA),
+        ([CODEC, JABRA, DEFAULT], ("auto", "auto"), JABRA, JABRA),
+        ([JACK, HEADSET, OUT_ONLY], ("auto", "auto"), HEADSET, HEADSET),
+        # a microphone that cannot speak: whatever loudspeaker was plugged in, else the usual one
+        ([JACK, PLAIN_MIC, USB_SPEAKER, OUT_ONLY], ("auto", "auto"), PLAIN_MIC, USB_SPEAKER),
+        ([JACK, PLAIN_MIC, DONGLE, OUT_ONLY], ("auto", "auto"), PLAIN_MIC, DONGLE),
+        ([JACK, PLAIN_MIC, OUT_ONLY], ("auto", "auto"), PLAIN_MIC, OUT_ONLY),
+        ([JACK, WEBCAM, OUT_ONLY], ("auto", "auto"), WEBCAM, OUT_ONLY),
+        # a camera's microphone is seldom meant
+        ([JACK, WEBCAM, ANKER, OUT_ONLY], ("auto", "auto"), ANKER, ANKER),
+        # several: the first, in the kernel's order
+        ([JACK, HEADSET, ANKER, OUT_ONLY], ("auto", "auto"), HEADSET, HEADSET),
+        ([JACK, SECOND, OUT_ONLY], ("auto", "auto"), SECOND, OUT_ONLY),
+        # a sound server knows better which card is in use
+        ([JACK, ANKER, PULSE, SERVED], ("auto", "auto"), SERVED, SERVED),
+        # a ReSpeaker goes before all of them
+        ([JACK, ANKER, XVF3800, OUT_ONLY], ("auto", "auto"), XVF3800, XVF3800),
+        # what was asked for by name: its own card speaks too
+        ([JACK, WEBCAM, ANKER, OUT_ONLY], ("anker", "auto"), ANKER, ANKER),
+        ([JACK, ANKER, XVF3800, OUT_ONLY], ("anker", "auto"), ANKER, ANKER),
+        ([JACK, ANKER, PULSE, SERVED], ("anker", "auto"), ANKER, ANKER),
+        ([JACK, WEBCAM, ANKER, OUT_ONLY], ("webcam", "auto"), WEBCAM, ANKER),
+        ([PLUGGED, XVF3800, OUT_ONLY], ("lite", "auto"), PLUGGED, PLUGGED),
+        ([JACK, ANKER, OUT_ONLY], ("auto", "headphones"), ANKER, JACK),
+        # and where it is not here, the loudspeaker still is
+        ([JACK, USB_SPEAKER, OUT_ONLY], ("anker", "auto"), None, USB_SPEAKER),
+    ],
+)
+def test_without_a_respeaker_the_card_that_hears_speaks_too(
+    devices: list[Device],
+    settings: tuple[str, str],
+    microphone: Device | None,
+    loudspeaker: Device,
+) -> None:
+    """What somebody has plugged in is meant rather than what the computer has of its own."""
+    verdicts = explain(devices, *settings)
+    heard = [verdict.device for verdict in verdicts if verdict.microphone]
+    spoken = [verdict.device for verdict in verdicts if verdict.loudspeaker]
+    assert (heard, spoken) == ([microphone] if microphone else [], [loudspeaker])
+
+
+def test_the_reason_tells_how_sure_it_is() -> None:
+    """Several that fit are a guess, which another card that comes may change."""
+    some = [JACK, HEADSET, ANKER, OUT_ONLY]
+    found = choose(some, "auto", "input")
+    assert (found.why, found.fallback) == ("no ReSpeaker here; the first microphone on USB", True)
+    assert choose([JACK, ANKER], "auto", "input").why.endswith("the only microphone on USB")
+    own = choose(some, "auto", "output", microphone="anker")
+    assert (own.device, own.why) == (ANKER, "it is the microphone's own card")
+    assert own.fallback
+    plugged = choose([JACK, USB_SPEAKER, OUT_ONLY], "auto", "output")
+    assert plugged.why == "no ReSpeaker here; the only loudspeaker on USB"
+    assert choose([JACK, USB_SPEAKER, DONGLE], "auto", "output", microphone="no").why.endswith(
+        "the first loudspeaker on USB"
+    )
+    array = choose([PLUGGED, XVF3800], "auto", "output", microphone="lite")
+    assert (array.device, array.fallback) == (PLUGGED, False)
+
+
+def test_what_was_plugged_in_is_known_by_how_portaudio_lists_it() -> None:
+    """A plugin that is called so, and a card of the computer, are not."""
+    some = [ANKER, DONGLE, SECOND, XVF3800, JACK, CODEC, HDMI, device("USB Audio: - of mine")]
+    assert [one.on_usb for one in some] == [True, True, True, True, False, False, False, False]
 
 
 def test_a_part_of_the_name_is_enough_and_case_does_not_count() -> None:

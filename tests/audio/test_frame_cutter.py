@@ -28,10 +28,10 @@ def test_16_khz_mono_is_only_cut(block_samples: int) -> None:
     pcm = noise(3200).tobytes()
     framer = FrameCutter()
     framer.begin(MONO, 0, 0)
-    frames = []
+    frames: list[Frame] = []
     for start in range(0, len(pcm), 2 * block_samples):
         block = pcm[start : start + 2 * block_samples]
-        frames += framer.take(block, (start + len(block)) / 2 / 16_000)
+        frames += framer.take(block, (start + len(block)) / 2 / 16_000).frames()
     assert joined(frames) == pcm
     assert all(len(frame.pcm) == FRAME_BYTES for frame in frames)
     assert [frame.first_sample for frame in frames] == list(range(0, 3200, FRAME_SAMPLES))
@@ -48,7 +48,7 @@ def test_one_channel_of_many_is_picked_unchanged(channel: int) -> None:
     block[:, channel] = mono
     framer = FrameCutter()
     framer.begin(Layout(16_000, 6, 2), channel, 0)
-    assert joined(framer.take(block.tobytes(), 0)) == mono.tobytes()
+    assert joined(framer.take(block.tobytes(), 0).frames()) == mono.tobytes()
 
 
 def test_32_bit_samples_lose_their_lower_half() -> None:
@@ -58,7 +58,7 @@ def test_32_bit_samples_lose_their_lower_half() -> None:
     block[:, 2] = (mono.astype("<i4") << 16) + 0x1234
     framer = FrameCutter()
     framer.begin(Layout(16_000, 4, 4), 2, 0)
-    assert joined(framer.take(block.tobytes(), 0)) == mono.tobytes()
+    assert joined(framer.take(block.tobytes(), 0).frames()) == mono.tobytes()
 
 
 def test_another_rate_is_resampled_to_16_khz() -> None:
@@ -67,9 +67,9 @@ def test_another_rate_is_resampled_to_16_khz() -> None:
     tone = (10_000 * np.sin(2 * np.pi * 440 * time_s)).astype("<i2")
     framer = FrameCutter()
     framer.begin(Layout(48_000, 1, 2), 0, 0)
-    frames = []
+    frames: list[Frame] = []
     for start in range(0, 48_000, 960):
-        frames += framer.take(tone[start : start + 960].tobytes(), 0)
+        frames += framer.take(tone[start : start + 960].tobytes(), 0).frames()
     got = np.frombuffer(joined(frames), "<i2")
     assert 48 <= len(frames) <= 50
     assert np.max(np.abs(got[200:] - tone[::3][200 : len(got)])) < 30
@@ -81,7 +81,7 @@ def test_closed_time_is_a_jump_in_the_count() -> None:
     framer.begin(MONO, 0, 3.0)
     framer.take(bytes(2 * 500), 4.0)
     framer.begin(MONO, 0, 4.5)
-    (frame,) = framer.take(bytes(FRAME_BYTES), 4.52)
+    (frame,) = framer.take(bytes(FRAME_BYTES), 4.52).frames()
     assert frame.first_sample == 500 + 8000
 
 
@@ -91,8 +91,20 @@ def test_an_opening_that_began_before_the_last_block_loses_nothing() -> None:
     framer.begin(MONO, 0, 0)
     framer.take(bytes(FRAME_BYTES), 1.0)
     framer.begin(MONO, 0, 0.99)
-    (frame,) = framer.take(bytes(FRAME_BYTES), 1.01)
+    (frame,) = framer.take(bytes(FRAME_BYTES), 1.01).frames()
     assert frame.first_sample == FRAME_SAMPLES
+
+
+def test_a_stretch_knows_whether_a_hop_is_whole_with_it() -> None:
+    """Hops are counted from the first sample; resampled sound passes their ends in mid-frame."""
+    framer = FrameCutter()
+    framer.begin(MONO, 0, 0)
+    ends = [framer.take(bytes(FRAME_BYTES), 0).ends_hop for _ in range(8)]
+    assert ends == [False, False, False, True] * 2
+    assert framer.take(bytes(3 * FRAME_BYTES + 100), 0).ends_hop is False
+    assert framer.take(bytes(FRAME_BYTES - 100), 0).ends_hop is True
+    assert framer.take(bytes(9 * FRAME_BYTES), 0).ends_hop is True
+    assert framer.take(b"", 0).ends_hop is False
 
 
 def feed(meter: LossMeter, times: Iterable[float]) -> int:

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from device.audio import relapse
 from device.audio.keep_open import (
     FIRST_DELAY_S,
     LONGEST_DELAY_S,
@@ -18,6 +19,7 @@ from device.audio.keep_open import (
     DeviceKeeper,
     keep_open,
 )
+from device.audio.relapse import Relapses
 from device.errors import AudioDeviceError, AudioDeviceHungError, DeviceTrouble
 from tests.rig.fakes import PATIENCE_S, lost, until
 
@@ -103,6 +105,26 @@ async def test_when_something_was_plugged_in_it_is_tried_at_once() -> None:
     with pytest.raises(asyncio.CancelledError):
         await keep_open(device, use, device.told.append, pause)
     assert pauses_s == [0.5, 1.0, 2.0, 0.5]
+
+
+async def test_one_that_is_lost_again_and_again_is_tried_with_more_patience(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Minutes, and it is told the same each time; what is plugged in meanwhile is tried at once."""
+    clock = Clock(monkeypatch)
+    device = Device(*[5.0] * 7, clock=clock)
+    relapses = Relapses()
+
+    async def use() -> None:
+        relapses.works(clock.now_s)
+        await device.use()
+
+    with pytest.raises(asyncio.CancelledError):
+        await keep_open(device, use, device.told.append, None, relapses)
+    assert clock.pauses_s == [0.5, 1.0, *relapse.PATIENCE_S, *[relapse.PATIENCE_S[-1]] * 2]
+    assert [error.trouble for error in device.told[:2]] == [DeviceTrouble.LOST] * 2
+    assert [error.trouble for error in device.told[2:]] == [DeviceTrouble.RELAPSING] * 5
+    assert len({str(error) for error in device.told[2:]}) == 1
 
 
 async def test_a_hung_device_ends_it() -> None:

@@ -13,6 +13,8 @@ from device.audio.liveness import (
     FELL_SILENT_S,
     GATED_S,
     MUTED_SOURCE_S,
+    REPEATED_SOURCE_S,
+    SILENT_STEPS,
     Liveness,
     Symptom,
 )
@@ -99,9 +101,39 @@ def test_one_value_is_dead(is_card: bool, values: tuple[int, ...]) -> None:
     assert died == (Symptom.CONSTANT, 30 + DEAD_S)
 
 
+@pytest.mark.parametrize("sample_bytes", [2, 4])
+@pytest.mark.parametrize("value", [-1, 1, -SILENT_STEPS])
+def test_silence_that_is_rounded_down_is_silence(sample_bytes: int, value: int) -> None:
+    """A microphone whose mute switch is on, or whose gate is shut, may give -1 for nothing."""
+    scaled = value << 8 * (sample_bytes - 2)
+    block = np.full(2 * SAMPLES, scaled, f"<i{sample_bytes}").tobytes()
+    frame_bytes = 2 * sample_bytes
+    gated = Liveness(BLOCK_S, frame_bytes, sample_bytes=sample_bytes, is_card=True, gates=True)
+    for living in blocks(1.0, noise(channels=sample_bytes)):
+        gated.add(living)
+    assert dies_after(gated, itertools.repeat(block, round(GATED_S / BLOCK_S) - 1)) is None
+    silent = Liveness(BLOCK_S, frame_bytes, sample_bytes=sample_bytes, is_card=True)
+    assert dies_after(silent, itertools.repeat(block)) == (Symptom.ZEROS, DEAD_S)
+
+
+def test_a_tone_that_a_program_plays_is_no_dead_driver_for_a_minute() -> None:
+    """A sound server's source may be anything; a card's is a converter."""
+    tone = np.rint(9000 * np.sin(2 * np.pi * np.arange(SAMPLES) / 16)).astype("<i2").tobytes()
+    source = Liveness(BLOCK_S, 2, is_card=False)
+    died = dies_after(source, itertools.repeat(tone))
+    assert died is not None
+    assert died[0] is Symptom.FROZEN
+    assert died[1] == pytest.approx(REPEATED_SOURCE_S, abs=0.1)
+    card = dies_after(Liveness(BLOCK_S, 2, is_card=True), itertools.repeat(tone))
+    assert card is not None
+    assert card[1] == pytest.approx(DEAD_S, abs=0.1)
+
+
 def test_a_value_that_wanders_slowly_is_dead_too() -> None:
     """No block is like another, and none is sound."""
-    steps = (np.full(SAMPLES, value, "<i2").tobytes() for value in itertools.count(1))
+    steps = (
+        np.full(SAMPLES, value, "<i2").tobytes() for value in itertools.count(SILENT_STEPS + 1)
+    )
     died = dies_after(Liveness(BLOCK_S, 2, is_card=True), steps)
     assert died == (Symptom.CONSTANT, DEAD_S)
 

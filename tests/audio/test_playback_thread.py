@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from pathlib import Path
 
@@ -167,6 +168,32 @@ async def test_a_stopped_stream_can_be_closed_and_its_rest_ended(
     await until(lambda: started)
     speaker.rest(True)
     await until(lambda: len(stopped) > 1)
+    await speaker.close()
+
+
+@pytest.mark.parametrize("awaits", ["a probe", "the end of the rest"])
+async def test_a_stopped_stream_that_does_not_start_again_is_a_stall(
+    sound_server: SoundServer, monkeypatch: pytest.MonkeyPatch, awaits: str
+) -> None:
+    """A server that hangs holds the call up for ever: the loop must notice all the same."""
+    monkeypatch.setattr("device.audio.playback_thread.REST_AFTER_S", 0.1)
+    monkeypatch.setattr("device.audio.playback_thread.PROBE_S", 0.1 if "probe" in awaits else 60.0)
+    monkeypatch.setattr("device.audio.playback_thread.LOOK_S", 0.05)
+    monkeypatch.setattr("device.audio.playback_thread.STALL_S", 0.5)
+    goes_on = threading.Event()
+    hang = staticmethod(lambda _stream: goes_on.wait())
+    monkeypatch.setattr(portaudio.PortAudio, "start", hang)
+    stopped = watch(monkeypatch, "stop")
+    speaker = Loudspeaker(PortAudioCard())
+    await speaker.open(lambda _news: None)
+    speaker.rest(True)
+    await until(lambda: stopped)
+    lost = asyncio.create_task(speaker.wait_lost())
+    speaker.rest("probe" in awaits)
+    with pytest.raises(AudioDeviceError) as caught:
+        await asyncio.wait_for(lost, 10)
+    assert caught.value.trouble is DeviceTrouble.STALLED
+    goes_on.set()
     await speaker.close()
 
 

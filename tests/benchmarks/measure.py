@@ -1,10 +1,21 @@
-"""What the benchmarks measure with: memory of the own process, and medians over runs."""
+"""What the benchmarks measure with: memory, medians over runs, and whom they compare with."""
 
 from __future__ import annotations
 
+import os
 import statistics
-from collections.abc import Mapping, Sequence
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
+
+import pytest
+
+from tests.rig.daemon import ROOT
+from tests.rig.server import ServerThread
+from tests.rig.sound import SoundServer
 
 
 def memory_mb(field: str) -> float:
@@ -55,3 +66,26 @@ def per_hour(count: int, hours: float) -> tuple[float, float]:
 
     low = chi2.ppf(0.025, 2 * count) / 2 if count else 0.0
     return float(low) / hours, float(chi2.ppf(0.975, 2 * count + 2)) / 2 / hours
+
+
+@contextmanager
+def sample_client(sound: SoundServer, server: ServerThread) -> Iterator[int]:
+    """Run `tests.benchmarks.sample_client`; it listens already. Gives the number of its process."""
+    with TemporaryFile("w+") as log:
+        client = subprocess.Popen(
+            [sys.executable, "-m", "tests.benchmarks.sample_client", server.url],
+            env={**os.environ, **sound.environment, "SSL_CERT_FILE": str(server.certificate)},
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+        try:
+            assert client.stdout is not None
+            if client.stdout.readline() != "open\n":
+                log.seek(0)
+                pytest.fail(log.read())
+            yield client.pid
+        finally:
+            client.kill()
+            client.communicate()

@@ -1,8 +1,9 @@
 """What listening costs, beside engines that do nothing else.
 
 The speaker and the plain loops of openWakeWord and pymicro-wakeword hear one microphone at the same
-time, so that all pay the same for a machine that is shared. Figures are what the kernel says
-(proc(5)); the ratios are what carries over to other machines.
+time, so that all pay the same for a machine that is shared; so do the speaker and a plain client of
+the Live API in a talk. Figures are what the kernel says (proc(5)); the ratios are what carries over
+to other machines.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from device.simulator.script import Script
+from device.simulator.script import Script, Turn
+from tests.benchmarks.measure import sample_client
 from tests.rig.daemon import ROOT
 from tests.rig.room import Room, open_room
+from tests.rig.server import ServerThread
 from tests.rig.sound import SoundServer
 from tests.rig.speech import chatter
 
@@ -134,7 +137,7 @@ def test_listening_beside_those_who_do_nothing_else() -> None:
         pids = {"parley": room.daemon.process.pid}
         for engine in ENGINES:
             pids[engine] = stack.enter_context(contender(room.sound, engine))
-        print(f"\n{'':16}{'':16}{'% core':>8}{'of oWW':>8}{'of mWW':>8}{'switches/s':>12}{'MB':>6}")
+        head("of oWW", "of mWW")
         for name, sound in (
             ("quiet", quiet_room(SETTLED_S + RUNS * WATCHED_S + 5)),
             ("talk", chatter()),
@@ -144,7 +147,30 @@ def test_listening_beside_those_who_do_nothing_else() -> None:
                 room.daemon.request("mute")
             with sounding(room, sound if sound is not None else quiet_room(2)):
                 time.sleep(SETTLED_S)
-                show(name, watch(pids))
+                show(name, watch(pids), *ENGINES)
+
+
+def test_a_talk_beside_the_sample_client() -> None:
+    """While a long answer plays, and while both listen after it to people who talk."""
+    answer_ms = round(1000 * (RUNS * WATCHED_S + 10))
+    script = Script(turns=(Turn(heard="weather", says="Sunny.", audio=answer_ms, pace=1.5),))
+    config = {
+        "audio": {"echo_cancellation": "auto", "duplex": "auto"},
+        "conversation": {"follow_up_s": 300, "max_listen_s": 300},
+    }
+    with ExitStack() as stack:
+        room = stack.enter_context(open_room(script, config))
+        other = stack.enter_context(ServerThread(script))
+        pids = {"parley": room.daemon.process.pid}
+        pids["sample"] = stack.enter_context(sample_client(room.sound, other))
+        room.wake_and_ask()
+        room.daemon.event("reply", what="first_sound")
+        head("of sample")
+        show("answering", watch(pids), "sample")
+        room.daemon.event("reply", what="drained", timeout=answer_ms / 1000)
+        with sounding(room, chatter()):
+            show("listening", watch(pids), "sample")
+        assert room.daemon.status()["state"] == "listening"
 
 
 def watch(pids: dict[str, int]) -> dict[str, Cost]:
@@ -160,10 +186,15 @@ def watch(pids: dict[str, int]) -> dict[str, Cost]:
     }
 
 
-def show(name: str, costs: dict[str, Cost]) -> None:
-    others = [costs[engine].percent for engine in ENGINES]
+def head(*ratios: str) -> None:
+    named = "".join(f"{each:>10}" for each in ratios)
+    print(f"\n{'':16}{'':16}{'% core':>8}{named}{'switches/s':>12}{'MB':>6}")
+
+
+def show(name: str, costs: dict[str, Cost], *beside: str) -> None:
+    others = [costs[other].percent for other in beside]
     for who, each in costs.items():
-        ratios = "".join(f"{each.percent / other:8.2f}" for other in others)
+        ratios = "".join(f"{each.percent / other:10.2f}" for other in others)
         print(
             f"{name:16}{who:16}{each.percent:8.2f}{ratios}{each.switches:12.0f}"
             f"{each.resident_mb:6.0f}"

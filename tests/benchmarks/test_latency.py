@@ -9,14 +9,11 @@ is `sample_client`, built as Google's published example is.
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from tempfile import TemporaryFile
 
 import numpy as np
 import numpy.typing as npt
@@ -25,8 +22,7 @@ import pytest
 from device.simulator.live_server import LiveServer
 from device.simulator.record import ConnectionRecord
 from device.simulator.script import Interrupt, Script, Turn
-from tests.benchmarks.measure import table
-from tests.rig.daemon import ROOT
+from tests.benchmarks.measure import sample_client, table
 from tests.rig.room import open_room, spoken
 from tests.rig.server import ServerThread
 from tests.rig.sound import Recorder, Sink, SoundServer
@@ -107,24 +103,8 @@ def test_wake_word_to_listening() -> None:
 @contextmanager
 def sample_room() -> Iterator[tuple[SoundServer, ServerThread]]:
     """The sample client instead of the speaker; it listens already."""
-    with SoundServer() as sound, ServerThread(TALK) as server, TemporaryFile("w+") as log:
-        client = subprocess.Popen(
-            [sys.executable, "-m", "tests.benchmarks.sample_client", server.url],
-            env={**os.environ, **sound.environment, "SSL_CERT_FILE": str(server.certificate)},
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        )
-        try:
-            assert client.stdout is not None
-            if client.stdout.readline() != "open\n":
-                log.seek(0)
-                pytest.fail(log.read())
-            yield sound, server
-        finally:
-            client.kill()
-            client.communicate()
+    with SoundServer() as sound, ServerThread(TALK) as server, sample_client(sound, server):
+        yield sound, server
 
 
 class Tape(Recorder):

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from device.audio.capture_thread import QUIET_HOPS_AT_ONCE
 from device.audio.quiet import QuietGate
 from device.frames import FRAME_SAMPLES, HOP_SAMPLES, MICROPHONE_RATE_HZ, Frame
 from device.news import Detection
@@ -82,12 +83,17 @@ def room(call: Samples, level_dbfs: float, kind: str, snr_db: float, seed: int) 
 
 
 def frames(sound: Samples, *, gated: bool) -> Iterator[Frame]:
+    """As the microphone gives them: a hop at a time, or two while it is quiet."""
     gate = QuietGate()
-    for begin in range(0, len(sound) - HOP_SAMPLES + 1, HOP_SAMPLES):
-        quiet = gated and gate.hear(sound[begin : begin + HOP_SAMPLES])
-        for first in range(begin, begin + HOP_SAMPLES, FRAME_SAMPLES):
+    begin, quiet = 0, False
+    while begin < len(sound):
+        end = begin + HOP_SAMPLES * (QUIET_HOPS_AT_ONCE if quiet else 1)
+        heard = sound[begin:end]
+        quiet = gated and gate.hear(heard[: len(heard) // HOP_SAMPLES * HOP_SAMPLES])
+        for first in range(begin, begin + len(heard), FRAME_SAMPLES):
             pcm = sound[first : first + FRAME_SAMPLES].tobytes()
             yield Frame(pcm, first, 0.0, quiet=quiet)
+        begin = end
 
 
 class Ear:

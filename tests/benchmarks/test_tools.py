@@ -2,7 +2,8 @@
 
 Both stamps are those of the stand-in server: when it sends ``toolCall``, and when the
 ``toolResponse`` to that has come. In between lie the connection on loopback, the function itself,
-and for `set_timer` the disk, which has it before the model hears that it is set.
+for `set_timer` the disk, which has it before the model hears that it is set, and for what a house
+does its MCP server.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import pytest
 from device.simulator.record import ConnectionRecord
 from device.simulator.script import Script, ToolCall, Turn
 from tests.benchmarks.measure import table
+from tests.rig.mcp_server import home_assistant
 from tests.rig.room import open_room
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(1800)]
@@ -32,6 +34,7 @@ KINDS = {
         ToolCall("set_volume", {"percent": 40}),
         ToolCall("set_volume", {"percent": 60}),
     ),
+    "home_HassTurnOff": (ToolCall("home_HassTurnOff", {"name": "kitchen"}),),
     "set_timer": (ToolCall("set_timer", {"duration_s": 3_600, "name": "pasta"}),),
 }
 
@@ -44,11 +47,14 @@ def waited(connection: ConnectionRecord) -> Iterator[float]:
         yield 1e3 * (came_at - sent_at)
 
 
-def asked(model: str, name: str) -> list[float]:
+def asked(model: str, name: str, *servers: dict[str, str]) -> list[float]:
     """Have a function called `CALLS` times, each in a turn of its own."""
     calls = islice(cycle(KINDS[name]), CALLS)
     turns = (Turn(audio=100, pace="burst", plays_out=False, calls=(call,)) for call in calls)
-    with open_room(Script(turns=tuple(turns)), {"live": {"model": model}}) as room:
+    config = {"live": {"model": model}, "tools": {"mcp": list(servers)}}
+    with open_room(Script(turns=tuple(turns)), config) as room:
+        for _ in servers:
+            room.daemon.event("mcp_server", what="ready")
         for _ in range(CALLS):
             room.daemon.request("ask", text="please")
         assert room.daemon.seen("tool", what="failed") == []
@@ -58,11 +64,16 @@ def asked(model: str, name: str) -> list[float]:
 def test_call_to_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fifty calls of each, by a model that blocks and by one that does not."""
     monkeypatch.setattr(tempfile, "tempdir", DISK)
-    rows = [
-        (f"{model.removeprefix('gemini-').partition('-live')[0]} {name}", asked(model, name))
-        for model in MODELS
-        for name in KINDS
-    ]
+    with home_assistant() as house:
+        home = {"name": "home", "url": house.url}
+        rows = [
+            (
+                f"{model.removeprefix('gemini-').partition('-live')[0]} {name}",
+                asked(model, name, *([home] if name.startswith("home_") else [])),
+            )
+            for model in MODELS
+            for name in KINDS
+        ]
     mount = ["findmnt", "--noheadings", "--output", "FSTYPE", "--target", DISK]
     disk = subprocess.run(mount, check=True, capture_output=True, text=True).stdout.strip()
     table(f"a call of a function to its answer, state on {disk}", "ms", rows)

@@ -93,7 +93,7 @@ def test_the_xvf3800_is_asked_for_its_direction(board: Xvf3800Board, lights: Rin
     """One request; the angle has both its bytes."""
     board.direction = 300, 1
     drawing = Drawing(lights)
-    drawing.until(lambda: lights.direction() == pytest.approx(300 / 360))
+    drawing.until(lambda: lights.direction() == pytest.approx(90 / 360))
     assert asked(board)[0] == read(0x92, 20, 5, bytes.fromhex("00 2c01 0100"))
     assert {transfer.value for transfer in asked(board)} == {0x92}
 
@@ -105,7 +105,7 @@ def test_old_firmware_is_asked_for_its_beams() -> None:
     board.energies = 0.0, 0.0, 0.0, 3.5
     lights = lights_of(board)
     lights.open()
-    Drawing(lights).until(lambda: lights.direction() == pytest.approx(0.25))
+    Drawing(lights).until(lambda: lights.direction() == pytest.approx(240 / 360))
     lights.close()
     azimuths = asked(board)[0]
     assert (azimuths.value, azimuths.index, azimuths.length) == (0x80 | 75, 33, 17)
@@ -182,7 +182,7 @@ def test_a_few_failed_answers_never_darken_the_lights(
         return real(self)
 
     monkeypatch.setattr(Xvf3800Ring, "direction", direction)
-    Drawing(lights).until(lambda: lights.direction() == pytest.approx(0.25))
+    Drawing(lights).until(lambda: lights.direction() == pytest.approx(240 / 360))
     assert calls >= 5
 
 
@@ -220,6 +220,57 @@ def test_a_busy_chip_holds_the_lights_up_for_a_moment_only(
     pictures = [transfer for transfer in board.written() if transfer.value == 19]
     first, fourth = board.transfers.index(asked(board)[0]), board.transfers.index(asked(board)[3])
     assert any(first < board.transfers.index(picture) < fourth for picture in pictures)
+
+
+def test_in_a_silent_room_it_is_asked_on_as_ever(
+    board: Xvf3800Board,
+    lights: RingLights,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The chip has nothing new to tell, which is no failure: the first word is pointed at at once.
+
+    A failure would have it asked ever more seldom, up to ten seconds.
+    """
+    monkeypatch.setattr(ring, "LOOK_EVERY_S", 0.002)
+    monkeypatch.setattr(ring, "LOOK_AGAIN_WITHIN_S", 3600.0)
+    drawing = Drawing(lights)
+    board.busy = 3 * 12
+    board.direction = 90, 1
+    drawing.until(lambda: board.busy == 0)
+    drawing.until(lambda: lights.direction() == pytest.approx(240 / 360))
+    assert [transfer.data[0] for transfer in asked(board)][:37] == [64] * 36 + [0]
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize(("kind", "zero_deg"), [("xvf3800", 150), ("xvf3000", 0)])
+@pytest.mark.parametrize("board_name", ["none", "usb-array", "xvf3800", "2mic-hat-v2"])
+def test_the_zero_is_the_ring_s_whatever_the_board(
+    kind: str, zero_deg: int, board_name: str
+) -> None:
+    """Also where the owner names the driver, and the microphone is another device."""
+    array = Xvf3800Board() if kind == "xvf3800" else MicArrayV2()
+    if isinstance(array, Xvf3800Board):
+        array.direction = 60, 1
+    else:
+        array.numbers = {VOICE: (1, 0), DOA: (60, 0)}
+    bus = Bus(array)
+    lights = make_lights(
+        kind,
+        profile_named(board_name),
+        brightness=100,
+        gpio_pins=None,
+        stream=None,  # type: ignore[arg-type]
+        usb=lambda: bus,
+        mounting=Mounting(30),
+    )
+    assert isinstance(lights, RingLights)
+    lights.open()
+    try:
+        told = pytest.approx((60 + 30 + zero_deg) / 360)
+        Drawing(lights).until(lambda: lights.direction() == told)
+    finally:
+        lights.close()
 
 
 def test_an_array_that_is_gone_is_still_told(board: Xvf3800Board, lights: RingLights) -> None:
@@ -261,10 +312,13 @@ def test_rings_are_what_points() -> None:
 
 @pytest.mark.parametrize(
     ("mounting", "led"),
-    [(Mounting(), 3), (Mounting(60), 5), (Mounting(0, mirrored=True), 9)],
+    [(Mounting(), 8), (Mounting(60), 10), (Mounting(0, mirrored=True), 2)],
 )
 async def test_the_light_that_listens_points_at_who_speaks(mounting: Mounting, led: int) -> None:
-    """All the way: from 90 degrees to the colour words on the bus; and away when it thinks."""
+    """All the way: from 90 degrees to the colour words on the bus; and away when it thinks.
+
+    The direction of 0 is at the sixth LED of this ring.
+    """
     board = Xvf3800Board()
     board.direction = 90, 1
     lights = lights_of(board, mounting)

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from device.board.levels import XVF3800_LEVELS
 from device.board.profiles import (
     NONE,
     PROFILES,
     LedDriver,
-    MixerLevel,
     Role,
     choose,
+    in_safe_mode,
     known_name_parts,
     names,
     profile_for,
@@ -198,19 +199,16 @@ def test_how_each_board_s_card_is_opened(
     assert (profile.output_channels, profile.capture_first) == (output_channels, capture_first)
 
 
-def test_only_the_xvf3800_needs_its_mixer_set() -> None:
-    """The others have no control, or none that silences them."""
-    assert [profile.name for profile in PROFILES if profile.mixer] == ["xvf3800"]
-    levels = profile_named("xvf3800").mixer
-    assert [level.arguments for level in levels if level.input_channels is None] == [
-        ("sset", "PCM,0", "100%"),
-        ("sset", "PCM,1", "100%"),
-    ]
-    assert [level.arguments for level in levels if level.input_channels == 6] == [
-        ("cset", "numid=8", "on,on,on,on,on,on"),
-        ("cset", "numid=10", "60,60,60,60,60,60"),
-    ]
-    assert MixerLevel("PCM", "30%").arguments == ("sset", "PCM", "30%")
+def test_which_boards_need_their_mixer_set() -> None:
+    """The others have no control (Lite, USB array), or it is not known what theirs need."""
+    with_levels = {profile.name for profile in PROFILES if profile.mixer}
+    assert with_levels == {"xvf3800", "flex", "2mic-hat-v1", "2mic-hat-v2"}
+    needs = {
+        count: [(level.control, level.value) for level in XVF3800_LEVELS if level.is_for(count)]
+        for count in (2, 6)
+    }
+    assert needs[2] == [("PCM,0", "100%"), ("PCM,1", "100%")]
+    assert needs[6] == [*needs[2], ("numid=8", "on"), ("numid=10", "60")]
 
 
 def test_the_boards_whose_driver_is_not_in_the_kernel_say_so() -> None:
@@ -234,3 +232,40 @@ def test_the_configuration_file_names_every_board() -> None:
     comment = text[: text.index("\nboard: ")].rpartition("\n\n")[2]
     words = set(re.findall(r"[a-z0-9-]+", comment))
     assert set(names()) <= words
+
+
+@pytest.mark.parametrize(
+    ("usb_id", "product", "so"),
+    [
+        ((0x2886, 0x801C), "reSpeaker XVF3800 Safe Mode", True),
+        ((0x2886, 0x801A), "", True),
+        ((0x2886, 0x8123), "reSpeaker Nova Safe Mode", True),
+        ((0x2886, 0x8018), "XIAO SomethingNew", False),
+        ((0x2886, 0x8045), "XIAO nRF52840", False),
+        ((0x2886, 0x8045), "", False),
+        ((0x2886, 0x001C), "reSpeaker Flex XVF3800 C16K2Ch", False),
+        ((0x1234, 0x801C), "reSpeaker XVF3800 Safe Mode", False),
+    ],
+)
+def test_safe_mode_is_told_from_microcontrollers(
+    usb_id: tuple[int, int],
+    product: str,
+    so: bool,
+) -> None:
+    """Their maker is the same, and so is the bit in their ids."""
+    assert in_safe_mode(usb_id, product) is so
+
+
+@pytest.mark.parametrize(
+    ("overlay", "so"),
+    [
+        ("respeaker-2mic-v2_0", True),
+        ("respeaker-2mic-v2_0-overlay", True),
+        ("respeaker-2mic-v2_0-overlay.dtbo", True),
+        ("respeaker-2mic-v1_0-overlay", False),
+        ("overlay", False),
+    ],
+)
+def test_an_overlay_is_known_by_the_name_of_its_file_too(overlay: str, so: bool) -> None:
+    """As Seeed's wiki has it written."""
+    assert profile_named("2mic-hat-v2").made_by(overlay) is so

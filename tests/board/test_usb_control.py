@@ -21,6 +21,7 @@ from device.errors import BoardError
 from tests.rig.usb_device import (
     Bus,
     Flex,
+    FlexInSafeMode,
     Lite,
     MicArrayV2,
     Stranger,
@@ -91,6 +92,8 @@ def test_of_two_alike_the_first_is_taken_and_that_is_told(
         (XVF3800_ARRAY, [], "nothing"),
         (XVF3800_ARRAY, [MicArrayV2, Lite], "2886:0018, 2886:0019"),
         (FLEX_ARRAY, [Stranger, Xvf3800Board], "2886:8045, 2886:001a"),
+        (FLEX_ARRAY, [FlexInSafeMode, Lite], "2886:801c (safe mode), 2886:0019"),
+        (XVF3800_ARRAY, [FlexInSafeMode], "2886:801c (safe mode)"),
     ],
 )
 def test_none_is_told_with_what_there_is(
@@ -121,7 +124,7 @@ def test_a_device_of_another_maker_is_left_alone() -> None:
 
 def test_a_name_that_may_not_be_read_is_a_matter_of_permission() -> None:
     """Unless there is another that can be read, and is the one."""
-    secret = Stranger()
+    secret = Flex()
     secret.denied = True
     with pytest.raises(BoardError, match=r"Flex .* may not be used: is 60-parley-respeaker.rules"):
         connected(FLEX_ARRAY, secret)

@@ -158,6 +158,21 @@ def test_direction_of_old_firmware_is_that_of_the_selected_beam(
     ]
 
 
+@pytest.mark.parametrize("version", [(2, 0, 9), (2, 1, 0)])
+def test_a_chip_that_has_no_direction_tells_of_no_speech(version: tuple[int, int, int]) -> None:
+    """Status 64 for as long as it is asked: nobody speaks. Anything else is still an error."""
+    board = Xvf3800Board(version)
+    board.busy = 1000
+    array = Xvf3800(connect(XVF3800_ARRAY, lambda: Bus(board)), Pauses(), tries=3)
+    assert array.direction(version) == Direction(0, speech=False)
+    assert [transfer.data[0] for transfer in board.transfers] == [64] * 3
+    with pytest.raises(BoardError, match="too busy to tell VERSION"):
+        array.version()
+    board.busy, board.status = 0, 3
+    with pytest.raises(BoardError, match="status 3"):
+        array.direction(version)
+
+
 @pytest.mark.parametrize(
     ("azimuth", "energy", "direction"),
     [

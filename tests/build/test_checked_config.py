@@ -13,6 +13,7 @@ from device.errors import ConfigError, Mistake
 from device.wake import onnx_file
 from device.wake.catalogue import bundled_network
 from device.wake.onnx_file import Field
+from tests.rig.machine import machine
 
 ROOT = Path(__file__).parents[2]
 
@@ -105,6 +106,45 @@ def test_what_is_wrong_in_itself_is_told_once(tmp_path: Path) -> None:
     ]
 
 
+def test_an_address_is_refused_with_the_name_of_its_card(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one that it leads to now; what is a name is not looked up."""
+    monkeypatch.setattr(checked, "ROOT", machine("unknown-usb-card", tmp_path / "root"))
+    text = "audio:\n  input: {device: 'hw:1,0'}\n  output: {device: '0d8c:013c'}\n"
+    name = "write 'USB PnP Sound Device', as card 1 is called"
+    assert mistakes(tmp_path, text) == [
+        Mistake("audio.input.device", f"'hw:1,0' is an address of ALSA's: {name}", 2, 19),
+        Mistake("audio.output.device", f"'0d8c:013c' is a USB id: {name}", 3, 20),
+    ]
+    (number,) = mistakes(tmp_path, "audio: {input: {device: 0}}")
+    assert number.message == (
+        "0 is a number, and card numbers change: write 'bcm2835 Headphones', as card 0 is called"
+    )
+    checked.load(written(tmp_path, "audio: {input: {device: PnP}, output: {device: auto}}"))
+    assert len(mistakes(tmp_path, "audio: {input: {device: true}, output: 3}")) == 2
+
+
+def test_a_model_in_another_spelling_is_a_mistake_and_an_unknown_one_a_warning(
+    tmp_path: Path,
+) -> None:
+    """So is a voice; a server of the owner's may have models of its own."""
+    text = "live:\n  model: Gemini-3.8-Live\n  fallback_models: [other, gemini-3-8-live]\n"
+    assert [mistake.message for mistake in mistakes(tmp_path, text)] == [
+        "'Gemini-3.8-Live' is not a model's name: did you mean gemini-3.8-live?",
+        "'gemini-3-8-live' is not a model's name: did you mean gemini-3.8-live?",
+    ]
+    told = checked.missing_parts({"personas": {"puck": {"model": "Gemini-3.8-Live"}}})
+    assert [path for path, _ in told] == [("personas", "puck", "model")]
+    new = "live: {model: gemini-9-live, voice: Aether"
+    voice, model = checked.warnings(checked.parse(f"{new}}}", "x"))
+    assert voice.startswith("live.voice: 'Aether' is not among the voices")
+    assert model.startswith("live.model: gemini-9-live is no model that this version knows")
+    there = f"{new}, endpoint: 'https://localhost:8443'}}"
+    assert checked.warnings(checked.parse(there, "x")) == [voice]
+    assert len(mistakes(tmp_path, "live: {model: 3, fallback_models: 4}")) == 2
+
+
 @pytest.mark.parametrize("text", ["[]", "wake: 1", "wake: {words: 1}", "board: [1]", "just text"])
 def test_a_file_of_another_shape_is_refused_as_such(tmp_path: Path, text: str) -> None:
     """Nothing else is looked for in it."""
@@ -138,3 +178,17 @@ def test_bundled_words_are_checked_without_loading_them(tmp_path: Path) -> None:
         check=True,
     )
     assert done.stdout == f"{file}: fine\nset()\n"
+
+
+def test_a_camera_that_will_give_nothing_is_warned_of(tmp_path: Path) -> None:
+    """It may be plugged in later, so it is no mistake."""
+    away = "/dev/v4l/by-id/usb-of-nobody-video-index0"
+    streams = checked.load(written(tmp_path, "camera: {stream: while_talking}"))
+    assert checked.warnings(streams) == [
+        "camera.stream: nothing is sent while tools.camera is off: on_request there"
+    ]
+    text = f"tools: {{camera: on_request}}\ncamera: {{source: {away}, stream: while_talking}}"
+    (told,) = checked.warnings(checked.load(written(tmp_path, text)))
+    assert told.startswith(f"camera.source: {away} is not plugged in; cameras on USB now: ")
+    asked = checked.load(written(tmp_path, "tools: {camera: on_request}"))
+    assert checked.warnings(asked) == []

@@ -15,7 +15,7 @@ from device.live import network as readiness
 from device.live.resumption import Past
 from device.live.session import LiveSession
 from device.news import FailureKind, News
-from device.ports import OpenDevice
+from device.sound import OpenDevice
 from device.tools.registry import Registry
 
 
@@ -50,10 +50,15 @@ def test_a_sound_server_s_idea_of_an_array_is_left_alone(
 ) -> None:
     """Levels are those of a card; this one's are asked of an amixer that is not there."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    parts, array = build.real_parts({}), profile_named("xvf3800")
-    assert parts.set_levels(array, OpenDevice("pulse", None, 1, 2, 16_000)) == []
-    (problem,) = parts.set_levels(array, OpenDevice("array (hw:2,0)", 2, 1, 2, 16_000))
+    parts, array, config = build.real_parts({}), profile_named("xvf3800"), Config()
+    server = OpenDevice("pulse", None, 1, 2, 16_000)
+    assert parts.set_levels(config, array, server, server) == []
+    card = OpenDevice("array (hw:2,0)", 2, 1, 2, 16_000)
+    (problem,) = parts.set_levels(config, array, card, server)
     assert "amixer" in problem
+    wanted = parse("mixer: {PCM: 50%}", "test.yaml")
+    (problem,) = parts.set_levels(wanted, array, server, server)
+    assert problem.startswith("mixer: is not applied")
 
 
 def test_what_the_speaker_takes_of_the_memory_is_told() -> None:

@@ -66,6 +66,16 @@ class TestCheck:
         assert "2025-12-09" in printed.err
         assert "gemini-3.8-live" in printed.err
 
+    def test_so_is_one_of_a_persona(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """By its own key."""
+        file = tmp_path / "old.yaml"
+        file.write_text("personas: {puck: {model: gemini-live-2.5-flash-preview}, eve: }")
+        assert run("check", str(file)) == 0
+        warning = "warning: personas.puck.model: gemini-live-2.5-flash-preview was"
+        assert capsys.readouterr().err.startswith(warning)
+
     def test_every_mistake_goes_to_stderr(
         self, bad: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:

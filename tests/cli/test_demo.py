@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from device.__main__ import main
 from device.cli.demo import hop_ms, slowness
 from device.wake.scores import WakeScorer
 
@@ -34,3 +35,23 @@ def test_a_slower_machine_is_found_slower(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(WakeScorer, "_hop", slower)
     assert took_ms > 0
     assert hop_ms() > 20
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--camera", "no such file"], "there is no no such file: give --camera a picture"),
+        (
+            ["--camera", ".", "--model", "gemini-2.5-flash-native-audio-latest"],
+            "gemini-2.5-flash-native-audio-latest does not look through a camera",
+        ),
+    ],
+)
+def test_what_it_cannot_show_is_told_before_it_begins(
+    capsys: pytest.CaptureFixture[str], words: list[str], told: str
+) -> None:
+    """Exit code 1, and nothing of the demo."""
+    assert main(["demo", *words]) == 1
+    shown = capsys.readouterr()
+    assert told in shown.err
+    assert shown.out == ""

@@ -183,7 +183,7 @@ HAT_V2 = "seeed2micvoicec: 1f000a4000.i2s-tlv320aic3x-hifi tlv320aic3x-hifi-0 (h
                 "channel 1: processed for speech recognition <- listened to",
                 "channel 5: raw microphone",
                 "button none; the board's own mute button can be read",
-                "mixer PCM,0 100%; PCM,1 100%; numid=8 on,on,on,on,on,on; numid=10 60,60",
+                "mixer PCM,0 100%; PCM,1 100%; numid=8 on; numid=10 60",
             ],
         ),
         (

@@ -268,10 +268,26 @@ def test_the_whole_doctor_on_a_machine_with_next_to_nothing(
     assert KEY not in printed.out + printed.err
     found = {each["name"]: each for each in json.loads(printed.out)["checks"]}
     names = (
-        "clock disk memory temperature power config key state unit speaker faults kernel board "
-        "devices lights button mixer microphone loudspeaker wifi dns tcp tls websocket model"
+        "clock disk memory temperature power config key credentials state unit speaker faults "
+        "kernel board devices lights button mixer microphone loudspeaker wifi dns tcp tls "
+        "websocket model camera"
     )
-    two = ("sound system", "wake speed", "wake words", "wake opinion", "kernel log", "cards held")
+    two = (
+        "array",
+        "sound system",
+        "wake speed",
+        "wake words",
+        "wake opinion",
+        "processor",
+        "kernel log",
+        "sound servers",
+        "cards",
+        "cards held",
+        "mcp servers",
+        "camera access",
+        "personas",
+        "token server",
+    )
     assert {*names.split(), *two} == set(found)
     assert "failed by itself" not in printed.out
     assert found["microphone"]["verdict"] == "broken"

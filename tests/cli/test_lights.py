@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from device.__main__ import parser
 from device.build.boards import Boards
 from device.cli import lights as module
 from device.cli.lights import darken, lights, play
@@ -25,7 +26,14 @@ DARK = [(0, 0, 0)] * 12
 
 
 def command(**given: Any) -> argparse.Namespace:
-    usual = {"count": 12, "state": None, "picture": False, "off": False, "config": None}
+    usual = {
+        "count": 12,
+        "state": None,
+        "picture": False,
+        "off": False,
+        "config": None,
+        "hue": None,
+    }
     return argparse.Namespace(**usual | given)
 
 
@@ -85,7 +93,10 @@ def test_a_picture_is_drawn_on_a_terminal_too_when_asked_for(
     assert "\x1b" not in terminal.getvalue()
     played: list[tuple[set[Pattern], bool]] = []
 
-    def noted(chosen: list[Exhibit], _count: int, _stream: object, *, endless: bool) -> None:
+    def noted(
+        chosen: list[Exhibit], _count: int, _stream: object, *, endless: bool, hue: int | None
+    ) -> None:
+        assert hue is None
         played.append(({one.pattern for one in chosen}, endless))
 
     monkeypatch.setattr(module, "play", noted)
@@ -112,6 +123,26 @@ def test_they_are_played_one_after_the_other(count: int) -> None:
     assert "\x1b[38;2;255;255;255m██" in text, "the sparks"
     seconds = [min(10.0, max(4.0, 2 * MOTIONS[one.pattern].period_s)) for one in exhibits(count)]
     assert terminal.seconds == pytest.approx(sum(seconds), abs=len(seconds) * FRAME_S)
+
+
+def test_a_personas_hue_can_be_looked_at(capsys: pytest.CaptureFixture[str]) -> None:
+    """In the patterns of a talk; a hue that is none is refused."""
+    terminal = Terminal()
+    play(
+        [Exhibit(Pattern.LISTENING), Exhibit(Pattern.MUTED)],
+        1,
+        terminal,
+        hue=0,
+        pause=terminal.pause,
+    )
+    text = terminal.getvalue()
+    assert "\x1b[38;2;255;0;0m██" in text
+    red, green, blue = MOTIONS[Pattern.MUTED].colour
+    assert f"\x1b[38;2;{red};{green};{blue}m██" in text
+    assert parser().parse_args(["lights", "--hue", "359"]).hue == 359
+    with pytest.raises(SystemExit):
+        parser().parse_args(["lights", "--hue", "360"])
+    assert "'360' is not a whole number from 0 to 359" in capsys.readouterr().err
 
 
 def test_one_is_held_until_ctrl_c() -> None:

@@ -8,7 +8,9 @@ import subprocess
 import pytest
 
 from device.__main__ import main
+from device.api_key import KEY_FILE, VARIABLES
 from device.cli.manual import SHELLS, bash, contents, man
+from device.credential import FOLDER
 
 TOP = contents()
 FLAGS = {flag for page in TOP.all() for option in page.options for flag in option.flags}
@@ -34,6 +36,13 @@ def test_the_manual_page_has_every_command_and_option() -> None:
             for option in each.options:
                 assert all(flag in section for flag in option.flags)
                 assert option.value in section
+
+
+def test_the_manual_page_says_where_keys_and_tokens_are_found() -> None:
+    """As files of the service, and as variables where there is none."""
+    text = man(TOP).replace("\\-", "-")
+    for found in (KEY_FILE, f"{FOLDER}/NAME", *VARIABLES, "PARLEY_CREDENTIAL_NAME"):
+        assert str(found) in text
 
 
 @pytest.mark.parametrize("shell", sorted(SHELLS))
@@ -73,6 +82,7 @@ def test_bash_completes() -> None:
     assert {"check", "show", "schema"} <= completed("parley config")
     assert {"--config", "--socket"} <= completed("parley config check")
     assert {"bash", "zsh", "fish"} <= completed("parley completion")
+    assert {"call", "--json"} <= completed("parley tools")
     assert "--json" in completed("parley --socket /x status")
     assert "--json" not in completed("parley run")
     assert "pyproject.toml" in completed("parley run --config")

@@ -53,6 +53,33 @@ def test_the_status_is_a_small_table() -> None:
     ]
 
 
+def test_who_answers_to_a_word_and_whose_talk_it_is_are_told() -> None:
+    """By name, where it is somebody in particular."""
+    open_talk = {"number": 3, "persona": "puck", "model": "m", "open_s": 5.0}
+    lines = status(wake_personas={"hey_jarvis": None, "alexa": "puck"}, session=open_talk)
+    assert "wake word hey_jarvis or alexa (puck)" in lines
+    assert "session puck: m, open for 5 s" in lines
+    kept = {**open_talk, "open_s": None, "resumable_s": 60.0}
+    told = "session none; the next wake word of puck continues the talk of 1 min 0 s ago"
+    assert told in status(session=kept)
+
+
+def test_what_can_be_expected_of_the_place_is_told_where_it_is_known() -> None:
+    """In words; the box of loudspeaker and microphone is the place where a reply stutters."""
+    echo = {
+        **dict.fromkeys(("residue_db", "noise_dbfs", "delay_ms", "drift_ppm")),
+        "return_loss_db": 0.4,
+        "erle_db": 22.0,
+    }
+    duplex = {"mode": "full", "why": "22 dB of the echo are cancelled", "canceller": "software"}
+    told = " ".join(status(echo=echo, duplex=duplex))
+    assert (
+        "outlook like a loudspeaker and a microphone in one box: of 10 wake words over its own "
+        "voice about 8 are heard of who is as loud as its echo, 6 of who is 10 dB quieter; its own "
+        "voice pauses a reply about 2.6 times a minute; a short 'mm-hm' ends 4 of 8 replies"
+    ) in told
+
+
 def test_faults_come_first_and_the_last_one_only_when_all_is_well() -> None:
     """What is wrong now hides what was wrong before."""
     fault = {"kind": "lights", "message": "spi is off", "fatal": False, "age_s": 75.0}
@@ -72,6 +99,22 @@ def test_timers_are_told() -> None:
         "timers 3 set; rings now: 4, 5 (parley timers stop); the next rings on Fri 24 Dec 2100 at "
         "07:00; not on the disk: a restart would lose them; see: parley doctor"
     ) in " ".join(status(timers=some))
+
+
+def test_a_server_that_is_not_ready_is_told_with_why() -> None:
+    """One line for each; those that are ready need none."""
+    ready: dict[str, Any] = {
+        "name": "music",
+        "place": "http://music.local/mcp",
+        "state": "ready",
+        "why": None,
+        "since_s": 5.0,
+    }
+    why = "home (http://ha.local/api/mcp): nothing listens there: start the [b]server"
+    gone = {**ready, "name": "home", "state": "gone", "why": why, "since_s": 61.2}
+    lines = [line for line in status(mcp_servers=[ready, gone]) if "mcp" in line]
+    assert lines == [f"mcp server gone for 1 minute 1 second: {why}"]
+    assert not any("mcp" in line for line in status(mcp_servers=[ready]))
 
 
 def test_it_is_told_when_the_last_good_settings_are_in_force() -> None:
@@ -252,3 +295,17 @@ def test_whatever_is_in_an_event_is_one_line_that_only_shows() -> None:
     assert shown.event({"time": 1.0, "event": "button", "gesture": EVIL}).isprintable()
     evil = {"what": EVIL, "kind": EVIL, "id": EVIL, "name": EVIL, "due": EVIL}
     assert shown.event({"time": 1.0, "event": "timer", **evil}).isprintable()
+
+
+def test_a_camera_is_shown_with_what_it_sent_and_what_is_wrong_with_it() -> None:
+    """Not where there is none; pictures given by hand count as well."""
+    sent = {"asked": 1, "stream": 0, "typed": 2}
+    camera = {"camera": "USB camera 'HD'", "trouble": None, "taken": 1, "failed": 0, "sent": sent}
+    (line,) = [each for each in status(camera=camera) if "camera" in each]
+    assert line.endswith("USB camera 'HD', 3 pictures sent")
+    busy = {**camera, "trouble": "it is busy"}
+    (line,) = [each for each in status(camera=busy) if each.startswith("camera")]
+    assert line.endswith("3 pictures sent; it is busy")
+    (line,) = [each for each in status(camera={"sent": {"typed": 1}}) if "camera" in each]
+    assert line.endswith("off; 1 picture sent")
+    assert not any("camera" in each for each in status(camera=None))

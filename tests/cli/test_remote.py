@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -13,10 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from device.__main__ import main
+from device.camera.picture import MOST_BYTES
+from device.control.commands import ATTACHED
 from device.control.socket import ControlServer, Record, Records
 from device.errors import ControlError
+from tests.rig.pictures import jpeg, size_of
 
 STATUS: dict[str, Any] = {
     "version": "0.1.0",
@@ -61,13 +66,14 @@ class Speaker:
 
     @contextmanager
     def serving(self) -> Iterator[None]:
-        plain = ["ask", "mute", "reload", "status", "stop", "timers", "unmute"]
+        plain = ["ask", "mute", "reload", "status", "stop", "timers", "tools", "unmute"]
         names = [*plain, "volume", "watch"]
         ready, over = threading.Event(), asyncio.Event()
         loop = asyncio.new_event_loop()
 
         async def serve() -> None:
-            async with ControlServer(self.path, dict.fromkeys(names, self._answer)):
+            answers = dict.fromkeys(names, self._answer)
+            async with ControlServer(self.path, answers, attached=ATTACHED):
                 ready.set()
                 await over.wait()
 
@@ -195,6 +201,66 @@ def test_ask_prints_the_answer_once(
     assert speaker.run("ask", "how", "is the", "weather") == 0
     assert speaker.requests == [{"command": "ask", "text": "how is the weather"}]
     assert capsys.readouterr().out == "It is sunny.\n"
+
+
+def test_a_picture_goes_with_the_question(speaker: Speaker, tmp_path: Path) -> None:
+    """Made small here, without what its file tells of time and place."""
+    exif = Image.Exif()
+    exif[0x010E] = "at home"
+    file = tmp_path / "cup.jpg"
+    file.write_bytes(jpeg(2000, 1000, exif=exif))
+    speaker.answer = [{"result": {"state": "idle"}}]
+    assert speaker.run("ask", "what is this?", "--image", str(file)) == 0
+    (request,) = speaker.requests
+    assert request["text"] == "what is this?"
+    assert size_of(request["attached"]) == (768, 384)
+    assert b"at home" in file.read_bytes()
+    assert b"at home" not in request["attached"]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (None, "there is no file"),
+        (b"no picture at all", "no picture that can be read"),
+        (jpeg(200, 100)[:900], "no picture that can be read"),
+        (b"", "it is empty"),
+    ],
+)
+def test_what_is_no_picture_is_told_before_anybody_is_asked(
+    speaker: Speaker, tmp_path: Path, capsys: Capture, content: bytes | None, told: str
+) -> None:
+    """With its name, and exit code 1."""
+    file = tmp_path / "cup.jpg"
+    if content is not None:
+        file.write_bytes(content)
+    assert speaker.run("ask", "what is this?", "--image", str(file)) == 1
+    error = capsys.readouterr().err
+    assert str(file) in error
+    assert told in error
+    assert speaker.requests == []
+
+
+def test_a_pipe_or_a_file_too_large_is_no_picture(
+    speaker: Speaker, tmp_path: Path, capsys: Capture
+) -> None:
+    """Neither waits, nor fills the memory."""
+    pipe, large = tmp_path / "pipe", tmp_path / "large.jpg"
+    os.mkfifo(pipe)
+    with large.open("wb") as file:
+        file.truncate(MOST_BYTES + 1)
+    for path in (pipe, large):
+        assert speaker.run("ask", "what is this?", "--image", str(path)) == 1
+        assert str(path) in capsys.readouterr().err
+    assert speaker.requests == []
+
+
+def test_ask_names_who_is_asked(speaker: Speaker) -> None:
+    """Before or after the question."""
+    speaker.answer = [{"result": {"state": "idle"}}]
+    for words in (("--as", "puck", "why?"), ("why?", "--as", "puck")):
+        assert speaker.run("ask", *words) == 0
+        assert speaker.requests[-1] == {"command": "ask", "text": "why?", "as": "puck"}
 
 
 @pytest.mark.parametrize("words", [("ask", "why"), ("status",), ("volume",), ("mute",)])

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from device.config import Config, Word, describe, differences, parse, schema
+from device.config import Config, McpServer, Word, describe, differences, parse, schema
 
 
 class TestViews:
@@ -104,4 +104,4 @@ def models_of(model: type[BaseModel]) -> list[type[BaseModel]]:
         for field in model.model_fields.values()
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
     ]
-    return [model, Word, *(found for section in below for found in models_of(section))]
+    return [model, Word, McpServer, *(found for section in below for found in models_of(section))]

@@ -30,8 +30,10 @@ from device.errors import (
 )
 from device.events import SUBSCRIBER_EVENTS, EventName, PublicEvent
 from device.news import (
+    Detection,
     Failure,
     FailureKind,
+    FirstSound,
     PlaybackDrained,
     SessionClosed,
     SessionFailed,
@@ -40,7 +42,8 @@ from device.news import (
     Unheard,
 )
 from device.service.latency import Kind
-from tests.rig.fakes import MODEL, PATIENCE_S, Hub, microphone_device, until
+from tests.rig.fakes import MODEL, PATIENCE_S, Hub, microphone_device, speaker_device, until
+from tests.rig.jpeg_headers import jpeg
 
 
 class Desk:
@@ -90,6 +93,7 @@ async def test_the_status_is_whole(desk: Desk) -> None:
         "needed_db": 40.0,
         "learned": False,
     }
+    assert status.pop("outlook") is None
     nothing = {"p50": None, "p95": None, "max": None, "count": 0}
     assert status.pop("latency_ms") == dict.fromkeys(Kind, nothing)
     assert status == {
@@ -105,12 +109,18 @@ async def test_the_status_is_whole(desk: Desk) -> None:
         "microphone": "microphone A",
         "microphone_device": asdict(microphone_device()),
         "speaker": "loudspeaker A",
+        "speaker_device": asdict(speaker_device()),
         "volume": 60,
         "wake_words": ["hey_test"],
+        "wake_personas": {"hey_test": None},
         "timers": {"set": 0, "next_due": None, "ringing": [], "kept": True},
+        "mcp_servers": [],
+        "camera": None,
         "hop_ms": {"p50": 7.0, "max": 12.5},
         "session": {
             "number": 0,
+            "persona": None,
+            "resumable_by_persona": {},
             "model": None,
             "open_s": None,
             "apologies": 0,
@@ -154,6 +164,8 @@ async def test_the_status_shows_the_session_and_the_faults(desk: Desk) -> None:
     assert session.pop("open_s") >= 0
     assert session == {
         "number": 1,
+        "persona": None,
+        "resumable_by_persona": {},
         "model": MODEL,
         "apologies": 0,
         "unheard": {},
@@ -271,6 +283,7 @@ async def test_the_figures_are_no_longer_than_they_are_exact(desk: Desk) -> None
         "needed_db": 40.0,
         "learned": True,
     }
+    assert (await desk.result("status"))["outlook"]["like"] == "a living room"
 
 
 async def test_the_meter_shows_what_the_microphone_hears_until_the_client_goes(desk: Desk) -> None:
@@ -348,13 +361,13 @@ async def test_a_watcher_that_was_too_slow_is_told_what_it_lost(desk: Desk) -> N
 class Question:
     """A question that is being answered."""
 
-    def __init__(self, desk: Desk, text: str = "why?") -> None:
+    def __init__(self, desk: Desk, text: str = "why?", **more: Any) -> None:
         self.hub = desk.hub
         self.told: list[dict[str, Any]] = []
-        self.over = asyncio.create_task(self._follow(desk, text))
+        self.over = asyncio.create_task(self._follow(desk, {"text": text, **more}))
 
-    async def _follow(self, desk: Desk, text: str) -> None:
-        async with aclosing(desk.commands.table()["ask"]({"text": text})) as records:
+    async def _follow(self, desk: Desk, request: dict[str, Any]) -> None:
+        async with aclosing(desk.commands.table()["ask"](request)) as records:
             async for record in records:
                 self.told.append(dict(record))
 
@@ -461,11 +474,82 @@ async def test_an_answer_that_cannot_be_heard_is_waited_for_until_it_is_told(des
     assert await question.failure() == failure
 
 
+@pytest.mark.parametrize(
+    ("name", "persona"), [("puck", "puck"), ("default", ""), (None, "eve")], ids=str
+)
+async def test_a_question_can_name_who_is_asked(name: str | None, persona: str) -> None:
+    """Default is nobody in particular; without a name it is whoever would be tapped."""
+    hub = Hub("wake: {words: [{model: alexa, persona: eve}]}\npersonas: {eve: , puck: }")
+    async with hub.running():
+        desk = Desk(hub)
+        asking = asyncio.create_task(
+            desk.give("ask", text="why?", **({"as": name} if name else {}))
+        )
+        await until(lambda: hub.sessions)
+        assert hub.assistant.talk.now.persona == persona
+        assert hub.session.sent == [">why?"]
+        await desk.give("stop")
+        with pytest.raises(ControlError):
+            await asking
+
+
+@pytest.mark.parametrize(("heard", "called"), [(False, "eve"), (True, "eve"), (False, "")])
+async def test_what_another_persona_says_is_no_answer(heard: bool, called: str) -> None:
+    """Its wake word ends the talk of the question; the command does not print on in its words."""
+    hub = Hub("wake: {words: [{model: alexa, persona: eve}]}\npersonas: {eve: , puck: }")
+    async with hub.running():
+        asking = asyncio.create_task(Desk(hub).give("ask", text="why?", **{"as": "puck"}))
+        await until(lambda: hub.sessions)
+        hub.session.opened()
+        if heard:
+            hub.session.say(1)
+            hub.assistant.post(FirstSound(1, 1.0))
+        hub.assistant.post(Detection("alexa", 0.9, 16_000, 1.0, called))
+        if heard:
+            assert (await asking)[-1] == {"result": {"state": "connecting"}}
+        else:
+            with pytest.raises(ControlError) as caught:
+                await asking
+            told = f"no answer came: {called or 'default'} was called before puck answered"
+            assert str(caught.value) == told
+
+
+@pytest.mark.parametrize("name", ["pock", "", 7, [], "\x1b[2J", "x" * 100])
+async def test_a_name_that_nobody_has_is_refused(name: object) -> None:
+    """With the names that there are; nobody is asked."""
+    hub = Hub("personas: {eve: , puck: }")
+    async with hub.running():
+        with pytest.raises(ControlError) as caught:
+            await Desk(hub).give("ask", text="why?", **{"as": name})
+        told = str(caught.value)
+        assert told.startswith("there is no persona ")
+        assert told.endswith("there are: eve, puck, default")
+        assert len(told) < 120
+        assert "\x1b" not in told
+        assert hub.sessions == []
+
+
 @pytest.mark.parametrize("text", [None, 7, "", "  \n"])
 async def test_nothing_to_ask_is_refused(desk: Desk, text: object) -> None:
     """No session is opened for it."""
     with pytest.raises(ControlError, match="there is nothing to ask"):
         await desk.give("ask", text=text)
+    assert desk.hub.sessions == []
+
+
+async def test_a_question_can_be_about_a_picture(desk: Desk) -> None:
+    """It goes to the session with the text."""
+    question = Question(desk, attached=jpeg(300, 200))
+    await question.asked()
+    (enclosed,) = desk.hub.session.enclosed
+    assert (enclosed.width, enclosed.height) == (300, 200)
+    question.over.cancel()
+
+
+async def test_what_is_no_picture_is_refused(desk: Desk) -> None:
+    """No session is opened for it."""
+    with pytest.raises(ControlError, match="the picture is no whole JPEG"):
+        await desk.give("ask", text="what is this?", attached=b"GIF89a")
     assert desk.hub.sessions == []
 
 

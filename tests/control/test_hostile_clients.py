@@ -26,7 +26,7 @@ from device.config import Config, parse
 from device.config.file import ConfigFile
 from device.config.last_good import LastGood
 from device.control import socket as control
-from device.control.commands import LASTING, Commands
+from device.control.commands import ATTACHED, LASTING, Commands
 from device.control.socket import LINE_BYTES, ControlServer
 from tests.rig.fakes import Hub, until
 from tests.rig.hostile import LINES, answer, is_a_question
@@ -46,7 +46,7 @@ async def speaker(folder: Path) -> AsyncIterator[Path]:
 
     path = folder / "control.sock"
     table = Commands(hub.assistant, reload, settings).table()
-    async with hub.running(), ControlServer(path, table, LASTING):
+    async with hub.running(), ControlServer(path, table, LASTING, ATTACHED):
         yield path
 
 

@@ -28,6 +28,8 @@ from device.control.socket import (
 from device.errors import ControlError
 from tests.rig.fakes import PATIENCE_S, until
 
+ATTACHED_BYTES = 100_000
+
 
 class House:
     """Commands of every kind, and what became of them."""
@@ -58,6 +60,10 @@ class House:
             self.ended.append("cancelled")
             raise
 
+    async def weigh(self, request: Record) -> Records:
+        attached = request.get("attached")
+        yield {"result": len(attached) if isinstance(attached, bytes) else None}
+
     async def flood(self, _: Record) -> Records:
         self.began += 1
         try:
@@ -74,9 +80,10 @@ class House:
             "count": self.count,
             "refuse": self.refuse,
             "wait": self.wait,
+            "weigh": self.weigh,
             "flood": self.flood,
         }
-        async with ControlServer(path, commands, {"wait", "flood"}):
+        async with ControlServer(path, commands, {"wait", "flood"}, {"weigh": ATTACHED_BYTES}):
             yield
 
 
@@ -114,6 +121,47 @@ async def test_a_request_is_answered_and_the_connection_closed(house: House, pat
     ]
     records = await called(path, command="count")
     assert [record.get("number") for record in records] == [0, 1, 2, None]
+
+
+async def test_bytes_can_be_attached_to_what_takes_them(house: House, path: Path) -> None:
+    """More than a line may have, whatever is in them, as many as were told."""
+    weighed = [each async for each in call(path, {"command": "weigh"}, b"\n\x00" * 50_000)]
+    assert weighed == [{"result": 100_000}]
+    assert await called(path, command="weigh") == [{"result": None}]
+    assert await called(path, command="weigh", attached="text") == [{"result": None}]
+    line = b'{"command": "weigh", "attached_bytes": 3}\n'
+    assert await answers(path, line + b"abcdef") == [{"result": 3}]
+
+
+@pytest.mark.parametrize("size", [0, -1, ATTACHED_BYTES + 1, "3", 2.5, True, None, [3]])
+async def test_no_more_can_be_attached_than_a_command_takes(
+    house: House, path: Path, size: object
+) -> None:
+    """Refused before a byte of it is read."""
+    with pytest.raises(ControlError, match="cannot be attached to weigh; at most 100000 can"):
+        await called(path, command="weigh", attached_bytes=size)
+
+
+async def test_nothing_can_be_attached_to_other_commands(house: House, path: Path) -> None:
+    """They would hold it in memory for nothing."""
+    with pytest.raises(ControlError, match="3 bytes cannot be attached to echo; at most 0 can"):
+        [each async for each in call(path, {"command": "echo"}, b"abc")]
+
+
+async def test_bytes_that_do_not_come_are_waited_for_as_the_line_is(
+    house: House, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By who hangs up, and by who only waits."""
+    line = b'{"command": "weigh", "attached_bytes": 9}\nabc'
+    monkeypatch.setattr(control, "REQUEST_TIMEOUT_S", 0.1)
+    (answer,) = await answers(path, line)
+    assert "the 9 bytes attached to weigh did not come" in answer["error"]
+    reader, writer = await asyncio.open_unix_connection(path)
+    writer.write(line)
+    writer.write_eof()
+    async with asyncio.timeout(PATIENCE_S):
+        assert b"did not come" in await reader.read()
+    writer.close()
 
 
 @pytest.mark.parametrize(

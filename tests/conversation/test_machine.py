@@ -29,12 +29,14 @@ from device.news import Failure, FailureKind
 
 FAILURE = Failure(FailureKind.NETWORK, "it broke", retryable=True)
 EVENTS: dict[str, n.News] = {
-    "Detection": n.Detection("hey", 0.9, 1, 1.0),
+    "Detection": n.Detection("hey", 0.9, 1, 1.0, "jarvis"),
+    "Another": n.Detection("you", 0.9, 1, 1.0, "puck"),
     "Tap": n.Tap(),
     "Hold": n.Hold(),
     "Release": n.Release(heard=True),
     "SilentRelease": n.Release(heard=False),
     "Ask": n.Ask("x"),
+    "AskAnother": n.Ask("x", persona="puck"),
     "Stop": n.Stop(),
     "Mute": n.Mute(),
     "Unmute": n.Unmute(),
@@ -51,6 +53,8 @@ EVENTS: dict[str, n.News] = {
     "SessionFailed": n.SessionFailed(1, FAILURE, "model", 1.0),
     "SessionAged": n.SessionAged(1),
     "SettingsChanged": n.SettingsChanged(),
+    "PersonasChanged": n.PersonasChanged("puck", frozenset({"jarvis", "puck"})),
+    "PersonaGone": n.PersonasChanged("puck", frozenset({"puck"})),
     "FirstChunk": n.ReplyAudio(1, 4, b"44", 1.0),
     "NextChunk": n.ReplyAudio(1, 3, b"33", 1.0),
     "Interrupted": n.Interrupted(1, 3, 1.0),
@@ -328,6 +332,47 @@ PAUSED           GenerationComplete PAUSED      EndTurn
 PAUSED           TimedOut         SPEAKING      TakeUp AcceptSilence
 PAUSED           NoAnswer         SPEAKING      TakeUp AcceptSilence
 PAUSED           SpeechEnded      PAUSED        AcceptSilence
+IDLE Another CONNECTING CloseSession OpenSession chime:wake StartUplink
+CONNECTING Another CONNECTING StopUplink CloseSession OpenSession chime:wake StartUplink
+CONNECTING_HEARD Another CONNECTING StopUplink CloseSession OpenSession chime:wake StartUplink
+LISTENING Another CONNECTING StopUplink CloseSession OpenSession chime:wake StartUplink
+THINKING Another CONNECTING StopUplink CloseSession OpenSession chime:wake StartUplink
+SPEAKING Another CONNECTING StopUplink ClearPlayback CloseSession OpenSession chime:wake StartUplink
+PAUSED Another CONNECTING StopUplink ClearPlayback CloseSession OpenSession chime:wake StartUplink
+CUT_OFF Another CONNECTING ClearPlayback OpenSession chime:wake StartUplink
+ONE_SHOT_CONNECTING Another CONNECTING CloseSession OpenSession chime:wake StartUplink
+ONE_SHOT_THINKING Another CONNECTING CloseSession OpenSession chime:wake StartUplink
+ONE_SHOT_SPEAKING Another CONNECTING ClearPlayback CloseSession OpenSession chime:wake StartUplink
+FAULT Another CONNECTING OpenSession chime:wake StartUplink
+STARTING AskAnother ONE_SHOT_CONNECTING OpenSession SendText
+IDLE AskAnother ONE_SHOT_CONNECTING CloseSession OpenSession SendText
+CONNECTING AskAnother ONE_SHOT_CONNECTING StopUplink CloseSession OpenSession SendText
+CONNECTING_HEARD AskAnother ONE_SHOT_CONNECTING StopUplink CloseSession OpenSession SendText
+LISTENING AskAnother ONE_SHOT_CONNECTING StopUplink CloseSession OpenSession SendText
+THINKING AskAnother ONE_SHOT_CONNECTING StopUplink CloseSession OpenSession SendText
+SPEAKING AskAnother ONE_SHOT_CONNECTING StopUplink ClearPlayback CloseSession OpenSession SendText
+HOLDING_CONNECTING AskAnother ONE_SHOT_CONNECTING StopUplink CloseSession OpenSession SendText
+HOLDING AskAnother ONE_SHOT_CONNECTING StopUplink CloseSession OpenSession SendText
+PAUSED AskAnother ONE_SHOT_CONNECTING StopUplink ClearPlayback CloseSession OpenSession SendText
+CUT_OFF AskAnother ONE_SHOT_CONNECTING ClearPlayback OpenSession SendText
+ONE_SHOT_CONNECTING AskAnother ONE_SHOT_CONNECTING CloseSession OpenSession SendText
+ONE_SHOT_THINKING AskAnother ONE_SHOT_CONNECTING CloseSession OpenSession SendText
+ONE_SHOT_SPEAKING AskAnother ONE_SHOT_CONNECTING ClearPlayback CloseSession OpenSession SendText
+MUTED AskAnother ONE_SHOT_CONNECTING CloseSession OpenSession SendText
+FAULT AskAnother ONE_SHOT_CONNECTING OpenSession SendText
+IDLE PersonaGone IDLE CloseSession
+CONNECTING PersonaGone IDLE StopUplink chime:end CloseSession
+CONNECTING_HEARD PersonaGone IDLE StopUplink chime:end CloseSession
+LISTENING PersonaGone IDLE StopUplink chime:end CloseSession
+THINKING PersonaGone IDLE StopUplink chime:end CloseSession
+SPEAKING PersonaGone IDLE StopUplink ClearPlayback chime:end CloseSession
+HOLDING_CONNECTING PersonaGone IDLE StopUplink chime:end CloseSession
+HOLDING PersonaGone IDLE StopUplink chime:end CloseSession
+PAUSED PersonaGone IDLE StopUplink ClearPlayback chime:end CloseSession
+ONE_SHOT_CONNECTING PersonaGone IDLE chime:end CloseSession
+ONE_SHOT_THINKING PersonaGone IDLE chime:end CloseSession
+ONE_SHOT_SPEAKING PersonaGone IDLE ClearPlayback chime:end CloseSession
+MUTED PersonaGone MUTED CloseSession
 """
 
 
@@ -336,7 +381,8 @@ def conversation_in(state: State) -> Conversation:
     rests = {State.MUTED: State.MUTED, State.STARTING: State.STARTING}
     without_session = {State.CUT_OFF, State.FAULT, State.STARTING}
     session = 0 if state in without_session else 1
-    return Conversation(state, rests.get(state, State.IDLE), session, 1, 3, 2, 5)
+    rest = rests.get(state, State.IDLE)
+    return Conversation(state, rest, session, 1, 3, 2, 5, persona="jarvis", first="jarvis")
 
 
 def shown(effect: e.Effect) -> str:
@@ -356,6 +402,7 @@ def cells() -> dict[tuple[State, str], tuple[State, list[str]]]:
 def remembered(after: Conversation) -> Conversation:
     """The conversation without what it only remembers for later steps."""
     forgotten = replace(after, addressed=False, aged=False, outdated=False, question=False)
+    forgotten = replace(forgotten, persona="jarvis", first="jarvis")
     return replace(forgotten, calls=0, promised=False, leaving="", ringing=frozenset(), rang=False)
 
 
@@ -406,7 +453,7 @@ def test_stale_news_changes_nothing(state: State, news: n.News) -> None:
 
 def test_the_wake_word_says_where_its_pre_roll_ends() -> None:
     """The uplink begins before the wake word; for a button it begins before now."""
-    _, by_word = step(conversation_in(State.IDLE), n.Detection("hey", 0.9, 48_000, 1.0))
+    _, by_word = step(conversation_in(State.IDLE), n.Detection("hey", 0.9, 48_000, 1.0, "jarvis"))
     _, by_button = step(conversation_in(State.IDLE), n.Tap())
     assert e.StartUplink(48_000) in by_word
     assert e.StartUplink(None) in by_button
@@ -415,7 +462,7 @@ def test_the_wake_word_says_where_its_pre_roll_ends() -> None:
 def test_a_new_session_exists_before_audio_is_sent_to_it() -> None:
     """Without a kept session the wake word opens one first, under the next number."""
     idle = replace(conversation_in(State.IDLE), session=0)
-    after, effects = step(idle, n.Detection("hey", 0.9, 48_000, 1.0))
+    after, effects = step(idle, n.Detection("hey", 0.9, 48_000, 1.0, "jarvis"))
     assert after.state is State.CONNECTING
     assert after.session == 2
     kinds = [type(effect) for effect in effects]
@@ -480,7 +527,7 @@ def test_a_question_typed_over_a_reply_without_session_opens_another() -> None:
     c = replace(conversation_in(State.ONE_SHOT_SPEAKING), session=0)
     after, effects = step(c, n.Ask("x"))
     assert after.state is State.ONE_SHOT_CONNECTING
-    assert effects[1:] == (e.ClearPlayback(3), e.OpenSession(2), e.SendText("x"))
+    assert effects[1:] == (e.ClearPlayback(3), e.OpenSession(2, "jarvis"), e.SendText("x"))
 
 
 def test_an_interruption_of_the_next_turn_silences_the_one_that_still_plays() -> None:
@@ -769,9 +816,92 @@ def test_where_the_owner_wants_it_so_a_wake_word_ends_a_reply_for_good() -> None
     assert e.ClearPlayback(3) in effects
 
 
+@pytest.mark.parametrize("name", ["Another", "AskAnother"])
+@pytest.mark.parametrize("state", [s for s in State if s not in {State.CUT_OFF, State.FAULT}])
+def test_another_persona_gets_a_session_of_its_own(state: State, name: str) -> None:
+    """The open one is closed before, so that there is one at a time; nothing of it plays on."""
+    c, effects = step(conversation_in(state), EVENTS[name])
+    opened = [effect for effect in effects if isinstance(effect, e.OpenSession)]
+    if name == "Another" and c.persona == "jarvis":
+        deaf_or_held = {State.STARTING, State.MUTED, *HOLDING}
+        assert (opened, state in deaf_or_held) == ([], True)
+        return
+    assert opened == [e.OpenSession(2, "puck")]
+    assert (c.persona, c.session) == ("puck", 2)
+    kinds = [type(effect) for effect in effects]
+    if conversation_in(state).session:
+        assert kinds.index(e.CloseSession) < kinds.index(e.OpenSession)
+    assert step(c, EVENTS["NextChunk"]) == (c, ())
+
+
+def test_what_was_said_in_one_breath_goes_to_the_persona_that_was_called() -> None:
+    """Also over a reply of another: its uplink begins before the word, as at rest."""
+    called = n.Detection("you", 0.9, 48_000, 1.0, "puck")
+    _, effects = step(conversation_in(State.SPEAKING), called)
+    kinds = [type(effect) for effect in effects]
+    assert e.StartUplink(48_000) in effects
+    assert kinds.index(e.StopUplink) < kinds.index(e.OpenSession) < kinds.index(e.StartUplink)
+
+
+@pytest.mark.parametrize("event", [n.Tap(), n.Hold(), n.Ask("x")], ids=str)
+@pytest.mark.parametrize(
+    ("before", "whose"),
+    [
+        (replace(conversation_in(State.IDLE), first="eve"), "jarvis"),
+        (replace(conversation_in(State.IDLE), first="eve", session=0), "eve"),
+        (replace(conversation_in(State.FAULT), first="eve"), "eve"),
+        (replace(conversation_in(State.CUT_OFF), first="eve"), "jarvis"),
+        (replace(conversation_in(State.ONE_SHOT_SPEAKING), first="eve", session=0), "jarvis"),
+    ],
+    ids=["kept", "none", "failed", "cut off", "closed"],
+)
+def test_the_button_and_a_question_go_on_with_whoever_talks(
+    before: Conversation, whose: str, event: n.News
+) -> None:
+    """Or is still heard; else with the persona of the first word."""
+    after, effects = step(before, event)
+    assert after.persona == whose
+    assert after.session
+    assert all(effect.persona == whose for effect in effects if isinstance(effect, e.OpenSession))
+
+
+def test_nobody_in_particular_can_be_asked_by_name() -> None:
+    """A typed question that names nobody is another thing."""
+    c, effects = step(conversation_in(State.IDLE), n.Ask("x", persona=""))
+    assert (c.persona, e.OpenSession(2, "") in effects) == ("", True)
+
+
+def test_who_is_first_is_known_before_anybody_talks() -> None:
+    """What is wrong then is told in that language; a talk that goes on stays whose it is."""
+    changed = n.PersonasChanged("eve", frozenset({"eve", "jarvis"}))
+    assert step(Conversation(), changed)[0].persona == "eve"
+    kept, _ = step(conversation_in(State.IDLE), changed)
+    assert (kept.persona, kept.first) == ("jarvis", "eve")
+
+
+def test_what_is_still_heard_of_a_persona_that_is_gone_is_not_gone_on_with() -> None:
+    """Its session is over already: the next one is of the first word's persona."""
+    c, effects = step(conversation_in(State.CUT_OFF), EVENTS["PersonaGone"])
+    assert (c.state, effects) == (State.CUT_OFF, ())
+    after, effects = step(c, n.Tap())
+    assert e.OpenSession(2, "puck") in effects
+    assert after.persona == "puck"
+
+
+@pytest.mark.parametrize("event", [n.Detection("hey", 0.9, 48_000, 1.0, "jarvis"), n.Tap()])
+def test_who_calls_over_a_reply_that_outlives_its_session_gets_another(event: n.News) -> None:
+    """The server closed in good order while its reply still plays."""
+    c = replace(conversation_in(State.ONE_SHOT_SPEAKING), session=0)
+    after, effects = step(c, event)
+    assert (after.state, after.session) == (State.CONNECTING, 2)
+    assert e.ClearPlayback(3) in effects
+
+
 def test_words_in_one_breath_with_the_wake_word_are_an_interruption() -> None:
     """The end of speech a little after the word is that of the word itself."""
-    paused, _ = step(conversation_in(State.SPEAKING), n.Detection("hey", 0.9, 16_000, 1.0))
+    paused, _ = step(
+        conversation_in(State.SPEAKING), n.Detection("hey", 0.9, 16_000, 1.0, "jarvis")
+    )
     assert step(paused, n.SpeechChanged(False, 16_000 + 4_000, 1.0))[0].state is State.PAUSED
     spoke, effects = step(paused, n.SpeechChanged(False, 16_000 + 16_000, 1.0))
     assert spoke.state is State.THINKING
@@ -800,6 +930,7 @@ class Life(RuleBasedStateMachine):
         self.playing: int | None = None
         self.timer: int | None = None
         self.newest_turn = 0
+        self.owner = ""
 
     def happen(self, news: n.News) -> None:
         state = self.c.state
@@ -818,9 +949,10 @@ class Life(RuleBasedStateMachine):
 
     def carry_out(self, effect: e.Effect) -> None:
         match effect:
-            case e.OpenSession(number):
+            case e.OpenSession(number, persona):
                 assert not self.sessions, "two sessions at once"
                 self.sessions.add(number)
+                self.owner = persona
             case e.CloseSession(number):
                 assert number in self.sessions
                 self.sessions.remove(number)
@@ -857,6 +989,20 @@ class Life(RuleBasedStateMachine):
     def person(self, name: str) -> None:
         if not (name == "Detection" and not self.microphone):
             self.happen(EVENTS[name])
+
+    @rule(name=st.sampled_from(["Another", "AskAnother"]))
+    def calls_another(self, name: str) -> None:
+        heard = self.c.rest is State.IDLE and self.c.state not in HOLDING
+        if name == "AskAnother" or self.microphone:
+            self.happen(EVENTS[name])
+        if name == "AskAnother" or heard:
+            assert self.owner == "puck", "somebody else answers than was called"
+
+    @rule(first=st.sampled_from(["", "puck"]), there=st.booleans())
+    def personas_changed(self, first: str, *, there: bool) -> None:
+        known = {"puck", "jarvis"} if there else {"jarvis"}
+        self.happen(n.PersonasChanged(first, frozenset(known)))
+        assert there or not self.c.session or self.c.persona != "puck", "who is gone talks on"
 
     @rule(name=st.sampled_from(["Hold", "Release", "SilentRelease"]))
     def button(self, name: str) -> None:
@@ -917,6 +1063,10 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def session_is_the_one_that_is_open(self) -> None:
         assert self.sessions == ({self.c.session} if self.c.session else set())
+
+    @invariant()
+    def session_is_that_of_the_persona(self) -> None:
+        assert not self.c.session or self.c.persona == self.owner
 
     @invariant()
     def muted_means_deaf(self) -> None:

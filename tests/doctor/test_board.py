@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import grp
 import os
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from device.board.profiles import Profile
 from device.doctor import board as checks
-from device.doctor import mixer
 from device.doctor.result import Verdict
 from device.doctor.scene import Account, Outcome
 from device.errors import ParleyError
-from device.ports import OpenDevice
 from tests.rig.scene import Commands, machine, only
 
 PI = "Raspberry Pi 4 Model B Rev 1.4\0"
@@ -161,71 +157,3 @@ def test_the_lights_of_an_array_need_its_usb_device(tmp_path: Path) -> None:
     assert told.verdict is Verdict.BROKEN
     root = Account("root", 0, frozenset())
     assert only(checks.nodes(machine(tmp_path, account=root))).verdict is Verdict.FINE
-
-
-XVF3800 = {
-    "proc/device-tree/model": PI,
-    "proc/asound/cards": " 2 [Array          ]: USB-Audio - reSpeaker XVF3800 4-Mic Array\n",
-    "proc/asound/card2/usbid": "2886:001a\n",
-}
-FULL = "  Front Left: Playback 60 [100%] [0.00dB] [on]\n  Front Right: Playback 60 [100%] [on]\n"
-
-
-def test_levels_that_a_board_needs_are_read_and_set(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As the speaker sets them when it opens the microphone."""
-    commands = Commands(amixer=FULL)
-    scene = machine(tmp_path, files=XVF3800, run=commands)
-    assert only(mixer.mixer(scene)).verdict is Verdict.FINE
-    assert commands.given == ["amixer -c 2 sget PCM,0", "amixer -c 2 sget PCM,1"]
-    commands.told["amixer"] = FULL.replace("[100%]", "[40%]", 1)
-    told = only(mixer.mixer(scene))
-    assert told.verdict is Verdict.HINT
-    assert told.figure == "PCM,0 should be 100%, PCM,1 should be 100%"
-    given: list[tuple[str, int, int]] = []
-    problems: list[str] = []
-
-    def set_levels(board: Profile, card: int, channels: int) -> list[str]:
-        given.append((board.name, card, channels))
-        return problems
-
-    monkeypatch.setattr(mixer, "set_levels", set_levels)
-    assert told.cure is not None
-    told.cure.do()
-    assert given == [("xvf3800", 2, 1)]
-    problems.append("amixer cannot set PCM,0")
-    with pytest.raises(ParleyError, match="amixer cannot set PCM,0"):
-        told.cure.do()
-
-
-def test_the_levels_of_the_six_channels_are_values(tmp_path: Path) -> None:
-    """The channel count is that of the microphone in use."""
-    array = OpenDevice("reSpeaker XVF3800 4-Mic Array: USB Audio (hw:2,0)", 2, 1, 6, 16_000)
-    status = {"microphone": str(array), "microphone_device": asdict(array)}
-    on = "numid=8\n  : values=on,on,on,on,on,on\n"
-    commands = Commands(amixer=on)
-    scene = machine(tmp_path, files=XVF3800, run=commands, status=status, alive=True)
-    told = only(mixer.mixer(scene))
-    assert commands.given[2:] == ["amixer -c 2 cget numid=8", "amixer -c 2 cget numid=10"]
-    assert "numid=8" not in told.figure
-    assert "numid=10 should be 60" in told.figure
-
-
-@pytest.mark.parametrize(
-    ("answer", "advice"),
-    [(None, "sudo apt install alsa-utils"), (Outcome(1, err="Invalid card\n"), "Invalid card")],
-)
-def test_levels_that_cannot_be_read_are_a_hint(
-    tmp_path: Path, answer: Outcome | None, advice: str
-) -> None:
-    """With what is missing."""
-    commands = Commands(**({} if answer is None else {"amixer": answer}))
-    told = only(mixer.mixer(machine(tmp_path, files=XVF3800, run=commands)))
-    assert (told.verdict, told.advice) == (Verdict.HINT, advice)
-
-
-def test_a_board_without_levels_needs_none(tmp_path: Path) -> None:
-    """And one that nobody knows is told elsewhere."""
-    assert only(mixer.mixer(machine(tmp_path))).verdict is Verdict.SKIPPED
-    assert list(mixer.mixer(machine(tmp_path, config="board: teapot"))) == []

@@ -22,6 +22,12 @@ from tests.rig.scene import Commands, machine
 IN_ENVIRONMENT = "planted-in-environment-0001"
 IN_CREDENTIALS = "planted-in-credentials-0002"
 IN_YAML = "planted-in-yaml-0003"
+IN_A_VARIABLE = "planted-in-a-variable-0004"
+BESIDE = "planted-beside-the-key-0005"
+DEEPER = "planted-in-a-folder-0006"
+HANDED_OVER = "planted-in-the-copy-0007"
+TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJwbGFudGVkIn0.cGxhbnRlZC1hbnl3aGVyZQ"
+PLANTED = (*(IN_ENVIRONMENT, IN_CREDENTIALS, IN_YAML, IN_A_VARIABLE, BESIDE, DEEPER, HANDED_OVER),)
 UNKNOWN = "AIzaPlantedNowhereElse0123456789abcdefg"
 SAID = "my neighbour keeps a secret tiger"
 INSTRUCTION = "You are the voice of aunt Hildegard"
@@ -40,6 +46,7 @@ JOURNAL = "\n".join(
         line(f"model: {SAID}"),
         line(f"something odd {SAID}", EVENT="transcript"),
         line(f"session failed: key {IN_CREDENTIALS} refused", FAULT="key", PRIORITY="3"),
+        line(f"mcp: {BESIDE} {DEEPER} 401 for {IN_A_VARIABLE}, {HANDED_OVER[:18]}... and {TOKEN}"),
         line(f"a stray {UNKNOWN} and {IN_YAML} and {IN_ENVIRONMENT[:20]}"),
         line("handle Cn8KfAoE5rTzKq0WvX1yZ2a3B4c5"),
         line([1, 2, 3]),
@@ -59,16 +66,20 @@ def scene(tmp_path: Path) -> Scene:
         files={
             "etc/parley/config.yaml": CONFIG,
             "etc/parley/credentials/gemini_api_key": f"{IN_CREDENTIALS}\n",
+            "etc/parley/credentials/home": f"Bearer {BESIDE}\n",
+            "etc/parley/credentials/folder/other": f'TOKEN="{DEEPER}"\n',
+            "run/credentials/parley.service/credentials.d_home": HANDED_OVER,
             "proc/asound/cards": " 0 [ArrayUAC10     ]: USB-Audio - ReSpeaker 4 Mic Array\n",
             "boot/firmware/config.txt": f"dtparam=spi=on\n# note {SAID}\nwifi_password={SAID}\n",
             "etc/os-release": 'NAME="x"\nPRETTY_NAME="Debian GNU/Linux 13 (trixie)"\n',
         },
-        environ={"GEMINI_API_KEY": IN_ENVIRONMENT},
+        environ={"GEMINI_API_KEY": IN_ENVIRONMENT, "PARLEY_CREDENTIAL_HOME": IN_A_VARIABLE},
         status=status,
         run=Commands(
             **{
                 "journalctl": JOURNAL,
                 "lsusb": f"Bus 001 Device 002: {IN_ENVIRONMENT}\n",
+                "amixer": "numid=1,iface=MIXER,name='PCM Playback Volume'\n",
                 sys.executable: f'{{"devices": ["a card", "{IN_YAML}"]}}',
             }
         ),
@@ -86,15 +97,18 @@ def unpacked(path: Path) -> dict[str, bytes]:
 
 def test_no_planted_key_and_nothing_that_was_said_is_in_it(tmp_path: Path, scene: Scene) -> None:
     """Every byte of everything is searched, packed and unpacked."""
-    assert {IN_ENVIRONMENT, IN_CREDENTIALS, IN_YAML} <= set(secrets_of(scene))
+    assert set(PLANTED) <= set(secrets_of(scene))
     path = tmp_path / "bundle.tar.gz"
-    findings = {"checks": [{"figure": f"key {IN_YAML}", "advice": UNKNOWN}]}
+    figure = f"key {IN_YAML}, home {BESIDE} {TOKEN}"
+    os.mkfifo(tmp_path / "etc/parley/credentials/pipe")
+    findings = {"checks": [{"figure": figure, "advice": UNKNOWN}]}
     names = pack(path, scene, findings, 100)
     files = unpacked(path)
     assert list(files) == names
     contents = [path.read_bytes(), *files.values(), *(name.encode() for name in files)]
-    for planted in (IN_ENVIRONMENT, IN_CREDENTIALS, IN_YAML, UNKNOWN, SAID, "Hildegard", "tiger",
-                    "wifi_password", IN_ENVIRONMENT[:20], "Cn8KfAoE5rTz"):  # fmt: skip
+    for planted in (*PLANTED, UNKNOWN, TOKEN[:16], SAID, "Hildegard", "tiger",
+                    "wifi_password", IN_ENVIRONMENT[:20], HANDED_OVER[:18],
+                    "Cn8KfAoE5rTz"):  # fmt: skip
         assert [content for content in contents if planted.encode() in content] == []
     assert path.stat().st_mode & 0o777 == 0o600
 
@@ -105,6 +119,7 @@ def test_what_helps_is_in_it(tmp_path: Path, scene: Scene) -> None:
     pack(path, scene, {"verdict": "fine"}, 123)
     files = {name: content.decode() for name, content in unpacked(path).items()}
     assert json.loads(files["doctor.json"]) == {"verdict": "fine"}
+    assert "PCM Playback Volume" in files["system/mixer_0.txt"]
     versions = json.loads(files["versions.json"])
     assert versions["system"] == "Debian GNU/Linux 13 (trixie)"
     assert versions["packages"]["google-genai"].startswith("3.")
@@ -117,7 +132,7 @@ def test_what_helps_is_in_it(tmp_path: Path, scene: Scene) -> None:
     journal = files["journal.txt"].splitlines()
     assert journal[0] == "2027-01-15 08:00:00 PRIORITY=6 EVENT=wake  heard hey_jarvis (0.93)"
     assert sum("what was said is left out" in each for each in journal) == 3
-    assert len(journal) == 9
+    assert len(journal) == 10
     assert "--lines=123" in next(each for each in scene.run.given if "journalctl" in each)  # type: ignore[attr-defined]
     assert "systemctl: No such file" in files["system/unit.txt"]
 

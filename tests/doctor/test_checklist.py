@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from device.doctor.checklist import SERVICE_STATE, scene_of
+from tests.rig.answering import Answering
 
 
 async def test_the_installed_speaker_is_looked_at_unless_another_is_meant(
@@ -35,3 +36,17 @@ async def test_where_none_is_installed_it_is_who_asks(
     scene = await scene_of(None, str(tmp_path / "none"), {"HOME": str(tmp_path)})
     assert scene.account.uid == os.getuid()
     assert scene.state_folder == tmp_path / ".local/state/parley"
+
+
+async def test_with_a_mistake_in_the_file_what_is_in_force_is_looked_at(tmp_path: Path) -> None:
+    """The speaker that runs says what that is; without one it is the defaults."""
+    file = tmp_path / "config.yaml"
+    file.write_text("audio: {volume: 500}\n")
+    speaker = Answering(tmp_path / "control.sock")
+    with speaker.serving():
+        for settings, volume in (("audio: {volume: 20}\n", 20), ("audio: {volume: 900}\n", 60)):
+            speaker.answers["config"] = [{"result": {"settings": settings}}]
+            speaker.answers["status"] = [{"result": {"state": "idle"}}]
+            scene = await scene_of(file, str(tmp_path / "control.sock"), {})
+            assert (scene.config.audio.volume, scene.status) == (volume, {"state": "idle"})
+    assert (await scene_of(file, str(tmp_path / "none"), {})).config.audio.volume == 60

@@ -27,8 +27,11 @@ def test_everything_runs_here(tmp_path: Path) -> None:
 
 def test_no_package_with_compiled_parts_is_forgotten() -> None:
     """Of those that a speaker needs."""
-    heard = ("onnxruntime", "micro_features_cpp", "pymicro_wakeword")
-    tops = {name.partition(".")[0] for name in (*compiled.MODULES, *heard)}
+    tried = compiled.try_out()
+    assert tried.fine, tried
+    assert tried.ran == (*compiled.MODULES, "PIL.Image", "pymicro_wakeword", "onnxruntime")
+    heard = ("micro_features_cpp",)  # by pymicro_wakeword
+    tops = {name.partition(".")[0] for name in (*tried.ran, *heard)}
     for name in run_time_wheels():
         try:
             files = importlib.metadata.files(name) or []
@@ -43,4 +46,58 @@ def test_networks_that_hear_nothing_are_no_release(monkeypatch: pytest.MonkeyPat
     """It computes, but wrongly."""
     monkeypatch.setattr(compiled, "RECORDING", "chatter")
     with pytest.raises(ParleyError, match="the wake word networks do not hear hey_jarvis"):
-        compiled.run_all()
+        compiled.run_all(lambda _name: None)
+
+
+def child(does: str) -> list[str]:
+    """A child that does something in the end; two packages have run before."""
+    return ["sh", "-c", f"echo numpy; echo soxr; echo onnxruntime; {does}"]
+
+
+def test_the_package_whose_turn_it_was_when_a_signal_came_is_named() -> None:
+    """A processor that lacks an instruction says no more than that."""
+    tried = compiled.try_out(child("kill -ILL $$"))
+    assert not tried.fine
+    assert (tried.ran, tried.failed, tried.signal) == (("numpy", "soxr"), "onnxruntime", "SIGILL")
+
+
+def test_why_a_package_does_not_load_is_the_last_it_said() -> None:
+    """The end of a traceback."""
+    tried = compiled.try_out(child("echo Traceback >&2; echo 'OSError: no libusb' >&2; exit 1"))
+    assert (tried.failed, tried.signal, tried.why) == ("onnxruntime", "", "OSError: no libusb")
+
+
+def test_one_that_computes_for_ever_is_ended() -> None:
+    """And named."""
+    tried = compiled.try_out(["sh", "-c", "echo numpy; exec sleep 600"], patience_s=0.3)
+    assert (tried.failed, tried.signal, tried.ended) == ("numpy", "", False)
+
+
+def test_a_child_that_does_not_come_to_its_end_has_failed() -> None:
+    """Whatever its exit code is; one that says nothing at all is Python's own failure."""
+    assert compiled.try_out(child("exit 0")).failed == "onnxruntime"
+    assert compiled.try_out(["true"]).failed == "python"
+
+
+@pytest.mark.parametrize(
+    ("does", "code", "says"),
+    [
+        ("kill -ILL $$", 132, "ends by an illegal instruction (SIGILL)"),
+        ("exit 3", 1, "does not run here: it gives no reason"),
+    ],
+)
+def test_the_installer_is_told_in_a_sentence_and_by_the_exit_code(
+    does: str,
+    code: int,
+    says: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """132 is what a shell calls the end by SIGILL."""
+    tried = compiled.try_out(child(does))
+    monkeypatch.setattr(compiled, "try_out", lambda: tried)
+    assert compiled.main([]) == code
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith("onnxruntime ")
+    assert says in told.err

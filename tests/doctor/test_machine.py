@@ -164,6 +164,7 @@ def test_no_raspberry_pi_has_no_figure_of_its_power(tmp_path: Path) -> None:
 def test_commands_run_without_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
     """And what is not there, or does not end, is an outcome."""
     monkeypatch.setenv("GEMINI_API_KEY", "secret-of-ours")
+    monkeypatch.setenv("PARLEY_CREDENTIAL_HOME", "secret-of-ours")
     told = run_command(["env"])
     assert told.worked
     assert "secret-of-ours" not in told.out

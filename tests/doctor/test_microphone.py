@@ -16,7 +16,7 @@ from device.doctor import microphone as checks
 from device.doctor.result import Result, Verdict
 from device.doctor.scene import Outcome, Scene
 from device.errors import AudioDeviceError, DeviceTrouble, EchoCancellerError
-from device.ports import OpenDevice
+from device.sound import OpenDevice
 from tests.rig.answering import Answering, level, reading
 from tests.rig.fakes import FakeMicrophone, FakeSpeaker
 from tests.rig.scene import Commands, by_name, machine, only
@@ -233,6 +233,11 @@ async def test_an_echo_that_is_cancelled_is_fine(tmp_path: Path, speaker: Answer
         "delay": "86.0 ms from loudspeaker to microphone",
         "drift": "-12.0 ppm between the two clocks",
         "duplex": "full duplex: 25 dB of the echo are cancelled",
+        "outlook": (
+            "like a living room: of 10 wake words over its own voice about 7 are heard of who is "
+            "as loud as its echo, 7 of who is 10 dB quieter; its own voice pauses a reply about "
+            "0.4 times a minute; a short 'mm-hm' ends 0 of 8 replies (measured in a synthetic room)"
+        ),
     }
     assert {each.verdict for each in told.values()} == {Verdict.FINE}
     assert speaker.asked == [{"command": "measure"}]
@@ -249,7 +254,11 @@ async def test_what_could_be_better_is_a_hint(tmp_path: Path, speaker: Answering
         "echo",
         "delay",
         "drift",
+        "outlook",
     ]
+    assert told["outlook"].figure.startswith("like a loudspeaker that rattles, played too loud: of")
+    assert told["outlook"].advice.startswith("a lower volume, or more distance")
+    assert told["outlook"].figures["wake_far_of_10"] == 0
 
 
 async def test_a_loudspeaker_that_is_not_heard_is_broken(

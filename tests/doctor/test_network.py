@@ -223,7 +223,7 @@ async def test_behind_a_proxy_only_the_way_to_it_is_timed(
     """The sentence goes through it."""
     port = server.url.rpartition(":")[2]
     monkeypatch.setenv("https_proxy", f"http://localhost:{port}")
-    monkeypatch.setattr("device.live.probe.urllib.request.proxy_bypass", lambda _host: False)
+    monkeypatch.setattr("device.live.network.urllib.request.proxy_bypass", lambda _host: False)
     assert goal_of(scene.config.live).via_proxy
     told = await way(scene)
     assert told["tcp"].verdict is Verdict.FINE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from device.doctor.redaction import BLOT, Redactor, secrets_in_yaml
+from device.doctor.redaction import BLOT, Redactor, secrets_in_file, secrets_in_yaml
 
 KEY = "zq-planted-key-4711-of-nobody"
 
@@ -18,13 +18,26 @@ def test_a_known_secret_is_blotted_wherever_it_stands() -> None:
     assert Redactor(["eightlet"]).text("an eightlet") == f"an {BLOT}"
 
 
+def test_what_a_file_holds_around_a_secret_does_not_hide_it() -> None:
+    """Quotes, the name of a variable, or the word that stands before it in a request."""
+    for text in (f"'{KEY}'\n", f"PARLEY_CREDENTIAL_HOME={KEY}", f'x="{KEY}"', f"Bearer {KEY}"):
+        assert KEY not in Redactor(secrets_in_file(text)).text(f"said {KEY} aloud")
+    assert secrets_in_file(" \n") == []
+
+
 @pytest.mark.parametrize(
     "secret",
     [
+        "eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJhYmMiLCJpYXQiOjE3MDB9.Zm9vYmFyYmF6cXV4LXBs_YW5",
+        "eyJhbGciOiJIUzI1NiIsI",
+        "ghp_0123456789abcdefghij",
         "AIzaSyA1234567890abcdefghijklmnopqrstu",
         "AQ.Ab8RN6Kabcdefghijklmnop",
         "ya29.a0AfH6SMBx0123456789",
         "sk-0123456789abcdefghij",
+        "auth_tokens/4969d96da97639001864b5be08549d58",
+        "auth_tokens/4969d96d",
+        "auth_tokens/4969d96d.a976~39+00=186",
     ],
 )
 def test_keys_are_known_by_their_look(secret: str) -> None:
@@ -35,6 +48,7 @@ def test_keys_are_known_by_their_look(secret: str) -> None:
     proxy = "proxy http://aunt:hunter2@proxy.home:3128 failed"
     assert redactor.text(proxy) == f"proxy http://{BLOT}@proxy.home:3128 failed"
     assert "hunter2hunter2" not in redactor.text("Authorization: Bearer hunter2hunter2")
+    assert redactor.text("http://h/mcp?access_token=abc") == f"http://h/mcp?access_token={BLOT}"
 
 
 def test_strictly_nothing_random_is_left() -> None:

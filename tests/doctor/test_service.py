@@ -41,6 +41,16 @@ def test_every_mistake_is_in_the_figures(tmp_path: Path) -> None:
     assert len(told.figures["mistakes"]) == 2
 
 
+def test_while_the_file_has_a_mistake_it_is_said_what_is_in_force(tmp_path: Path) -> None:
+    """By the speaker that runs."""
+    status = {"config": {"in_force": "last good"}}
+    scene = machine(tmp_path, files={CONFIG: "audio: {volume: 300}\n"}, status=status)
+    told = only(checks.config(scene))
+    assert told.advice == (
+        "correct it; see: parley config check; until then the last good settings are in force"
+    )
+
+
 def test_a_configuration_that_this_user_may_not_read_is_skipped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.rig.daemon import ROOT
+from tests.rig.pictures import jpeg
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -103,3 +104,22 @@ def test_the_demo_in_a_room_is_talked_over(tmp_path: Path) -> None:
     cancelled = re.search(r"echo cancelled +([0-9.]+) dB", told)
     assert cancelled is not None
     assert float(cancelled[1]) > 10
+
+
+def test_the_demo_looks_at_a_picture(tmp_path: Path) -> None:
+    """Light, shutter, what left, and what the stand-in got of it."""
+    cup = tmp_path / "a cup: mine.jpg"
+    cup.write_bytes(jpeg(1600, 1200))
+    told = demo(tmp_path, "--camera", str(cup))
+    everything_happened(told)
+    assert "the model calls look" in told
+    left = re.search(r"a shutter clicks, and a picture leaves: ([0-9]+) bytes +█+", told)
+    assert left is not None
+    assert "(768 by 576 pixels)" in told
+    assert f"768 x 576 px, {left[1]} bytes" in told
+
+
+def test_a_picture_that_is_not_there_is_told_at_once(tmp_path: Path) -> None:
+    """Before anything is begun."""
+    with pytest.raises(AssertionError, match=r"there is no \S+/cup.jpg: give --camera a picture"):
+        demo(tmp_path, "--camera", str(tmp_path / "cup.jpg"))

@@ -1,4 +1,4 @@
-"""The key and a proxy's password are nowhere to be found, whatever goes wrong with them."""
+"""Key, token and a proxy's password are nowhere to be found, whatever goes wrong with them."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ from tests.rig.sound import SoundServer
 
 KEY = "AQ.Ab8-Planted_Key_That_Nobody_May_See-0123456789"
 PASSWORD = "Planted-Proxy-Passw0rd"
+TOKEN = "eyJhbGciOiJIUzI1NiJ9.Planted_Token_That_Nobody_May_See.9876543210"
+SHARED = len("eyJhbGciOiJIUzI1NiJ9.")
+"""What every token of its kind begins with is no secret."""
 PIECE = 12
 """A part of a secret as long as this counts as found."""
 
@@ -34,7 +37,7 @@ def pieces(secret: str) -> set[bytes]:
     return {part.encode() for part in parts} | {basic[8:28]}
 
 
-SECRETS = pieces(KEY) | pieces(PASSWORD)
+SECRETS = pieces(KEY) | pieces(PASSWORD) | pieces(TOKEN[SHARED:])
 
 
 def told(text: str | bytes, where: str) -> None:
@@ -87,6 +90,7 @@ def house(environment: Mapping[str, str], *, trusted: bool = True) -> Iterator[R
         credentials = speaker.path / "credentials"
         credentials.mkdir()
         (credentials / "gemini_api_key").write_text(f"{KEY}\n")
+        (credentials / "credentials.d_home").write_text(f"{TOKEN}\n")
         speaker._extra["CREDENTIALS_DIRECTORY"] = str(credentials)
         spy = speaker.path / "bin"
         spy.mkdir()
@@ -113,6 +117,7 @@ def search(room: Room) -> None:
             if process.name == str(daemon.process.pid):
                 # Its own user and root may read it: there is a path in it, and no key.
                 assert KEY.encode() not in (process / "environ").read_bytes()
+                assert TOKEN.encode() not in (process / "environ").read_bytes()
         except (OSError, ProcessLookupError):
             continue
     search_files(daemon)
@@ -159,7 +164,7 @@ def test_a_failure_tells_no_secret(what: str) -> None:
 
 def test_a_good_day_tells_no_secret() -> None:
     """A conversation; the children that speak for it inherit nothing; its last words neither."""
-    with house({"GEMINI_API_KEY": f"{KEY}-2"}) as room:
+    with house({"GEMINI_API_KEY": f"{KEY}-2", "PARLEY_CREDENTIAL_HOME": TOKEN}) as room:
         room.daemon.wait(lambda: "READY=1" in room.daemon.notified, "READY=1", 30)
         assert room.daemon.cli("ask", "hello").returncode == 0
         inherited = room.daemon.path / "bin" / "environ"

@@ -421,3 +421,27 @@ def test_noise_in_the_room_is_nobody() -> None:
     bench.room.add(noise(20, 60.0), 0)
     bench.play(quiet(4))
     assert not any(each.near for each in bench.play(ours(12))[4 * SECOND_FRAMES :])
+
+
+def test_a_noise_that_began_in_a_long_rest_is_known_when_something_sounds() -> None:
+    """What is quiet is learned from when it is asked for; speech moves it as little as ever."""
+    echo = EchoCanceller(cancels=True)
+    random = np.random.default_rng(3)
+
+    def room(seconds: float, steps: float, begin: int, *, quiet: bool = True) -> int:
+        for first in range(begin, begin + round(seconds * MICROPHONE_RATE_HZ), 320):
+            pcm = np.rint(random.normal(0, steps, 320)).astype("<i2").tobytes()
+            echo.hear(Frame(pcm, first, first / MICROPHONE_RATE_HZ, quiet), ())
+        return begin + round(seconds * MICROPHONE_RATE_HZ)
+
+    end = room(60.0, 20.0, 0)
+    before = echo.figures.noise_dbfs
+    assert before is not None
+    end = room(5.0, 200.0, end)
+    after = echo.figures.noise_dbfs
+    assert after is not None
+    assert after - before == pytest.approx(20.0, abs=2.0)
+    room(5.0, 2_000.0, end, quiet=False)
+    talked = echo.figures.noise_dbfs
+    assert talked is not None
+    assert talked - after < 1.5

@@ -88,12 +88,35 @@ async def test_another_pattern_shows_at_once(wall: Wall) -> None:
     await wall.shows(Pattern.MUTED)
 
 
+async def test_another_hue_shows_at_once_and_the_wave_goes_on(wall: Wall) -> None:
+    """Somebody else talks; a pattern that has none looks as before."""
+    wall.lamp.show(Pattern.MUTED)
+    await until(lambda: wall.lights.shown[-1:] == [render(Pattern.MUTED, 0, 3)])
+    drawn = len(wall.lights.shown)
+    wall.lamp.show(Pattern.MUTED, hue=120)
+    wall.lamp.show(Pattern.LISTENING, hue=120)
+    await until(lambda: len(wall.lights.shown) > drawn + 2)
+    red, green, blue = wall.lights.shown[-1][0]
+    assert green > red == blue
+    wall.lamp.show(Pattern.LISTENING, hue=0)
+    await until(lambda: wall.lights.shown[-1][0][0] > wall.lights.shown[-1][0][1])
+
+
 async def test_bytes_that_really_leave_are_shown_over_whatever_is_shown(wall: Wall) -> None:
     """A white spark appears with them and is gone with them."""
     wall.lamp.show(Pattern.IDLE)
     wall.lamp.streaming(on=True)
     await until(lambda: WHITE in wall.lights.shown[-1])
     wall.lamp.streaming(on=False)
+    await until(lambda: wall.lights.shown[-1] == render(Pattern.IDLE, 0, 3))
+
+
+async def test_pictures_that_really_leave_are_shown_over_whatever_is_shown(wall: Wall) -> None:
+    """White sparks appear with them and are gone with them."""
+    wall.lamp.show(Pattern.IDLE)
+    wall.lamp.pictures(on=True)
+    await until(lambda: WHITE in wall.lights.shown[-1])
+    wall.lamp.pictures(on=False)
     await until(lambda: wall.lights.shown[-1] == render(Pattern.IDLE, 0, 3))
 
 

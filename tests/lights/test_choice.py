@@ -64,6 +64,11 @@ RESTS = [State.STARTING, State.IDLE, State.MUTED, State.FAULT]
         (Situation(State.SPEAKING, State.IDLE, ringing=True, volume=True), Pattern.RINGING),
         (Situation(State.MUTED, State.MUTED, ringing=True), Pattern.RINGING),
         (Situation(State.LISTENING, State.IDLE, ("speaker",), ringing=True), Pattern.FAULT),
+        # A picture is over the volume, since it is what somebody may mind.
+        (Situation(State.THINKING, State.IDLE, picture=True, volume=True), Pattern.PICTURE),
+        (Situation(State.LISTENING, State.IDLE, ("dns",), picture=True), Pattern.PICTURE),
+        (Situation(State.THINKING, State.IDLE, ("speaker",), picture=True), Pattern.FAULT),
+        (Situation(State.THINKING, State.MUTED, picture=True), Pattern.MUTED),
         # The volume is over the conversation, and under mute and alarm.
         (Situation(State.SPEAKING, State.IDLE, volume=True), Pattern.VOLUME),
         (Situation(State.IDLE, State.IDLE, ("dns",), volume=True), Pattern.VOLUME),
@@ -136,8 +141,9 @@ def test_every_pattern_but_off_is_on_the_ladder() -> None:
     reached |= {shown(Situation(State.FAULT, State.IDLE, (k,), alarming=True)) for k in SIGNALS}
     reached |= {shown(Situation(State.IDLE, State.IDLE, (k,))) for k in SIGNALS}
     reached.add(shown(Situation(State.IDLE, State.IDLE, ringing=True)))
+    reached.add(shown(Situation(State.THINKING, State.IDLE, picture=True)))
     assert reached == set(Pattern) - {Pattern.OFF}
-    assert len(LADDER) == 8
+    assert len(LADDER) == 9
 
 
 def test_what_the_owner_wants_dark_is_dark_and_nothing_else() -> None:
@@ -146,6 +152,8 @@ def test_what_the_owner_wants_dark_is_dark_and_nothing_else() -> None:
     assert shown(Situation(State.IDLE, State.IDLE, off=off)) is Pattern.OFF
     assert shown(Situation(State.LISTENING, State.IDLE, off=off)) is Pattern.OFF
     assert shown(Situation(State.LISTENING, State.IDLE, volume=True, off=off)) is Pattern.VOLUME
+    dark = frozenset({"idle", "connecting", "listening", "thinking", "speaking"})
+    assert shown(Situation(State.THINKING, State.IDLE, picture=True, off=dark)) is Pattern.PICTURE
     assert shown(Situation(State.IDLE, State.IDLE, ("dns",), off=off)) is Pattern.STANDING_NETWORK
     assert shown(Situation(State.SPEAKING, State.IDLE, off=off)) is Pattern.SPEAKING
 

@@ -22,6 +22,7 @@ def test_every_pattern_over_time(count: int, picture: Callable[[str], None]) -> 
     assert len(lines) == count * len(shown)
     assert {one.pattern for one in shown} == set(Pattern)
     assert sum(one.streaming for one in shown) == 1
+    assert sum(one.pictures for one in shown) == 1
     assert sum(one.direction is not None for one in shown) == (count == 12)
     firsts = [line[:NAME_COLUMNS].split()[0] for line in lines[::count]]
     assert firsts == [one.pattern.value for one in shown]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from device.board.colour import BLACK, scale
+from device.lights.patterns import OF_A_TALK, colour_of
 from device.lights.render import (
     FRAME_S,
     MOTIONS,
@@ -152,6 +153,23 @@ def test_nothing_white_is_shown_while_nothing_is_sent(pattern: Pattern, count: i
     for t in TIMES:
         for led in render(pattern, t, count, level=1.0, direction=t % 1.0, amount=1.0):
             assert min(led) < 0.3 * 255
+
+
+@pytest.mark.parametrize("count", COUNTS)
+@pytest.mark.parametrize("pattern", Pattern)
+@pytest.mark.parametrize("streaming", [False, True])
+def test_pictures_are_marked_twice_as_often(
+    pattern: Pattern, count: int, *, streaming: bool
+) -> None:
+    """Two sparks instead of one, whether sound goes up beside them or not."""
+    for start_s in (0.0, 1.0, 12.0):
+        second = [start_s + step * FRAME_S for step in range(20)]
+        frames = [render(pattern, t, count, streaming=streaming, pictures=True) for t in second]
+        for led in range(count):
+            lit = [frame[led] == WHITE for frame in frames]
+            assert 4 <= sum(lit) <= 8
+            rises = sum(now and not before for before, now in itertools.pairwise(lit))
+            assert rises + lit[0] in {2, 3}
 
 
 def test_the_spark_runs_along_the_leds() -> None:
@@ -356,3 +374,56 @@ def test_one_led_counts_the_volume(amount: float, flashes: int) -> None:
     assert set(levels) <= {0.2, 1.0}
     runs = [len(list(run)) for level, run in itertools.groupby(levels) if level == 1.0]
     assert runs == [4] * flashes
+
+
+# --- the hue of who talks -------------------------------------------------------------------------
+
+HUES = range(0, 360, 15)
+
+
+@pytest.mark.parametrize("pattern", Pattern)
+def test_only_what_a_talk_shows_has_a_hue(pattern: Pattern) -> None:
+    """Mute, faults, alarms and the volume look the same whoever talks."""
+    for t in TIMES[:60]:
+        usual = render(pattern, t, 12, amount=0.6)
+        turned = render(pattern, t, 12, amount=0.6, hue=30)
+        assert (turned == usual) is (pattern not in OF_A_TALK or usual == (BLACK,) * 12)
+
+
+@pytest.mark.parametrize("hue", HUES)
+@pytest.mark.parametrize("pattern", sorted(OF_A_TALK))
+def test_a_hue_is_that_hue_and_changes_neither_wave_nor_paleness(
+    pattern: Pattern, hue: int
+) -> None:
+    """Whoever sees no colour tells the patterns apart as ever."""
+    colour = colour_of(pattern, hue)
+    found, saturation, value = colorsys.rgb_to_hsv(*(part / 255 for part in colour))
+    assert (found * 360 - hue + 180) % 360 - 180 == pytest.approx(0.0, abs=1.0)
+    _, usual_saturation, usual_value = colorsys.rgb_to_hsv(
+        *(part / 255 for part in MOTIONS[pattern].colour)
+    )
+    assert (saturation, value) == pytest.approx((usual_saturation, usual_value), abs=0.01)
+    for t in TIMES[:60]:
+        usual = [max(led) for led in render(pattern, t, 12)]
+        turned = [max(led) for led in render(pattern, t, 12, hue=hue)]
+        assert turned == pytest.approx(usual, abs=1)
+
+
+@pytest.mark.parametrize("hue", HUES)
+@pytest.mark.parametrize("pattern", sorted(OF_A_TALK))
+def test_bytes_that_leave_are_seen_at_any_hue(pattern: Pattern, hue: int) -> None:
+    """The spark is white and brighter than all beside it, and nothing else is nearly white."""
+    for t in TIMES[:40]:
+        shown = render(pattern, t, 12, streaming=True, level=1.0, hue=hue)
+        others = [led for led in shown if led != WHITE]
+        assert len(others) < 12
+        assert max(map(luminance, others)) < 0.7 * luminance(WHITE)
+        assert all(min(led) < 0.3 * 255 for led in others)
+
+
+def test_a_red_talk_is_not_taken_for_mute() -> None:
+    """Muted is steady, and darker than any of it."""
+    assert is_static(Pattern.MUTED)
+    assert not any(is_static(pattern) for pattern in OF_A_TALK)
+    muted = luminance(MOTIONS[Pattern.MUTED].colour)
+    assert all(luminance(colour_of(pattern, 0)) > 1.5 * muted for pattern in OF_A_TALK)

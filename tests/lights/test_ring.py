@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import itertools
 import logging
 import threading
 import time
@@ -11,10 +12,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from device.board.colour import BLACK
+from device.board import pace
+from device.board.colour import BLACK, scale
+from device.board.pace import Pace
 from device.board.usb_control import XVF3000_ARRAY, XVF3800_ARRAY, connect
 from device.board.xvf3000 import Xvf3000Ring
-from device.board.xvf3800 import Xvf3800Ring
+from device.board.xvf3800 import Xvf3800, Xvf3800Ring
 from device.errors import BoardError
 from device.lights import ring
 from device.lights.animation import Animation
@@ -22,7 +25,7 @@ from device.lights.drivers import RingLights
 from device.lights.render import FRAME_S, WHITE, Pattern, render
 from device.news import News, PartLost
 from device.ports import Colour
-from tests.rig.usb_device import Bus, MicArrayV2, Xvf3800Board, wrote
+from tests.rig.usb_device import Bus, MicArrayV2, Xvf3800Board, trouble, wrote
 
 DARK = [BLACK] * 12
 OPENING = 5
@@ -312,3 +315,77 @@ def test_the_usb_mic_array_ends_dark_too() -> None:
     lights.close()
     assert board.leds == DARK
     assert board.transfers[0] == board.transfers[-1] == wrote(1, 0x1C, bytes(4))
+
+
+class StallingBoard(Xvf3800Board):
+    """Answers no read any more after fifty frames, until it has had time."""
+
+    CLOGGED = 50
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting = 0
+        self.framed_s: list[float] = []
+
+    def vendor_write(self, value: int, index: int, data: bytes) -> None:
+        super().vendor_write(value, index, data)
+        if value == 19:
+            self.waiting += 1
+            self.framed_s.append(time.monotonic())
+
+    def vendor_read(self, value: int, index: int, length: int) -> bytes:
+        if self.waiting >= self.CLOGGED:
+            raise trouble("timeout")
+        return super().vendor_read(value, index, length)
+
+
+def test_frames_wait_while_what_is_read_stalls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mute switch and lights are of one array: the one's trouble slows the other down."""
+    monkeypatch.setattr(pace, "FIRST_S", 0.5)
+    board, shared = StallingBoard(), Pace()
+    bus = Bus(board)
+    lights = RingLights(
+        lambda: Xvf3800Ring(connect(XVF3800_ARRAY, lambda: bus, shared)), brightness=100
+    )
+    switch = Xvf3800(connect(XVF3800_ARRAY, lambda: bus, shared))
+    lights.open()
+    try:
+        for number in (100, 180) * (StallingBoard.CLOGGED // 2):
+            lights.show(grey(number))
+            board.wait_until(lambda number=number: drawn(board)[-1:] == [scaled(number)])  # type: ignore[misc]
+        with pytest.raises(BoardError, match="did not answer"):
+            switch.muted()
+        for number in (200, 210, 220, 230):
+            lights.show(grey(number))
+        board.wait_until(lambda: drawn(board)[-1] == scaled(230))
+        lights.show(grey(240))
+        board.wait_until(lambda: drawn(board)[-1] == scaled(240))
+        after = board.framed_s[-3:]
+        assert min(later - earlier for earlier, later in itertools.pairwise(after)) > 0.49
+        board.waiting = 0
+        assert switch.muted() is False
+        assert shared.wait_s() == 0.0
+    finally:
+        lights.close()
+    assert board.leds == [0] * 12
+
+
+def scaled(value: int) -> int:
+    """What an LED is driven by for a grey."""
+    ((blue, _, _),) = scale([(value, value, value)], 100)
+    return blue
+
+
+def test_a_ring_that_has_to_wait_ends_at_once(board: Xvf3800Board, lights: RingLights) -> None:
+    """Dark, and without its last frame."""
+    shared = Pace()
+    bus = Bus(board)
+    waiting = RingLights(lambda: Xvf3800Ring(connect(XVF3800_ARRAY, lambda: bus, shared)))
+    waiting.open()
+    for _ in range(5):
+        shared.stalled()
+    waiting.show(grey(255))
+    began_s = time.monotonic()
+    waiting.close()
+    assert time.monotonic() - began_s < pace.MOST_S
+    assert drawn(board) == [0]

@@ -16,6 +16,7 @@ import pytest
 from device.live.resumption import Past
 from device.live.session import LiveSession
 from device.live.setup import LiveSettings, host_of
+from device.live.tokens import Tokens
 from device.news import News, SessionClosed, SessionFailed, SessionOpened, Transcript
 from device.ports import Functions
 from device.simulator.live_server import LiveServer
@@ -34,6 +35,14 @@ class Compression:
 
 
 @dataclass(frozen=True)
+class Vad:
+    start: str = "auto"
+    end: str = "auto"
+    prefix_ms: int | None = None
+    silence_ms: int | None = None
+
+
+@dataclass(frozen=True)
 class Settings:
     model: str = "gemini-3.1-flash-live-preview"
     fallback_models: tuple[str, ...] = ()
@@ -44,11 +53,13 @@ class Settings:
     system_instruction: str = "Be brief."
     thinking_level: str = "minimal"
     about_itself: bool = False
+    media_resolution: str = "auto"
     google_search: bool | Literal["auto"] = False
     resumption: bool = True
     compression: Compression = field(default_factory=Compression)
     repeat_s: float = 10.0
     connect_timeout_s: float = 10.0
+    vad: Vad = field(default_factory=Vad)
 
 
 class Ear:
@@ -166,6 +177,7 @@ def session_of(
     rotate_after_s: float = 540.0,
     lost_after_s: float = 20.0,
     functions: Functions | None = None,
+    tokens: Tokens | None = None,
 ) -> LiveSession:
     return LiveSession(
         settings,
@@ -179,6 +191,7 @@ def session_of(
         lost_after_s=lost_after_s,
         place="Berlin, Germany",
         functions=functions,
+        tokens=tokens,
     )
 
 

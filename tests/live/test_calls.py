@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from google.genai import types
 
-from device.live.calls import ID_CHARACTERS, NAME_CHARACTERS, RUNNING, Calls, not_available
+from device.live.calls import ID_CHARACTERS, KEPT, NAME_CHARACTERS, RUNNING, Calls, not_available
 from device.live.messages import Answer
 from device.live.models import profile
 from device.live.uplink import HELD_WORDS, Uplink
 from device.news import News, ToolNews
-from device.ports import Declaration
+from device.ports import PICTURE, Declaration
+from tests.rig.fakes import until
+from tests.rig.jpeg_headers import picture
 
 PATIENCE_S = 10.0
 
@@ -25,6 +27,7 @@ class Lamp:
     def __init__(self, *, slow: bool = False) -> None:
         self.declared: Sequence[Declaration] = [Declaration("lamp", "a lamp", {}, slow)]
         self.abilities = ["switch the lamp"]
+        self.facts = ""
         self.done: list[Mapping[str, Any]] = []
         self.undone: list[Mapping[str, Any]] = []
         self.go = asyncio.Event()
@@ -301,3 +304,73 @@ async def test_the_end_of_the_session_gives_up_what_runs() -> None:
     await settled()
     assert lamp.given_up == 1
     assert not rig.calls.open
+
+
+async def test_calls_without_end_are_not_kept_without_end() -> None:
+    """A picture may belong to each; the newest are still not run twice."""
+    lamp = Lamp()
+    lamp.go.set()
+    rig = Rig(lamp)
+    for number in range(2 * KEPT):
+        rig.call(str(number), number=number)
+        await rig.answer()
+    assert len(rig.calls._asked) == KEPT
+    rig.calls.cut_off()
+    rig.call("again", number=2 * KEPT - 1)
+    await rig.answer()
+    assert len(lamp.done) == 2 * KEPT
+
+
+class Eye(Lamp):
+    """It gives a picture with what it answers."""
+
+    async def run(self, name: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {**await super().run(name, arguments), PICTURE: picture()}
+
+
+@pytest.mark.parametrize("taken", ["before", "after"])
+async def test_no_picture_goes_up_after_the_talk_that_it_was_for(taken: str) -> None:
+    """On a slow line it would wait until nobody talks any more, and go up all the same."""
+    eye = Eye()
+    rig = Rig(eye)
+    rig.call()
+    if taken == "before":
+        eye.go.set()
+        await until(lambda: rig.uplink.unanswered)
+    rig.calls.forget_pictures()
+    eye.go.set()
+    answer = await rig.answer()
+    assert answer.picture is None
+    assert "is over" in answer.response["error"]
+    assert rig.told == [("called", "lamp"), ("failed", "lamp")]
+
+
+async def test_a_picture_on_its_way_is_told_as_it_is() -> None:
+    """It cannot be called back, and its call is answered once."""
+    eye = Eye()
+    eye.go.set()
+    rig = Rig(eye)
+    rig.call()
+    async with asyncio.timeout(PATIENCE_S):
+        message = await rig.uplink.next()
+    rig.calls.forget_pictures()
+    assert isinstance(message, Answer)
+    rig.uplink.sent(message)
+    rig.calls.answered(message)
+    assert message.picture is not None
+    assert not rig.uplink.unanswered
+    assert not rig.calls.open
+
+
+async def test_what_was_seen_in_a_talk_is_not_shown_again_after_it() -> None:
+    """A server that calls again over another connection finds nobody who talks to it."""
+    eye = Eye()
+    eye.go.set()
+    rig = Rig(eye)
+    rig.call("1")
+    assert (await rig.answer()).picture is not None
+    rig.calls.forget_pictures()
+    rig.calls.cut_off()
+    rig.call("2")
+    answer = await rig.answer()
+    assert (answer.call_id, answer.picture) == ("2", None)

@@ -240,3 +240,75 @@ def test_permission_denied_on_this_device_is_no_wrong_key() -> None:
     """A firewall's word sounds like the server's."""
     symptom = Symptom(Place.DIAL, Family.NETWORK, 0, "Permission denied")
     assert diagnose(symptom).failure.kind is Kind.NETWORK
+
+
+@pytest.mark.parametrize(
+    ("place", "family", "code", "text"),
+    [
+        (Place.DIAL, Family.REFUSED, 401, ""),
+        (Place.DIAL, Family.REFUSED, 403, "Method doesn't allow unregistered callers"),
+        (Place.SETUP, Family.CLOSED, 1007, "API key not valid. Please pass a valid API key."),
+        (Place.SETUP, Family.CLOSED, 1008, "Token has been used up."),
+        (Place.SETUP, Family.CLOSED, 1008, "auth_token expired"),
+        (Place.SETUP, Family.ERROR, 401, "Request had invalid authentication credentials."),
+    ],
+)
+def test_a_refused_token_is_no_wrong_key(
+    place: Place, family: Family, code: int, text: str
+) -> None:
+    """The same words mean another thing where no key was sent; with one they mean the key."""
+    lent = diagnose(Symptom(place, family, code, text, token=True, host="example.org"))
+    assert (lent.failure.kind, lent.remedy) == (Kind.TOKEN, Remedy.STOP)
+    assert "example.org refused the ephemeral token" in lent.failure.message
+    owned = diagnose(Symptom(place, family, code, text, host="example.org"))
+    assert owned.failure.kind is not Kind.TOKEN
+
+
+def test_what_has_nothing_to_do_with_the_token_is_what_it_is() -> None:
+    """Quota, a model that is gone, a setting, a network: as with a key."""
+    for text, code, kind in (
+        (QUOTA, 1011, Kind.QUOTA),
+        (NO_MODEL, 1008, Kind.MODEL),
+        (PROJECT_CAP, 1008, Kind.BILLING),
+        ("", 1006, Kind.NETWORK),
+    ):
+        found = diagnose(Symptom(Place.SETUP, Family.CLOSED, code, text, token=True))
+        assert found.failure.kind is kind
+    setting = diagnose(Symptom(Place.SETUP, Family.CLOSED, 1007, INVALID, token=True))
+    assert (setting.failure.kind, setting.remedy) == (Kind.SETTINGS, Remedy.STOP)
+    assert "or the token is locked to other settings" in setting.failure.message
+
+
+def test_a_token_that_ends_in_a_connection_is_followed_by_another() -> None:
+    """The talk goes on; that it happened says that two clocks do not agree."""
+    symptom = Symptom(Place.OPEN, Family.CLOSED, 1008, "Token has expired.", token=True)
+    found = diagnose(symptom)
+    assert (found.failure.kind, found.remedy) == (Kind.TOKEN, Remedy.RESUME)
+    assert "look at the clocks" in found.failure.message
+
+
+@pytest.mark.parametrize("family", list(Family))
+def test_the_token_server_has_rows_of_its_own(family: Family) -> None:
+    """Whatever it says or does not say is told of it, and never of the Live API."""
+    found = diagnose(Symptom(Place.TOKEN, family, 0, "words", host="tokens.home.arpa"))
+    assert "token server tokens.home.arpa" in found.failure.message
+    assert "live.endpoint" not in found.failure.message
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Quota exceeded for quota metric 'Live input tokens per minute'",
+        "You exceeded your current quota, please check your plan: 1000000 tokens per day",
+        "Token limit exceeded for this session",
+        "The number of tokens used is too large",
+    ],
+)
+def test_tokens_that_are_counted_are_none_that_is_lent(words: str) -> None:
+    """What is said of those is the same, whatever lets the speaker in."""
+    for place, code in ((Place.OPEN, 1011), (Place.SETUP, 1011)):
+        told = [
+            diagnose(Symptom(place, Family.CLOSED, code, words, False, "m", "h", token))
+            for token in (False, True)
+        ]
+        assert told[0] == told[1]

@@ -71,6 +71,9 @@ class Wire:
         self.skip()
         return message
 
+    def unacknowledged(self) -> int:
+        return 0
+
     async def ahead(self) -> bytes | None:
         # As the connection does it; see tests/live/test_websocket.py.
         if self.messages and values(self.messages[0]) > MOST_VALUES:

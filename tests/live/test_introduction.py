@@ -34,6 +34,16 @@ def test_what_it_cannot_shrinks_as_things_are_on() -> None:
     assert "never say that something was done which no function has done" in cannot
 
 
+def test_where_others_offer_something_it_does_not_say_that_it_cannot() -> None:
+    """What is told of the house comes last."""
+    told = introduction(NOW, None, None, [], "home:\nKitchen: a light")
+    assert told.endswith("\n\nhome:\nKitchen: a light")
+    assert "control other devices" not in told
+    assert "set timers or alarms" in told.split("It cannot: ")[1]
+    everything = introduction(NOW, None, None, CANNOT, "home: a light")
+    assert "It cannot: do what no function does." in everything
+
+
 def test_the_language_is_said_in_words_too() -> None:
     """Some models take no code."""
     assert "the language with the tag de-DE" in introduction(NOW, None, "de-DE", [])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from device.live.models import NAMES, Calls, profile
+from device.live.models import NAMES, Calls, misspelt, profile, unknown
 
 
 def test_newest_model_gets_no_thinking_config_at_all() -> None:
@@ -87,3 +87,30 @@ def test_switched_off_model_names_the_day() -> None:
     assert warning is not None
     assert "2025-12-09" in warning
     assert "set live.model to gemini-3.8-live" in warning
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("Gemini-3.8-Live", "gemini-3.8-live"),
+        ("gemini 3.8 live", "gemini-3.8-live"),
+        ("models/gemini-3-8-live", "gemini-3.8-live"),
+        ("gemini-3.8-live", None),
+        ("models/gemini-3.8-live", None),
+        ("gemini-3.9-live", None),
+    ],
+)
+def test_another_spelling_of_a_model_is_known_as_such(name: str, meant: str | None) -> None:
+    """The next version of a model is another model."""
+    assert misspelt(name) == meant
+
+
+def test_a_model_that_is_not_in_the_table_is_told() -> None:
+    """It may be new; what was meant is guessed where that is likely."""
+    assert unknown("models/gemini-3.8-live") is None
+    told = unknown("gemini-3.1-flash-live")
+    assert told is not None
+    assert "did you mean gemini-3.1-flash-live-preview? known are " in told
+    other = unknown("other")
+    assert other is not None
+    assert "did you mean" not in other

@@ -167,6 +167,7 @@ ANY = st.lists(st.sampled_from(OPS), max_size=60)
 @given(ops=ANY, repeat_s=st.sampled_from([0.0, 0.1, 10.0]))
 @example(ops=["hold", "heard", "frame", "send", "lose", "lose", "frame", "release"], repeat_s=0.0)
 @example(ops=["hold", "frame", "release", "frame"], repeat_s=0.1)
+@example(ops=["hold", "heard", "frame", "send", "text", "release", "frame", "lose"], repeat_s=0.0)
 def test_no_connection_is_ever_told_what_its_setup_does_not_allow(
     ops: list[Op], repeat_s: float
 ) -> None:

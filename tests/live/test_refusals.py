@@ -72,16 +72,21 @@ def test_what_a_plan_does_not_include_is_asked_for_again_after_a_day() -> None:
     assert refusals.left_out(M, NOW + PLAN_S) == frozenset()
 
 
-@pytest.mark.parametrize(("version", "key"), [("2", "a key"), ("1", "another")])
-def test_another_version_or_key_forgets_all_of_it(version: str, key: str) -> None:
+@pytest.mark.parametrize(
+    ("version", "key", "settings"),
+    [("2", "a key", "so"), ("1", "another", "so"), ("1", "a key", "otherwise")],
+)
+def test_another_version_or_key_or_setting_forgets_all_of_it(
+    version: str, key: str, settings: str
+) -> None:
     """The same does not; the key itself is not in what is written down."""
     refusals = Refusals()
-    refusals.renew("1", "a key")
+    refusals.renew("1", "a key", "so")
     refusals.refuse(M, [Field.VOICE])
-    refusals.renew("1", "a key")
+    refusals.renew("1", "a key", "so")
     assert refusals.known(M, NOW) == [Field.VOICE]
     assert "a key" not in json.dumps(refusals.as_record())
-    refusals.renew(version, key)
+    refusals.renew(version, key, settings)
     assert refusals.known(M, NOW) == []
 
 

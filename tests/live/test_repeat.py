@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from device.frames import FRAME_MS
-from device.live.repeat import LEAD_S, Unanswered
+from device.live.messages import Picture, Text
+from device.live.repeat import LEAD_S, MOST_WORDS, Unanswered
 
 LEAD = round(LEAD_S * 1000 / FRAME_MS)
 
@@ -175,3 +176,26 @@ def test_nobody_waits_any_more() -> None:
     said.clear()
     assert not said.pending
     assert said.take() == []
+
+
+def test_words_with_a_picture_are_kept_whole() -> None:
+    """Alone they would ask about nothing."""
+    said = Unanswered(10.0)
+    words = Text("what is this?", again=True, picture=Picture(b"", 3, 2, "typed"))
+    said.sent_text(words)
+    assert said.pending
+    assert said.take() == [words]
+
+
+def test_words_are_kept_up_to_a_bound_and_those_are_the_newest() -> None:
+    """A picture may belong to each, and a model that answers none must not fill the memory."""
+    said = Unanswered(10.0)
+    said.speaking(speaking=True)
+    said.sent_audio(frames(1))
+    asked = [
+        Text(f"{number}", again=True, picture=Picture(b"", 3, 2, "typed"))
+        for number in range(MOST_WORDS + 3)
+    ]
+    for words in asked:
+        said.sent_text(words)
+    assert said.take() == [*frames(1), *asked[3:]]

@@ -76,3 +76,23 @@ def test_duration_is_read(text: str, value: float) -> None:
 def test_unreadable_duration_is_a_short_one(text: str | None) -> None:
     """A goAway without a readable time still leaves time to act."""
     assert seconds(text) == 10.0
+
+
+@pytest.mark.parametrize(
+    ("life_s", "wanted_s", "last_s"),
+    [
+        (7_200.0, 540.0, 580.0),
+        (600.0, 540.0, 580.0),
+        (300.0, 255.0, 295.0),
+        (60.0, 30.0, 55.0),
+        (10.0, 5.0, 7.5),
+        (0.0, 1.0, 1.0),
+    ],
+)
+def test_a_connection_is_left_before_its_token_ends(
+    life_s: float, wanted_s: float, last_s: float
+) -> None:
+    """In a quiet moment of its last forty seconds, at the latest some before its end."""
+    rotation = Rotation(100.0, 540.0, 100.0 + life_s)
+    assert rotation.due(0.0) == 100.0 + wanted_s
+    assert rotation.due(None) == 100.0 + last_s

@@ -27,7 +27,7 @@ from device.news import (
 )
 from device.simulator.certificate import make_certificate
 from device.simulator.script import Deaf, Event, Resumable, Script, Send, Silence, ToolCall, Turn
-from tests.live.talk import KEY, PATIENCE_S, Ear, Settings, frame, session_of, talking
+from tests.live.talk import KEY, PATIENCE_S, Ear, Settings, Vad, frame, session_of, talking
 
 ANSWER = Turn(heard="what time is it", says="It is noon.", audio=200, plays_out=False)
 
@@ -154,6 +154,41 @@ async def test_stalled_network_holds_audio_and_stops_nothing_else(tmp_path: Path
         await talk.close()
         assert asyncio.get_running_loop().time() - began < 2
         assert talk.session.counters["held"] > 0
+
+
+@pytest.mark.parametrize(
+    ("model", "level", "sent"),
+    [
+        ("gemini-3.1-flash-live-preview", "minimal", {"thinkingLevel": "MINIMAL"}),
+        ("gemini-3.1-flash-live-preview", "high", {"thinkingLevel": "HIGH"}),
+        ("gemini-3.8-live", "high", None),
+        ("gemini-3.8-live-extended-thinking", "minimal", {"thinkingLevel": "LOW"}),
+        ("gemini-3.8-live-extended-thinking", "high", {"thinkingLevel": "HIGH"}),
+        ("gemini-2.5-flash-native-audio-latest", "low", None),
+    ],
+)
+async def test_each_model_gets_the_seed_as_it_takes_it(
+    tmp_path: Path, model: str, level: str, sent: dict[str, str] | None
+) -> None:
+    """Thinking level, VAD and transcripts both ways: taken by the strict server, and answered."""
+    vad = Vad(start="low", end="high", prefix_ms=100, silence_ms=300)
+    script = Script(turns=(ANSWER,))
+    async with talking(tmp_path, script, model=model, thinking_level=level, vad=vad) as talk:
+        talk.session.send_text("what time is it")
+        await talk.ear.until(TurnComplete)
+        await talk.close()
+        record = await talk.record()
+        assert talk.server.attempts == 1, "nothing had to be left out"
+        assert record.setup is not None
+        assert record.setup["generationConfig"].get("thinkingConfig") == sent
+        assert record.setup["realtimeInputConfig"]["automaticActivityDetection"] == {
+            "startOfSpeechSensitivity": "START_SENSITIVITY_LOW",
+            "endOfSpeechSensitivity": "END_SENSITIVITY_HIGH",
+            "prefixPaddingMs": 100,
+            "silenceDurationMs": 300,
+        }
+        finals = {(text.who, text.text) for text in talk.ear.all(Transcript) if text.final}
+        assert finals == {("user", "what time is it"), ("model", "It is noon.")}
 
 
 async def test_server_sees_the_setup_of_the_configuration(tmp_path: Path) -> None:

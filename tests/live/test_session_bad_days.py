@@ -23,7 +23,7 @@ from device.news import (
 )
 from device.simulator.refusals import ACCESS_DENIED, FREE_TIER, QUOTA, Refusal
 from device.simulator.script import Close, Event, LoseContext, Script, Turn
-from tests.live.talk import Talk, talking
+from tests.live.talk import Talk, Vad, talking
 from tests.rig.no_answers import EMPTY
 
 QUESTION = "what is it?"
@@ -54,6 +54,7 @@ def setups(talk: Talk) -> list[str]:
         (Field.TURN_COVERAGE, "turn_coverage", {}),
         (Field.VOICE, "voice", {"voice": "Kore"}),
         (Field.LANGUAGE, "language", {"language": "de-DE"}),
+        (Field.VAD, "activity_detection", {"vad": Vad(end="low", silence_ms=800)}),
     ],
 )
 async def test_a_refused_field_costs_no_answer_and_is_found(
@@ -97,6 +98,18 @@ async def test_what_was_learned_outlives_the_process_but_not_the_key(tmp_path: P
     async with talking(tmp_path, script, past=again, voice="Kore") as talk:
         await answered(talk)
         assert talk.server.attempts == 2
+
+
+async def test_what_is_corrected_is_sent_again(tmp_path: Path) -> None:
+    """The refused value is what was learned of, not the field for good."""
+    past = Past()
+    script = Script(turns=(GOOD,), refusals=(Refusal(field="voice"),))
+    while not past.refusals.known("gemini-3.1-flash-live-preview", 0.0):
+        async with talking(tmp_path, script, past=past, voice="Korre") as talk:
+            await answered(talk)
+    async with talking(tmp_path, Script(turns=(GOOD,)), past=past, voice="Kore") as talk:
+        await answered(talk)
+        assert "voice" in talk.server.connections[-1].fields
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ class Lamp:
 
     declared: Sequence[Declaration] = (Declaration("lamp", "Switch the lamp.", ANY),)
     abilities: Sequence[str] = ("switch the lamp",)
+    facts: str = ""
 
     def __init__(self, *, waits: bool = False, fails: bool = False) -> None:
         self.done: list[Mapping[str, Any]] = []

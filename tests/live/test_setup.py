@@ -25,12 +25,13 @@ from device.live.setup import (
     connect_config,
     host_of,
     load_sdk,
+    optional_fields,
     unusable,
 )
 from device.live.websocket import LONGEST_BYTES, QUEUE_FRAMES, Dialler
 from device.news import FailureKind
 from device.ports import Declaration
-from tests.live.talk import Settings
+from tests.live.talk import Settings, Vad
 
 ROOT = Path(__file__).parents[2]
 
@@ -251,3 +252,61 @@ def test_functions_and_search_are_declared_as_each_model_takes_them(
     """Where it takes only one of them, the owner's word for search decides."""
     assert declared(Live(google_search=search), model) == expected
     assert declared(Live(google_search=search), model, without=frozenset(Field)) == []
+
+
+# --- how the server finds out when the user speaks -----------------------------------------------
+
+
+def detection(**settings: Any) -> types.AutomaticActivityDetection | None:
+    manual, without = settings.pop("manual", False), settings.pop("without", frozenset())
+    chosen = Settings(vad=Vad(**settings))
+    config = connect_config(
+        chosen, profile("gemini-3.8-live"), None, manual=manual, without=without
+    )
+    assert config.realtime_input_config is not None
+    return config.realtime_input_config.automatic_activity_detection
+
+
+def test_what_is_set_of_it_is_sent_and_nothing_else() -> None:
+    """Each part by itself; all that is auto or null stays the server's own."""
+    assert detection() is None
+    low = detection(end="low", silence_ms=800)
+    assert low == types.AutomaticActivityDetection(
+        end_of_speech_sensitivity=types.EndSensitivity.END_SENSITIVITY_LOW,
+        silence_duration_ms=800,
+    )
+    high = detection(start="high", prefix_ms=0)
+    assert high == types.AutomaticActivityDetection(
+        start_of_speech_sensitivity=types.StartSensitivity.START_SENSITIVITY_HIGH,
+        prefix_padding_ms=0,
+    )
+
+
+def test_a_held_button_is_told_and_not_found_out() -> None:
+    """Whatever is set: it would end the user's speech while the button is held."""
+    told = types.AutomaticActivityDetection(disabled=True)
+    assert detection(manual=True, start="high", silence_ms=100) == told
+    assert detection(manual=True, without=frozenset({Field.VAD})) == told
+
+
+def test_it_may_be_left_out_where_it_is_set() -> None:
+    """Of a setup that was refused."""
+    assert Field.VAD in optional_fields(Settings(vad=Vad(prefix_ms=0)), profile("other"))
+    assert Field.VAD not in optional_fields(Settings(), profile("gemini-3.8-live"))
+    held = optional_fields(Settings(vad=Vad(prefix_ms=0)), profile("other"), manual=True)
+    assert Field.VAD not in held, "it is not in such a setup, and to blame for nothing"
+    assert detection(end="low", without=frozenset({Field.VAD})) is None
+
+
+# --- ephemeral tokens ----------------------------------------------------------------------------
+
+
+async def test_a_token_is_for_one_version_of_the_api() -> None:
+    """Whatever the configuration says of it; the SDK's own doubts are told to nobody."""
+    name = "auth_tokens/4969d96da97639001864b5be08549d58"
+    client = await asyncio.to_thread(client_of, Settings(), name, Dialler())
+    try:
+        options = client._api_client._http_options
+        assert options.api_version == "v1alpha"
+    finally:
+        await client.aio.aclose()

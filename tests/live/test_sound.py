@@ -38,6 +38,9 @@ class Wire:
     async def recv(self, decode: bool | None = None) -> bytes:
         return self.message
 
+    def unacknowledged(self) -> int:
+        return 0
+
     async def ahead(self) -> bytes:
         return self.message
 

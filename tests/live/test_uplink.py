@@ -16,6 +16,7 @@ from device.live.messages import (
     AudioEnd,
     Message,
     Nudge,
+    Picture,
     Text,
 )
 from device.live.uplink import (
@@ -449,3 +450,74 @@ async def test_whoever_is_in_a_hurry_waits_for_no_second() -> None:
     uplink.append_frame(b"1")
     async with asyncio.timeout(10):
         assert await uplink.next() == Audio((b"1",))
+
+
+# --- pictures ------------------------------------------------------------------------------------
+
+SEEN = [Picture(b"\xff\xd8" + bytes([n]), 640, 480, "stream") for n in range(3)]
+
+
+async def test_a_picture_of_a_stream_waits_until_nothing_else_does() -> None:
+    """Sound, words and answers go first, whenever they come."""
+    uplink = Uplink()
+    uplink.show(SEEN[0])
+    uplink.append_frame(frame(1))
+    uplink.append_text("what is this?")
+    assert uplink.append_answer(Answer("1", "look", {}))
+    kinds = []
+    for _ in range(4):
+        message = await uplink.next()
+        uplink.sent(message)
+        kinds.append(type(message))
+    assert kinds == [Answer, Audio, Text, Picture]
+    assert uplink.head is None
+
+
+async def test_the_newest_picture_takes_the_place_of_the_one_that_waits() -> None:
+    """Also of one that is on its way, which is not sent twice."""
+    uplink = Uplink()
+    uplink.show(SEEN[0])
+    uplink.show(SEEN[1])
+    on_its_way = await uplink.next()
+    assert on_its_way is SEEN[1]
+    uplink.show(SEEN[2])
+    uplink.sent(on_its_way)
+    assert await uplink.next() is SEEN[2]
+    uplink.sent(SEEN[2])
+    assert uplink.head is None
+
+
+async def test_nobody_waits_for_a_picture_of_a_stream() -> None:
+    """A session that closes leaves it behind; the end of the audio does, too."""
+    uplink = Uplink()
+    uplink.show(SEEN[0])
+    assert await idle(uplink)
+    uplink.append_end()
+    uplink.sent(await uplink.next())
+    assert uplink.head is None
+
+
+async def test_no_picture_goes_up_while_a_model_takes_answers_only() -> None:
+    """It would end the connection; it goes when that is over."""
+    uplink = Uplink()
+    uplink.hold_back(True)
+    uplink.show(SEEN[0])
+    assert uplink.head is None
+    uplink.hold_back(False)
+    assert await uplink.next() is SEEN[0]
+
+
+async def test_words_with_a_picture_are_put_back_whole() -> None:
+    """As words that went up before."""
+    uplink = Uplink()
+    given = Picture(b"\xff\xd8", 3, 2, "typed")
+    uplink.append_text("what is this?", given)
+    message = await uplink.next()
+    assert message == Text("what is this?", picture=given)
+    uplink.sent(message)
+    uplink.put_back([frame(1), Text("what is this?", again=True, picture=given), "and this?"])
+    assert await drained(uplink) == [
+        Audio((frame(1),)),
+        Text("what is this?", again=True, picture=given),
+        Text("and this?", again=True),
+    ]

@@ -6,8 +6,10 @@ The real SDK and websockets, over TLS on loopback.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
 import warnings
@@ -16,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from device.live.downlink import TURN_CHARACTERS
-from device.live.websocket import LONGEST_BYTES, MOST_VALUES, values
+from device.live.websocket import LONGEST_BYTES, MOST_VALUES, _unacknowledged, values
 from device.news import FailureKind, SessionOpened, Transcript, TurnComplete
 from device.simulator.live_server import LiveServer
 from device.simulator.script import Event, Script, Send
@@ -169,3 +171,23 @@ def test_the_worst_messages_take_bounded_memory() -> None:
     assert (child.returncode, odd) == (0, 10)
     assert cut >= 5 * (LONGEST_BYTES - 100 - TURN_CHARACTERS)
     assert peak - before < 40
+
+
+def test_what_is_on_its_way_is_known() -> None:
+    """As the system counts it; of what is closed, or no socket, nothing is."""
+    with socket.socket() as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        sender = socket.create_connection(listening.getsockname())
+        assert _unacknowledged(sender) == 0
+        sender.setblocking(False)
+        taken = 0
+        with contextlib.suppress(BlockingIOError):
+            while taken < 10**8:
+                taken += sender.send(bytes(65_536))
+        # Nobody reads: no more than the receiver's system could take has arrived.
+        assert 0 < _unacknowledged(sender) <= taken
+        sender.close()
+        assert _unacknowledged(sender) == 0
+    assert _unacknowledged(None) == 0

@@ -12,7 +12,7 @@ from typing import Any
 
 from device.control.socket import Command, ControlServer, Record, Records
 from device.errors import ControlError
-from device.ports import OpenDevice
+from device.sound import OpenDevice
 
 Answer = Mapping[str, Any]
 
@@ -45,7 +45,7 @@ class Answering:
         """Answer until the end of the block."""
         ready, over = threading.Event(), asyncio.Event()
         loop = asyncio.new_event_loop()
-        names = ("status", "measure", "meter", "watch")
+        names = ("status", "config", "measure", "meter", "watch")
 
         async def serve() -> None:
             table = {name: self._command(name) for name in names}

@@ -6,20 +6,23 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from device.assistant.hub import Assistant
-from device.assistant.parts import Parts
+from device.assistant.parts import Parts, mcp_server
 from device.board.profiles import NONE, Profile
-from device.config import Config, parse
-from device.errors import AudioDeviceError, DeviceTrouble
+from device.config import Config, McpServer, parse
+from device.errors import AudioDeviceError, CameraError, CredentialError, DeviceTrouble
 from device.events import PublicEvent
 from device.frames import FRAME_BYTES, FRAME_SAMPLES, MICROPHONE_RATE_HZ, REPLY_RATE_HZ, Frame
 from device.live.resumption import Past
 from device.live.traffic import Sent
+from device.mcp.wanted import Wanted
 from device.news import (
     Detection,
+    Enclosed,
     Failure,
     News,
     Post,
@@ -29,23 +32,16 @@ from device.news import (
     SpeechChanged,
     StopWord,
 )
-from device.ports import (
-    Block,
-    Colour,
-    Functions,
-    OpenDevice,
-    Played,
-    Session,
-    Tap,
-    WakeDetector,
-    WakeScores,
-)
+from device.ports import Camera, Colour, Functions, Picture, Session, WakeDetector, WakeScores
+from device.sound import Block, OpenDevice, Played, Tap
 from device.state.mute import MuteMemory
 from device.state.talk import TalkMemory
 
 PATIENCE_S = 30.0
 """How long a test waits for something that happens at once where nobody else computes."""
 MODEL = "some-model"
+JPEG = b"\xff\xd8\xff\xd9"
+"""What a fake camera gives: where a JPEG begins and where it ends."""
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -118,9 +114,10 @@ class FakeMicrophone:
             self.log.append(f"{self.description} closed")
         self.is_open = False
 
-    def deliver(self, count: int = 1) -> list[Frame]:
+    def deliver(self, count: int = 1, *, quiet: bool = False) -> list[Frame]:
         """Have the next frames heard; returns them."""
-        frames = [frame(self.next_number + place) for place in range(count)]
+        places = range(count)
+        frames = [replace(frame(self.next_number + place), quiet=quiet) for place in places]
         self.next_number += count
         for each in frames:
             self._queue.put_nowait(each)
@@ -282,9 +279,9 @@ class FakeDetector:
     def listen_for_stop(self, on: bool) -> None:
         self.listening_for_stop = on
 
-    def hear(self, end_sample: int) -> None:
+    def hear(self, end_sample: int, word: int = 0) -> None:
         assert self._post is not None
-        self._post(Detection(self.words[0], 0.87654, end_sample, time.monotonic()))
+        self._post(Detection(self.words[word], 0.87654, end_sample, time.monotonic()))
 
     def stop_word(self, end_sample: int) -> None:
         assert self._post is not None
@@ -328,6 +325,36 @@ class FakeLights:
         self.is_open = False
 
 
+class FakeCamera:
+    """Takes the same picture each time; ``taking`` is what its next ones raise instead."""
+
+    def __init__(self, description: str = "camera A") -> None:
+        self.description = description
+        self.taking: list[CameraError] = []
+        self.is_open = False
+        self.taken: list[bool] = []
+        """For each picture asked for: whether more were said to come soon."""
+        self.dark = False
+        self.ready = asyncio.Event()
+        """Cleared, a picture takes until it is set."""
+        self.ready.set()
+
+    async def take(self, *, more_soon: bool = False) -> Picture:
+        self.taken.append(more_soon)
+        self.is_open = True
+        try:
+            await self.ready.wait()
+            if self.taking:
+                more_soon = False
+                raise self.taking.pop(0)
+            return Picture(JPEG, 2, 1, time.monotonic(), self.dark)
+        finally:
+            self.is_open = more_soon
+
+    async def close(self) -> None:
+        self.is_open = False
+
+
 class FakePushToTalk:
     """Writes into what the session sent what the finger did: ``press``, ``let go``, and so on."""
 
@@ -368,11 +395,16 @@ class FakeSession:
         self.counters = {"frames_sent": 7, "connections": 1}
         self.sent: list[bytes | str] = []
         """Frames as they came, ``end`` of audio, texts behind a ``>``."""
+        self.enclosed: list[Enclosed] = []
+        """The pictures that came with texts."""
+        self.pictures: list[Picture] = []
+        """Those of a stream."""
         self.push_to_talk = FakePushToTalk(self.sent)
         self.user_speaking = False
         self.spoke_s = 0.0
         self.owes = True
         self.dismissed = 0
+        self.forgot_pictures = 0
         self.forgets = False
         self.gave_up = False
         self.understood = False
@@ -399,8 +431,13 @@ class FakeSession:
         self.sent.append("ask afresh" if fresh else "ask again")
         self.forgets = forget
 
-    def send_text(self, text: str) -> None:
+    def send_text(self, text: str, picture: Enclosed | None = None) -> None:
         self.sent.append(f">{text}")
+        if picture is not None:
+            self.enclosed.append(picture)
+
+    def send_picture(self, picture: Picture) -> None:
+        self.pictures.append(picture)
 
     def user_speaks(self, speaking: bool, lasted_s: float = 0.0) -> None:
         self.user_speaking = speaking
@@ -408,6 +445,9 @@ class FakeSession:
 
     def dismiss(self) -> None:
         self.dismissed += 1
+
+    def forget_pictures(self) -> None:
+        self.forgot_pictures += 1
 
     def give_up_handle(self) -> None:
         self.gave_up = True
@@ -454,6 +494,10 @@ class Hub:
         self._state = state
         self.hindrance: Failure | None = None
         self.past = Past()
+        self.configs: list[Config] = []
+        """What each session was set up with."""
+        self.secrets: dict[str, str] = {}
+        """Credentials by name."""
         self.functions: Functions | None = None
         self.mute_switch: Any = None
         self._session_kind = session or FakeSession
@@ -462,6 +506,7 @@ class Hub:
         self.speaker = FakeSpeaker()
         self.lights = FakeLights(self.log)
         self.detector = FakeDetector()
+        self.camera: Camera = FakeCamera()
         self.sessions: list[FakeSession] = []
         self.no_session: Exception | None = None
         self.boards: dict[str, Profile] = {}
@@ -471,6 +516,8 @@ class Hub:
         self.notified: list[str] = []
         self.refitted: list[str] = []
         """What was done to boards that appeared, or were dead."""
+        self.mixers: list[dict[str, str]] = []
+        """What the file said whenever levels were set."""
         self.no_levels: list[str] = []
         self.plugged: frozenset[str] = frozenset()
         self.looks = 0
@@ -489,6 +536,8 @@ class Hub:
             lights=lambda _config, _profile: self._make("lights", self.lights),
             button=self._button,
             session=self._session,
+            camera=lambda _config: self._make("camera", self.camera),
+            mcp_server=self._mcp_server,
             missing_key=self._missing_key,
             hindrance=lambda _config: self.hindrance,
             keepsake=TalkMemory(self._state),
@@ -505,6 +554,13 @@ class Hub:
         self.made.append(name)
         return part
 
+    def _mcp_server(self, server: McpServer) -> Wanted:
+        if server.credential is None:
+            return mcp_server(server, None)
+        if server.credential not in self.secrets:
+            raise CredentialError(f"no credential '{server.credential}' found")
+        return mcp_server(server, self.secrets[server.credential])
+
     def _plugged(self) -> frozenset[str]:
         self.looks += 1
         return self.plugged
@@ -512,8 +568,17 @@ class Hub:
     def _profile(self, _config: Config, microphone: OpenDevice | None) -> Profile:
         return self.boards.get(microphone.name, NONE) if microphone is not None else NONE
 
-    def _set_levels(self, profile: Profile, microphone: OpenDevice) -> list[str]:
-        self.refitted.append(f"levels of {profile.name} by {microphone.name}")
+    def _set_levels(
+        self,
+        config: Config,
+        profile: Profile,
+        microphone: OpenDevice | None,
+        speaker: OpenDevice | None,
+    ) -> list[str]:
+        opened = microphone or speaker
+        assert opened is not None
+        self.mixers.append(dict(config.mixer))
+        self.refitted.append(f"levels of {profile.name} by {opened.name}")
         return self.no_levels
 
     def _revive(self, profile: Profile) -> bool:
@@ -529,7 +594,7 @@ class Hub:
 
     def _session(
         self,
-        _config: Config,
+        config: Config,
         number: int,
         past: Past,
         post: Post,
@@ -538,6 +603,7 @@ class Hub:
     ) -> Session:
         self.functions = functions
         self.past = past
+        self.configs.append(config)
         if self.no_session is not None:
             raise self.no_session
         self.sessions.append(self._session_kind(number, post, self.log))
@@ -571,10 +637,10 @@ class Hub:
     def session(self) -> FakeSession:
         return self.sessions[-1]
 
-    async def hear(self, frames: int = 1) -> list[Frame]:
+    async def hear(self, frames: int = 1, *, quiet: bool = False) -> list[Frame]:
         """Let the microphone deliver, and wait until it was heard."""
         wanted = len(self.detector.fed) + frames
-        delivered = self.microphone.deliver(frames)
+        delivered = self.microphone.deliver(frames, quiet=quiet)
         await until(lambda: len(self.detector.fed) == wanted)
         return delivered
 

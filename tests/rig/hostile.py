@@ -10,8 +10,21 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-COMMANDS = ["ask", "config", "mute", "reload", "status", "stop", "unmute", "volume", "explode"]
-FIELDS = ["command", "percent", "text", "event", "error", "__class__", "\x00", ""]
+COMMANDS = [
+    *("ask", "config", "mute", "reload", "status", "stop", "tools", "unmute", "volume", "explode"),
+]
+FIELDS = [
+    "command",
+    "percent",
+    "text",
+    "call",
+    "arguments",
+    "event",
+    "error",
+    "__class__",
+    "\x00",
+    "",
+]
 
 VALUES: st.SearchStrategy[Any] = st.recursive(
     st.none()

@@ -105,8 +105,20 @@ def alarms(recorder: Recorder, *, likeness: float = 0.9, above_hz: float = 0.0) 
     ``likeness``: correlation with them; less where a card that ran dry may have cut them in two.
     ``above_hz``: nothing lower is listened to, such as a reply that is a tone.
     """
-    samples = recorder.samples()[:, 0].astype(np.float64)
     alarm = render("alarm", recorder.rate_hz, alarm_gain(0.0)).astype(np.float64)
+    return _places(recorder, alarm, likeness, above_hz)
+
+
+def shutters(recorder: Recorder) -> list[float]:
+    """When the shutter clicked in what the card was given; a reply that is a tone is lower."""
+    clicks = render("shutter", recorder.rate_hz).astype(np.float64)
+    return _places(recorder, clicks, 0.8, 1500.0)
+
+
+def _places(
+    recorder: Recorder, alarm: npt.NDArray[np.float64], likeness: float, above_hz: float
+) -> list[float]:
+    samples = recorder.samples()[:, 0].astype(np.float64)
     if len(samples) <= len(alarm):
         return []
     size = 1 << (len(samples) + len(alarm)).bit_length()

@@ -255,7 +255,7 @@ class Xvf3800Board(UsbArray):
 
     SIZES = {  # noqa: RUF012 - a table
         (20, 0): 5, (20, 12): 1, (20, 14): 1, (20, 16): 4, (20, 18): 4, (20, 19): 48,
-        (33, 75): 16, (33, 80): 16, (48, 0): 3,
+        (33, 75): 16, (33, 80): 16, (35, 15): 2, (35, 19): 2, (48, 0): 3,
     }  # fmt: skip
     """Bytes of what can be read."""
 
@@ -274,6 +274,8 @@ class Xvf3800Board(UsbArray):
         self.direction = (0, 0)
         self.azimuths = (0.0, 0.0, 0.0, 0.0)
         self.energies = (0.0, 0.0, 0.0, 0.0)
+        self.routes = {15: (8, 0), 19: (7, 3)}
+        """Category and source of what is sent left and right."""
         self.reboots = 0
         self.ruined = False
 
@@ -298,6 +300,8 @@ class Xvf3800Board(UsbArray):
                 (self.colour,) = struct.unpack("<I", data)
             case 20, 19, 48 if self.version >= (2, 0, 7):
                 self.ring = list(struct.unpack("<12I", data))
+            case 35, (15 | 19), 2 if data[0] <= 12 and data[1] <= 5:
+                self.routes[value] = (data[0], data[1])
             case 48, 7, 1:
                 self.reboots += 1
             case 48, 9, _:
@@ -326,6 +330,8 @@ class Xvf3800Board(UsbArray):
                 return bytes([self.effect])
             case 20, 18 if self.version >= (2, 0, 6):
                 return struct.pack("<HH", *self.direction)
+            case 35, _:
+                return bytes(self.routes[command])
             case 33, 75:
                 return struct.pack("<4f", *self.azimuths)
             case 33, 80:
@@ -338,6 +344,13 @@ class Flex(Xvf3800Board):
 
     product_id = 0x0041
     product = "reSpeaker XVF3800 Flex"
+
+
+class FlexInSafeMode(UsbArray):
+    """2886:801c, which takes firmware and nothing else."""
+
+    product_id = 0x801C
+    product = "reSpeaker XVF3800 Safe Mode"
 
 
 class Lite(UsbArray):

@@ -135,6 +135,32 @@ async def test_a_start_without_a_microphone_asks_for_more_time() -> None:
     body = Body("2000")
     body.excused = True
     await run_until(body, lambda: "EXTEND_TIMEOUT_USEC=4000" in body.told)
+    assert "READY=1" not in body.told
+
+
+async def test_a_start_without_a_microphone_is_over_in_the_end_and_never_said_to_hear() -> None:
+    """Systemd waits no longer, the watchdog is fed; READY is told once, also when it hears."""
+    body = Body("2000")
+    body.excused = True
+    body.health.missing_s = 0.01
+    await run_until(body, lambda: body.told[-3:] == ["WATCHDOG=1"] * 3)
+    assert body.told.count("READY=1") == 1
+    heard = [body.health.ready]
+    assert not any("EXTEND" in told for told in body.told[body.told.index("READY=1") :])
+    body.health.hears()
+    assert [*heard, body.health.ready] == [False, True]
+    assert body.told.count("READY=1") == 1
+
+
+async def test_who_went_deaf_after_such_a_start_is_fed_no_more() -> None:
+    """A microphone came, and then nothing: it is restarted like any other."""
+    body = Body("2000")
+    body.excused = True
+    body.health.missing_s = 0.0
+    await run_until(body, lambda: "READY=1" in body.told)
+    body.excused = False
+    assert body.live(50, 12)
+    assert not body.live(0, 0)
 
 
 class Deaf(Body):

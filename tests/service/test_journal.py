@@ -194,6 +194,15 @@ def test_with_permission_whole_transcripts_are_written(caplog: pytest.LogCapture
         (session("resumed", 0, latency_ms=90.0, model="m"), "session resumed in 90 ms (m)"),
         (session("failed", 0, reason="no quota", model="m"), "session failed: no quota"),
         (
+            PublicEvent(EventName.WAKE, 0, {"word": "alexa", "score": 0.9, "persona": "puck"}),
+            "heard alexa (0.90): puck answers",
+        ),
+        (
+            session("opened", 0, latency_ms=90.0, model="m", persona="puck"),
+            "session of puck opened in 90 ms (m)",
+        ),
+        (session("closed", 0, reason="idle", persona="puck"), "session of puck closed: idle"),
+        (
             PublicEvent(EventName.GO_AWAY, 0, {"time_left_s": 4.5}),
             "the server ends this connection in 4.5 s",
         ),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from device.simulator.activity import Hearing
 from device.simulator.voices import load, tone
+from tests.simulator.raw_client import PATIENCE_S, Serve, dial
 
 SPEECH = tone(200, 16_000)
 
@@ -57,3 +59,22 @@ def test_other_rates_and_real_speech_are_heard() -> None:
     assert hearing.feed(tone(200, 48_000) + silence(700, 48_000), 48_000) == ["started", "ended"]
     pcm, rate_hz = load("ask_weather")
     assert hearing.feed(pcm + silence(700), rate_hz) == ["started", "ended"]
+
+
+@pytest.mark.parametrize(
+    ("model", "ended"),
+    [("gemini-3.8-live", True), ("gemini-3.1-flash-live-preview", False)],
+)
+async def test_the_silence_that_was_asked_for_ends_the_speech(
+    serve: Serve, model: str, ended: bool
+) -> None:
+    """200 ms in place of the server's own 600; 3.1 is reported not to heed it."""
+    server = await serve()
+    async with dial(server) as client:
+        detection = {"automaticActivityDetection": {"silence_duration_ms": 200}}
+        await client.begin(model=model, realtimeInputConfig=detection)
+        await client.speak(pause=bytes(16_000 * 2 * 300 // 1000))
+        await client.send({"realtimeInput": {"text": "and a word after it"}})
+        await server.wait_for(lambda s: s.connections[0].texts, PATIENCE_S)
+        heard = [question.by for question in server.connections[0].questions]
+        assert heard == (["speech", "text"] if ended else ["text"])

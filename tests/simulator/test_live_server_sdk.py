@@ -33,6 +33,7 @@ def config(handle: str | None = None) -> types.LiveConnectConfig:
     return types.LiveConnectConfig(
         response_modalities=[types.Modality.AUDIO],
         system_instruction="be brief",
+        media_resolution=types.MediaResolution.MEDIA_RESOLUTION_MEDIUM,
         speech_config=types.SpeechConfig(
             voice_config=types.VoiceConfig(
                 prebuilt_voice_config=types.PrebuiltVoiceConfig(voice_name="Kore")

@@ -8,6 +8,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from device.simulator.script import Script, ToolCall, Turn
+from tests.rig.jpeg_headers import jpeg, video
 from tests.simulator.raw_client import PATH, RawClient, Serve, audio, dial, setup
 
 INVALID = "Request contains an invalid argument."
@@ -25,6 +26,10 @@ ONE_ANSWER = {"id": "x", "name": "f", "response": {"output": 1}}
 
 def generation(**fields: Any) -> dict[str, Any]:
     return {"generationConfig": {"responseModalities": ["AUDIO"]} | fields}
+
+
+def detection(**fields: Any) -> dict[str, Any]:
+    return {"realtimeInputConfig": {"automaticActivityDetection": fields}}
 
 
 def functions(**fields: Any) -> dict[str, Any]:
@@ -67,6 +72,11 @@ def functions(**fields: Any) -> dict[str, Any]:
         (setup(**generation(thinkingConfig={"thinkingBudget": 0})), 1007, INVALID),
         (setup(**generation(enableAffectiveDialog=True)), 1007, INVALID),
         (setup(proactivity={"proactiveAudio": True}), 1007, INVALID),
+        (setup(**generation(mediaResolution="HIGH")), 1007, "Invalid value at"),
+        (setup(**detection(silenceDurationMs=-1)), 1007, INVALID),
+        (setup(**detection(prefixPaddingMs=-20)), 1007, INVALID),
+        (setup(**detection(silenceDurationMs="long")), 1007, "Invalid value at"),
+        (setup(**detection(endOfSpeechSensitivity="END_SENSITIVITY_MEDIUM")), 1007, "Invalid"),
         (setup(**functions(behavior="NON_BLOCKING")), 1007, INVALID),
         (setup(tools=[{"codeExecution": {}}]), 1008, "Operation is not implemented"),
         (
@@ -141,12 +151,8 @@ async def test_a_first_message_that_is_no_good_setup_is_refused(
         ({}, [{"realtimeInput": {"text": "a", "audioStreamEnd": True}}], 1007, INVALID),
         ({}, [{"realtimeInput": {"text": ""}}], 1007, INVALID),
         ({}, [{"realtimeInput": {"mediaChunks": []}}], 1007, INVALID),
-        (
-            {},
-            [{"realtimeInput": {"video": {"data": "YQ==", "mimeType": "image/png"}}}],
-            1007,
-            INVALID,
-        ),
+        ({}, [video(jpeg(), "image/png")], 1007, INVALID),
+        ({}, [video(b"a")], 1007, INVALID),
         ({}, [{"realtimeInput": {"sound": {}}}], 1007, UNKNOWN),
         ({}, [audio(SILENCE, "audio/wav")], 1007, INVALID),
         ({}, [audio(SILENCE, "audio/pcm")], 1007, INVALID),
@@ -192,7 +198,8 @@ async def test_a_message_that_does_not_fit_the_session_is_refused(
     [
         ({}, [audio(SILENCE, "audio/pcm;rate=48000")]),
         ({}, [{"realtime_input": {"audio": audio(SILENCE)["realtimeInput"]["audio"]}}]),
-        ({}, [{"realtimeInput": {"video": {"data": "YQ", "mimeType": "image/jpeg"}}}]),
+        ({}, [video(jpeg())]),
+        (generation(mediaResolution="MEDIA_RESOLUTION_MEDIUM"), [video(jpeg())]),
         (MANUAL, [START, audio(SILENCE), END]),
         (SEEDED, [CONTENT, audio(SILENCE)]),
         ({"model": "gemini-3.8-live"}, [audio(SILENCE), CONTENT]),

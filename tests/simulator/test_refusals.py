@@ -38,6 +38,7 @@ WITH: dict[SetupField, dict[str, Any]] = {
     "turn_coverage": {"realtimeInputConfig": {"turnCoverage": "TURN_INCLUDES_ALL_INPUT"}},
     "compression": {"contextWindowCompression": {"slidingWindow": {}}},
     "proactivity": {"proactivity": {"proactiveAudio": True}},
+    "media_resolution": {"generation_config": {"media_resolution": "MEDIA_RESOLUTION_LOW"}},
 }
 
 

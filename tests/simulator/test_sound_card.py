@@ -20,9 +20,9 @@ from device.audio.loudspeaker import Loudspeaker
 from device.audio.playback_thread import PortAudioCard
 from device.errors import AudioDeviceError
 from device.news import FirstSound, News, PlaybackDrained, PlaybackStarved
-from device.ports import OpenDevice, Speaker
 from device.simulator.sound_card import SimulatedCard
 from device.simulator.voices import load, tone
+from device.sound import OpenDevice, Speaker
 from tests.audio.period_card import CARD, Clock, PeriodCard
 
 FAST = 20.0
@@ -225,6 +225,21 @@ async def test_a_loop_that_is_late_loses_nothing_and_tells_no_sound_before_it_ca
     await speaker.close()
     assert np.array_equal(trimmed(card.heard), trimmed(np.frombuffer(tone(50), "<i2")))
     assert speaker.counters["underruns"] == 0
+
+
+async def test_the_shutter_is_heard_at_any_volume() -> None:
+    """A model can turn it to 0 before it looks; nobody is photographed unawares."""
+    card = SimulatedCard(speed=FAST)
+    speaker = Loudspeaker(card, 0)
+    await speaker.open(Posted().post)
+    speaker.chime("wake")
+    await plays(card, 300)
+    before = np.max(np.abs(card.heard))
+    speaker.chime("shutter")
+    await plays(card, 300)
+    await speaker.close()
+    assert before == 0
+    assert np.max(np.abs(card.heard)) > 500
 
 
 async def test_clearing_silences_at_once() -> None:

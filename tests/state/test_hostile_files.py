@@ -56,6 +56,11 @@ TALKS = contents(
     host=st.just("server.test"),
     at=st.floats(),
     gone=st.dictionaries(st.text(max_size=5), st.floats()),
+    personas=st.dictionaries(
+        st.text(max_size=5),
+        st.fixed_dictionaries({}, optional={"handle": VALUES, "at": VALUES, "model": VALUES}),
+        max_size=3,
+    ),
 )
 MUTES = contents(muted=st.booleans(), microphone=st.just(TERMINAL))
 ECHOES = st.fixed_dictionaries(

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from device.assistant.sessions import talk_so_far
+from device.assistant.sessions import talks_so_far
 from device.live.resumption import Past
 from device.state.talk import FILE, TalkMemory
 
@@ -97,7 +97,20 @@ async def test_the_talk_goes_on_where_it_was(tmp_path: Path) -> None:
     keepsake = TalkMemory(tmp_path)
     keepsake.save(past.as_record())
     await keepsake.saved()
-    assert talk_so_far(TalkMemory(tmp_path)).as_record() == past.as_record()
+    assert talks_so_far(TalkMemory(tmp_path)).as_record() == past.as_record()
+
+
+async def test_each_persona_finds_its_own_talk_again(tmp_path: Path) -> None:
+    """And a file from before there were personas holds that of nobody in particular."""
+    (tmp_path / FILE).write_text(json.dumps(talk("before")))
+    talks = talks_so_far(TalkMemory(tmp_path))
+    assert (talks.of("").handle, talks.of("puck").handle) == ("before", None)
+    talks.of("puck").keep("of puck", "model", "host", 2_000.0)
+    keepsake = TalkMemory(tmp_path)
+    keepsake.save(talks.as_record())
+    await keepsake.saved()
+    again = talks_so_far(TalkMemory(tmp_path))
+    assert (again.of("").handle, again.of("puck").handle) == ("before", "of puck")
 
 
 def test_what_makes_no_talk_is_a_new_one(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -105,7 +118,7 @@ def test_what_makes_no_talk_is_a_new_one(tmp_path: Path, caplog: pytest.LogCaptu
     for content in ("{", '{"handle": 1}', '{"handle": "H"}'):
         caplog.clear()
         (tmp_path / FILE).write_text(content)
-        assert talk_so_far(TalkMemory(tmp_path)).as_record() == Past().as_record()
+        assert talks_so_far(TalkMemory(tmp_path)).as_record() == Past().as_record()
         (told,) = caplog.messages
         assert told.startswith(f"{tmp_path / FILE} cannot be used (")
         assert told.endswith("): the next talk begins anew")
@@ -122,7 +135,7 @@ def test_nothing_that_may_be_in_the_file_is_raised(content: bytes) -> None:
     """A memory card gives back what it likes; what a talk was made of is a talk."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, FILE).write_bytes(content)
-        past = talk_so_far(TalkMemory(Path(folder)))
+        past = talks_so_far(TalkMemory(Path(folder))).of("")
         assert past.handle is None or isinstance(past.handle, str)
 
 

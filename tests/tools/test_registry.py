@@ -27,6 +27,10 @@ async def heat(asked: Oven) -> Mapping[str, Any]:
     return {"degrees": asked.degrees, "given": sorted(asked.given)}
 
 
+async def break_down(_: NoArguments) -> Mapping[str, Any]:
+    raise ZeroDivisionError
+
+
 async def hang(_: NoArguments) -> Mapping[str, Any]:
     await asyncio.Event().wait()
     return {}
@@ -36,13 +40,14 @@ REGISTRY = Registry(
     [
         Function("oven", "Heat the oven.", "heat the oven", Oven, heat),
         Function("hang", "Hang.", "heat the oven", NoArguments, hang, deadline_s=0.01, slow=True),
+        Function("break", "Break down.", "heat the oven", NoArguments, break_down),
     ]
 )
 
 
 def test_a_declaration_says_what_a_model_needs_and_no_more() -> None:
     """It is billed with every turn."""
-    oven, hanging = REGISTRY.declared
+    oven, hanging, _ = REGISTRY.declared
     assert oven.parameters == {
         "type": "object",
         "properties": {
@@ -120,3 +125,10 @@ async def test_only_what_was_done_can_be_undone() -> None:
     REGISTRY.undo("oven", {"output": 1})
     registry.undo("f", {"output": {"before": 1}})
     assert undone == [{"before": 1}]
+
+
+async def test_what_nobody_expected_is_answered_too(caplog: pytest.LogCaptureFixture) -> None:
+    """A call without an answer would wedge the talk; the journal has the rest."""
+    answer = await REGISTRY.run("break", {})
+    assert "break failed inside this speaker" in answer["error"]
+    assert "ZeroDivisionError" in caplog.text

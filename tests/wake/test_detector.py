@@ -16,7 +16,7 @@ from device.errors import WakeModelError
 from device.frames import FRAME_SAMPLES, Frame
 from device.news import Detection, SpeechChanged, SpeechJudged, StopWord, WakeNews
 from device.ports import WakeDetector
-from device.wake.detector import INBOX_FRAMES, OnnxWakeDetector
+from device.wake.detector import INBOX_FRAMES, QUIET_FRAMES, OnnxWakeDetector
 from device.wake.worker import Hearing, Word
 from tests.rig.ringing import HELD_OUT
 from tests.rig.speech import espeak, noise
@@ -314,26 +314,26 @@ async def test_what_is_quiet_wakes_the_worker_seldom_and_counts_as_heard(
     detector: OnnxWakeDetector, listener: Listener, jarvis: Clip
 ) -> None:
     """Hops of both kinds show that it lives; a word after them is heard as ever."""
-    before = noise(8.0, 20.0)
+    before = noise(7.68, 20.0)
     async with running(detector, listener):
         for number, frame in enumerate(frames(before), 1):
             detector.feed(replace(frame, quiet=number > 1))
-            if number % 80 == 0:
+            if number % QUIET_FRAMES == 0:
                 await until_hops(detector, number // 4 - 1)
-        assert detector.counters["quiet"] == detector.counters["hops"] == 99
+        assert detector.counters["quiet"] == detector.counters["hops"] == 95
         assert detector.hears is False
         await feed(detector, jarvis, before.size)
         assert isinstance(await listener.next(), Detection)
         assert detector.hears is True
 
 
-async def test_through_what_is_quiet_the_worker_sleeps_for_four_hops(
+async def test_through_what_is_quiet_the_worker_sleeps_for_twelve_hops(
     detector: OnnxWakeDetector, listener: Listener, heard: list[int]
 ) -> None:
     """And has what waits with the first hop that is not."""
     async with running(detector, listener):
-        await sleeps_until(detector, heard, range(16), quiet=range(16))
-        await sleeps_until(detector, heard, range(16, 28), quiet=range(16, 24))
+        await sleeps_until(detector, heard, range(48), quiet=range(48))
+        await sleeps_until(detector, heard, range(48, 60), quiet=range(48, 56))
 
 
 @pytest.fixture

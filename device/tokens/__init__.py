@@ -1,0 +1,1 @@
+"""Who lends the key for how long? Minting and serving ephemeral tokens."""
