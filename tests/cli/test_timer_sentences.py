@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any, Self
 
 import pytest
 from rich.console import Console
@@ -16,10 +16,26 @@ EVERY_DAY = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 UNKNOWN = "the time of day is not known yet: it rings the next time that it is that"
 
 
+TODAY = datetime(2026, 11, 30, 10, tzinfo=UTC)
+
+
 def due(days: int) -> str:
     """Noon, so many days from today, in the zone of a speaker that is far away."""
-    today = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
-    return (today + timedelta(days=days)).isoformat()
+    return (TODAY.replace(hour=12) + timedelta(days=days)).isoformat()
+
+
+class SameDay(datetime):
+    """A clock that midnight does not reach between an entry and its sentence."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> Self:
+        """The morning of that day."""
+        return cls.fromtimestamp(TODAY.timestamp(), tz)
+
+
+@pytest.fixture(autouse=True)
+def _same_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sentences, "datetime", SameDay)
 
 
 @pytest.mark.parametrize(
