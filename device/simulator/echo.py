@@ -25,9 +25,8 @@ REACH = 24
 class EchoedMicrophone:
     """A :class:`device.sound.Microphone`: what another one hears, and what a card plays.
 
-    The echo comes ``latency_ms`` and the room's delay after the card took a sample. An event loop
-    that is late by more than ``latency_ms`` leaves a hole in the echo. Everything that was played
-    is looked through for each frame, so it is for minutes, not for days.
+    The echo comes ``latency_ms`` and the room's delay after the card took a sample. Everything that
+    was played is looked through for each frame, so it is for minutes, not for days.
     """
 
     def __init__(
@@ -67,6 +66,8 @@ class EchoedMicrophone:
     async def read(self) -> Frame:
         """Wait for the next frame, as :class:`device.sound.Microphone` says."""
         frame = await self._microphone.read()
+        # A loop that was held up may wake this task before the card's: the echo would have a hole.
+        self._card.catch_up()
         missed = min(frame.end_sample - self._heard_to, LONGEST_GAP)
         self._heard_to = frame.end_sample
         echo = self._room.hear(self._played(missed, frame.captured_at))[-FRAME_SAMPLES:]

@@ -67,6 +67,10 @@ class Room:
         heard = [self._hear(played[at : at + STEP]) for at in range(0, len(played), STEP)]
         return np.concatenate([np.zeros(0, np.int16), *heard])
 
+    def hear_pcm(self, played: bytes) -> bytes:
+        """Play a block of any length (s16le) and return as much of the microphone."""
+        return self.hear(np.frombuffer(played, "<i2")).astype("<i2").tobytes()
+
     def say(
         self, voice: Samples, at_sample: int, level_dbfs: float, *, reverberant: bool = True
     ) -> Floats:

@@ -2,7 +2,8 @@
 
 Theory of operation. A task takes 10 ms at a time from the loudspeaker's playout, when they are due.
 When it was late it catches up at once, each block with its own time, as a card's thread would have
-gone on beside a busy loop. So it never runs dry.
+gone on beside a busy loop; whoever listens to it before the task is back has it do so first
+(`catch_up`). So it never runs dry.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ class SimulatedCard:
         self._began: float | None = None
         """When the first sample was taken (CLOCK_MONOTONIC), set at the first opening."""
         self._task: asyncio.Task[None] | None = None
+        self._playout: Playout | None = None
 
     @property
     def device(self) -> OpenDevice | None:
@@ -79,10 +81,16 @@ class SimulatedCard:
             self._began = now
         closed_s = (now - self.time_of(self._taken)) * self._speed
         self._heard += bytes(max(0, int(closed_s * REPLY_RATE_HZ)) * SAMPLE_BYTES)
-        playout = begin(REPLY_RATE_HZ)
+        playout = self._playout = begin(REPLY_RATE_HZ)
         playout.opened()
         self._task = asyncio.create_task(self._run(playout, tell))
         return playout
+
+    def catch_up(self) -> None:
+        """Take what is due by now, as a card beside this loop would have. Harmless when closed."""
+        playout = self._playout
+        while playout is not None and self._due() <= time.monotonic():
+            self._take_block(playout, self._due())
 
     def rest(self, on: bool) -> None:
         """Change nothing: silence is remembered too."""
@@ -96,6 +104,7 @@ class SimulatedCard:
 
     async def close(self) -> None:
         """Take no more. Harmless when closed."""
+        self._playout = None
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
@@ -106,11 +115,14 @@ class SimulatedCard:
     def _taken(self) -> int:
         return len(self._heard) // SAMPLE_BYTES
 
+    def _due(self) -> float:
+        """Return when the next block is to be taken."""
+        return self.time_of(self._taken)
+
     async def _run(self, playout: Playout, tell: Callable[[PlaybackNews], None]) -> None:
         while True:
-            due = self.time_of(self._taken)
-            await asyncio.sleep(max(0.0, due - time.monotonic()))
-            self._take_block(playout, due)
+            await asyncio.sleep(max(0.0, self._due() - time.monotonic()))
+            self.catch_up()
             for news in playout.due(time.monotonic()):
                 tell(news)
 

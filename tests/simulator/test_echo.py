@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -77,6 +78,36 @@ async def test_a_simulated_microphone_hears_the_loudspeaker() -> None:
     name = "simulated microphone (WAV) in a simulated room"
     assert microphone.description == name
     assert microphone.device == OpenDevice(name, None, 0, 1, 16_000)
+
+
+async def test_a_loop_that_is_held_up_leaves_no_hole_in_the_echo() -> None:
+    """Whichever task is woken first, the card has played by then what the microphone hears."""
+    card = SimulatedCard()
+    speaker = Loudspeaker(card, 100)
+    microphone = EchoedMicrophone(WavMicrophone(), card, Room(PLAIN), latency_ms=60)
+    await microphone.open()
+    await speaker.open(lambda _news: None)
+    pcm = np.repeat(noise(1.5, 3000.0), 2)[:36_000]
+    speaker.play(pcm.tobytes(), 1)
+    speaker.end_turn(1)
+    heard = []
+    for number in range(90):
+        heard.append(await microphone.read())
+        if number % 15 == 5:
+            hold_up(0.25)
+    await microphone.close()
+    await speaker.close()
+    whole = joined(heard)
+    echo = Room(replace(PLAIN, delay_ms=60)).hear(to_microphone_rate(card.heard, 0, len(whole)))
+    lag = measured_lag(echo, whole)
+    assert np.corrcoef(echo[: len(whole) - lag], whole[lag:])[0, 1] > 0.99
+
+
+def hold_up(seconds: float) -> None:
+    """Keep the event loop from everything else."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        pass
 
 
 def joined(frames: list[Frame]) -> Samples:
