@@ -32,6 +32,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if real_time.needs_real_time(item):
             item.add_marker(real_time.MARKER)
+            item.add_marker(real_time.ONCE_MORE)
     if hasattr(config, "workerinput"):
         first = {item.path for item in items if item.get_closest_marker(real_time.MARKER)}
         items.sort(key=lambda item: item.path not in first)

@@ -21,9 +21,9 @@ from device.ports import WakeScores
 from device.threads import tell
 from device.wake.worker import Hearing, Word
 
-INBOX_FRAMES = 2000 // FRAME_MS
-"""Two seconds: longer than any hiccup that is worth catching up with."""
-
+INBOX_FRAMES = 6000 // FRAME_MS
+"""Six seconds. A loop that was held up hands over at once all that the microphone kept meanwhile
+(five seconds of it): with less room the gap would leave the networks deaf for 1.7 s more."""
 
 QUIET_FRAMES = 960 // FRAME_MS
 """So many are worth waking the worker for, although nothing is heard in them."""

@@ -57,7 +57,7 @@ def functions(connection: ConnectionRecord) -> set[str]:
 def asked(room: Room, text: str) -> int:
     """Ask something aloud, and hear the answer; returns the place of its end among the events."""
     after = room.daemon.here
-    room.say(text)
+    room.wake_and_ask(text, after=after)
     wake = room.daemon.event("wake", after=after)
     drained = room.daemon.event("reply", after=room.daemon.events.index(wake), what="drained")
     return room.daemon.events.index(drained)

@@ -31,6 +31,10 @@ ROOT = Path(__file__).parents[2]
 Record = dict[str, Any]
 
 
+class NothingHappenedError(AssertionError):
+    """What was waited for did not come."""
+
+
 class Daemon:
     """A running speaker; use it as a context manager. Waits for READY unless told otherwise."""
 
@@ -187,7 +191,9 @@ class Daemon:
                 left = deadline - time.monotonic()
                 if left <= 0 or self.process.poll() is not None:
                     why = "did not come" if left <= 0 else "cannot come: the daemon has ended"
-                    raise AssertionError(f"{what} {why}; events: {self._told()}\n{self.log()}")
+                    raise NothingHappenedError(
+                        f"{what} {why}; events: {self._told()}\n{self._figures()}\n{self.log()}"
+                    )
                 self._changed.wait(min(left, 0.25))
         return found
 
@@ -216,6 +222,13 @@ class Daemon:
         """The place in `events` from which on nothing has happened yet."""
         with self._changed:
             return len(self.events)
+
+    def _figures(self) -> str:
+        """What it counts, for a failure's message: whether it was deaf, say, or held up."""
+        try:
+            return json.dumps(self.status())
+        except (OSError, ValueError, LookupError) as error:
+            return f"no status: {error!r}"
 
     def _told(self) -> str:
         return "\n".join(json.dumps(event) for event in self.events[-30:])

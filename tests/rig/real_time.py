@@ -6,6 +6,10 @@ the clock while they wait: a sound server, the real daemon, a home's network, a 
 benchmark. They are all in a few folders, or ask for a fixture that starts such a thing. The hooks
 in ``tests/conftest.py`` give them the marker ``real_time`` as they are collected, so nobody marks
 a test by hand, and what starts such a thing refuses to in a test without the marker.
+
+One of them that fails is tried once more, since a shared machine may stand still for seconds in the
+middle of a sentence. Whatever fails twice has failed; what passed at the second time is counted in
+the summary, and named there together with how the first time ended.
 """
 
 from __future__ import annotations
@@ -15,6 +19,8 @@ from pathlib import Path
 import pytest
 
 MARKER = "real_time"
+ONCE_MORE = pytest.mark.flaky(reruns=1)
+"""Of pytest-rerunfailures."""
 TESTS = Path(__file__).parents[1]
 FOLDERS = frozenset({"appliance", "benchmarks", "e2e", "rig"})
 """All tests in these folders of ``tests/`` need real time."""

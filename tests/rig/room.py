@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import soxr
 
 from device.audio.chimes import alarm_gain, render
 from device.simulator.script import Script
-from tests.rig.daemon import Daemon
+from tests.rig.daemon import Daemon, NothingHappenedError
 from tests.rig.server import ServerThread
 from tests.rig.sound import Recorder, SoundServer, espeak
 
@@ -21,6 +21,9 @@ CONFIG: dict[str, Any] = {
     "audio": {"echo_cancellation": "off", "duplex": "full", "volume": 100, "chimes": False},
     "conversation": {"follow_up_s": 3.0, "session_keep_s": 60, "reply_timeout_s": 10},
 }
+
+CALL_AGAIN_S = 10.0
+"""Whoever is not heard by then calls once more: a machine may have stood still."""
 
 NOISE = 3
 """Peak of the noise under all speech: no stretch of it repeats, so nothing can hide in silence."""
@@ -57,9 +60,20 @@ class Room:
         self.sound.speak(pcm)
         return pcm
 
-    def wake_and_ask(self, text: str = "hey jarvis, what is the weather in Berlin") -> bytes:
+    def wake_and_ask(
+        self, text: str = "hey jarvis, what is the weather in Berlin", *, after: int = 0
+    ) -> bytes:
+        """Say what begins with a wake word until it is heard, as a person would, three times.
+
+        ``after``: the place among the events from which on it counts. Returns what was fed last.
+        """
+        for patience_s in (CALL_AGAIN_S, CALL_AGAIN_S):
+            pcm = self.say(text)
+            with suppress(NothingHappenedError):
+                self.daemon.event("wake", after=after, timeout=patience_s)
+                return pcm
         pcm = self.say(text)
-        self.daemon.event("wake")
+        self.daemon.event("wake", after=after)
         return pcm
 
 

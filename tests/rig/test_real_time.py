@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,3 +79,42 @@ def test_what_needs_real_time_does_not_start_without() -> None:
         real_time.require_real_time("a network")
     real_time.begin(item("audio/test_new.py", marks=(real_time.MARKER,)))
     real_time.require_real_time("a network")
+
+
+FAILING = """
+import pytest
+
+tries = []
+
+
+def test_it_is_never_well():
+    tries.append(1)
+    assert not tries
+
+
+def test_it_is_well_at_the_second_time():
+    tries.append(2)
+    assert tries.count(2) > 1
+"""
+
+
+def test_what_fails_twice_has_failed(tmp_path: Path) -> None:
+    """Once more is once: what passes then is named in the summary, with how it had failed."""
+    (tmp_path / "test_it.py").write_text(FAILING)
+    (tmp_path / "conftest.py").write_text(
+        "from tests.rig.real_time import ONCE_MORE\n"
+        "def pytest_collection_modifyitems(items):\n"
+        "    for item in items: item.add_marker(ONCE_MORE)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-raR", "-p", "no:cacheprovider", tmp_path],
+        env={**os.environ, "PYTHONPATH": str(TESTS.parent), "PYTEST_ADDOPTS": ""},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "1 failed, 1 passed, 2 rerun" in done.stdout
+    assert "FAILED test_it.py::test_it_is_never_well" in done.stdout
+    assert "RERUN test_it.py::test_it_is_well_at_the_second_time" in done.stdout

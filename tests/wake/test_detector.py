@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from device.errors import WakeModelError
-from device.frames import FRAME_SAMPLES, Frame
+from device.frames import FRAME_SAMPLES, MICROPHONE_RATE_HZ, Frame
 from device.news import Detection, SpeechChanged, SpeechJudged, StopWord, WakeNews
 from device.ports import WakeDetector
 from device.wake.detector import INBOX_FRAMES, QUIET_FRAMES, OnnxWakeDetector
@@ -246,6 +246,23 @@ async def test_too_many_frames_are_dropped_oldest_first_and_counted(
     assert counters["dropped"] + 4 * counters["hops"] <= fed + 3 * (counters["gaps"] + 1)
     assert counters["dropped"] <= fed - INBOX_FRAMES
     assert counters["gaps"] >= 1
+
+
+async def test_a_word_amid_what_a_held_up_loop_hands_over_is_heard(
+    detector: OnnxWakeDetector, listener: Listener, jarvis: Clip
+) -> None:
+    """All that the microphone keeps for it, five seconds, comes at once and leaves no gap."""
+    before = noise(3.0)
+    kept_samples = 5 * MICROPHONE_RATE_HZ
+    rest = noise((kept_samples - jarvis.size) / MICROPHONE_RATE_HZ)
+    async with running(detector, listener):
+        await feed(detector, before)
+        for frame in frames(np.concatenate([jarvis, rest]), before.size):
+            detector.feed(frame)
+        news = await listener.next()
+    assert isinstance(news, Detection)
+    assert before.size < news.end_sample <= before.size + jarvis.size + MICROPHONE_RATE_HZ
+    assert (detector.counters["dropped"], detector.counters["gaps"]) == (0, 0)
 
 
 async def test_it_can_run_again_after_it_was_cancelled(
