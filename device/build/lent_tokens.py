@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from device.config.credentials import Credential
+from device.credentials.lookup import Credential
 from device.live.token_server import TokenServer
 from device.live.tokens import Tokens
 

@@ -26,7 +26,7 @@ from device.build.boards import Boards
 from device.build.lent_tokens import LentTokens
 from device.camera.source import make_camera
 from device.config import Config, McpServer
-from device.config.credentials import ApiKey, Credentials, find_api_key, forget_in, without_secrets
+from device.credentials.lookup import ApiKey, Credentials, find_api_key, forget_in, without_secrets
 from device.errors import CredentialError
 from device.lights.drivers import make_lights
 from device.live.failures import diagnose

@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from device.api_key import VARIABLES
 from device.assistant.hub import Assistant
 from device.assistant.parts import Parts
 from device.audio.devices import choose
@@ -32,6 +31,7 @@ from device.audio.portaudio import list_devices
 from device.build import real as build
 from device.cli.timeline import LEDS, Timeline
 from device.config import Config, parse
+from device.credentials.api_key import VARIABLES
 from device.echo.canceller import EchoCanceller
 from device.errors import AudioDeviceError, ParleyError
 from device.frames import (

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from device import __version__
-from device.api_key import KEY_FILE, VARIABLES
-from device.credential import FOLDER, VARIABLE_PREFIX
+from device.credentials.api_key import KEY_FILE, VARIABLES
+from device.credentials.credential import FOLDER, VARIABLE_PREFIX
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from device.api_key import VARIABLES
+from device.credentials.api_key import VARIABLES
 from device.echo.path import EchoFigures
 from device.events import PublicEvent
 from device.frames import MICROPHONE_RATE_HZ, SAMPLE_BYTES

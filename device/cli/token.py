@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from device.build import checked_config as checked
 from device.config import DEFAULT_PATH, Config
-from device.config.credentials import find_machine_key, forget_in
+from device.credentials.lookup import find_machine_key, forget_in
 from device.errors import ParleyError
 from device.service import journal
 from device.service.notify import notifier

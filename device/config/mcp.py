@@ -15,10 +15,16 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from device.api_key import CREDENTIAL_NAME
 from device.config.kinds import is_host
 from device.config.yaml import KeyPath, shortened
-from device.credential import FOLDER, NAME, WHERE_IT_BELONGS, looks_secret, names_a_secret
+from device.credentials.api_key import CREDENTIAL_NAME
+from device.credentials.credential import (
+    FOLDER,
+    NAME,
+    WHERE_IT_BELONGS,
+    looks_secret,
+    names_a_secret,
+)
 
 MOST_SERVERS: Final = 8
 MOST_WORDS: Final = 32

@@ -15,10 +15,10 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from device.api_key import KEY_FILE, LOOK, VARIABLES
 from device.config.view import flow
 from device.config.yaml import Document, KeyPath, dotted, shortened, spot_at
-from device.credential import CREDENTIAL_LOOK, WHERE_IT_BELONGS
+from device.credentials.api_key import KEY_FILE, LOOK, VARIABLES
+from device.credentials.credential import CREDENTIAL_LOOK, WHERE_IT_BELONGS
 from device.errors import Mistake
 
 MAX_MISTAKES: Final = 200

@@ -25,12 +25,12 @@ from pathlib import Path
 from typing import Any
 
 from device import __version__
-from device.api_key import VARIABLES
 from device.board.evidence import cards_in
 from device.board.kernel import read_evidence
 from device.config import Config, describe
-from device.credential import FOLDER as CREDENTIALS
-from device.credential import MAX_CHARACTERS, VARIABLE_PREFIX
+from device.credentials.api_key import VARIABLES
+from device.credentials.credential import FOLDER as CREDENTIALS
+from device.credentials.credential import MAX_CHARACTERS, VARIABLE_PREFIX
 from device.doctor.redaction import Redactor, secrets_in_file, secrets_in_yaml
 from device.doctor.scene import UNIT, Scene
 from device.doctor.state_files import small_text

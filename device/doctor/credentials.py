@@ -7,8 +7,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from device.config.credentials import Credential, find_credential, hindrances
-from device.credential import FOLDER, variable_of
+from device.credentials.credential import FOLDER, variable_of
+from device.credentials.lookup import Credential, find_credential, hindrances
 from device.doctor.handed_over import handed_over
 from device.doctor.result import Cure, Result, broken, fine, hint, skipped
 from device.doctor.scene import UNIT, Scene

@@ -11,8 +11,8 @@ import fnmatch
 import re
 from dataclasses import dataclass
 
-from device.api_key import CREDENTIAL_NAME, KEY_FILE, VARIABLES
-from device.credential import FOLDER, LOADED_PREFIX, variable_of
+from device.credentials.api_key import CREDENTIAL_NAME, KEY_FILE, VARIABLES
+from device.credentials.credential import FOLDER, LOADED_PREFIX, variable_of
 from device.doctor.scene import UNIT, Scene
 
 FOLDER_ID = LOADED_PREFIX.removesuffix("_")

@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from device.api_key import LOOK
-from device.credential import CREDENTIAL_LOOK
+from device.credentials.api_key import LOOK
+from device.credentials.credential import CREDENTIAL_LOOK
 
 BLOT = "[left out]"
 SHORTEST = 8

@@ -16,8 +16,8 @@ from typing import Any
 from device.board.usb_control import Load, libusb
 from device.build.boards import Boards
 from device.config import Config
-from device.config.credentials import without_secrets
 from device.control.socket import call
+from device.credentials.lookup import without_secrets
 from device.errors import ParleyError
 from device.live.tokens import Tokens
 from device.sound import OpenDevice

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from device.api_key import CREDENTIAL_NAME, KEY_FILE, VARIABLES
 from device.build import checked_config as checked
-from device.config.credentials import ApiKey, find_api_key, find_machine_key
 from device.config.file import InForce
+from device.credentials.api_key import CREDENTIAL_NAME, KEY_FILE, VARIABLES
+from device.credentials.lookup import ApiKey, find_api_key, find_machine_key
 from device.doctor.handed_over import handed_over
 from device.doctor.result import Cure, Result, Verdict, broken, fine, hint, judged, skipped
 from device.doctor.scene import UNIT, Account, Scene

@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from device.api_key import RENEWAL
+from device.credentials.api_key import RENEWAL
 from device.live.symptoms import Family, Place, Symptom
 from device.news import Failure, FailureKind
 

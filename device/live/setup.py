@@ -17,7 +17,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 from urllib.parse import urlsplit
 
-from device.api_key import RENEWAL, flaw
+from device.credentials.api_key import RENEWAL, flaw
+from device.credentials.certificates import certificates
 from device.live import websocket
 from device.live.introduction import filled, introduction
 from device.live.models import Calls, ModelProfile
@@ -25,7 +26,6 @@ from device.live.refusals import Field
 from device.live.token import PREFIX
 from device.news import Failure, FailureKind
 from device.ports import Declaration
-from device.trust import certificates
 
 if TYPE_CHECKING:
     from google import genai

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from device.credential import LENT_LOOK
+from device.credentials.credential import LENT_LOOK
 from device.live.token import PREFIX
 from device.text import printable
 

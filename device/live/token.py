@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
-from device.credential import LENT_LOOK
+from device.credentials.credential import LENT_LOOK
 
 PREFIX: Final = "auth_tokens/"
 """What every token begins with; the SDK knows one by it."""

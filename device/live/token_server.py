@@ -17,12 +17,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from device.credentials.certificates import shared_certificates
 from device.errors import causes_of
 from device.live.link import LinkError
 from device.live.network import proxy_before
 from device.live.symptoms import Family, Place, Symptom, body_text, symptom_of
 from device.live.token import Token, token_of
-from device.trust import shared_certificates
 
 if TYPE_CHECKING:
     import httpx2

@@ -26,12 +26,12 @@ from typing import Any, cast
 
 import httpx2
 
+from device.credentials.certificates import shared_certificates
 from device.errors import causes_of
 from device.mcp.bounds import LONGEST_BYTES, Bound, TooLongError
 from device.mcp.failures import Failure, Fault, ServerFailureError
 from device.mcp.wanted import Wanted, shown_url
 from device.text import printable
-from device.trust import shared_certificates
 
 CONNECT_S = 5.0
 """How long a TCP and TLS connection may take; in a home it takes milliseconds."""

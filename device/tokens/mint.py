@@ -15,8 +15,9 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from device.api_key import flaw
-from device.credential import LENT_LOOK
+from device.credentials.api_key import flaw
+from device.credentials.certificates import shared_certificates
+from device.credentials.credential import LENT_LOOK
 from device.errors import ParleyError
 from device.live.failures import diagnose
 from device.live.setup import GOOGLE, VERSION_OF_TOKENS, LiveSettings, host_of, unusable_trust
@@ -24,7 +25,6 @@ from device.live.symptoms import symptom_of
 from device.live.token_server import cause_of
 from device.news import Failure, FailureKind
 from device.text import printable
-from device.trust import shared_certificates
 
 if TYPE_CHECKING:
     from google import genai

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from device.credential import NAME
+from device.credentials.credential import NAME
 from device.errors import ParleyError
 
 MOST_BYTES: Final = 65_536

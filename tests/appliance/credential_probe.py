@@ -11,7 +11,7 @@ import os
 import sys
 from pathlib import Path
 
-from device.config.credentials import Credentials, forget_in
+from device.credentials.lookup import Credentials, forget_in
 from device.errors import CredentialError
 
 

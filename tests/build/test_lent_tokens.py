@@ -7,7 +7,7 @@ import pytest
 from device.build.lent_tokens import LentTokens
 from device.build.real import real_parts
 from device.config import parse
-from device.config.credentials import Credentials
+from device.credentials.lookup import Credentials
 from device.errors import CredentialError
 from device.live.resumption import Past
 from device.tools.registry import Registry

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from device.camera.rpicam import OPTIONS, RpicamCamera, listed, program_in
-from device.config.credentials import without_secrets
+from device.credentials.lookup import without_secrets
 from device.errors import CameraError
 from tests.rig.fakes import until
 from tests.rig.pictures import jpeg, size_of

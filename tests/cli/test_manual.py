@@ -8,9 +8,9 @@ import subprocess
 import pytest
 
 from device.__main__ import main
-from device.api_key import KEY_FILE, VARIABLES
 from device.cli.manual import SHELLS, bash, contents, man
-from device.credential import FOLDER
+from device.credentials.api_key import KEY_FILE, VARIABLES
+from device.credentials.credential import FOLDER
 
 TOP = contents()
 FLAGS = {flag for page in TOP.all() for option in page.options for flag in option.flags}

@@ -125,7 +125,7 @@ def test_what_keeps_it_from_being_made_is_told(
 
 
 def _none_is_there(environ: dict[str, str]) -> None:
-    from device.config.credentials import find_api_key
+    from device.credentials.lookup import find_api_key
 
     find_api_key({})
 

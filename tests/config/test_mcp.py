@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from device.config import Config, McpServer, describe, parse, schema
 from device.config.mcp import MOST_SERVERS, MOST_WORDS, TAKEN, at_home, server_name, server_url
-from device.credential import WHERE_IT_BELONGS
+from device.credentials.credential import WHERE_IT_BELONGS
 from device.errors import ConfigError, TimerError
 from device.tools.device import functions as device_functions
 from device.tools.timers import functions as timer_functions

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.config.credentials import find_credential
-from device.credential import (
+from device.credentials.credential import (
     CREDENTIAL_LOOK,
     FOLDER,
     LOADED_PREFIX,
@@ -22,6 +21,7 @@ from device.credential import (
     names_a_secret,
     variable_of,
 )
+from device.credentials.lookup import find_credential
 from device.doctor.redaction import Redactor
 from device.errors import CredentialError
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.api_key import (
+from device.config import parse
+from device.credentials.api_key import (
     CREDENTIAL_NAME,
     KEY_FILE,
     LOOK,
@@ -18,8 +19,7 @@ from device.api_key import (
     VARIABLES,
     flaw,
 )
-from device.config import parse
-from device.config.credentials import find_api_key
+from device.credentials.lookup import find_api_key
 from device.doctor.redaction import Redactor
 from device.errors import ConfigError, CredentialError
 from device.live.setup import unusable

@@ -32,7 +32,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from device.api_key import (
+from device.credentials.api_key import (
     CREDENTIAL_NAME,
     KEY_FILE,
     MAX_CHARACTERS,
@@ -40,9 +40,9 @@ from device.api_key import (
     VARIABLES,
     flaw,
 )
-from device.credential import FOLDER, LOADED_PREFIX, NAME, VARIABLE_PREFIX, variable_of
-from device.credential import MAX_CHARACTERS as MAX_CREDENTIAL_CHARACTERS
-from device.credential import flaw as credential_flaw
+from device.credentials.credential import FOLDER, LOADED_PREFIX, NAME, VARIABLE_PREFIX, variable_of
+from device.credentials.credential import MAX_CHARACTERS as MAX_CREDENTIAL_CHARACTERS
+from device.credentials.credential import flaw as credential_flaw
 from device.errors import CredentialError
 
 LOADED: Final = "run/credentials/parley.service"

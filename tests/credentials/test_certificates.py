@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from device.credentials.certificates import certificates, shared_certificates
 from device.simulator.certificate import make_certificate
-from device.trust import certificates, shared_certificates
 
 
 def test_a_file_that_is_none_is_no_reason_to_trust_nobody(

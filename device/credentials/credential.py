@@ -1,6 +1,6 @@
 """A credential of another server has a place where its owner keeps it, a name, and a look. Pure.
 
-The key of the Live API is one of its own: see `device.api_key`.
+The key of the Live API is one of its own: see `device.credentials.api_key`.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from device.api_key import KEY_FILE, LOOK
+from device.credentials.api_key import KEY_FILE, LOOK
 
 FOLDER: Final = KEY_FILE.parent
 """Where the owner of an installed speaker keeps each, as a file of the credential's name."""

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from device.api_key import MAX_CHARACTERS
-from device.config.credentials import (
+from device.credentials.api_key import MAX_CHARACTERS
+from device.credentials.credential import MAX_CHARACTERS as MAX_TOKEN_CHARACTERS
+from device.credentials.lookup import (
     MOST_BYTES,
     ApiKey,
     Credential,
@@ -21,7 +22,6 @@ from device.config.credentials import (
     hindrances,
     without_secrets,
 )
-from device.credential import MAX_CHARACTERS as MAX_TOKEN_CHARACTERS
 from device.errors import CredentialError
 
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJwbGFudGVkIn0.c2lnbmF0dXJl"
