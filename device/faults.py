@@ -163,14 +163,17 @@ class SessionFaults:
         self._bus.publish(PublicEvent(EventName.STALL, time.monotonic(), fields))
         self.met(Failure(FailureKind.TIMEOUT, reason, retryable=True))
 
-    def give_up(self, why: str) -> None:
-        """Tell that the question was asked again and again, and no answer could be heard."""
+    def give_up(self, why: str, key: str) -> None:
+        """Tell that the question was asked again and again, and no answer could be heard.
+
+        `key` is where the configuration names the model that was asked.
+        """
         if why == "nothing":
             self.apologise()
             return
         message = (
             f"the server's answers cannot be heard ({why.replace('_', ' ')}), also not when asked "
-            "again and over a fresh session: try again later, or another live.model"
+            f"again and over a fresh session: try again later, or another {key}"
         )
         self.met(Failure(FailureKind.TIMEOUT, message, retryable=True))
 

@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from device.assistant.uplink import BUTTON_PRE_ROLL_S, SAME_BREATH_S
-from device.config import Config
+from device.config import Config, model_key
 from device.conversation import effects as e
 from device.conversation.states import RESTING, State
 from device.events import EventName, PublicEvent, reply, session, unheard
@@ -35,7 +35,7 @@ def perform(hub: Assistant, effect: e.Effect) -> None:  # noqa: C901, PLR0912, P
             hub.bus.publish(unheard(why, "fresh_session" if fresh else "asked_again", now))
         case e.GiveUpAsking(why):
             hub.bus.publish(unheard(why, "told", now))
-            hub.session_faults.give_up(why)
+            hub.session_faults.give_up(why, model_key(config, hub.talk.now.persona))
             hub.sessions.give_up_handle()
         case e.WaitASecond(clock):
             hub.countdown.wait_a_second(clock)

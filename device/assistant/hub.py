@@ -328,10 +328,13 @@ class Assistant:
 
     def tell_missing_key(self) -> None:
         """Tell from the start that there is no key, or no more where tokens are lent for it."""
-        if self.parts.missing_key and self.settings.now.live.token_url is None:
-            self.faults.begin(n.FailureKind.KEY, self.parts.missing_key, fatal=True)
-        elif self.parts.missing_key:
+        if self.settings.now.live.token_url is not None:
             self.faults.clear(n.FailureKind.KEY)
+            return
+        # Nobody is asked for tokens any more.
+        self.faults.clear(n.FailureKind.TOKEN)
+        if self.parts.missing_key:
+            self.faults.begin(n.FailureKind.KEY, self.parts.missing_key, fatal=True)
 
     def tell_habits(self) -> None:
         """Let the conversation go as the owner wants it."""

@@ -6,7 +6,6 @@ repeats a value in which a secret may be: it would stand in the journal then.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import shlex
 from collections.abc import Iterator
@@ -25,6 +24,7 @@ from device.credentials.credential import (
     looks_secret,
     names_a_secret,
 )
+from device.credentials.hosts import at_home, is_loopback
 
 MOST_SERVERS: Final = 8
 MOST_WORDS: Final = 32
@@ -38,19 +38,6 @@ TAKEN: Final = (
 of that name too. `tests/config/test_mcp.py` compares them with what is declared. And what the
 speaker's own are listed under."""
 
-_HOME: Final = tuple(
-    ipaddress.ip_network(network)
-    for network in (
-        *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "127.0.0.0/8"),
-        *("fc00::/7", "fe80::/10", "::1/128"),
-    )
-)
-"""Where no router on the way out passes anything on: RFC 1918, 3927, 4193, 4291."""
-_HOME_DOMAINS: Final = (
-    *("local", "home.arpa", "internal", "lan", "home", "localdomain", "localhost", "fritz.box"),
-)
-"""Names that only the network at home knows: RFC 6762, 8375, 6761, and what routers use."""
-
 _URL = "http://homeassistant.local:8123/api/mcp"
 _TOKEN_URL = "https://tokens.home.arpa:8790/token"  # noqa: S105 - an address
 _COMMAND = ("python3", "-m", "my_server")
@@ -60,20 +47,6 @@ _OPAQUE = re.compile(r"(?=[a-z]*[0-9])(?=[0-9]*[a-z])[a-z0-9]{16,}", re.IGNORECA
 """No word is so long and has digits in it; some services put their secret into the path."""
 _OPTION = re.compile(r"-{0,2}([A-Za-z_][\w-]*)(=?)(.*)", re.DOTALL)
 _OF_A_FILE = re.compile(r"(?i)(?:file|path|env|dir|name|id)$")
-
-
-def at_home(host: str) -> bool:
-    """Tell whether a host is one of the home, to which a secret may go without encryption. Pure.
-
-    `host` is a name or an address, an IPv6 one without brackets.
-    """
-    host = host.lower().removesuffix(".")
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        domains = (host == domain or host.endswith(f".{domain}") for domain in _HOME_DOMAINS)
-        return "." not in host or any(domains)
-    return any(address in network for network in _HOME)
 
 
 def across_servers(servers: object) -> Iterator[tuple[KeyPath, str]]:
@@ -169,19 +142,12 @@ def token_url(url: str) -> str:
     checked = server_url(url, example=_TOKEN_URL)
     parts = urlsplit(checked)
     host = parts.hostname or ""
-    if parts.scheme != "https" and not _is_loopback(host):
+    if parts.scheme != "https" and not is_loopback(host):
         raise ValueError(
             f"would send a token unencrypted to {shortened(host)}: write https:// (http:// only on "
             "this machine, such as http://127.0.0.1:8790/token)"
         )
     return checked
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _port_is_wrong(netloc: str) -> bool:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from device.credentials.hosts import is_loopback
 from device.live.symptoms import Family, Place, Symptom
 
 RELEASED = datetime(2026, 11, 1, tzinfo=UTC).timestamp()
@@ -54,12 +55,7 @@ def proxy_before(host: str) -> str | None:
 def is_here(host: str) -> bool:
     """Tell whether this is a name or an address of this device itself."""
     name = urlsplit(f"//{host}").hostname or ""
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
+    return is_loopback(name) or name.endswith(".localhost")
 
 
 def is_online() -> bool:

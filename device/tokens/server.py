@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import json
 import logging
 import re
@@ -30,6 +29,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from device.credentials.hosts import is_loopback
 from device.errors import ParleyError
 from device.news import FailureKind
 from device.tokens.audit import Audit
@@ -88,7 +88,7 @@ class Listening:
     def check(self) -> None:
         """Make sure that what is secret is encrypted. Raises ParleyError."""
         if self.certificate is None and self.private_key is None:
-            if not _is_loopback(self.host):
+            if not is_loopback(self.host):
                 raise ParleyError(
                     f"without --certificate and --private-key it listens on this machine only, and "
                     f"{self.host} is more: name them, or --listen 127.0.0.1:{self.port}"
@@ -262,7 +262,7 @@ class _Patient(H11Protocol):
 
 def _takes_too_many(connection: _Patient) -> bool:
     address = _address(connection)
-    if address is None or _is_loopback(address):  # a proxy's are of many
+    if address is None or is_loopback(address):  # a proxy's are of many
         return False
     return sum(_address(each) == address for each in connection.connections) > CONNECTIONS_EACH
 
@@ -328,10 +328,3 @@ def _plain(status: int, message: str) -> Callable[..., JSONResponse]:
         return _error(status, message, {})
 
     return answer
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -384,6 +384,22 @@ async def test_a_model_that_no_server_has_is_told_by_its_own_key_too() -> None:
         ]
 
 
+@pytest.mark.parametrize(
+    ("name", "key"), [("puck", "personas.puck.model"), ("jarvis", "live.model")]
+)
+async def test_a_model_that_nobody_can_hear_is_told_by_its_own_key(name: str, key: str) -> None:
+    """Another live.model would be asked by everybody else."""
+    async with two_words() as hub:
+        session = await hub.called(name)
+        hub.detector.speech(speaking=True)
+        hub.detector.speech(speaking=False)
+        for turn in (1, 2, 3):
+            session.post(n.Unheard(session.number, turn, "silent", False, 1.0))
+        assert hub.state == "fault"
+        (fault,) = hub.assistant.faults.active
+        assert fault.message.endswith(f"try again later, or another {key}")
+
+
 async def test_a_model_that_nobody_asks_for_any_more_is_not_missed() -> None:
     """Its key is not there to be mended."""
     async with two_words() as hub:

@@ -17,6 +17,7 @@ from device.config import Config, parse
 from device.config.file import ConfigFile
 from device.config.last_good import LastGood
 from device.errors import ConfigError, WakeModelError
+from device.news import FailureKind
 from device.ports import WakeDetector
 from device.state.echo import Way
 from tests.rig.fakes import (
@@ -480,3 +481,15 @@ async def test_a_key_that_is_missing_is_a_fault_only_where_it_is_needed(tmp_path
     lent = Hub("live: {token_url: 'https://tokens.home.arpa/token'}", missing_key="no API key")
     async with lent.running():
         assert lent.assistant.faults.active == []
+
+
+async def test_a_token_server_that_is_asked_no_more_is_no_fault(tmp_path: Path) -> None:
+    """With a key of its own again the speaker lacks nothing."""
+    hub = Hub("live: {token_url: 'https://tokens.home.arpa/token'}")
+    async with hub.running():
+        hub.assistant.faults.begin(FailureKind.TOKEN, "the token server is gone")
+        owner = Owner(hub, tmp_path)
+        await owner.write("live: {token_url: 'https://other.home.arpa/token'}")
+        assert [fault.kind for fault in hub.assistant.faults.active] == ["token"]
+        await owner.write("")
+        assert hub.assistant.faults.active == []

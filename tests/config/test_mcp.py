@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device.config import Config, McpServer, describe, parse, schema
-from device.config.mcp import MOST_SERVERS, MOST_WORDS, TAKEN, at_home, server_name, server_url
+from device.config.mcp import MOST_SERVERS, MOST_WORDS, TAKEN, server_name, server_url
 from device.credentials.credential import WHERE_IT_BELONGS
+from device.credentials.hosts import at_home
 from device.errors import ConfigError, TimerError
 from device.tools.device import functions as device_functions
 from device.tools.timers import functions as timer_functions

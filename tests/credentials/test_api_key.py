@@ -24,7 +24,7 @@ from device.doctor.redaction import Redactor
 from device.errors import ConfigError, CredentialError
 from device.live.setup import unusable
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 KEYS = [
     "AIzaSyA-1234567890abcdefghijklmnopqrst_",
     "AQ.Ab8RN6Kabcdefghijklmnop.qrstuvwx-yz_0123456789",

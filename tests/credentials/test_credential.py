@@ -25,7 +25,7 @@ from device.credentials.lookup import find_credential
 from device.doctor.redaction import Redactor
 from device.errors import CredentialError
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 HOME_ASSISTANT = (
     "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJpc3MiOiJhYmMiLCJpYXQiOjE3MDAwMDAwMDB9"
     ".Zm9vYmFyYmF6cXV4LXBsYW50ZWQtdG9rZW4"

@@ -246,7 +246,7 @@ async def test_one_address_cannot_take_all_the_places(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever opens one connection after the other keeps no speaker out."""
-    monkeypatch.setattr(serving, "_is_loopback", lambda _: False)
+    monkeypatch.setattr(serving, "is_loopback", lambda _: False)
     monkeypatch.setattr(serving, "CONNECTIONS_EACH", 3)
     async with house(tmp_path) as home:
         context = ssl.create_default_context(cafile=os.fspath(home.google.certificate))
