@@ -23,6 +23,7 @@ GROUPS = {
     "device.cli.remote": {"status", "watch", "ask", "volume", "mute", "unmute", "stop", "reload"},
     "device.cli.timers": {"timers"},
     "device.cli.tools": {"tools"},
+    "device.cli.audit": {"audit"},
     "device.cli.wakes": {"wakes"},
     "device.cli.devices": {"devices"},
     "device.cli.doctor": {"doctor"},

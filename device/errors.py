@@ -174,8 +174,16 @@ class McpServerError(ParleyError):
     """An MCP server cannot be used now; its functions are withdrawn until it is back."""
 
 
+class RecordsError(ParleyError):
+    """The books cannot be read; the message says why."""
+
+
 class ControlError(ParleyError):
     """The control socket cannot be reached, or the daemon refused the command."""
+
+
+class UnansweredError(ControlError):
+    """Nobody is there to be asked: no speaker runs."""
 
 
 class ScriptError(ParleyError):

@@ -9,8 +9,9 @@ whoever waited for it is cancelled, by a timeout for one.
 Some threads are not started here, because they do not make one call and end: `device.audio.
 stream_thread` lives inside PortAudio for as long as a stream is open, `device.wake.detector` takes
 frames out of an inbox and must have ended when its task has, `device.lights.ring` draws the newest
-frame and works without a loop, `device.board.mute_switch` looks at a switch again and again. They
-tell the loop by `tell`, as everybody does.
+frame and works without a loop, `device.board.mute_switch` looks at a switch again and again,
+`device.records.store` has a database that one thread must own. They tell the loop by `tell`, as
+everybody does.
 """
 
 from __future__ import annotations

@@ -38,6 +38,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items.sort(key=lambda item: item.path not in first)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Hide nothing of what was tried twice."""
+    real_time.tell_first_times(terminalreporter)
+
+
 def pytest_collection_finish() -> None:
     """Leave what there is by now out of all later collections of garbage: it stays to the end.
 

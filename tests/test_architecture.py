@@ -421,7 +421,7 @@ def texts(module: str) -> Iterator[str]:
 
 THREADS = {
     *("device.threads", "device.audio.stream_thread", "device.board.mute_switch"),
-    *("device.lights.ring", "device.wake.detector"),
+    *("device.lights.ring", "device.records.store", "device.wake.detector"),
 }
 """Who starts threads; each says in its docstring why it is none of `device.threads`' calls."""
 

@@ -124,6 +124,8 @@ def _enter(hub: Assistant, entered: e.Entered) -> None:
     if hub.sessions.session is not None and state in RESTING and before not in RESTING:
         hub.sessions.session.dismiss()
         hub.sessions.session.forget_pictures()
+    if state in RESTING and before not in RESTING:
+        hub.records.save()
     if state.label != before.label:
         fields = {"from": before.label, "to": state.label, "reason": entered.reason}
         hub.bus.publish(PublicEvent(EventName.STATE, time.monotonic(), fields))

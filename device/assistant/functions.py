@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import json
 import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from device.assistant.audit import Audit
 from device.assistant.house import House
 from device.assistant.output import Output
 from device.assistant.pictures import Pictures
-from device.assistant.sessions import Sessions
 from device.assistant.settings import Settings, TalkSettings
 from device.assistant.talk import Talk
 from device.config import as_persona, may_use
 from device.conversation.states import RESTING
+from device.errors import RecordsError
 from device.faults import Faults
 from device.news import Ask, Leaving, Post, ReplyAudio, Transcript
 from device.ports import PICTURE, Declaration
@@ -31,6 +32,9 @@ log = logging.getLogger(__name__)
 
 _NOT_ANY_MORE = "the owner has switched the camera off meanwhile: say that you cannot look"
 
+PATIENCE_S = 3.0
+"""A model that has asked what was sent is not kept waiting for a disk."""
+
 SHOWN_CHARACTERS = 200
 """Of a call's arguments, in the journal."""
 
@@ -41,18 +45,17 @@ class OwnDevice:
     def __init__(
         self,
         output: Output,
-        sessions: Sessions,
+        audit: Audit,
         faults: Faults,
         set_volume: Callable[[int], None],
         post: Post,
     ) -> None:
         """`set_volume` also shows it on the lights."""
         self._output = output
-        self._sessions = sessions
+        self._audit = audit
         self._faults = faults
         self._set_volume = set_volume
         self._post = post
-        self._began = time.time()
 
     @property
     def volume(self) -> int:
@@ -63,18 +66,35 @@ class OwnDevice:
         """Be so loud from now on; more or less is as much as there is."""
         self._set_volume(percent)
 
+    def called_by_hand(self, name: str) -> Callable[[str], None]:
+        """Put on record that the owner calls a function; what is returned takes its outcome."""
+        return self._audit.by_hand(name)
+
     def leave(self, *, mutes: bool) -> None:
         """End the talk, or mute, when what is being said has been heard."""
         self._post(Leaving(mutes))
 
-    def report(self) -> Mapping[str, Any]:
+    async def report(self) -> Mapping[str, Any]:
         """Return how it stands, in words and numbers for a person."""
         faults = [fault.message for fault in self._faults.active]
         return {
             "wrong": faults or "nothing",
             "volume_percent": self.volume,
-            "sound_sent_s": round(self._sessions.sent_s, 1),
-            "sent_since": time.strftime("%Y-%m-%d %H:%M", time.localtime(self._began)),
+            "sent_today": await self._sent_today(),
+        }
+
+    async def _sent_today(self) -> Mapping[str, Any] | str:
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                sums = await self._audit.today()
+        except (RecordsError, TimeoutError) as error:
+            return f"not known: {str(error) or 'the disk does not answer'}"
+        return {
+            "sound_s": round(sums.seconds, 1),
+            "sound_bytes": sums.bytes,
+            "pictures": sums.pictures,
+            "texts": sums.texts,
+            "function_calls": sums.calls,
         }
 
 
@@ -191,7 +211,9 @@ class ModelFunctions:
         """Do what a function does because the owner says so: no talk is needed, nobody is asked."""
         log.info("tool %s called by hand", printable(name, SHOWN_CHARACTERS))
         self._tell(name, arguments)
+        ended = self._own.called_by_hand(name)
         answer = await self._registry(None).run(name, arguments)
+        ended("failed" if "error" in answer else "answered")
         if PICTURE in answer:
             # Whoever calls by hand is shown no picture, and nor is the model.
             told = {**answer["output"], "picture": "it was taken, and sent to nobody"}

@@ -116,6 +116,11 @@ class House:
         """The tool that was declared by that name, now or earlier; None: none was."""
         return self._servers.remembered(name)
 
+    def server_of(self, name: str) -> str | None:
+        """Return the server that offers a function, or did; None for one of the speaker's own."""
+        tool = self.remembered(name)
+        return None if tool is None else tool.server
+
     async def call(self, name: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         """Call a tool by its function's name; answers under `output` or `error`, in its time."""
         return await self._servers.call(name, arguments)

@@ -13,6 +13,7 @@ import asyncio
 from device import news as n
 from device.announcements.announcer import Announcer
 from device.assistant.activity import Activity
+from device.assistant.audit import Audit
 from device.assistant.button import Button
 from device.assistant.countdown import Countdown
 from device.assistant.echo import EchoControl
@@ -41,6 +42,7 @@ from device.conversation.states import RESTING, TRACK_SPEECH
 from device.events import EventBus, EventName, PublicEvent, public
 from device.faults import Faults, SessionFaults
 from device.frames import Frame
+from device.live.departures import Departure, SoundLeft
 from device.ports import WakeDetector
 from device.service import journal
 from device.service.health import Health, broken_callback
@@ -76,8 +78,9 @@ class Assistant:
         self.output = Output(parts.speaker(config), volume, self.post, hot_plug.pause)
         self.input = Input(parts.microphone(config), self.post, self._hear, hot_plug.pause)
         self.wake_word = WakeWord(detector, self.settings, self.post)
-        sent = self.latency.sent
+        sent = self._sent
         self.sessions = Sessions(parts.session, parts.keepsake, self.settings, self.post, sent)
+        self.records = parts.records(self.post, lambda: self.settings.now.records.keep_days)
         self.countdown = Countdown(self.settings, self.sessions, self.post)
         board = parts.profile(config, parts.mute_memory.load().hidden)
         hardware = Hardware(self.output, self.countdown)
@@ -98,8 +101,10 @@ class Assistant:
             post=self.post,
         )
         self.ringing = Ringing(clock, self.talk_settings, self.output, self.announcer, parts.spoken)
-        own = OwnDevice(self.output, self.sessions, self.faults, self.set_volume, self.post)
         self.house = House(self.settings, self.bus, parts.mcp_server)
+        whose = self.sessions.whose
+        self.audit = Audit(self.records, self.talk, whose, self.house.server_of)
+        own = OwnDevice(self.output, self.audit, self.faults, self.set_volume, self.post)
         shutter = Shutter(self.panel, self.output)
         pictures = Pictures(parts.camera, self.settings, self.talk, self.faults, shutter)
         self.pictures = pictures
@@ -114,6 +119,7 @@ class Assistant:
         """Be a speaker until cancelled; raises what an unexpected failure of a part raised."""
         try:
             async with self._tasks as tasks:
+                self.records.start(tasks)
                 self.sessions.start(tasks, self.functions.of)
                 self.hot_plug.start(tasks)
                 self.tell_missing_key()
@@ -150,6 +156,7 @@ class Assistant:
         await self.pictures.closed()
         await self.parts.echo_memory.kept()
         await self.alarm_clock.kept()
+        await self.records.kept()
 
     def _hindrance(self) -> n.Failure | None:
         return self.parts.hindrance(self.settings.now)
@@ -188,6 +195,11 @@ class Assistant:
         self.input.rest(self._rests)
         self.output.rest(self._rests)
 
+    def _sent(self, departure: Departure) -> None:
+        self.audit.leaves(departure)
+        if isinstance(departure, SoundLeft):
+            self.latency.sent(departure.captured, departure.time)
+
     # --- news in ---
 
     def post(self, news: n.News) -> None:
@@ -199,7 +211,9 @@ class Assistant:
         if event is not None:
             self.bus.publish(event)
         self._before_the_step(news)
-        for effect in self.talk.step(news):
+        effects = self.talk.step(news)
+        self.audit.note(news)
+        for effect in effects:
             perform(self, effect)
         if self.talk.state in RESTING:
             self.functions.talk_over()
@@ -286,6 +300,10 @@ class Assistant:
                 self.pictures.sent(news)
             case n.DuplexDecided():
                 self.measurement.remember(news)
+            case n.RecordsTrouble(message=str(message)):
+                self.faults.begin("records", message)
+            case n.RecordsTrouble():
+                self.faults.clear("records")
             case n.Plugged():
                 if self.board.hot_plug or self.faults.in_force("lights", "button"):
                     self.choose_board(self.board)

@@ -12,12 +12,15 @@ from device.board.button import GpioButton
 from device.board.mute_switch import SwitchWatch
 from device.board.profiles import Profile
 from device.config import Config, McpServer
+from device.live.departures import Sent
 from device.live.network import RELEASED
 from device.live.resumption import Past
-from device.live.traffic import Sent
 from device.mcp.wanted import Wanted
 from device.news import Failure, Post
 from device.ports import Camera, Functions, Lights, Session, WakeDetector
+from device.records.store import Records
+from device.records.tables import TABLES
+from device.records.writer import Place
 from device.sound import Microphone, OpenDevice, Speaker
 from device.state.echo import EchoMemory
 from device.state.mute import MuteMemory
@@ -62,6 +65,10 @@ class Parts:
     """What was measured of the echo in earlier processes."""
     clocks: Callable[[], Clocks] = lambda: KernelClocks(earliest_s=RELEASED)
     """What timers and alarms go by."""
+    records: Callable[[Post, Callable[[], int]], Records] = lambda post, keep_days: Records(
+        Place(None), TABLES, post, keep_days
+    )
+    """The books; it is told for how many days they are kept."""
     timer_memory: TimerMemory = field(default_factory=lambda: TimerMemory(None))
     """Which of them were set."""
     spoken: Callable[[Config, str], bytes | None] = lambda _config, _text: None

@@ -16,10 +16,9 @@ from typing import Any
 from device.assistant.settings import Settings
 from device.config import DEFAULT_PERSONA, Config, as_persona, key_for, model_key
 from device.errors import CredentialError
-from device.frames import FRAME_MS
+from device.live.departures import Sent
 from device.live.resumption import Past
 from device.live.talks import Talks
-from device.live.traffic import Sent
 from device.news import (
     Debt,
     Failure,
@@ -79,12 +78,6 @@ class Sessions:
         """Run sessions as tasks of `tasks` from now on; `functions` are what a persona can call."""
         self._tasks = tasks
         self._functions = functions
-
-    @property
-    def sent_s(self) -> float:
-        """How many seconds of the microphone went up since the process began."""
-        live = self._session.counters.get("frames_sent", 0) if self._session is not None else 0
-        return (self._sent_frames + live) * FRAME_MS / 1000
 
     @property
     def session(self) -> Session | None:

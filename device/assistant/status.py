@@ -117,5 +117,6 @@ class Status:
                 "wake": wake_word["counters"],
                 "speaker": output["counters"],
                 "talking_over": echo["counters"],
+                "records": dict(hub.records.counters),
             },
         }

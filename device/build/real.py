@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, MutableMapping
 from functools import partial
-from pathlib import Path
 
 from device.announcements.clips import Clips, speak
 from device.assistant.parts import Parts, mcp_server
@@ -29,18 +28,23 @@ from device.config import Config, McpServer
 from device.credentials.lookup import ApiKey, Credentials, find_api_key, forget_in, without_secrets
 from device.errors import CredentialError
 from device.lights.drivers import make_lights
+from device.live.departures import Sent
 from device.live.failures import diagnose
-from device.live.network import obstacle
+from device.live.network import RELEASED, obstacle
 from device.live.resumption import Past
 from device.live.session import LiveSession
 from device.live.setup import host_of
-from device.live.traffic import Sent
 from device.mcp.wanted import Wanted
 from device.news import Failure, Post
 from device.ports import Camera, Functions, Lights, WakeDetector
+from device.records.clock import RecordClock
+from device.records.store import Records
+from device.records.tables import TABLES
+from device.records.writer import Place
 from device.service.health import resident_bytes
 from device.sound import Microphone, OpenDevice, Speaker
 from device.state.echo import EchoMemory
+from device.state.folders import runtime_folder, state_folder
 from device.state.mute import MuteMemory
 from device.state.talk import TalkMemory
 from device.timers.memory import TimerMemory
@@ -98,6 +102,10 @@ def real_parts(environ: MutableMapping[str, str]) -> Parts:
         if clips is not None and (made := clips.make(config.live.language)):
             log.info("%d sentences for what may go wrong were made", made)
 
+    def records(post: Post, keep_days: Callable[[], int]) -> Records:
+        place = Place(folder, runtime_folder(environ))
+        return Records(place, TABLES, post, keep_days, RecordClock(RELEASED))
+
     boards = Boards()
     # Lights and mute switch are of one array.
     pace = Pace()
@@ -120,6 +128,7 @@ def real_parts(environ: MutableMapping[str, str]) -> Parts:
         echo_memory=EchoMemory(folder),
         mute_memory=MuteMemory(folder),
         timer_memory=TimerMemory(folder),
+        records=records,
         sentence=sentence,
         spoken=spoken,
         plugged=plugged,
@@ -138,17 +147,6 @@ def hindrance(config: Config) -> Failure | None:
 def spoken(config: Config, text: str) -> bytes | None:
     """Speak a text of the owner's in the language of the conversation, where there is a voice."""
     return speak(text, config.live.language)
-
-
-def state_folder(environ: Mapping[str, str]) -> Path | None:
-    """Return where it keeps what outlives it: as systemd says, or in the user's own folder."""
-    if environ.get("STATE_DIRECTORY"):
-        return Path(environ["STATE_DIRECTORY"].split(":")[0])
-    if environ.get("XDG_STATE_HOME"):
-        return Path(environ["XDG_STATE_HOME"], "parley")
-    if environ.get("HOME"):
-        return Path(environ["HOME"], ".local", "state", "parley")
-    return None
 
 
 def microphone(boards: Boards, config: Config) -> Microphone:

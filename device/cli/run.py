@@ -38,6 +38,7 @@ from device.live.session import warm_up
 from device.service import journal
 from device.service.event_loop import EventLoop
 from device.service.notify import notifier
+from device.state.folders import state_folder
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -82,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _config_file(given: Path | None) -> ConfigFile:
     path = given or DEFAULT_PATH
-    last_good = LastGood(build.state_folder(os.environ), path, checked.parse)
+    last_good = LastGood(state_folder(os.environ), path, checked.parse)
     return ConfigFile(path, partial(warned, partial(checked.load, given)), last_good)
 
 

@@ -366,6 +366,13 @@ class Timers(_Section):
     """How loud it rings, percent; null is as loud as the speaker is, and never below 20."""
 
 
+class Records(_Section):
+    """What is written down of what left the device, and what it cost."""
+
+    keep_days: int = Field(default=90, ge=1, le=3_650)
+    """Days that it is kept; what the running month has cost is kept for as long as that lasts."""
+
+
 def _nothing_written(value: object) -> object:
     return {} if value is None else value
 
@@ -431,6 +438,8 @@ class Config(_Section):
     """The camera; tools.camera says whether it is used at all."""
     timers: Timers = Timers()
     """Timers, alarms and reminders, whoever sets them."""
+    records: Records = Records()
+    """What is written down of what left the device, and what it cost."""
     personas: Annotated[Mapping[PersonaName, Persona], BeforeValidator(_nothing_written)] = Field(
         default={}, max_length=MOST_PERSONAS, examples=[{"puck": {"voice": "Puck"}}]
     )

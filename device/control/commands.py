@@ -13,7 +13,7 @@ from device.assistant.hub import Assistant
 from device.assistant.status import Status
 from device.config import DEFAULT_PERSONA, describe
 from device.config.file import ConfigFile
-from device.control import timers, tools
+from device.control import audit, timers, tools
 from device.control.enclosure import MOST_BYTES, enclosed
 from device.control.meter import Meter
 from device.control.socket import Command, Record, Records
@@ -25,8 +25,9 @@ from device.text import printable
 ASK_TEXT_CHARACTERS = 4000
 SHOWN_NAME = 40
 """Characters of a persona's name in an error; none has more than 32."""
-LASTING = frozenset({"ask", "measure", "meter", "tools", "watch"})
-"""The commands that are not over at once; of `tools`, a call of what a slow server does."""
+LASTING = frozenset({"ask", "audit", "measure", "meter", "tools", "watch"})
+"""The commands that are not over at once; of `tools`, a call of what a slow server does, of `audit`
+what a slow disk does."""
 ATTACHED = {"ask": MOST_BYTES}
 """What may come with a command beside its line: a picture, with a question."""
 
@@ -45,6 +46,7 @@ class Commands:
         """Every command by its name."""
         return {
             "ask": self._ask,
+            "audit": self._audit,
             "config": self._config,
             "measure": self._measure,
             "meter": self._meter,
@@ -61,6 +63,10 @@ class Commands:
 
     async def _status(self, _: Record) -> Records:
         yield {"result": self._state.as_dict()}
+
+    async def _audit(self, request: Record) -> Records:
+        hub = self._assistant
+        yield {"result": await audit.answer(hub.audit, hub.settings.now, request)}
 
     async def _config(self, _: Record) -> Records:
         """Every setting in force, as YAML, and where it comes from."""

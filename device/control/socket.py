@@ -26,7 +26,7 @@ from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from device.errors import ControlError
+from device.errors import ControlError, UnansweredError
 from device.text import printable_lines, printable_record
 
 log = logging.getLogger(__name__)
@@ -353,7 +353,7 @@ async def call(
     except OSError as error:
         hint = "is the speaker running? (systemctl status parley, or parley run)"
         why = error.strerror or error
-        raise ControlError(f"nobody answers on {path}: {why}; {hint}") from error
+        raise UnansweredError(f"nobody answers on {path}: {why}; {hint}") from error
     try:
         size = {"attached_bytes": len(attached)} if attached else {}
         writer.write(json.dumps({**request, **size}).encode() + b"\n" + attached)

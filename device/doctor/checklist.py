@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from device.build import checked_config as checked
-from device.build import real as build
 from device.config import DEFAULT_PATH, Config
 from device.control.socket import call, socket_path
 from device.doctor import (
@@ -40,6 +39,7 @@ from device.doctor.scene import Account, Scene
 from device.doctor.sound_cards import sound_cards
 from device.doctor.sound_servers import sound_servers
 from device.errors import ConfigError, ControlError
+from device.state.folders import state_folder
 
 SERVICE_USER = "parley"
 SERVICE_STATE = Path("/var/lib/parley")
@@ -108,7 +108,7 @@ async def scene_of(
         config = await _in_force(place)
     account = _account(environ)
     status, silence, running, hung = await _status(place)
-    folder = build.state_folder(environ)
+    folder = state_folder(environ)
     if account.name == SERVICE_USER and "STATE_DIRECTORY" not in environ:
         folder = SERVICE_STATE
     return Scene(

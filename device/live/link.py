@@ -104,6 +104,11 @@ class Link:
     def _lost(self, error: Exception) -> LinkError:
         return LinkError(symptom_of(error, opened=True, **self._about))
 
+    @property
+    def takes(self) -> bool:
+        """Whether what is sent now is handed over; else the connection is known to be over."""
+        return self._socket.takes
+
     def unacknowledged(self) -> int:
         """Return how many bytes of what was sent may still be on their way."""
         return self._socket.unacknowledged()

@@ -24,6 +24,7 @@ from device import __version__
 from device.frames import FRAME_MS, SILENT_FRAME
 from device.live.access import Access, AccessError
 from device.live.connection_loop import Away, carry
+from device.live.departures import Departure, Sent
 from device.live.failures import Remedy, diagnose
 from device.live.link import LinkError, open_link
 from device.live.messages import of_camera, of_owner
@@ -44,7 +45,7 @@ from device.live.setup import (
 )
 from device.live.symptoms import Family, Place, Symptom
 from device.live.tokens import Tokens
-from device.live.traffic import Care, Sent, Traffic
+from device.live.traffic import Care, Traffic
 from device.news import (
     Enclosed,
     Failure,
@@ -71,8 +72,8 @@ PATIENCE_S = 15.0
 """How long the user is kept waiting for an answer, where nobody says otherwise."""
 
 
-def _nobody(_captured_at: float, _sent_at: float) -> None:
-    """Take no note of what was sent."""
+def _nobody(_departure: Departure) -> None:
+    """Take no note of what leaves."""
 
 
 Ending = SessionClosed | SessionFailed
@@ -91,9 +92,9 @@ class LiveSession:
     ``number`` names it in all its news. ``past`` is the talk so far: the session resumes it where
     it can, and writes down there how it goes on. ``patience_s`` is how long the user is kept
     waiting for an answer in all; a silent server is helped along within that. ``lost_after_s`` is
-    how long a lost connection is tried for. ``on_sent`` is told of each frame that went up
-    without being held: when it was recorded and when the socket took it. ``place`` is told to the
-    model, and ``functions`` are what it can call. ``streams``: whether `send_picture` will be used.
+    how long a lost connection is tried for. ``on_sent`` is told of all that leaves, as it is handed
+    to a connection. ``place`` is told to the model, and ``functions`` are what it can call.
+    ``streams``: whether `send_picture` will be used.
     With ``tokens`` each session begins with an ephemeral token, and the key is not used.
     """
 
@@ -202,8 +203,7 @@ class LiveSession:
         """Append 20 ms of microphone (640 bytes, s16le mono 16 kHz) to what goes up.
 
         It waits until a connection is open. When a minute waits already, the frame is dropped and
-        counted. ``captured_at`` is for ``on_sent``, which is told of no frame without. Returns at
-        once.
+        counted. ``captured_at`` is for ``on_sent``, which tells it again. Returns at once.
         """
         self._traffic.uplink.append_frame(pcm, captured_at)
 
@@ -438,7 +438,8 @@ class LiveSession:
         _log.debug("session %d %s: %s, %.0f ms", self.number, what, self.model, latency_ms)
         if self.model != self._settings.model:
             self._post(ModelReplaced(self.number, self._settings.model, self.model, now))
-        self._post(SessionOpened(self.number, latency_ms, self.model, resumed, now))
+        where = (self._host, self._traffic.counts["connections"])
+        self._post(SessionOpened(self.number, latency_ms, self.model, resumed, now, *where))
         self._access.opened(resumed=resumed)
         rotation = Rotation(now, self._rotate_after_s, self._access.ends_at)
         self._traffic.opened(rotation, profile(self.model), resumed=resumed, manual=manual)

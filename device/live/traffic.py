@@ -12,14 +12,15 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from device.live.calls import Calls
 from device.live.context import Context
+from device.live.departures import Departures, Sent
 from device.live.downlink import NUDGE, Downlink
-from device.live.link import Link
+from device.live.link import Link, LinkError
 from device.live.messages import (
     ActivityEnd,
     Answer,
@@ -82,10 +83,6 @@ _COUNTED = (
 )
 
 
-Sent = Callable[[float, float], None]
-"""Told of each frame that went up without having been held: when recorded, when sent."""
-
-
 @dataclass(frozen=True, slots=True)
 class Care:
     """How a session cares for the talk."""
@@ -114,7 +111,7 @@ class Traffic:
         care: Care,
         on_sent: Sent,
     ) -> None:
-        self._on_sent = on_sent
+        self._departures = Departures(session, on_sent)
         self._session = session
         self._post = post
         self._recovery = recovery
@@ -194,6 +191,7 @@ class Traffic:
         self._leave = False
         self.push_to_talk.opened(manual=manual)
         self.uplink.carried(True)
+        self._departures.opened()
         self._pace.opened()
         self._moment.opened(rotation)
         self._stalls.opened(now, resumed=resumed, choosy=model.may_stay_silent)
@@ -276,6 +274,7 @@ class Traffic:
     def cut_off(self) -> None:
         """The connection ends: end what it can no longer bring, so that nobody waits for it."""
         self.uplink.carried(False)
+        self._departures.paused()
         self._calls.cut_off()
         self._downlink.give_up()
         self._gap = asyncio.get_running_loop().call_later(UNNOTICED_S, self.dry)
@@ -311,14 +310,26 @@ class Traffic:
                 # Live API: the end of a stream that never began is not worth a message.
                 ends_nothing = not self._flowing or self.push_to_talk.manual
                 if not (isinstance(message, AudioEnd) and ends_nothing):
-                    await link.send(message)
+                    await self._hand_over(link, message)
+                again = self.uplink.again(message)
                 captured = self.uplink.sent(message)
-            sent_at = time.monotonic()
+            self._departures.left(message, captured, again)
             if self._pace.waits:
-                self._pace.look(sent_at, link.unacknowledged())
-            for captured_at in captured:
-                self._on_sent(captured_at, sent_at)
+                self._pace.look(time.monotonic(), link.unacknowledged())
             self._sent(message)
+
+    async def _hand_over(self, link: Link, message: Message) -> None:
+        """Give a message to the connection; raises LinkError when that is lost."""
+        takes = link.takes
+        self._departures.leaving(message)
+        try:
+            await link.send(message)
+        except (LinkError, asyncio.CancelledError):
+            if takes and isinstance(message, Audio):
+                # It may have left, and goes up again all the same.
+                self._departures.left(message, [], self.uplink.again(message))
+                self.uplink.may_have_left(message)
+            raise
 
     def show(self, picture: Picture) -> None:
         """Let a picture of a stream go up, if sound is not late because of the one before."""
@@ -334,7 +345,9 @@ class Traffic:
         is not promised; the server has it earlier than what speaks of it, and no more can be done.
         """
         if isinstance(message, Text | Answer) and message.picture is not None:
+            self._departures.leaving(message.picture)
             await link.send(message.picture)
+            self._departures.left(message.picture, [], 0)
             self._sent_picture(message.picture)
 
     def _sent_picture(self, picture: Picture) -> None:

@@ -75,6 +75,8 @@ class Uplink:
         self._holds_back = False
         """Whether only what goes before all else may go up."""
         self._held = 0
+        self._again = 0
+        """How many of the frames that wait, the first of them, have left before."""
         self._held_max = 0
         self._dropped = 0
         self._dropped_frames = 0
@@ -153,6 +155,7 @@ class Uplink:
             if isinstance(item, bytes):
                 self._captured.pop()
                 self._held -= 1
+                self._again = min(self._again, self._held)
             elif not isinstance(item, Undecided):
                 words.append(item)
         self._queue.extend(reversed(words))
@@ -247,6 +250,7 @@ class Uplink:
             self._queue.appendleft(begin)
         frames = sum(isinstance(item, bytes) for item in said)
         self._held += frames
+        self._again += frames
         self._captured.extendleft([None] * frames)
         self._held_max = max(self._held_max, self._held)
         self._wake()
@@ -296,6 +300,14 @@ class Uplink:
         self._on_its_way = message
         return message
 
+    def again(self, message: Message) -> int:
+        """Return how many frames of the message that `next` returned have left before."""
+        return min(self._again, len(message.frames)) if isinstance(message, Audio) else 0
+
+    def may_have_left(self, message: Audio) -> None:
+        """Take note that the message that `next` returned may have left, although it stays."""
+        self._again = max(self._again, len(message.frames))
+
     def sent(self, message: Message) -> list[float]:
         """Remove the message that `next` returned.
 
@@ -319,6 +331,7 @@ class Uplink:
                     if at is not None:
                         captured.append(at)
                 self._held -= len(frames)
+                self._again = max(self._again - len(frames), 0)
             case _:
                 self._queue.popleft()
         self._settle()

@@ -67,6 +67,10 @@ class Socket(Protocol):
     async def send(self, message: str) -> None:
         """Send a text frame; waits while the network takes nothing."""
 
+    @property
+    def takes(self) -> bool:
+        """Whether `send` would write what it is given, at once, before it waits for anything."""
+
     def unacknowledged(self) -> int:
         """Return how many bytes were sent that the other end's system has not acknowledged."""
 
@@ -103,9 +107,10 @@ def _unacknowledged(connected: Any) -> int:
 
 
 @functools.cache
-def _connection_type() -> Any:
+def _connection_type() -> Any:  # noqa: C901 - a class with its methods
     from websockets.asyncio.client import ClientConnection  # noqa: PLC0415 - heavy
     from websockets.exceptions import ConnectionClosed, InvalidStatus  # noqa: PLC0415 - heavy
+    from websockets.protocol import State  # noqa: PLC0415 - heavy
 
     class OrderlyConnection(ClientConnection):
         _ahead: bytes | None = None
@@ -141,6 +146,10 @@ def _connection_type() -> Any:
 
         def skip(self) -> None:
             self._ahead = None
+
+        @property
+        def takes(self) -> bool:
+            return self.state is State.OPEN
 
         def unacknowledged(self) -> int:
             return _unacknowledged(self.transport.get_extra_info("socket"))

@@ -24,6 +24,7 @@ from device.news.moments import (
     StillWaiting,
     TimedOut,
 )
+from device.news.records import RecordsTrouble
 from device.news.session import (
     AudioDropped,
     AudioRepeated,
@@ -126,6 +127,7 @@ __all__ = [
     "Post",
     "Pressed",
     "Reconnecting",
+    "RecordsTrouble",
     "Release",
     "ReplyAudio",
     "SessionAged",
@@ -160,5 +162,15 @@ __all__ = [
     "Wish",
 ]
 
-News = WakeNews | MicrophoneNews | SpeakerNews | SessionNews | BoardNews | TimerNews | Wish | Moment
+News = (
+    WakeNews
+    | MicrophoneNews
+    | SpeakerNews
+    | SessionNews
+    | BoardNews
+    | TimerNews
+    | RecordsTrouble
+    | Wish
+    | Moment
+)
 Post = Callable[[News], None]

@@ -33,6 +33,10 @@ class SessionOpened:
     model: str
     resumed: bool
     time: float
+    host: str = ""
+    """The server that was reached."""
+    connection: int = 1
+    """Counts the connections of the session, from 1."""
 
 
 @dataclass(frozen=True, slots=True)

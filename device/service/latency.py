@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
 from device.news import (
@@ -102,10 +102,11 @@ class Latency:
 
     # --- up and down ------------------------------------------------------------------------------
 
-    def sent(self, captured_at: float, sent_at: float) -> None:
-        """A frame that nobody held back was recorded then, and taken by the socket then."""
-        self._frames.append((captured_at, sent_at))
-        self._counts[Kind.MICROPHONE_TO_WIRE] += 1
+    def sent(self, captured: Iterable[float], sent_at: float) -> None:
+        """Frames that nobody held back were recorded then, and taken by the socket then."""
+        for captured_at in captured:
+            self._frames.append((captured_at, sent_at))
+            self._counts[Kind.MICROPHONE_TO_WIRE] += 1
 
     def speech(self, speaking: bool, at: float) -> None:
         """The user began or stopped speaking; the end may be noticed after the reply began."""

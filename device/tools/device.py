@@ -31,8 +31,8 @@ class Device(Protocol):
         """End the talk, or mute, when what is being said has been heard."""
         ...
 
-    def report(self) -> Mapping[str, Any]:
-        """Return how it stands, in words and numbers for a person."""
+    async def report(self) -> Mapping[str, Any]:
+        """Return how it stands, in words and numbers for a person; may take as long as a disk."""
         ...
 
 
@@ -75,7 +75,7 @@ def functions(device: Device) -> Sequence[Function]:
         return {"iso": now.isoformat(timespec="seconds"), "weekday": f"{now:%A}"}
 
     async def get_status(_: NoArguments) -> Mapping[str, Any]:
-        return device.report()
+        return await device.report()
 
     return [
         Function(
@@ -110,8 +110,9 @@ def functions(device: Device) -> Sequence[Function]:
         ),
         Function(
             "get_status",
-            "Tell what is wrong with this speaker, how long it has listened, how loud it is.",
-            "say how it stands",
+            "Tell what is wrong with this speaker, how loud it is, and what it has sent today: "
+            "sound, pictures, texts and calls of functions.",
+            "say how it stands and what it has sent today",
             NoArguments,
             get_status,
         ),

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import pytest
 
 from device import news as n
+from device.assistant import functions
 from device.config import parse
+from device.live.departures import SoundLeaves, SoundLeft, TextLeaves
+from tests.records.test_store import wait_for
 from tests.rig.fakes import FakeSession, Hub, until
 
 
@@ -81,7 +86,43 @@ async def test_it_says_how_it_stands() -> None:
         hub.assistant.faults.begin("lights", "no spi")
         report = (await called(hub, "get_status"))["output"]
         assert (report["wrong"], report["volume_percent"]) == (["no spi"], 60)
-        assert report["sound_sent_s"] == 0.1, "the 7 frames of the session that is open"
+        today = {"sound_s": 0.0, "sound_bytes": 0, "pictures": 0, "texts": 0, "function_calls": 0}
+        assert report["sent_today"] == today
+
+
+async def test_what_was_sent_today_is_told_with_what_leaves_at_this_moment() -> None:
+    """Also when it is the first question of the day, whose own words are on their way."""
+    hub = Hub()
+    async with hub.running():
+        session = await asked(hub)
+        post = hub.assistant._sent
+        post(SoundLeaves(session.number, 1, 1.0))
+        post(SoundLeft(session.number, 1, 7, 4480, 0, (), 1.0))
+        post(TextLeaves(session.number, 1, 1, 12, False, False, True, 1.0))
+        told(session, "called")
+        report = (await called(hub, "get_status"))["output"]
+        assert report["sent_today"] == {
+            "sound_s": 0.1,
+            "sound_bytes": 4480,
+            "pictures": 0,
+            "texts": 1,
+            "function_calls": 1,
+        }
+
+
+async def test_a_disk_that_does_not_answer_keeps_no_model_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is told that nobody knows."""
+    monkeypatch.setattr(functions, "PATIENCE_S", 0.01)
+    hub = Hub()
+    async with hub.running():
+        await asked(hub)
+        release = threading.Event()
+        hub.assistant.records._jobs.put(partial(wait_for, release))
+        report = (await called(hub, "get_status"))["output"]
+        release.set()
+        assert report["sent_today"] == "not known: the disk does not answer"
 
 
 @pytest.mark.parametrize("transcripts", ["on", "off"])

@@ -168,6 +168,7 @@ TOUCHED: dict[str, tuple[str, set[str]]] = {
     "conversation.max_listen_s": ("10", set()),
     "conversation.reply_timeout_s": ("10", set()),
     "privacy.log_transcripts": ("on", set()),
+    "records.keep_days": ("30", set()),
     "personas": ("{anna: {voice: Puck}}", set()),
 }
 """Every key, another value than its default, and which parts a change of it alone replaces.

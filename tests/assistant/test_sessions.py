@@ -15,8 +15,8 @@ from device.assistant.sessions import Sessions
 from device.assistant.settings import Settings
 from device.config import Config, parse
 from device.errors import CredentialError
+from device.live.departures import Departure, Sent, SoundEnds
 from device.live.resumption import Past
-from device.live.traffic import Sent
 from device.news import Debt, News, Post, SessionAged, SessionClosed, SessionFailed
 from device.ports import Functions, Session
 from device.state.talk import TalkMemory
@@ -57,13 +57,10 @@ class Hub:
         self.maker = Maker()
         self.keepsake = TalkMemory(folder)
         self.posted: list[News] = []
-        self.sent: list[tuple[float, float]] = []
+        self.sent: list[Departure] = []
         self.sessions = Sessions(
-            self.maker.session, self.keepsake, self.settings, self.posted.append, self._sent
+            self.maker.session, self.keepsake, self.settings, self.posted.append, self.sent.append
         )
-
-    def _sent(self, captured_at: float, sent_at: float) -> None:
-        self.sent.append((captured_at, sent_at))
 
     def settle(self, config: str) -> None:
         """Put other settings into force."""
@@ -113,8 +110,9 @@ async def test_a_session_is_made_with_its_number_and_the_settings_in_force(hub: 
     assert hub.maker.asked == [(hub.settings.now, 7)]
     assert hub.current() is hub.newest
     assert hub.maker.on_sent is not None
-    hub.maker.on_sent(1.0, 1.5)
-    assert hub.sent == [(1.0, 1.5)]
+    ended = SoundEnds(7, 1, 1.5)
+    hub.maker.on_sent(ended)
+    assert hub.sent == [ended]
     hub.sessions.close("asked")
     assert hub.current() is None
     await until(lambda: hub.posted)

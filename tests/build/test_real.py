@@ -12,6 +12,7 @@ from device.build import real as build
 from device.config import Config, parse
 from device.errors import CredentialError
 from device.live import network as readiness
+from device.live.departures import Departure
 from device.live.resumption import Past
 from device.live.session import LiveSession
 from device.news import FailureKind, News
@@ -23,7 +24,7 @@ def nobody(_: News) -> None:
     raise AssertionError("nothing runs here")
 
 
-def nothing_was_sent(captured_at: float, sent_at: float) -> None:
+def nothing_was_sent(_departure: Departure) -> None:
     raise AssertionError("nothing goes up here")
 
 
@@ -74,22 +75,6 @@ async def test_a_session_is_made_of_the_settings_in_force() -> None:
     assert isinstance(session, LiveSession)
     assert session.number == 7
     assert session.model == Config().live.model
-
-
-@pytest.mark.parametrize(
-    ("environ", "folder"),
-    [
-        ({"STATE_DIRECTORY": "/var/lib/parley:/other", "HOME": "/h"}, "/var/lib/parley"),
-        ({"XDG_STATE_HOME": "/x", "HOME": "/h"}, "/x/parley"),
-        ({"HOME": "/h"}, "/h/.local/state/parley"),
-        ({}, None),
-    ],
-)
-def test_state_is_kept_where_systemd_or_the_user_keeps_it(
-    environ: dict[str, str], folder: str | None
-) -> None:
-    """Who has neither keeps nothing."""
-    assert build.state_folder(environ) == (Path(folder) if folder else None)
 
 
 def test_what_keeps_the_device_from_dialling_is_told_as_a_failure(

@@ -135,6 +135,7 @@ async def test_the_status_is_whole(desk: Desk) -> None:
             "wake": {"hops": 1, "quiet": 0, "dropped": 0, "gaps": 0},
             "speaker": {"underruns": 0},
             "talking_over": {"barge_ins": 0, "paused_for_nothing": 0},
+            "records": {"noted": 0, "dropped": 0, "odd": 0},
         },
     }
 
@@ -150,7 +151,7 @@ async def test_the_settings_in_force_are_shown_with_where_they_come_from(desk: D
 
 async def test_the_status_shows_the_latencies(desk: Desk) -> None:
     """As the hub has measured them."""
-    desk.hub.assistant.latency.sent(10.0, 10.0311)
+    desk.hub.assistant.latency.sent([10.0], 10.0311)
     figures = (await desk.result("status"))["latency_ms"]["microphone_to_wire"]
     assert figures == {"p50": 31.1, "p95": 31.1, "max": 31.1, "count": 1}
 

@@ -13,6 +13,7 @@ from typing import Literal, TypeVar
 
 import pytest
 
+from device.live.departures import Departure, SoundLeft
 from device.live.resumption import Past
 from device.live.session import LiveSession
 from device.live.setup import LiveSettings, host_of
@@ -69,14 +70,17 @@ class Ear:
         self.news: list[News] = []
         self.sent: list[tuple[float, float]] = []
         """When each frame that nobody held was recorded, and when it was sent."""
+        self.departures: list[Departure] = []
         self._changed = asyncio.Event()
 
     def post(self, news: News) -> None:
         self.news.append(news)
         self._changed.set()
 
-    def on_sent(self, captured_at: float, sent_at: float) -> None:
-        self.sent.append((captured_at, sent_at))
+    def on_sent(self, departure: Departure) -> None:
+        self.departures.append(departure)
+        if isinstance(departure, SoundLeft):
+            self.sent += [(at, departure.time) for at in departure.captured]
 
     def all(self, kind: type[T]) -> list[T]:
         return [news for news in self.news if isinstance(news, kind)]

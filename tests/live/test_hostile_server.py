@@ -62,6 +62,8 @@ class Wire:
     def __init__(self, messages: list[bytes]) -> None:
         self.messages = list(messages)
 
+    takes = True
+
     async def recv(self, decode: bool | None = None) -> bytes:
         message = await self.ahead()
         if message is None:
@@ -121,7 +123,7 @@ async def hear(hub: Hub, messages: list[bytes], api_client: Any) -> Traffic:
     post = hub.assistant.post
     recovery = Recovery(["m"], chance=lambda: 0.5)
     care = Care(True, 15.0, 25_600, 10.0)
-    traffic = Traffic(fake.number, hub.past.turns, post, recovery, care, lambda _at, _sent: None)
+    traffic = Traffic(fake.number, hub.past.turns, post, recovery, care, lambda _departure: None)
     wire = Wire(messages)
     failure = None
     while wire.messages or failure is None:

@@ -35,6 +35,8 @@ class Wire:
         self.message = message
         self.sent: list[str] = []
 
+    takes = True
+
     async def recv(self, decode: bool | None = None) -> bytes:
         return self.message
 

@@ -8,6 +8,7 @@ import time
 
 from google.genai import types
 
+from device.live.departures import Departure
 from device.live.models import profile
 from device.live.reconnect import Recovery
 from device.live.rotation import HANDLE_CHARACTERS, Rotation
@@ -16,7 +17,7 @@ from device.live.traffic import Care, Traffic
 from device.news import HandleChanged, News, ToolNews, TurnComplete
 
 
-def nothing_was_sent(captured_at: float, sent_at: float) -> None:
+def nothing_was_sent(_departure: Departure) -> None:
     raise AssertionError("nothing goes up here")
 
 

@@ -30,9 +30,9 @@ from device.frames import (
     REPLY_RATE_HZ,
     Frame,
 )
+from device.live.departures import Sent
 from device.live.resumption import Past
 from device.live.session import LiveSession
-from device.live.traffic import Sent
 from device.ports import Functions
 from device.simulator.certificate import Certificate, make_certificate
 from device.simulator.live_server import LiveServer

@@ -17,8 +17,8 @@ from device.config import Config, McpServer, parse
 from device.errors import AudioDeviceError, CameraError, CredentialError, DeviceTrouble
 from device.events import PublicEvent
 from device.frames import FRAME_BYTES, FRAME_SAMPLES, MICROPHONE_RATE_HZ, REPLY_RATE_HZ, Frame
+from device.live.departures import Sent
 from device.live.resumption import Past
-from device.live.traffic import Sent
 from device.mcp.wanted import Wanted
 from device.news import (
     Detection,

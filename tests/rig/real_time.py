@@ -27,6 +27,9 @@ FOLDERS = frozenset({"appliance", "benchmarks", "e2e", "rig"})
 FIXTURES = frozenset({"sound_server", "start_sound_server"})
 """A test that asks for one of these needs real time, wherever it is."""
 
+SHOWN_CHARACTERS = 6_000
+"""Of a failure, its end: what was expected, the events, the figures, the journal."""
+
 _running: list[pytest.Item] = []
 
 
@@ -36,6 +39,13 @@ def needs_real_time(item: pytest.Item) -> bool:
         return True
     place = item.path.relative_to(TESTS).parts[0] if item.path.is_relative_to(TESTS) else ""
     return place in FOLDERS or not FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
+
+
+def tell_first_times(reporter: pytest.TerminalReporter) -> None:
+    """Print how each test failed that was tried once more."""
+    for report in reporter.stats.get("rerun", ()):
+        reporter.section(f"{report.nodeid} failed at first", sep="-")
+        reporter.write_line(report.longreprtext[-SHOWN_CHARACTERS:])
 
 
 def begin(item: pytest.Item) -> None:

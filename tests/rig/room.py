@@ -12,6 +12,7 @@ import numpy.typing as npt
 import soxr
 
 from device.audio.chimes import alarm_gain, render
+from device.simulator.certificate import Certificate
 from device.simulator.script import Script
 from tests.rig.daemon import Daemon, NothingHappenedError
 from tests.rig.server import ServerThread
@@ -85,11 +86,12 @@ def open_room(
     key: str | None = "test-key",
     wait_ready: bool = True,
     daemon: type[Daemon] = Daemon,
+    certificate: Certificate | None = None,
 ) -> Iterator[Room]:
     """Start it all, the speaker last; end it all."""
     with ExitStack() as stack:
         sound = stack.enter_context(SoundServer())
-        server = stack.enter_context(ServerThread(script))
+        server = stack.enter_context(ServerThread(script, certificate=certificate))
         settings = merged(merged(CONFIG, {"live": {"endpoint": server.url}}), config or {})
         environment = {**sound.environment, "SSL_CERT_FILE": str(server.certificate)}
         speaker = daemon(settings, environment, key=key, wait_ready=wait_ready)

@@ -102,9 +102,11 @@ def test_what_fails_twice_has_failed(tmp_path: Path) -> None:
     """Once more is once: what passes then is named in the summary, with how it had failed."""
     (tmp_path / "test_it.py").write_text(FAILING)
     (tmp_path / "conftest.py").write_text(
-        "from tests.rig.real_time import ONCE_MORE\n"
+        "from tests.rig.real_time import ONCE_MORE, tell_first_times\n"
         "def pytest_collection_modifyitems(items):\n"
         "    for item in items: item.add_marker(ONCE_MORE)\n"
+        "def pytest_terminal_summary(terminalreporter):\n"
+        "    tell_first_times(terminalreporter)\n"
     )
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-raR", "-p", "no:cacheprovider", tmp_path],
@@ -116,5 +118,9 @@ def test_what_fails_twice_has_failed(tmp_path: Path) -> None:
     )
     assert done.returncode == 1
     assert "1 failed, 1 passed, 2 rerun" in done.stdout
-    assert "FAILED test_it.py::test_it_is_never_well" in done.stdout
-    assert "RERUN test_it.py::test_it_is_well_at_the_second_time" in done.stdout
+    told = done.stdout.splitlines()
+    for result, name in (("FAILED", "is_never_well"), ("RERUN", "is_well_at_the_second_time")):
+        named = [line for line in told if f"::test_it_{name}" in line]
+        assert any(line.startswith(result) for line in named)
+    # How it failed at the first time is told of what passed as well.
+    assert "assert 1 > 1" in done.stdout

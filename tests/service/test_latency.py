@@ -31,7 +31,7 @@ def microphone(latency: Latency, *, until: float, wire_s: float = 0.03, frames: 
     """Frames go up one by one, the last of them recorded at that time."""
     for number in reversed(range(frames)):
         captured_at = until - number * FRAME_S
-        latency.sent(captured_at, captured_at + wire_s)
+        latency.sent([captured_at], captured_at + wire_s)
 
 
 def reply(latency: Latency, turn: int, at: float, *, way_s: float = 0.05) -> None:
@@ -48,7 +48,7 @@ def test_the_figures_are_of_the_last_ones_and_the_count_of_all() -> None:
     """In milliseconds; whatever has not happened says so."""
     latency = Latency()
     for number in range(2 * KEPT):
-        latency.sent(0.0, number / 1000)
+        latency.sent([0.0], number / 1000)
     figures: dict[str, Any] = latency.figures()
     assert figures.pop("microphone_to_wire") == {
         "p50": 383.5,
@@ -68,7 +68,7 @@ def test_of_few_the_95th_is_the_nearest_rank(count: int, p50: float, p95: float)
     """So it is one that really was."""
     latency = Latency()
     for number in range(count):
-        latency.sent(0.0, (number + 1) / 1000)
+        latency.sent([0.0], (number + 1) / 1000)
     figures = latency.figures()["microphone_to_wire"]
     assert figures == {"p50": p50, "p95": p95, "max": float(count), "count": count}
 

@@ -23,7 +23,7 @@ class Speaker:
     def leave(self, *, mutes: bool) -> None:
         self.left.append(mutes)
 
-    def report(self) -> Mapping[str, Any]:
+    async def report(self) -> Mapping[str, Any]:
         return {"wrong": "nothing"}
 
 

@@ -1,0 +1,104 @@
+"""``parley audit`` shows what left the device: when, how much, why, and to whom."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from device.cli import audit_sentences as sentences
+from device.cli import presentation as shown
+from device.cli.remote import console, result
+from device.control.socket import SERVICE, socket_path
+from device.errors import UnansweredError
+from device.text import printable_record
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add ``audit``."""
+    about = "what left this device: sound, pictures and texts, and the functions that were called"
+    parser = subparsers.add_parser("audit", help=about, description=about)
+    parser.add_argument("--json", action="store_true", help="everything, for a script")
+    parser.add_argument(
+        "--since",
+        default="today",
+        metavar="WHEN",
+        help="2h, 3d, today (default), yesterday, a date such as 2026-11-01, or all",
+    )
+    parser.set_defaults(run=audit, parser=parser)
+
+
+def audit(args: argparse.Namespace) -> int:
+    """Print it. Asks the speaker, or reads what it has written where none runs."""
+    try:
+        told = _ask(args)
+    except UnansweredError:
+        told = _read(args)
+    if args.json:
+        print(json.dumps(told, ensure_ascii=False, indent=2))
+        return 0
+    told = printable_record(told)
+    for line in sentences.head(told):
+        print(line)
+    if told["entries"]:
+        shown.print_table(sentences.table(told["entries"]), console())
+    for line in sentences.total(told):
+        print(line)
+    return 0
+
+
+def _ask(args: argparse.Namespace) -> dict[str, Any]:
+    request: dict[str, Any] = {"command": "audit", "since": args.since}
+    told = result(args, request)
+    entries = list(told["entries"])
+    while (after := told["next"]) is not None:
+        told = result(args, {**request, "after": after})
+        entries += told["entries"]
+    return {**told, "entries": entries, "live": True}
+
+
+def _read(args: argparse.Namespace) -> dict[str, Any]:
+    """Read the books of a speaker that does not run. Raises RecordsError."""
+    import time  # noqa: PLC0415 - as the rest, only where no speaker runs
+
+    from device.records import audit as kept  # noqa: PLC0415
+    from device.records.reader import read_records  # noqa: PLC0415
+    from device.records.since import since  # noqa: PLC0415
+    from device.records.tables import TABLES  # noqa: PLC0415
+    from device.timers.clocks import local_zone  # noqa: PLC0415
+
+    zone = local_zone()
+    try:
+        begin = since(args.since, time.time(), zone)
+    except ValueError as error:
+        args.parser.error(f"argument --since: {error}")
+    state, runtime = _folders(args)
+    database = read_records(state, runtime, TABLES)
+    try:
+        entries, after = kept.page(database, begin, kept.START, zone)
+        while after is not None:
+            more, after = kept.page(database, begin, after, zone)
+            entries += more
+        sums = kept.sums(database, begin).as_dict()
+    finally:
+        database.close()
+    told = {"since": kept.moment_of(begin, zone), "entries": entries, "next": None, "sums": sums}
+    return {**told, "camera": None, "live": False}
+
+
+def _folders(args: argparse.Namespace) -> tuple[Path | None, Path | None]:
+    """Return those of the speaker that is meant: one's own, or the installed one."""
+    from device.state import folders  # noqa: PLC0415 - only where no speaker runs
+
+    own = folders.state_folder(os.environ), folders.runtime_folder(os.environ)
+    if os.environ.get("STATE_DIRECTORY"):
+        return own
+    is_service = socket_path(args.socket, os.environ) == SERVICE
+    if is_service or not (own[0] and own[0].exists()):
+        return folders.SERVICE_STATE, folders.SERVICE_RUNTIME
+    return own

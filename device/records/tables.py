@@ -1,0 +1,11 @@
+"""These are the tables of the books.
+
+Tested in tests/records/test_store.py.
+"""
+
+from __future__ import annotations
+
+from device.records.audit import CALL, PICTURE, SOUND, TEXT
+from device.records.rows import Table
+
+TABLES: tuple[Table, ...] = (SOUND, PICTURE, TEXT, CALL)
