@@ -35,14 +35,14 @@ from device.doctor import panel as face
 from device.doctor.card_holders import card_holders
 from device.doctor.examination import Check
 from device.doctor.kernel_log import kernel_log
+from device.doctor.records import records
 from device.doctor.scene import Account, Scene
 from device.doctor.sound_cards import sound_cards
 from device.doctor.sound_servers import sound_servers
 from device.errors import ConfigError, ControlError
-from device.state.folders import state_folder
+from device.state.folders import SERVICE_STATE, state_folder
 
 SERVICE_USER = "parley"
-SERVICE_STATE = Path("/var/lib/parley")
 STATUS_S = 5.0
 
 CHECKS = (
@@ -57,6 +57,7 @@ CHECKS = (
     Check("service", "key", service.key),
     Check("service", "credentials", credentials.credentials),
     Check("service", "state", service.state),
+    Check("service", "records", records, 15.0),
     Check("service", "unit", service.unit, 15.0),
     Check("service", "speaker", service.speaker),
     Check("service", "faults", service.faults, 15.0),

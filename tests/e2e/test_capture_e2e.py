@@ -157,6 +157,22 @@ def test_a_rotation_in_mid_sentence_hides_nothing(tmp_path: Path) -> None:
     assert lines >= {1, 2}
 
 
+def test_what_is_said_again_over_another_connection_counts_twice(tmp_path: Path) -> None:
+    """It left twice; of the line that was cut, what was handed over counts though it is lost."""
+    slow = Turn(heard="question", says="yes", audio=700, delay_s=3)
+    with watched(tmp_path, Script(turns=(slow,))) as seen:
+        room = seen.room
+        room.wake_and_ask()
+        wait_until(lambda: len(room.server.audio) > 64_000, "two seconds of sound", 30)
+        room.server.call(lambda server: server.drop())
+        repeated = room.daemon.event("repeated")
+        room.daemon.event("reply", what="drained")
+        rests(room, 0)
+        audit = seen.agrees(lost_frames=50)
+    again = [each["again_frames"] for each in audit if each["connection"] > 1]
+    assert sum(again) == repeated["frames"]
+
+
 def test_a_speaker_that_is_killed_has_hidden_two_seconds_at_most(tmp_path: Path) -> None:
     """What it had sent is on record when it starts again, and said to be at least so much."""
     slow = Turn(heard="question", says="yes", audio=700, delay_s=30)

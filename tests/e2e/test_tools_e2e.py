@@ -59,6 +59,26 @@ def test_a_goodbye_is_heard_and_then_it_listens_no_more(model: str) -> None:
         room.daemon.event("reply", after=after, what="drained")
 
 
+@pytest.mark.parametrize("model", MODELS)
+def test_asked_what_it_has_sent_today_it_tells_this_question_too(model: str) -> None:
+    """As the first one of the day; what it tells is no more than the server has heard."""
+    sent = turn("A few seconds.", ToolCall("get_status"))
+    with open_room(Script(turns=(sent,)), {"live": {"model": model}}) as room:
+        room.wake_and_ask("hey jarvis, what have you sent today")
+        room.daemon.event("tool", what="answered")
+        room.daemon.event("reply", what="drained")
+        (response,) = (each["response"] for each in room.server.connections[-1].tool_responses)
+        today = response["output"]["sent_today"]
+        assert 1.0 < today["sound_s"] == round(today["sound_bytes"] / 32_000, 1)
+        assert today["sound_bytes"] <= len(room.server.audio)
+        assert (today["function_calls"], today["pictures"], today["texts"]) == (1, 0, 0)
+        told = room.daemon.cli("audit")
+        assert told.returncode == 0, told.stderr
+        assert "sound, words" in told.stdout
+        assert "get_status" in told.stdout
+        assert "hey_jarvis (" in told.stdout
+
+
 def test_asked_not_to_listen_it_says_so_and_closes_the_microphone() -> None:
     """As `parley mute` does; it stays so over a crash."""
     mute = turn("I do not listen now.", ToolCall("mute_microphone"))
