@@ -91,7 +91,7 @@ class Kitchen:
     def ask(self, after: int) -> None:
         """Another question, without the wake word, until its answer sounds."""
         self.say("and what happened then")
-        self.daemon.event("reply", after=after, what="first_sound", timeout=30)
+        self.daemon.event("reply", after=after, what="first_sound")
 
     def say(self, text: str, level_dbfs: float = -22.0) -> bytes:
         """Speak in the room; returns what was fed when all of it was taken."""
@@ -157,7 +157,7 @@ def test_who_talks_over_the_reply_is_heard_and_it_falls_silent(story: str) -> No
         after = daemon.here
         kitchen.ask(after)
         sounds = daemon.event("reply", after=after, what="first_sound")
-        daemon.wait(lambda: time.monotonic() > sounds["time"] + 4, "some of the story", 10)
+        daemon.wait(lambda: time.monotonic() > sounds["time"] + 4, "some of the story")
         sent_before = len(kitchen.server.audio)
         after, said_at = daemon.here, time.monotonic()
         voice = kitchen.say("wait, please tell me about the weather in Paris instead")
@@ -187,7 +187,7 @@ def test_who_talks_over_the_answer_to_a_typed_question_silences_it(story: str) -
         with ThreadPoolExecutor(1) as shell:
             asked = shell.submit(daemon.cli, "ask", "and what happened then")
             sounds = daemon.event("reply", after=after, what="first_sound")
-            daemon.wait(lambda: time.monotonic() > sounds["time"] + 4, "some of the story", 10)
+            daemon.wait(lambda: time.monotonic() > sounds["time"] + 4, "some of the story")
             after, said_at = daemon.here, time.monotonic()
             voice = kitchen.say("stop it please, that is enough now")
             cut = daemon.event("reply", after=after, what="interrupted")
@@ -223,7 +223,7 @@ def test_a_machine_that_stalls_costs_no_reply(story: str) -> None:
         after = daemon.here
         kitchen.ask(after)
         sounds = daemon.event("reply", after=after, what="first_sound")
-        daemon.wait(lambda: time.monotonic() > sounds["time"] + 8, "some of the story", 10)
+        daemon.wait(lambda: time.monotonic() > sounds["time"] + 8, "some of the story")
         stalled = stall(daemon)
         drained = daemon.event("reply", after=after, what="drained", timeout=60)
         assert kitchen.was_silent(stalled), "the card did not run dry"
@@ -263,7 +263,7 @@ def test_a_cough_only_makes_it_pause(story: str) -> None:
         after = daemon.here
         kitchen.ask(after)
         sounds = daemon.event("reply", after=after, what="first_sound")
-        daemon.wait(lambda: time.monotonic() > sounds["time"] + 3, "some of the story", 10)
+        daemon.wait(lambda: time.monotonic() > sounds["time"] + 3, "some of the story")
         sent_before = len(kitchen.server.audio)
         coughed = daemon.here
         kitchen.sound.speak(cough())
@@ -309,7 +309,7 @@ def test_the_wake_word_is_heard_over_the_reply_and_never_in_it(tmp_path: Path) -
         after = daemon.here
         kitchen.ask(after)
         sounds = daemon.event("reply", after=after, what="first_sound")
-        daemon.wait(lambda: time.monotonic() > sounds["time"] + 3, "some of the story", 10)
+        daemon.wait(lambda: time.monotonic() > sounds["time"] + 3, "some of the story")
         after = daemon.here
         for _ in range(6):
             kitchen.say("hey jarvis", level_dbfs=-11.0)
@@ -335,7 +335,7 @@ def test_a_short_no_right_after_the_reply_is_heard(story: str) -> None:
         after, said_at = daemon.here, time.monotonic()
         voice = kitchen.say("no")
         daemon.event("activity", after=after, what="started")
-        daemon.event("reply", after=after, what="first_sound", timeout=10)
+        daemon.event("reply", after=after, what="first_sound")
         drained = daemon.seen("reply", what="drained")[0]
         assert kitchen.onset(voice, said_at) - drained["time"] < 0.4, "it was not said at once"
         uplink = kitchen.server.audio[sent_before - sent_before % 2 :]
@@ -350,7 +350,7 @@ def test_noise_does_not_keep_the_follow_up_window_open() -> None:
         daemon = kitchen.daemon
         kitchen.wake_and_hear_all()
         begun = kitchen.sound.start_speaking(hubbub(8.0))
-        idle = daemon.state("idle", after=daemon.here - 1, timeout=10)
+        idle = daemon.state("idle", after=daemon.here - 1)
         drained = daemon.event("reply", what="drained")
         begun.kill()
         begun.wait()

@@ -21,14 +21,14 @@ def setting(seconds: float, name: str = "pasta") -> Script:
 
 
 def first_alarm(recorder: Recorder) -> float:
-    wait_until(lambda: bool(alarms(recorder)), "the alarm at the card", 20)
+    wait_until(lambda: bool(alarms(recorder)), "the alarm at the card")
     return alarms(recorder)[0]
 
 
 def stops(room: Room, recorder: Recorder, *, answers: bool = False) -> None:
     """It stops within a moment, and no alarm comes after that; at most an answer does."""
     over = room.daemon.event("timer", what="stopped")["time"]
-    wait_until(lambda: recorder.time_of(len(recorder.samples())) > over + 3, "three seconds", 20)
+    wait_until(lambda: recorder.time_of(len(recorder.samples())) > over + 3, "three seconds")
     assert all(at < over + LATE_S for at in alarms(recorder))
     assert answers or all(end < over + LATE_S for _, end in loud(recorder))
     assert room.daemon.status()["timers"]["ringing"] == []
@@ -48,7 +48,7 @@ def test_a_timer_that_was_set_by_voice_rings_on_time_until_somebody_says_stop(mo
             assert -0.05 < first_alarm(recorder) - (told["time"] + 5) < LATE_S
             assert room.daemon.status()["lights_show"] == "ringing"
             sent, after = room.daemon.seen("uplink"), room.daemon.here
-            wait_until(lambda: len(alarms(recorder)) >= 2, "the second alarm", 20)
+            wait_until(lambda: len(alarms(recorder)) >= 2, "the second alarm")
             room.say("stop")
             stops(room, recorder)
         assert room.daemon.seen("uplink") == sent
@@ -74,8 +74,7 @@ def test_a_killed_speaker_rings_on_time_after_its_restart() -> None:
         with room.sound.recorder() as recorder:
             assert room.daemon.status()["timers"]["ringing"] == [1]
             first_alarm(recorder)
-            room.say("hey jarvis")
-            room.daemon.event("wake")
+            room.wake_and_ask("hey jarvis")
             room.daemon.state("listening")
             stops(room, recorder, answers=True)
 
@@ -90,10 +89,10 @@ def test_a_timer_rings_over_a_long_reply_which_goes_on() -> None:
             room.wake_and_ask("hey jarvis, tell me a long story")
             daemon.event("reply", what="first_sound")
             daemon.event("timer", what="ringing")
-            wait_until(lambda: len(loud(recorder)) > 0, "the reply", 20)
+            wait_until(lambda: len(loud(recorder)) > 0, "the reply")
             time_of_ring = daemon.seen("timer", what="ringing")[0]["time"]
             at = time_of_ring + 2
-            wait_until(lambda: recorder.time_of(len(recorder.samples())) > at, "two seconds", 20)
+            wait_until(lambda: recorder.time_of(len(recorder.samples())) > at, "two seconds")
             daemon.request("timers", action="stop")
             over = daemon.event("timer", what="stopped")["time"]
             drained = daemon.event("reply", what="drained")
