@@ -63,9 +63,9 @@ CHECK_FRAMES = 2000 // FRAME_MS
 """Frames of our own sound between two searches: until the echo's way is found, and while nothing
 speaks against it."""
 ENOUGH_SAMPLES = 300 * FRAME_SAMPLES // FRAME_MS
-"""So much of our own sound a search is made of. A chime, or the first syllable of a reply, stood out
-of a correlation 7 to 17 times at places that were wrong by up to 50 ms, and in 2 of 18 talks two of
-them agreed; from 300 ms on it was 30 to 57 times, and right to a sample."""
+"""So much of our own sound a search is made of. A chime, or the first syllable of a reply, stood
+out of a correlation 7 to 17 times at places that were wrong by up to 50 ms, and in 2 of 18 talks
+two of them agreed; from 300 ms on it was 30 to 57 times, and right to a sample."""
 SOON_FRAMES = 60 // FRAME_MS
 """When it is looked again whether there is as much."""
 
