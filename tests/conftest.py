@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+from collections.abc import Generator
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -28,6 +29,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     Beside each other they leave most of a machine idle; beside the others they would compete with
     tests that only compute. They are the longest, too: what is short fills the gaps at the end.
+
+    One that fails while the machine was held up is tried once more: a speaker that hears and talks
+    by the clock cannot do so on a machine that stands still, and nobody's work should wait for it.
+    What fails twice, or on a machine that had time, has failed.
     """
     for item in items:
         if real_time.needs_real_time(item):
@@ -36,11 +41,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if hasattr(config, "workerinput"):
         first = {item.path for item in items if item.get_closest_marker(real_time.MARKER)}
         items.sort(key=lambda item: item.path not in first)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Hide nothing of what was tried twice."""
-    real_time.tell_first_times(terminalreporter)
 
 
 def pytest_collection_finish() -> None:
@@ -57,3 +57,24 @@ def pytest_collection_finish() -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Tell the rig which test it works for."""
     real_time.begin(item)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Say of a failure how late the machine was."""
+    report = yield
+    real_time.explain(item, report)
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name what failed and what was tried twice, with how late the machine was: none is hidden."""
+    stats = terminalreporter.stats
+    failures = [each for kind in ("rerun", "failed", "error") for each in stats.get(kind, ())]
+    if lines := list(real_time.explained(failures)):
+        terminalreporter.section("how late the machine was")
+        for line in lines:
+            terminalreporter.line(line)
+    real_time.tell_first_times(terminalreporter)

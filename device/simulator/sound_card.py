@@ -122,7 +122,8 @@ class SimulatedCard:
     async def _run(self, playout: Playout, tell: Callable[[PlaybackNews], None]) -> None:
         while True:
             await asyncio.sleep(max(0.0, self._due() - time.monotonic()))
-            self.catch_up()
+            if self._due() <= time.monotonic():
+                self._take_block(playout, self._due())
             for news in playout.due(time.monotonic()):
                 tell(news)
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from device.doctor.checklist import SERVICE_STATE, scene_of
+from device.doctor.checklist import scene_of
+from device.state.folders import SERVICE_STATE
 from tests.rig.answering import Answering
 
 

@@ -123,7 +123,8 @@ def test_a_reply_at_the_level_of_a_dead_line_is_stopped_and_asked_again() -> Non
         room.wake_and_ask()
         started = room.daemon.event("reply", what="started")
         asked = room.daemon.event("unheard", why="silent", what="asked_again")
-        assert 1.5 < asked["time"] - started["time"] < 4
+        assert asked["time"] - started["time"] > 1.5
+        assert room.daemon.took_s(started["time"], asked["time"]) < 4
         room.daemon.event("reply", what="drained")
         (answer,) = [b - a for a, b in loud(recorder, since=asked["time"]) if b - a > 0.5][:1]
         assert answer > 0.5
@@ -150,7 +151,7 @@ def test_a_typed_question_that_nothing_answers_is_put_again_itself(model: str) -
         assert told(room) == [("nothing", "asked_again")]
         first, second = room.server.questions
         assert first.text == second.text == "What is the weather?"
-        assert second.at - first.at < 10
+        assert room.daemon.took_s(first.at, second.at) < 10
         assert room.daemon.seen("fault") == []
 
 
@@ -160,7 +161,7 @@ def test_a_turn_that_the_server_forgets_to_end_ends_with_its_last_sample() -> No
         room.wake_and_ask()
         drained = room.daemon.event("reply", what="drained")
         listening = room.daemon.state("listening", after=room.daemon.events.index(drained))
-        assert listening["time"] - drained["time"] < 0.2
+        assert room.daemon.took_s(drained["time"], listening["time"]) < 0.2
         after = room.daemon.here
         room.say("and what about tomorrow", before_ms=600)
         assert room.daemon.event("reply", after=after, what="drained")["played_ms"] > 1000

@@ -21,8 +21,8 @@ import pytest
 
 from device.simulator.script import Script, Turn
 from tests.rig.acoustics import Echo
-from tests.rig.daemon import Daemon
-from tests.rig.room import Room, loud, merged, open_room, similarity, spoken
+from tests.rig.daemon import Daemon, NothingHappenedError
+from tests.rig.room import CALLS, Room, loud, merged, open_room, similarity, spoken
 from tests.rig.sound import Recorder, espeak
 
 pytestmark = pytest.mark.timeout(300)
@@ -44,6 +44,8 @@ STORY = (
 )
 MEASURED_LATE_S = 0.05
 """How late the recording of the loudspeaker may tell of silence: its blocks on a busy machine."""
+TALK_AGAIN_S = 2.0
+"""Who is not heard over a reply by then after the last word says it again."""
 DECIDED_S = 3.0
 """By when it is decided that somebody interrupts. That takes 0.3 s, 0.5 beside five busy processes,
 and 1.7 where a noise, or our own voice, has paused the reply just before: then it rests for a
@@ -85,19 +87,37 @@ class Kitchen:
 
     def wake_and_hear_all(self) -> None:
         """A question, and its answer to the end: the speaker learns the room by it."""
+        after = self.daemon.here
         self._room.wake_and_ask()
-        self.daemon.event("reply", what="drained", timeout=60)
+        self.daemon.event("reply", after=after, what="drained", timeout=60)
 
     def ask(self, after: int) -> None:
         """Another question, without the wake word, until its answer sounds."""
         self.say("and what happened then")
-        self.daemon.event("reply", after=after, what="first_sound", timeout=30)
+        self.daemon.event("reply", after=after, what="first_sound")
 
     def say(self, text: str, level_dbfs: float = -22.0) -> bytes:
         """Speak in the room; returns what was fed when all of it was taken."""
         voice = self.echo.voice(spoken(text, before_ms=0, after_ms=300), level_dbfs)
         self.sound.speak(voice)
         return voice
+
+    def talk_over(self, text: str) -> tuple[bytes, float]:
+        """Speak over the reply, again where it goes on all the same, as a person would.
+
+        It fails where none of `CALLS` silences it. Returns what was fed last, and since when.
+        """
+        after = self.daemon.here
+        for _ in range(CALLS - 1):
+            said_at = time.monotonic()
+            voice = self.say(text)
+            with suppress(NothingHappenedError):
+                self.daemon.event("reply", after=after, what="interrupted", timeout=TALK_AGAIN_S)
+                return voice, said_at
+        said_at = time.monotonic()
+        voice = self.say(text)
+        self.daemon.event("reply", after=after, what="interrupted")
+        return voice, said_at
 
     def onset(self, voice: bytes, since: float) -> float:
         """When the first sound of something said was at the microphone (CLOCK_MONOTONIC)."""
@@ -157,18 +177,21 @@ def test_who_talks_over_the_reply_is_heard_and_it_falls_silent(story: str) -> No
         after = daemon.here
         kitchen.ask(after)
         sounds = daemon.event("reply", after=after, what="first_sound")
-        daemon.wait(lambda: time.monotonic() > sounds["time"] + 4, "some of the story", 10)
+        daemon.wait(lambda: time.monotonic() > sounds["time"] + 4, "some of the story")
         sent_before = len(kitchen.server.audio)
-        after, said_at = daemon.here, time.monotonic()
-        voice = kitchen.say("wait, please tell me about the weather in Paris instead")
+        after = daemon.here
+        voice, said_at = kitchen.talk_over(
+            "wait, please tell me about the weather in Paris instead"
+        )
         daemon.event("barge_in", after=after, what="confirmed")
         cut = daemon.event("reply", after=after, what="interrupted")
         daemon.state("listening", after=after)
         daemon.event("activity", after=after, what="ended")
         onset = kitchen.onset(voice, said_at)
         silent = [end for _, end in loud(kitchen.heard, since=onset, threshold=100)]
-        assert min(silent) - onset < 0.15 + MEASURED_LATE_S, f"silent after {min(silent) - onset}"
-        assert cut["time"] - onset < DECIDED_S
+        silent_s = daemon.took_s(onset, min(silent))
+        assert silent_s < 0.15 + MEASURED_LATE_S, f"silent after {silent_s}"
+        assert daemon.took_s(onset, cut["time"]) < DECIDED_S
         kitchen.server.wait_for(lambda server: len(server.audio) > sent_before + len(voice))
         uplink = kitchen.server.audio[sent_before - sent_before % 2 :]
     assert _alike(uplink, voice) > 0.9
@@ -187,14 +210,14 @@ def test_who_talks_over_the_answer_to_a_typed_question_silences_it(story: str) -
         with ThreadPoolExecutor(1) as shell:
             asked = shell.submit(daemon.cli, "ask", "and what happened then")
             sounds = daemon.event("reply", after=after, what="first_sound")
-            daemon.wait(lambda: time.monotonic() > sounds["time"] + 4, "some of the story", 10)
-            after, said_at = daemon.here, time.monotonic()
-            voice = kitchen.say("stop it please, that is enough now")
+            daemon.wait(lambda: time.monotonic() > sounds["time"] + 4, "some of the story")
+            after = daemon.here
+            voice, said_at = kitchen.talk_over("stop it please, that is enough now")
             cut = daemon.event("reply", after=after, what="interrupted")
             daemon.state("idle", after=after)
             onset = kitchen.onset(voice, said_at)
             decided = [(e["time"] - onset, e["what"]) for e in daemon.seen("barge_in")]
-            assert cut["time"] - onset < DECIDED_S, decided
+            assert daemon.took_s(onset, cut["time"]) < DECIDED_S, decided
             assert asked.result().stdout == "a story\n"
         assert len(kitchen.server.audio) == sent
 
@@ -223,7 +246,7 @@ def test_a_machine_that_stalls_costs_no_reply(story: str) -> None:
         after = daemon.here
         kitchen.ask(after)
         sounds = daemon.event("reply", after=after, what="first_sound")
-        daemon.wait(lambda: time.monotonic() > sounds["time"] + 8, "some of the story", 10)
+        daemon.wait(lambda: time.monotonic() > sounds["time"] + 8, "some of the story")
         stalled = stall(daemon)
         drained = daemon.event("reply", after=after, what="drained", timeout=60)
         assert kitchen.was_silent(stalled), "the card did not run dry"
@@ -263,7 +286,7 @@ def test_a_cough_only_makes_it_pause(story: str) -> None:
         after = daemon.here
         kitchen.ask(after)
         sounds = daemon.event("reply", after=after, what="first_sound")
-        daemon.wait(lambda: time.monotonic() > sounds["time"] + 3, "some of the story", 10)
+        daemon.wait(lambda: time.monotonic() > sounds["time"] + 3, "some of the story")
         sent_before = len(kitchen.server.audio)
         coughed = daemon.here
         kitchen.sound.speak(cough())
@@ -309,7 +332,7 @@ def test_the_wake_word_is_heard_over_the_reply_and_never_in_it(tmp_path: Path) -
         after = daemon.here
         kitchen.ask(after)
         sounds = daemon.event("reply", after=after, what="first_sound")
-        daemon.wait(lambda: time.monotonic() > sounds["time"] + 3, "some of the story", 10)
+        daemon.wait(lambda: time.monotonic() > sounds["time"] + 3, "some of the story")
         after = daemon.here
         for _ in range(6):
             kitchen.say("hey jarvis", level_dbfs=-11.0)
@@ -330,14 +353,19 @@ def test_a_short_no_right_after_the_reply_is_heard(story: str) -> None:
     script = Script(turns=(short, Turn(says="ok", audio=300, pace="burst")), silence_ms=500)
     with open_kitchen("small", script, HALF) as kitchen:
         daemon = kitchen.daemon
-        kitchen.wake_and_hear_all()
-        sent_before = len(kitchen.server.audio)
-        after, said_at = daemon.here, time.monotonic()
-        voice = kitchen.say("no")
-        daemon.event("activity", after=after, what="started")
-        daemon.event("reply", after=after, what="first_sound", timeout=10)
-        drained = daemon.seen("reply", what="drained")[0]
-        assert kitchen.onset(voice, said_at) - drained["time"] < 0.4, "it was not said at once"
+        for _ in range(CALLS):
+            asked = daemon.here
+            kitchen.wake_and_hear_all()
+            sent_before = len(kitchen.server.audio)
+            after, said_at = daemon.here, time.monotonic()
+            voice = kitchen.say("no")
+            daemon.event("activity", after=after, what="started")
+            daemon.event("reply", after=after, what="first_sound")
+            drained = daemon.event("reply", after=asked, what="drained")
+            if kitchen.onset(voice, said_at) - drained["time"] < 0.4:
+                break
+        else:
+            pytest.fail("the rig never said it at once, so nothing was tried")
         uplink = kitchen.server.audio[sent_before - sent_before % 2 :]
     assert _alike(uplink, voice) > 0.9
 
@@ -350,11 +378,12 @@ def test_noise_does_not_keep_the_follow_up_window_open() -> None:
         daemon = kitchen.daemon
         kitchen.wake_and_hear_all()
         begun = kitchen.sound.start_speaking(hubbub(8.0))
-        idle = daemon.state("idle", after=daemon.here - 1, timeout=10)
+        idle = daemon.state("idle", after=daemon.here - 1)
         drained = daemon.event("reply", what="drained")
         begun.kill()
         begun.wait()
-        assert idle["time"] - drained["time"] == pytest.approx(3.0, abs=0.6)
+        assert idle["time"] - drained["time"] > 2.4
+        assert daemon.took_s(drained["time"], idle["time"]) < 3.6
 
 
 def hubbub(seconds: float) -> bytes:

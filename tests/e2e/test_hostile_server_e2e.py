@@ -10,7 +10,7 @@ import threading
 from typing import Self
 
 from device.simulator.script import Close, Event, Script, Send, Turn
-from tests.rig.daemon import Daemon
+from tests.rig.daemon import EVENT_S, Daemon
 from tests.rig.hostile_server import OUT_OF_BOUNDS, TERMINAL
 from tests.rig.room import Room, open_room
 
@@ -57,7 +57,7 @@ class Watch:
 
     def __exit__(self, *_: object) -> None:
         self._process.terminate()
-        self._process.wait(20)
+        self._process.wait(EVENT_S)
         self._reading.join(5)
         assert self._process.stdout is not None
         self._process.stdout.close()

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from device.simulator.script import Drop, Event, Script, Silence, Turn
-from tests.rig.daemon import Daemon
+from tests.rig.daemon import EVENT_S, Daemon
 from tests.rig.room import Room, loud, open_room, spoken
 
 LONG = Turn(heard="story", says="once upon a time", audio=8000, pace="burst", delay_s=0.2)
@@ -143,7 +143,7 @@ def test_held_to_talk_it_answers_what_was_said_meanwhile_when_it_is_let_go() -> 
         assert [kind for kind, _ in record.activities] == ["start", "end"]
         assert record.activities[0][1] == 0
         assert record.activities[1][1] == len(record.audio) == stopped["bytes"]
-        assert stopped["time"] - released["time"] < 0.5
+        assert daemon.took_s(released["time"], stopped["time"]) < 0.5
 
 
 def test_mute_outlives_a_crash_and_the_button_ends_it() -> None:
@@ -154,7 +154,7 @@ def test_mute_outlives_a_crash_and_the_button_ends_it() -> None:
         assert isinstance(first, PiDaemon)
         assert first.cli("mute").returncode == 0
         first.process.kill()
-        first.process.wait(10)
+        first.ended()
         state = json.loads((first.path / "mute.json").read_text())
         assert state["muted"] is True
         again = stack.enter_context(first.again())
@@ -217,7 +217,7 @@ def test_what_a_killed_speaker_left_on_is_darkened() -> None:
         daemon.state("listening")
         daemon.wait(lambda: lit(daemon.leds()), "lit LEDs")
         daemon.process.kill()
-        daemon.process.wait(10)
+        daemon.ended()
         assert lit(daemon.leds())
         done = daemon.cli("lights", "--off", "--config", str(daemon.config_file))
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
@@ -234,7 +234,7 @@ def _connecting(room: Room) -> None:
 
 
 def _listening(room: Room) -> None:
-    room.say("hey jarvis")
+    room.wake_and_ask("hey jarvis")
     room.daemon.state("listening")
 
 
@@ -295,7 +295,7 @@ def test_the_sound_server_dies_and_comes_back() -> None:
         room.sound.restart()
         room.daemon.event("fault", kind="speaker", cleared=True)
         room.daemon.event("fault", kind="microphone", cleared=True)
-        hears_s = room.daemon.state("idle", after=after)["time"] - back_at
+        hears_s = room.daemon.took_s(back_at, room.daemon.state("idle", after=after)["time"])
         print(f"\nit hears again {hears_s:.1f} s after the microphone is back")
         assert hears_s < 10
         room.wake_and_ask()
@@ -312,7 +312,7 @@ def test_a_microphone_that_delivers_no_sound_is_told_until_it_does() -> None:
         daemon.state("fault")
         after = daemon.here
         speaking = room.sound.start_speaking(np.full(2 * 16_000, 500, "<i2").tobytes())
-        assert speaking.wait(10) == 0
+        assert speaking.wait(EVENT_S) == 0
         assert not daemon.seen("fault", kind="microphone", cleared=True)
         room.sound.speak(spoken("good morning"))
         daemon.event("fault", kind="microphone", cleared=True)
@@ -345,7 +345,7 @@ def test_no_server_is_a_told_failure_and_the_next_wake_works() -> None:
         assert room.daemon.status()["last_fault"]["kind"] == "network"
         room.server.call(lambda server: server.listen())
         after = room.daemon.here
-        room.say("hey jarvis, what is the weather in Berlin", before_ms=2500)
+        room.wake_and_ask(before_ms=2500)
         room.daemon.event("fault", after=after, kind="network", cleared=True)
         room.daemon.event("reply", after=after, what="drained")
 
@@ -451,7 +451,7 @@ def test_reload_takes_a_good_file_and_refuses_a_bad_one() -> None:
         room.daemon.event("fault", kind="config", cleared=True)
         room.daemon.wait(lambda: room.daemon.status()["volume"] == 40, "the new volume")
         assert room.daemon.status()["wake_words"] == ["alexa"]
-        room.say("alexa, what is the weather in Berlin", before_ms=2500)
+        room.wake_and_ask("alexa, what is the weather in Berlin", before_ms=2500)
         room.daemon.event("wake", word="alexa")
 
 
@@ -472,7 +472,7 @@ def test_a_mistake_does_not_outlive_a_power_cut() -> None:
         shown = daemon.cli("config", "show").stdout
         assert "last good settings" in shown.splitlines()[0]
         assert "444 is not in" in shown.splitlines()[1]
-        room.say("hey jarvis, what is the weather in Berlin", before_ms=2500)
+        room.wake_and_ask(before_ms=2500)
         daemon.event("reply", what="drained")
         daemon.config_file.write_text(whole.replace("volume: 44", "volume: 45"))
         assert daemon.cli("reload").returncode == 0
@@ -485,7 +485,7 @@ def test_a_mistake_does_not_outlive_a_power_cut() -> None:
 def test_a_mistake_in_the_configuration_ends_with_78(tmp_path: Path) -> None:
     """Systemd must not try a broken file again and again."""
     with open_room(wait_ready=False, config={"lights": {"brightness": 400}}) as room:
-        assert room.daemon.process.wait(20) == os.EX_CONFIG
+        assert room.daemon.ended() == os.EX_CONFIG
         assert "lights.brightness" in room.daemon.log()
 
 
@@ -493,7 +493,7 @@ def test_a_wake_word_network_that_is_missing_ends_with_78() -> None:
     """The file is named, and it is a mistake of the configuration."""
     words = {"wake": {"words": [{"model": "/nowhere/hey_fred.onnx"}]}}
     with open_room(wait_ready=False, config=words) as room:
-        assert room.daemon.process.wait(20) == os.EX_CONFIG
+        assert room.daemon.ended() == os.EX_CONFIG
         assert "/nowhere/hey_fred.onnx" in room.daemon.log()
 
 

@@ -85,9 +85,9 @@ def test_it_looks_and_says_what_it_sees(model: str, cup: Path) -> None:
         assert "768 by 576 pixels" in said
         usage = [each for each in room.daemon.seen("usage") if "prompt_video" in each]
         assert usage[-1]["prompt_video"] == 256, "one picture at medium resolution"
-        wait_until(lambda: bool(shutters(recorder)), "the click of the shutter", 10)
+        wait_until(lambda: bool(shutters(recorder)), "the click of the shutter")
         # The card is given it a moment before it is taken for sent, and records a moment later.
-        assert abs(shutters(recorder)[0] - sent["time"]) < 1.0
+        assert room.daemon.took_s(*sorted((shutters(recorder)[0], sent["time"]))) < 1.0
         about = room.daemon.status()["camera"]
         assert about["sent"] == {"asked": 1, "stream": 0, "typed": 0}
         assert "cup.jpg" in about["camera"]

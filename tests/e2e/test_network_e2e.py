@@ -70,7 +70,9 @@ def test_ipv6_that_leads_nowhere_costs_a_quarter_of_a_second_and_the_doctor_says
         home.network.announce_ipv6()
         home.wake_and_ask()
         opened = home.daemon.event("session", what="opened")
-        assert 200 < opened["latency_ms"] < 800
+        assert opened["latency_ms"] > 200
+        began = opened["time"] - opened["latency_ms"] / 1000
+        assert home.daemon.took_s(began, opened["time"]) < 0.8
         home.daemon.event("reply", what="drained")
         assert home.daemon.seen("fault") == []
         arguments = ("doctor", "--json", "--config", str(home.daemon.config_file))
@@ -118,7 +120,7 @@ def test_without_a_network_it_starts_says_so_and_sees_by_itself_when_there_is_on
         home.network.restore()
         home.daemon.event("fault", kind="offline", cleared=True)
         after = home.daemon.here
-        home.say("hey jarvis, what is the weather in Berlin", before_ms=2500)
+        home.wake_and_ask(before_ms=2500)
         home.daemon.event("reply", after=after, what="drained")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,10 +10,11 @@ import yaml
 
 from device.simulator.record import ConnectionRecord
 from device.simulator.script import Script, Turn
-from tests.rig.room import Room, loud, open_room
+from tests.rig.room import CALL_OVER_S, Room, loud, open_room
 
 SHORT = Turn(heard="question", says="yes", audio=700, delay_s=0.2)
 LONG = Turn(heard="story", says="once upon a time", audio=8000, pace="burst", delay_s=0.2)
+TALE = replace(LONG, audio=24_000)
 
 JARVIS = "You are Jarvis, a butler."
 PUCK = "Du bist Puck."
@@ -57,7 +59,7 @@ def functions(connection: ConnectionRecord) -> set[str]:
 def asked(room: Room, text: str) -> int:
     """Ask something aloud, and hear the answer; returns the place of its end among the events."""
     after = room.daemon.here
-    room.wake_and_ask(text, after=after)
+    room.wake_and_ask(text)
     wake = room.daemon.event("wake", after=after)
     drained = room.daemon.event("reply", after=room.daemon.events.index(wake), what="drained")
     return room.daemon.events.index(drained)
@@ -67,7 +69,7 @@ def test_two_words_wake_two_characters() -> None:
     """Voice, language, instruction, model and functions of each setup are the persona's."""
     with open_room(Script(turns=(SHORT,)), TWO) as room:
         after = asked(room, TO_JARVIS)
-        fed = room.say(TO_PUCK)
+        fed = room.wake_and_ask(TO_PUCK)
         room.daemon.event("wake", word="alexa", persona="puck")
         room.daemon.event("session", what="opened", persona="puck", model="gemini-3.8-live")
         # Said while the other listened, and sent to it as well: not a sample of it is missing.
@@ -97,17 +99,17 @@ def test_two_words_wake_two_characters() -> None:
 
 def test_another_wake_word_over_a_reply_silences_it_and_answers() -> None:
     """Whoever is called, at once; the rest of the other's reply is never heard."""
-    with open_room(Script(turns=(LONG,)), TWO) as room, room.sound.recorder() as recorder:
+    with open_room(Script(turns=(TALE,)), TWO) as room, room.sound.recorder() as recorder:
         room.wake_and_ask(TO_JARVIS)
         room.daemon.event("reply", what="first_sound")
         after = room.daemon.here
-        room.say(TO_PUCK, before_ms=1500)
+        room.wake_and_ask(TO_PUCK, before_ms=1500, patience_s=CALL_OVER_S)
         wake = room.daemon.event("wake", after=after, persona="puck")
         cut = room.daemon.event("reply", after=after, what="interrupted")
         room.daemon.event("session", after=after, what="opened", persona="puck")
         begun = room.daemon.event("reply", after=after, what="first_sound")
         assert begun["turn"] > cut["turn"]
-        assert cut["time"] <= wake["time"] + 0.2
+        assert room.daemon.took_s(wake["time"], cut["time"]) <= 0.2
         gap = [
             one for one in loud(recorder, since=cut["time"] + 0.15) if one[0] < begun["time"] - 0.1
         ]

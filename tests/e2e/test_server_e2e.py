@@ -159,7 +159,7 @@ def test_a_model_that_is_gone_is_told_once_and_the_next_one_answers() -> None:
     with open_room(script, config) as room:
         for what in ("opened", "resumed"):
             after = room.daemon.here
-            room.say("hey jarvis, what is the weather in Berlin", before_ms=2500)
+            room.wake_and_ask(before_ms=2500)
             opened = room.daemon.event("session", after=after, what=what)
             assert opened["model"] == "gemini-3.8-live"
             room.daemon.event("reply", after=after, what="drained")
@@ -180,7 +180,7 @@ def test_the_quota_is_tried_once_and_told(search: object, attempts: int) -> None
         fault = room.daemon.event("fault", kind="quota", cleared=False)
         assert fault["fatal"] is False
         room.daemon.state("fault")
-        room.daemon.state("idle", after=room.daemon.events.index(fault), timeout=20)
+        room.daemon.state("idle", after=room.daemon.events.index(fault))
         sent = ["search" in record.fields for record in room.server.connections]
         assert sent == [True, False][-attempts:]
 
@@ -208,7 +208,7 @@ def test_the_talk_goes_on_after_a_crash_and_a_restart(tmp_path: Path) -> None:
                 "the newest handle in it",
             )
             first.process.send_signal(signal.SIGKILL)
-            first.process.wait(10)
+            first.ended()
         with Daemon(config, environment) as second:
             assert second.status()["session"]["resumable_s"] < 60
             room = Room(sound, server, second)
@@ -227,7 +227,7 @@ def test_a_handle_that_was_forgotten_costs_one_connect_and_no_word() -> None:
         room.daemon.event("session", what="closed", timeout=30)
         room.server.call(_forget)
         after = room.daemon.here
-        room.say("hey jarvis, what is the weather in Berlin", before_ms=2500)
+        room.wake_and_ask(before_ms=2500)
         room.daemon.event("session", after=after, what="opened")
         room.daemon.event("reply", after=after, what="drained")
         assert [bool(record.handle) for record in room.server.connections] == [False, True, False]

@@ -19,7 +19,7 @@ import pytest
 
 from device.simulator.script import Script, TokenRules, Turn
 from device.tokens.speakers import Speakers
-from tests.rig.daemon import ROOT, Daemon
+from tests.rig.daemon import EVENT_S, ROOT, Daemon
 from tests.rig.room import CONFIG, Room, merged
 from tests.rig.server import ServerThread
 from tests.rig.sound import SoundServer
@@ -88,7 +88,7 @@ class Lender:
     def stop(self) -> int:
         """End it as systemd does; returns its exit code."""
         self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(20)
+        code = self.process.wait(EVENT_S)
         self._reading.join(5)
         if self.process.stderr is not None:
             self.process.stderr.close()

@@ -28,6 +28,7 @@ def write(folder: Path, rows: Sequence[Row], waits: Sequence[Row] = ()) -> None:
                 records.note(row)
             await records.kept()
 
+    (folder / "run").mkdir(parents=True, exist_ok=True)
     asyncio.run(live())
     pending = Pending(folder / "run", "killed")
     pending.open()

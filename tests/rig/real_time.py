@@ -7,20 +7,27 @@ benchmark. They are all in a few folders, or ask for a fixture that starts such 
 in ``tests/conftest.py`` give them the marker ``real_time`` as they are collected, so nobody marks
 a test by hand, and what starts such a thing refuses to in a test without the marker.
 
-One of them that fails is tried once more, since a shared machine may stand still for seconds in the
-middle of a sentence. Whatever fails twice has failed; what passed at the second time is counted in
-the summary, and named there together with how the first time ended.
+One of them that fails is tried once more where the machine was measurably held up meanwhile
+(:mod:`tests.rig.lateness`), since a shared machine may stand still for seconds in the middle of a
+sentence. Whatever fails twice has failed, and so has what fails once on a machine that had time.
+What was tried twice is counted and named in the summary, with how late the machine was at each
+failure.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from tests.rig.lateness import LATENESS
+
 MARKER = "real_time"
-ONCE_MORE = pytest.mark.flaky(reruns=1)
-"""Of pytest-rerunfailures."""
+ONCE_MORE = pytest.mark.flaky(reruns=1, condition=LATENESS.matters)
+"""Of pytest-rerunfailures, which asks for the condition when a test has failed."""
+MACHINE = "machine"
+"""The property of a report that says how late the machine was."""
 TESTS = Path(__file__).parents[1]
 FOLDERS = frozenset({"appliance", "benchmarks", "e2e", "rig"})
 """All tests in these folders of ``tests/`` need real time."""
@@ -49,8 +56,26 @@ def tell_first_times(reporter: pytest.TerminalReporter) -> None:
 
 
 def begin(item: pytest.Item) -> None:
-    """Take note of the test that is about to be set up."""
+    """Take note of the test that is about to be set up; what needs real time is watched."""
     _running[:] = [item]
+    if item.get_closest_marker(MARKER):
+        LATENESS.begin()
+
+
+def explain(item: pytest.Item, report: pytest.TestReport) -> None:
+    """Write into the report of a failure how late the machine was."""
+    if report.failed and item.get_closest_marker(MARKER):
+        report.user_properties.append((MACHINE, str(LATENESS.so_far())))
+
+
+def explained(reports: Sequence[object]) -> Iterator[str]:
+    """Yield a line for each failure of which a machine's lateness is known."""
+    for report in reports:
+        for name, told in getattr(report, "user_properties", ()):
+            if name == MACHINE and isinstance(report, pytest.TestReport):
+                # The plugin knows a fourth outcome.
+                again = "tried once more" if str(report.outcome) == "rerun" else "failed"
+                yield f"{report.nodeid} ({report.when}): {again}; {told}"
 
 
 def require_real_time(what: str) -> None:

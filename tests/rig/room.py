@@ -23,8 +23,11 @@ CONFIG: dict[str, Any] = {
     "conversation": {"follow_up_s": 3.0, "session_keep_s": 60, "reply_timeout_s": 10},
 }
 
+CALLS = 3
 CALL_AGAIN_S = 10.0
 """Whoever is not heard by then calls once more: a machine may have stood still."""
+CALL_OVER_S = 4.0
+"""The same over a reply, which will be over."""
 
 NOISE = 3
 """Peak of the noise under all speech: no stretch of it repeats, so nothing can hide in silence."""
@@ -62,18 +65,24 @@ class Room:
         return pcm
 
     def wake_and_ask(
-        self, text: str = "hey jarvis, what is the weather in Berlin", *, after: int = 0
+        self,
+        text: str = "hey jarvis, what is the weather in Berlin",
+        *,
+        patience_s: float = CALL_AGAIN_S,
+        **pauses: int,
     ) -> bytes:
-        """Say what begins with a wake word until it is heard, as a person would, three times.
+        """Say what begins with a wake word, again when it is not heard, at most `CALLS` times.
 
-        ``after``: the place among the events from which on it counts. Returns what was fed last.
+        A person would, too. It fails where none of them is heard. ``patience_s``: until the next.
+        Returns what was fed last.
         """
-        for patience_s in (CALL_AGAIN_S, CALL_AGAIN_S):
-            pcm = self.say(text)
+        after = self.daemon.here
+        for _ in range(CALLS - 1):
+            pcm = self.say(text, **pauses)
             with suppress(NothingHappenedError):
                 self.daemon.event("wake", after=after, timeout=patience_s)
                 return pcm
-        pcm = self.say(text)
+        pcm = self.say(text, **pauses)
         self.daemon.event("wake", after=after)
         return pcm
 

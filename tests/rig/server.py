@@ -96,7 +96,9 @@ class ServerThread:
         """Return how often the question of a turn was asked, over all connections."""
         return self.look(lambda server: server.times_asked(turn))
 
-    def wait_for(self, predicate: Callable[[LiveServer], T], timeout_s: float = 10.0) -> T:
+    def wait_for(
+        self, predicate: Callable[[LiveServer], T], timeout_s: float = CALL_TIMEOUT_S
+    ) -> T:
         """Block until ``predicate(server)`` is true; return what it returned.
 
         The predicate runs in the server's thread and sees the live records. Raises TimeoutError,

@@ -34,7 +34,7 @@ Samples = npt.NDArray[np.int16]
 
 REAL_TIME_PRIORITY = 10
 
-READY_S = 10.0
+READY_S = 30.0
 POLL_S = 0.02
 
 ALSA_CONF = """\
@@ -360,7 +360,7 @@ def espeak(text: str, voice: str = "en-gb", wpm: int = 150, rate_hz: int = 16_00
     return pcm16
 
 
-def wait_until(condition: Callable[[], bool], what: str, timeout: float) -> None:
+def wait_until(condition: Callable[[], bool], what: str, timeout: float = READY_S) -> None:
     """Poll until ``condition`` holds; fails, naming ``what``, after ``timeout`` seconds."""
     deadline = time.monotonic() + timeout
     while not condition():

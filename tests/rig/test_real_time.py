@@ -95,32 +95,73 @@ def test_it_is_never_well():
 def test_it_is_well_at_the_second_time():
     tries.append(2)
     assert tries.count(2) > 1
+
+
+@pytest.fixture(scope="module")
+def broken():
+    raise RuntimeError("no sound server today")
+
+
+def test_it_never_begins(broken):
+    pass
+"""
+CONFTEST = """
+from tests.conftest import pytest_runtest_makereport, pytest_runtest_setup, pytest_terminal_summary
+from tests.rig import lateness, real_time
+
+lateness.Lateness.so_far = lambda _: lateness.HoldUp({worst_s}, 0.0, 0.0)
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        item.add_marker(real_time.MARKER)
+        item.add_marker(real_time.ONCE_MORE)
 """
 
 
-def test_what_fails_twice_has_failed(tmp_path: Path) -> None:
-    """Once more is once: what passes then is named in the summary, with how it had failed."""
-    (tmp_path / "test_it.py").write_text(FAILING)
-    (tmp_path / "conftest.py").write_text(
-        "from tests.rig.real_time import ONCE_MORE, tell_first_times\n"
-        "def pytest_collection_modifyitems(items):\n"
-        "    for item in items: item.add_marker(ONCE_MORE)\n"
-        "def pytest_terminal_summary(terminalreporter):\n"
-        "    tell_first_times(terminalreporter)\n"
-    )
+def run(folder: Path, worst_s: float, *options: str) -> str:
+    """Run tests that fail, on a machine that was as late as that; returns what is printed."""
+    (folder / "test_it.py").write_text(FAILING)
+    (folder / "conftest.py").write_text(CONFTEST.format(worst_s=worst_s))
+    (folder / "pytest.ini").write_text("[pytest]\nmarkers = real_time: x\n")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-raR", "-p", "no:cacheprovider", tmp_path],
+        [sys.executable, "-m", "pytest", "-raR", "-p", "no:cacheprovider", *options, folder],
         env={**os.environ, "PYTHONPATH": str(TESTS.parent), "PYTEST_ADDOPTS": ""},
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
     )
-    assert done.returncode == 1
-    assert "1 failed, 1 passed, 2 rerun" in done.stdout
-    told = done.stdout.splitlines()
-    for result, name in (("FAILED", "is_never_well"), ("RERUN", "is_well_at_the_second_time")):
-        named = [line for line in told if f"::test_it_{name}" in line]
-        assert any(line.startswith(result) for line in named)
-    # How it failed at the first time is told of what passed as well.
-    assert "assert 1 > 1" in done.stdout
+    assert done.returncode == 1, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("options", [(), ("-n", "1")])
+def test_what_fails_twice_has_failed(tmp_path: Path, options: tuple[str, ...]) -> None:
+    """Once more is once; what passes then is named, with how late the machine was."""
+    told = run(tmp_path, 0.25, *options)
+    assert "1 failed, 1 passed, 1 error, 3 rerun" in told
+    assert "FAILED test_it.py::test_it_is_never_well" in told
+    assert "ERROR test_it.py::test_it_never_begins" in told
+    assert "RERUN test_it.py::test_it_is_well_at_the_second_time" in told
+    late = "the machine was held up: late by 250 ms at worst"
+    for line in (
+        f"test_it.py::test_it_is_well_at_the_second_time (call): tried once more; {late}",
+        f"test_it.py::test_it_is_never_well (call): tried once more; {late}",
+        f"test_it.py::test_it_is_never_well (call): failed; {late}",
+        f"test_it.py::test_it_never_begins (setup): failed; {late}",
+    ):
+        assert line in told
+
+
+@pytest.mark.parametrize("options", [(), ("-n", "1")])
+def test_what_fails_on_a_machine_that_had_time_has_failed(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    """It is not tried again, and the summary says why."""
+    told = run(tmp_path, 0.01, *options)
+    assert "2 failed, 1 error" in told
+    assert "RERUN" not in told
+    late = "the machine was not held up: late by 10 ms at worst"
+    assert f"test_it.py::test_it_is_well_at_the_second_time (call): failed; {late}" in told
