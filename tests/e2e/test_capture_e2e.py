@@ -195,8 +195,8 @@ def test_a_rotation_in_mid_sentence_hides_nothing(tmp_path: Path) -> None:
         room.daemon.event("uplink", what="started")
         room.server.call(lambda server: server.go_away(5))
         room.daemon.event("session", what="resumed")
-        room.daemon.event("reply", what="drained")
-        rests(room, 0)
+        drained = room.daemon.event("reply", what="drained")
+        rests(room, room.daemon.events.index(drained))
         audit = seen.agrees()
     lines = {each["connection"] for each in audit}
     assert lines >= {1, 2}
@@ -211,8 +211,8 @@ def test_what_is_said_again_over_another_connection_counts_twice(tmp_path: Path)
         wait_until(lambda: len(room.server.audio) > 64_000, "two seconds of sound", 30)
         room.server.call(lambda server: server.drop())
         repeated = room.daemon.event("repeated")
-        room.daemon.event("reply", what="drained")
-        rests(room, 0)
+        drained = room.daemon.event("reply", what="drained")
+        rests(room, room.daemon.events.index(drained))
         audit = seen.agrees(lost_frames=50)
     again = [each["again_frames"] for each in audit if each["connection"] > 1]
     assert sum(again) == repeated["frames"]
