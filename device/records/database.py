@@ -53,7 +53,7 @@ def open_database(folder: Path, tables: Sequence[Table]) -> sqlite3.Connection:
     database = sqlite3.connect(path, timeout=5.0, isolation_level=None)
     try:
         _prepare(database, tables, is_new=is_new)
-    except BaseException:
+    except BaseException:  # cancelled too: none is left open
         database.close()
         raise
     return database
