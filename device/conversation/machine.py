@@ -35,8 +35,6 @@ from device.conversation.effects import (
     AcceptSilence,
     Alarm,
     Apologise,
-    AskAgain,
-    BeginHeld,
     BreakOff,
     CatchUp,
     Chime,
@@ -45,18 +43,16 @@ from device.conversation.effects import (
     Effect,
     EndTurn,
     Entered,
-    GiveUpAsking,
     GoOn,
     MeetFailure,
-    MuteMicrophone,
     OpenMicrophone,
     PauseReply,
     Play,
     SendText,
-    StopRinging,
     TakeUp,
     WaitASecond,
 )
+from device.conversation.hold_to_talk import held
 from device.conversation.moves import (
     Step,
     ask,
@@ -64,9 +60,9 @@ from device.conversation.moves import (
     first_of,
     hand_over,
     hang_up,
-    hold,
     hush,
     hush_to,
+    leave,
     rest_becomes,
     talk,
     to,
@@ -76,8 +72,8 @@ from device.conversation.moves import (
 from device.conversation.notes import is_stale, noted
 from device.conversation.personas import calls_another
 from device.conversation.reasons import NO_ANSWER, is_unanswered, reason
+from device.conversation.ringing import over_ringing
 from device.conversation.states import (
-    AFTER_THE_WAKE_WORD,
     AWAITING_SERVER,
     BUFFERED,
     CALLING,
@@ -89,6 +85,7 @@ from device.conversation.states import (
     State,
     Timer,
 )
+from device.conversation.unheard import unheard
 from device.frames import MICROPHONE_RATE_HZ
 from device.news import (
     Ask,
@@ -115,7 +112,6 @@ from device.news import (
     SpeechChanged,
     StillWaiting,
     Stop,
-    StopWord,
     TalkedOver,
     Tap,
     TimedOut,
@@ -127,9 +123,6 @@ from device.news import (
 
 WORDS_SAMPLES = 400 * MICROPHONE_RATE_HZ // 1000
 """Speech that goes on for longer after a wake word was said to us."""
-
-MOST_ATTEMPTS = 2
-"""How often a question is asked again: no server gets it more than three times."""
 
 WAITING_OR_HEARING = frozenset(
     {
@@ -149,35 +142,15 @@ def step(c: Conversation, news: News) -> Step:
     if is_stale(c, news):
         return remembered, ()
     over = hand_over(remembered, ANOTHER) if calls_another(remembered, news) else (remembered, ())
-    after, effects = _over_ringing(over[0], news)
-    effects = (*over[1], *effects)
+    talking, about, silence = over_ringing(over[0], news)
+    after, effects = (talking, ()) if about is None else _decide(talking, about)
+    effects = (*over[1], *silence, *effects)
     if isinstance(news, Reconnecting | SessionFailed) and c.state not in RESTING:
         # A kept session that breaks while nobody talks is no fault: the next wake opens another.
         effects = (MeetFailure(news.failure), *effects)
     effects = _told(c, after, effects, reason(remembered, news))
     ended, more = _expire(after)
     return ended, (*effects, *_told(after, ended, more, EXPIRED))
-
-
-def _over_ringing(c: Conversation, news: News) -> Step:
-    """Stop what rings at the first thing that somebody says or presses; the rest is as ever.
-
-    A tap, and a "stop" without the wake word, mean what rings and nothing else, unless a reply can
-    be heard as well. Said right after a wake word that has stopped it, "stop" has nothing left to
-    stop but the talk that the wake word began.
-    """
-    match news:
-        case StopWord() if c.ringing:
-            return c, (StopRinging(),)
-        case StopWord() if c.rang and c.state in AFTER_THE_WAKE_WORD:
-            return _decide(replace(c, rang=False), Stop())
-        case Tap() if c.ringing and c.state not in BUFFERED:
-            return c, (StopRinging(),)
-        case Tap() | Stop() | Detection() | Hold() if c.ringing:
-            after, effects = _decide(c, news)
-            return after, (StopRinging(), *effects)
-        case _:
-            return _decide(c, news)
 
 
 def _decide(c: Conversation, news: News) -> Step:  # noqa: C901, PLR0911, PLR0912, PLR0915 - the specification, in one match
@@ -223,30 +196,8 @@ def _decide(c: Conversation, news: News) -> Step:  # noqa: C901, PLR0911, PLR091
             return to_rest(c)
 
         # The button held to talk: from the press to its release is one turn, pauses and all.
-        case ((State.IDLE | State.FAULT), Hold()) if c.rest is State.IDLE:
-            return hold(c)
-        case ((State.LISTENING | State.THINKING | State.ONE_SHOT_THINKING), Hold()) if (
-            c.rest is State.IDLE
-        ):
-            return to(c, State.HOLDING, BeginHeld())
-        case state, Hold() if state in CALLING and c.rest is State.IDLE:
-            return to(c, State.HOLDING_CONNECTING, BeginHeld())
-        case State.PAUSED, Hold():
-            return hush_to(c, State.HOLDING, BeginHeld())
-        case state, Hold() if state in PLAYING and c.rest is State.IDLE:
-            return hold(replace(c, cut=c.turn), *hush(c))
-        case State.HOLDING_CONNECTING, Release(heard=False):
-            return hang_up(c, "nothing was said", Chime("end"))
-        case State.HOLDING, Release(heard=False):
-            return to_rest(c, Chime("end"))
-        case State.HOLDING_CONNECTING, Release():
-            return to(c, State.ONE_SHOT_CONNECTING)
-        case State.HOLDING, Release():
-            return to(c, State.ONE_SHOT_THINKING)
-        case State.MUTED, Release():
-            return c, (Chime("error"),)
-        case ((State.FAULT | State.STARTING), Release()) if c.rest is not State.IDLE:
-            return c, (Alarm(),)
+        case _, Hold() | Release():
+            return held(c, news)
         case state, Stop() if state in HOLDING:
             return hang_up(c, "dismissed", Chime("end"))
 
@@ -344,7 +295,7 @@ def _decide(c: Conversation, news: News) -> Step:  # noqa: C901, PLR0911, PLR091
         ):
             return c, (EndTurn(turn),)
         case state, Unheard() if state in WAITING_OR_HEARING:
-            return _unheard(c, news)
+            return unheard(c, news)
         case ((State.THINKING | State.ONE_SHOT_THINKING), TurnComplete(turn=turn, more=True)) if (
             turn > c.turn
         ):
@@ -356,7 +307,7 @@ def _decide(c: Conversation, news: News) -> Step:  # noqa: C901, PLR0911, PLR091
         case ((State.SPEAKING | State.ONE_SHOT_SPEAKING), FirstSound()):
             return to(c, c.state)
         case ((State.SPEAKING | State.ONE_SHOT_SPEAKING), PlaybackDrained()) if c.leaving:
-            return _leave(c)
+            return leave(c)
         case State.SPEAKING, PlaybackDrained() if c.promised or c.calls:
             return to(c, State.THINKING)
         case State.ONE_SHOT_SPEAKING, PlaybackDrained() if c.promised or c.calls:
@@ -441,36 +392,6 @@ def _decide(c: Conversation, news: News) -> Step:  # noqa: C901, PLR0911, PLR091
 def _listens_on(c: Conversation) -> bool:
     """Tell whether the user may go on talking after this reply without the wake word."""
     return c.follow_up == "always" or (c.follow_up == "questions" and c.question)
-
-
-def _unheard(c: Conversation, news: Unheard) -> Step:
-    """Ask again at once, then over a fresh session, then tell the person.
-
-    Live API: what a model was not meant to answer may end in an empty turn, too.
-    """
-    if c.leaving:
-        # It had nothing to say to that.
-        return _leave(replace(c, cut=news.turn))
-    if news.chosen and c.attempts and not c.addressed and c.state not in PLAYING:
-        # It may have been meant for somebody else: asked twice is enough.
-        return to(replace(c, cut=news.turn), State.LISTENING, AcceptSilence())
-    silenced = replace(c, cut=max(c.cut, news.turn), attempts=c.attempts + 1)
-    if c.attempts >= MOST_ATTEMPTS:
-        close = CloseSession(c.session, f"no answer could be heard ({news.why})")
-        over = replace(silenced, session=0)
-        return to(over, State.FAULT, GiveUpAsking(news.why), *hush(c), Alarm(), close)
-    one_shot = c.state in {State.ONE_SHOT_THINKING, State.ONE_SHOT_SPEAKING}
-    waiting = State.ONE_SHOT_THINKING if one_shot else State.THINKING
-    fresh = c.attempts > 0
-    again = AskAgain(news.why, fresh=fresh, forget=fresh and news.why == "rejected")
-    after, effects = to(silenced, waiting, *hush(c), again)
-    return after, (*effects, WaitASecond(after.clock))
-
-
-def _leave(c: Conversation) -> Step:
-    """Do what the model was asked to do after its last words."""
-    mutes = (MuteMicrophone(),) if c.leaving == "mute" else ()
-    return to_rest(replace(c, leaving=""), Chime("end"), *mutes)
 
 
 def _told(

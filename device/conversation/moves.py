@@ -1,4 +1,4 @@
-"""Moves are what the match in `device.conversation.machine` is made of. Pure.
+"""Moves are what the matches of the conversation's machine are made of. Pure.
 
 Each takes the conversation as it is and returns it as it is then, with the effects in order.
 
@@ -18,6 +18,7 @@ from device.conversation.effects import (
     Effect,
     EndHeld,
     EndUplink,
+    MuteMicrophone,
     OpenSession,
     Play,
     SendText,
@@ -120,6 +121,12 @@ def close_session(c: Conversation, reason: str) -> Step:
     """Let the session go that is kept at rest."""
     close = (CloseSession(c.session, reason),) if c.session else ()
     return replace(c, session=0), close
+
+
+def leave(c: Conversation) -> Step:
+    """Do what the model was asked to do after its last words."""
+    mutes = (MuteMicrophone(),) if c.leaving == "mute" else ()
+    return to_rest(replace(c, leaving=""), Chime("end"), *mutes)
 
 
 def hand_over(c: Conversation, reason: str, *effects: Effect) -> Step:
