@@ -1,14 +1,15 @@
 """`LiveSession` is one conversation, over as many connections as it takes.
 
 Theory of operation. `LiveSession.run` makes one connection after the other. On each, a reader and a
-writer task carry the traffic (`carrying`, `traffic`) until something must be decided: the hub wants
-to close, the connection should give way to the next (`rotation`, `stalls`), or one of the two tasks
-has lost it (`failures` says what that is, `recovery` whether and how to go on). A connection that
-gives way is closed before the next one is opened on the newest handle; what the microphone delivers
-in between waits in the uplink queue, and a sentence that the old connection took with it goes up
-again before that (`unanswered`). Where there is no handle any more, the next connection is told
-what was said (`past`). Everything runs on the event loop's thread, but for the import of the SDK
-and the making of its client, which take too long for that.
+writer task carry the traffic (`connection_loop`, `traffic`) until something must be decided: the
+hub wants to close, the connection should give way to the next (`rotation`, `stalls`), or one of the
+two tasks has lost it (`failures` says what that is, `reconnect` whether and how to go on,
+`omissions` with what left out). A connection that gives way is closed before the next one is opened
+on the newest handle; what the microphone delivers in between waits in the uplink queue, and a
+sentence that the old connection took with it goes up again before that (`repeat`). Where there is
+no handle any more, the next connection is told what was said (`resumption`). Everything runs on the
+event loop's thread, but for the import of the SDK and the making of its client, which take too long
+for that.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from device.live.link import LinkError, open_link
 from device.live.messages import of_camera, of_owner
 from device.live.models import profile
 from device.live.network import obstacle
+from device.live.omissions import Omissions
 from device.live.reconnect import TALK_PATIENCE_S, Recovery
 from device.live.refusals import Field
 from device.live.resumption import Past
@@ -43,13 +45,12 @@ from device.live.setup import (
     optional_fields,
     optional_settings,
 )
-from device.live.symptoms import Family, Place, Symptom
+from device.live.symptoms import Family
 from device.live.tokens import Tokens
 from device.live.traffic import Care, Traffic
 from device.news import (
     Enclosed,
     Failure,
-    FailureKind,
     HandleChanged,
     ModelReplaced,
     News,
@@ -63,8 +64,6 @@ from device.ports import Functions, Picture
 
 _log = logging.getLogger(__name__)
 
-_FREE_TIER = "free tier"
-"""Live API: what the refusal of a plan's limits holds."""
 _TRAILING_FRAMES = 500 // FRAME_MS
 """Half a second of silence."""
 
@@ -149,11 +148,7 @@ class LiveSession:
         self._away = Away(number, post, self._host)
         wanted_so = optional_settings(settings)
         past.refusals.renew(__version__, self._access.identity, wanted_so)
-        self._sent: frozenset[Field] = frozenset()
-        """What could have been left out of the newest setup."""
-        self._bare = False
-        """Whether setups go without all that can be left out."""
-        self._without_search = False
+        self._omissions = Omissions(past.refusals, self._tell_refused)
         self._closing: str | None = None
         self._running = False
         self._over = asyncio.Event()
@@ -349,11 +344,10 @@ class LiveSession:
         if self._closing is not None:
             return
         about = {"resuming": resuming, "model": model, "host": self._host, **self._access.about}
-        without = self._without(model)
         around = self._around()
         manual = self.push_to_talk.next_is_manual()
         fields = optional_fields(self._settings, profile(model), around, manual=manual)
-        self._sent = fields - without
+        without = self._omissions.of_next(model, fields, time.time())
         earlier = "" if handle else self._past.summary
         config = connect_config(
             self._settings,
@@ -388,33 +382,6 @@ class LiveSession:
         told = (able.declared, able.abilities, able.facts)
         return Surroundings(self._place, *told, streams=streams)
 
-    def _without(self, model: str) -> frozenset[Field]:
-        """Return what is left out of the next setup: what is refused, and what is in doubt."""
-        if self._bare:
-            return optional_fields(self._settings, profile(model), self._around())
-        left_out = self._past.refusals.left_out(model, time.time())
-        return left_out | {Field.SEARCH} if self._without_search else left_out
-
-    def _is_left_out(self, symptom: Symptom, failure: Failure, model: str) -> bool:
-        """Take note of a refused setup; return whether to try again with less in it.
-
-        Each way is tried once for a session, so that no question is asked in a storm.
-        """
-        if symptom.place is not Place.SETUP or symptom.resuming or not self._sent:
-            return False
-        plan = failure.kind is FailureKind.QUOTA or _FREE_TIER in symptom.text.lower()
-        if plan and Field.SEARCH in self._sent and not self._without_search:
-            self._without_search = True
-            return True
-        refused = failure.kind is FailureKind.SETTINGS and symptom.family is Family.CLOSED
-        if not refused or self._bare:
-            return False
-        field = self._past.refusals.refuse(model, self._sent)
-        if field is not None:
-            self._tell_refused(field, model, symptom.text)
-        self._bare = field is None
-        return True
-
     def _tell_refused(self, field: Field, model: str, reason: str) -> None:
         self._note(SettingRefused(self.number, field.value, model, reason, time.monotonic()))
 
@@ -427,13 +394,7 @@ class LiveSession:
         self._traffic.counts["connections"] += 1
         self._away.back()
         self._recovery.opened(now)
-        if self._without_search and Field.SEARCH not in self._past.refusals.known(
-            self.model, time.time()
-        ):
-            self._past.refusals.needs_another_plan(self.model, Field.SEARCH, time.time())
-            self._tell_refused(Field.SEARCH, self.model, "search needs a paid key")
-        if not self._bare:
-            self._past.refusals.open(self.model, self._sent)
+        self._omissions.opened(self.model, time.time())
         what = "resumed" if resumed else "opened"
         _log.debug("session %d %s: %s, %.0f ms", self.number, what, self.model, latency_ms)
         if self.model != self._settings.model:
@@ -466,7 +427,7 @@ class LiveSession:
         wait_s = self._recovery.after(diagnosis, time.monotonic())
         if handle is not None and self.handle is None:
             self._note(HandleChanged(self.number, None, model, time.monotonic()))
-        if self._is_left_out(error.symptom, diagnosis.failure, model):
+        if self._omissions.tries_less(error.symptom, diagnosis.failure, model):
             self._recovery.again()
             return None
         if diagnosis.remedy is Remedy.NEXT_MODEL:
