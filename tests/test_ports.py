@@ -32,7 +32,7 @@ from device.doctor import microphone as microphone_check
 from device.doctor import mixer as mixer_check
 from device.doctor import panel as panel_check
 from device.doctor.result import Verdict
-from device.sound import OpenDevice
+from device.ports import OpenDevice
 from device.state.echo import EchoMemory, Way
 from device.state.mute import MuteMemory
 from tests.rig import scene as doctor

@@ -11,8 +11,8 @@ from typing import Protocol
 
 from device.config import Config, as_persona, personas_in_use
 from device.faults import Faults
+from device.ports import Speaker
 from device.signals import DEVICE, SIGNALS, newest
-from device.sound import Speaker
 
 Sentence = Callable[[Config, str], bytes | None]
 """Gives what is said of a kind of fault, s16le mono 24 kHz; None where it has no words."""

@@ -17,7 +17,7 @@ from device.errors import EchoCancellerError
 from device.faults import Faults
 from device.frames import FRAME_MS, Frame
 from device.news import BargedIn, DuplexDecided, FellSilent, Post, SpeechJudged, TalkedOver
-from device.sound import Speaker
+from device.ports import Speaker
 
 EARLY_FRAMES = 3000 // FRAME_MS
 EARLY_IN_A_ROW = 3

@@ -12,7 +12,7 @@ from device.board.profiles import Profile
 from device.config import Config
 from device.errors import DeviceTrouble
 from device.news import Plugged, Post
-from device.sound import OpenDevice
+from device.ports import OpenDevice
 
 log = logging.getLogger(__name__)
 

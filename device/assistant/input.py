@@ -15,7 +15,7 @@ from device.audio.keep_open import DeviceKeeper, Pause
 from device.errors import AudioDeviceError
 from device.frames import Frame
 from device.news import MicrophoneDelivers, MicrophoneLost, MicrophoneOpened, Post
-from device.sound import Microphone
+from device.ports import Microphone
 
 
 class Input:

@@ -17,7 +17,7 @@ from device.assistant.input import Input
 from device.board.mute_switch import SwitchWatch
 from device.errors import MutingError
 from device.news import Post
-from device.sound import OpenDevice
+from device.ports import OpenDevice
 from device.state.mute import Kept, MuteMemory
 
 log = logging.getLogger(__name__)

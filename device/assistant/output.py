@@ -11,7 +11,7 @@ from typing import Any
 from device.audio.keep_open import DeviceKeeper, Pause
 from device.errors import AudioDeviceError
 from device.news import Post, SpeakerLost, SpeakerOpened
-from device.sound import Speaker
+from device.ports import Speaker
 
 
 class Output:

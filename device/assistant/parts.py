@@ -17,11 +17,19 @@ from device.live.network import RELEASED
 from device.live.resumption import Past
 from device.mcp.wanted import Wanted
 from device.news import Failure, Post
-from device.ports import Camera, Functions, Lights, Session, WakeDetector
+from device.ports import (
+    Camera,
+    Functions,
+    Lights,
+    Microphone,
+    OpenDevice,
+    Session,
+    Speaker,
+    WakeDetector,
+)
 from device.records.store import Records
 from device.records.tables import TABLES
 from device.records.writer import Place
-from device.sound import Microphone, OpenDevice, Speaker
 from device.state.echo import EchoMemory
 from device.state.mute import MuteMemory
 from device.state.talk import TalkMemory

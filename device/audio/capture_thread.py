@@ -44,7 +44,7 @@ from device.audio.portaudio import PortAudio
 from device.audio.quiet import QuietGate
 from device.audio.stream_thread import Makeshift, StreamThread
 from device.frames import FRAME_SAMPLES, HOP_SAMPLES, SAMPLE_BYTES
-from device.sound import OpenDevice
+from device.ports import OpenDevice
 
 STEP_MS = 20
 PERIOD_MS = 40

@@ -13,7 +13,7 @@ from typing import Literal
 
 from device.errors import AudioDeviceError, DeviceTrouble
 from device.frames import MICROPHONE_RATE_HZ
-from device.sound import OpenDevice, SoundDevice
+from device.ports import OpenDevice, SoundDevice
 
 Direction = Literal["input", "output"]
 

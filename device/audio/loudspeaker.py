@@ -27,7 +27,7 @@ from device.audio.reference import PlayedBlocks
 from device.audio.resample import Resampler
 from device.frames import REPLY_RATE_HZ, SAMPLE_BYTES
 from device.news import PlaybackDrained, PlaybackNews, PlaybackStarved, Post
-from device.sound import OpenDevice, Played
+from device.ports import OpenDevice, Played
 
 NO_TURN = -1
 
@@ -78,7 +78,7 @@ class Card(Protocol):
 
 
 class Loudspeaker:
-    """A :class:`device.sound.Speaker` on a card. ``volume`` is 0..100.
+    """A :class:`device.ports.Speaker` on a card. ``volume`` is 0..100.
 
     ``ceiling_dbfs``: the loudest peak that is played, in dB of full scale.
     """

@@ -19,7 +19,7 @@ from device.audio.frame_cutter import FrameCutter, LossMeter
 from device.audio.liveness import Liveness, Symptom
 from device.errors import AudioDeviceError, DeviceTrouble
 from device.frames import Frame
-from device.sound import Block, OpenDevice, Tap
+from device.ports import Block, OpenDevice, Tap
 
 STALL_S = 3.0
 

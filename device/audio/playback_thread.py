@@ -29,7 +29,7 @@ from device.audio.stream_thread import Makeshift, StreamThread
 from device.errors import AudioDeviceError, DeviceTrouble
 from device.frames import SAMPLE_BYTES
 from device.news import PlaybackNews
-from device.sound import OpenDevice
+from device.ports import OpenDevice
 
 PERIOD_MS = 20
 """A block is half of a period, or in silence a whole one where there is room for it."""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from device.sound import Played
+from device.ports import Played
 
 KEPT_BLOCKS = 200
 """About two seconds: a block with sound in it has 10 ms."""

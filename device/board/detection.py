@@ -20,7 +20,7 @@ from device.board.profiles import (
     profile_named,
     with_codec,
 )
-from device.sound import SoundDevice
+from device.ports import SoundDevice
 
 
 @dataclass(frozen=True, slots=True)

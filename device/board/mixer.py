@@ -17,7 +17,7 @@ from device.board.elements import elements_in
 from device.board.profiles import Profile, profile_for
 from device.board.standing import CardMixer, compare, in_words
 from device.errors import BoardError
-from device.sound import OpenDevice
+from device.ports import OpenDevice
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from device.board.kernel import read_evidence
 from device.board.profiles import LedDriver, MuteSwitch, Profile
 from device.config import Config
 from device.lights.drivers import STRIP_LEDS
-from device.sound import SoundDevice
+from device.ports import SoundDevice
 
 log = logging.getLogger(__name__)
 

@@ -36,13 +36,12 @@ from device.live.session import LiveSession
 from device.live.setup import host_of
 from device.mcp.wanted import Wanted
 from device.news import Failure, Post
-from device.ports import Camera, Functions, Lights, WakeDetector
+from device.ports import Camera, Functions, Lights, Microphone, OpenDevice, Speaker, WakeDetector
 from device.records.clock import RecordClock
 from device.records.store import Records
 from device.records.tables import TABLES
 from device.records.writer import Place
 from device.service.health import resident_bytes
-from device.sound import Microphone, OpenDevice, Speaker
 from device.state.echo import EchoMemory
 from device.state.folders import runtime_folder, state_folder
 from device.state.mute import MuteMemory

@@ -45,6 +45,7 @@ from device.frames import (
 from device.lights.terminal import TerminalLights
 from device.live.models import profile
 from device.live.session import warm_up
+from device.ports import Microphone, Played, Speaker
 from device.service.notify import notifier
 from device.simulator.acoustics import ROOMS
 from device.simulator.clocks import LoopClocks
@@ -56,7 +57,6 @@ from device.simulator.slow_motion import slow_motion
 from device.simulator.sound_card import SimulatedCard
 from device.simulator.tee import Tee
 from device.simulator.voices import RECORDINGS, load
-from device.sound import Microphone, Played, Speaker
 from device.timers.memory import TimerMemory
 from device.wake.worker import Hearing, Word
 

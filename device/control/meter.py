@@ -13,8 +13,7 @@ from dataclasses import asdict
 from typing import Any, Protocol
 
 from device.audio.levels import Levels
-from device.ports import WakeScores
-from device.sound import Block, Microphone
+from device.ports import Block, Microphone, WakeScores
 
 EVERY_S = 0.1
 """Between two readings."""

@@ -29,8 +29,8 @@ from device.errors import (
     EchoCancellerError,
 )
 from device.news import News
+from device.ports import Microphone, Speaker
 from device.simulator.voices import load
-from device.sound import Microphone, Speaker
 
 GOOD_ERLE_DB = 12.0
 LITTLE_LEFT_DB = 8.0

@@ -17,8 +17,7 @@ from device.control.meter import Meter
 from device.doctor.result import Result, Verdict, broken, fine, hint, judged, skipped
 from device.doctor.scene import Scene
 from device.errors import AudioDeviceError, AudioDeviceHungError, ControlError, DeviceTrouble
-from device.ports import WakeDetector, WakeScores
-from device.sound import Microphone, OpenDevice
+from device.ports import Microphone, OpenDevice, WakeDetector, WakeScores
 
 LISTEN_S = 3.0
 SETTLE_S = 0.5

@@ -14,7 +14,7 @@ from device.doctor.board import finding
 from device.doctor.result import Cure, Result, Verdict, fine, hint, judged, skipped
 from device.doctor.scene import NOT_THERE, Scene
 from device.errors import BoardError, ParleyError
-from device.sound import OpenDevice
+from device.ports import OpenDevice
 
 
 def mixer(scene: Scene) -> Iterator[Result]:

@@ -20,7 +20,7 @@ from device.control.socket import call
 from device.credentials.lookup import without_secrets
 from device.errors import ParleyError
 from device.live.tokens import Tokens
-from device.sound import OpenDevice
+from device.ports import OpenDevice
 
 UNIT = "parley.service"
 COMMAND_S = 10.0

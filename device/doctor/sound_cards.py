@@ -13,7 +13,7 @@ from device.board.kernel import read_evidence
 from device.doctor.result import Result, fine, hint, skipped
 from device.doctor.scene import Scene
 from device.errors import AudioDeviceError, BoardError
-from device.sound import SoundDevice
+from device.ports import SoundDevice
 
 NAME = "cards"
 WHICH = "write a part of its name as {key}; see: parley devices"

@@ -33,7 +33,7 @@ from device.echo.near_end import FIRST_NEEDED_DB, NearEnd
 from device.echo.path import EchoFigures, EchoPath
 from device.echo.speex import SpeexEcho
 from device.frames import FRAME_MS, FRAME_SAMPLES, Frame
-from device.sound import Played
+from device.ports import Played
 
 Samples = npt.NDArray[np.float32]
 Pcm = npt.NDArray[np.int16]

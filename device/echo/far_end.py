@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from device.audio.resample import Resampler
 from device.frames import MICROPHONE_RATE_HZ
-from device.sound import Played
+from device.ports import Played
 
 Samples = npt.NDArray[np.float32]
 

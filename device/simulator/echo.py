@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.frames import FRAME_SAMPLES, MICROPHONE_RATE_HZ, REPLY_RATE_HZ, Frame
+from device.ports import OpenDevice
 from device.simulator.microphone import WavMicrophone
 from device.simulator.room import Room
 from device.simulator.sound_card import SimulatedCard
-from device.sound import OpenDevice
 
 Samples = NDArray[np.int16]
 
@@ -23,7 +23,7 @@ REACH = 24
 
 
 class EchoedMicrophone:
-    """A :class:`device.sound.Microphone`: what another one hears, and what a card plays.
+    """A :class:`device.ports.Microphone`: what another one hears, and what a card plays.
 
     The echo comes ``latency_ms`` and the room's delay after the card took a sample. Everything that
     was played is looked through for each frame, so it is for minutes, not for days.
@@ -60,11 +60,11 @@ class EchoedMicrophone:
         self._microphone.rest(on)
 
     async def open(self) -> None:
-        """Begin to hear, as :class:`device.sound.Microphone` says."""
+        """Begin to hear, as :class:`device.ports.Microphone` says."""
         await self._microphone.open()
 
     async def read(self) -> Frame:
-        """Wait for the next frame, as :class:`device.sound.Microphone` says."""
+        """Wait for the next frame, as :class:`device.ports.Microphone` says."""
         frame = await self._microphone.read()
         # A loop that was held up may wake this task before the card's: the echo would have a hole.
         self._card.catch_up()

@@ -15,8 +15,8 @@ from device.frames import (
     SAMPLE_BYTES,
     Frame,
 )
+from device.ports import Block, OpenDevice, Tap
 from device.simulator.voices import heard_pcm
-from device.sound import Block, OpenDevice, Tap
 
 NAME = "simulated microphone (WAV)"
 
@@ -25,7 +25,7 @@ Segment = int | str | bytes
 
 
 class WavMicrophone:
-    """A :class:`device.sound.Microphone` that hears what it is told, and silence otherwise.
+    """A :class:`device.ports.Microphone` that hears what it is told, and silence otherwise.
 
     Time goes on while it is closed: what is said then is lost, and ``first_sample`` jumps. A reader
     that is late gets what waits at once; nothing is ever dropped. ``speed`` runs it faster than
@@ -91,7 +91,7 @@ class WavMicrophone:
         """Change nothing: it costs no card a step."""
 
     async def open(self) -> None:
-        """Begin to hear, as :class:`device.sound.Microphone` says."""
+        """Begin to hear, as :class:`device.ports.Microphone` says."""
         if not self._present:
             raise AudioDeviceError(DeviceTrouble.MISSING, f"no {self.description}; plug it in")
         now = time.monotonic()
@@ -103,7 +103,7 @@ class WavMicrophone:
         self._is_open = True
 
     async def read(self) -> Frame:
-        """Wait for the next frame, as :class:`device.sound.Microphone` says."""
+        """Wait for the next frame, as :class:`device.ports.Microphone` says."""
         due = self._due()
         await asyncio.sleep(max(0.0, due - time.monotonic()))
         if not (self._present and self._is_open):

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from device.audio.playout import Playout
 from device.frames import REPLY_RATE_HZ, SAMPLE_BYTES
 from device.news import PlaybackNews
+from device.ports import OpenDevice
 from device.simulator.voices import write_wav
-from device.sound import OpenDevice
 
 NAME = "simulated loudspeaker (WAV)"
 BLOCK_MS = 10

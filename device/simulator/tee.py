@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from device.news import Post
-from device.sound import OpenDevice, Played, Speaker
+from device.ports import OpenDevice, Played, Speaker
 
 
 class Tee:
-    """A :class:`device.sound.Speaker` whose news and figures are those of the simulated one alone.
+    """A :class:`device.ports.Speaker` whose news and figures are those of the simulated one alone.
 
     The real one is told all that the other is told. Its loss is a loss, and its name is shown.
     """
@@ -53,7 +53,7 @@ class Tee:
         await self._real.wait_lost()
 
     async def close(self) -> None:
-        """Close both, as :class:`device.sound.Speaker` says."""
+        """Close both, as :class:`device.ports.Speaker` says."""
         await self._simulated.close()
         await self._real.close()
 
@@ -62,7 +62,7 @@ class Tee:
         self._real.rest(on)
 
     def play(self, pcm: bytes, turn: int) -> None:
-        """Append a chunk, as :class:`device.sound.Speaker` says."""
+        """Append a chunk, as :class:`device.ports.Speaker` says."""
         self._real.play(pcm, turn)
         self._simulated.play(pcm, turn)
 
@@ -77,7 +77,7 @@ class Tee:
         return self._simulated.clear()
 
     def pause(self) -> int:
-        """Let the reply fall silent and keep its place, as :class:`device.sound.Speaker` says."""
+        """Let the reply fall silent and keep its place, as :class:`device.ports.Speaker` says."""
         self._real.pause()
         return self._simulated.pause()
 
@@ -96,7 +96,7 @@ class Tee:
         self._simulated.chime(name)
 
     def ring(self, rung_s: float, percent: int, words: bytes = b"") -> float:
-        """Ring once, as :class:`device.sound.Speaker` says."""
+        """Ring once, as :class:`device.ports.Speaker` says."""
         self._real.ring(rung_s, percent, words)
         return self._simulated.ring(rung_s, percent, words)
 
@@ -106,7 +106,7 @@ class Tee:
         self._simulated.stop_ringing()
 
     def announce(self, pcm: bytes) -> None:
-        """Say a sentence after the chime, as :class:`device.sound.Speaker` says."""
+        """Say a sentence after the chime, as :class:`device.ports.Speaker` says."""
         self._real.announce(pcm)
         self._simulated.announce(pcm)
 

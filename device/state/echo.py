@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from device.errors import DamagedFileError
-from device.sound import OpenDevice
+from device.ports import OpenDevice
 from device.state.store import DurableFile, WriteBehind, as_json, reason
 
 log = logging.getLogger(__name__)

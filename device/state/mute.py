@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from device.errors import DamagedFileError
-from device.sound import OpenDevice
+from device.ports import OpenDevice
 from device.state.store import DurableFile, reason
 
 log = logging.getLogger(__name__)

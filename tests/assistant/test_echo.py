@@ -26,7 +26,7 @@ from device.news import (
     SpeechJudged,
     TalkedOver,
 )
-from device.sound import Played
+from device.ports import Played
 from tests.rig.fakes import FakeSpeaker, frame
 
 BOARD = Profile("board", "one that cancels", echo_cancellation=True)

@@ -25,7 +25,7 @@ from device.echo.path import EchoFigures
 from device.errors import MeasuringError
 from device.frames import FRAME_BYTES, Frame
 from device.news import Pressed
-from device.sound import Played
+from device.ports import Played
 from device.state.echo import Way
 from tests.rig.fakes import Hub, lost, microphone_device, speaker_device, until
 

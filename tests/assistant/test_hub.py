@@ -45,8 +45,8 @@ from device.news import (
     TurnComplete,
     UplinkChanged,
 )
+from device.ports import Played
 from device.signals import SIGNALS
-from device.sound import Played
 from tests.rig.fakes import MODEL, PATIENCE_S, FakeMicrophone, FakeSession, Hub, lost, until
 
 FRAMES_A_SECOND = 50

@@ -24,7 +24,7 @@ from device.board.profiles import Profile
 from device.build import real as build
 from device.build.boards import Boards
 from device.config import Config, parse
-from device.sound import OpenDevice
+from device.ports import OpenDevice
 from tests.rig.amixer import AIC3104, WM8960, FakeAmixer, Made
 from tests.rig.fakes import FakeLights, Hub, until
 from tests.rig.listed_card import ListedCard

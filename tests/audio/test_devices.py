@@ -20,7 +20,7 @@ from device.audio.devices import (
 )
 from device.board.profiles import known_name_parts
 from device.errors import AudioDeviceError, DeviceTrouble
-from device.sound import OpenDevice
+from device.ports import OpenDevice
 
 
 def device(

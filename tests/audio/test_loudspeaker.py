@@ -25,7 +25,7 @@ from device.audio.loudspeaker import Loudspeaker
 from device.audio.playback_thread import PortAudioCard
 from device.errors import AudioDeviceError, DeviceTrouble
 from device.news import FirstSound, News, PlaybackDrained, PlaybackStarved
-from device.sound import OpenDevice, Played
+from device.ports import OpenDevice, Played
 from tests.rig.sound import Recorder, SoundServer, espeak
 
 RATE_HZ = 48_000

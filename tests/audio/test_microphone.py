@@ -21,7 +21,7 @@ from device.audio.devices import CardFacts, Device
 from device.audio.microphone import PortAudioMicrophone
 from device.errors import AudioDeviceError, AudioDeviceHungError, DeviceTrouble
 from device.frames import FRAME_SAMPLES, Frame
-from device.sound import Block, OpenDevice
+from device.ports import Block, OpenDevice
 from tests.audio.period_card import Clock, PeriodCard
 from tests.rig.sound import Sink, SoundServer, wait_until
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from device.audio.reference import KEPT_BLOCKS, PlayedBlocks
-from device.sound import Played
+from device.ports import Played
 
 
 def test_silence_counts_and_is_left_out() -> None:

@@ -11,7 +11,7 @@ from device.board import mixer
 from device.board.levels import AIC3104_LEVELS, WM8960_LEVELS, MixerLevel
 from device.board.mixer import cards_of, set_levels
 from device.board.profiles import NONE, PROFILES, Profile, profile_named
-from device.sound import OpenDevice
+from device.ports import OpenDevice
 from tests.rig.amixer import AIC3104, WM8960, XVF3800, XVF3800_6_CHANNELS, FakeAmixer, Made, volume
 
 HAT = "seeed2micvoicec: 1f000a4000.i2s-tlv320aic3x-hifi tlv320aic3x-hifi-0 (hw:1,0)"

@@ -16,7 +16,7 @@ from device.live.departures import Departure
 from device.live.resumption import Past
 from device.live.session import LiveSession
 from device.news import FailureKind, News
-from device.sound import OpenDevice
+from device.ports import OpenDevice
 from device.tools.registry import Registry
 
 

@@ -12,7 +12,7 @@ from device.__main__ import main
 from device.cli.demo import hop_ms, room_hop_ms, slowness
 from device.echo.canceller import EchoCanceller, Heard
 from device.frames import Frame
-from device.sound import Played
+from device.ports import Played
 from device.wake.scores import WakeScorer
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import aclosing
 
 from device.control.meter import Meter
-from device.sound import Block
+from device.ports import Block
 from tests.rig.fakes import FakeDetector, FakeMicrophone
 
 SHORT_S = 0.001

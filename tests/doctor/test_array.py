@@ -12,7 +12,7 @@ from device.board.routing import ROUTES, Route, Use
 from device.doctor import array
 from device.doctor.result import Verdict
 from device.doctor.scene import Scene
-from device.sound import OpenDevice
+from device.ports import OpenDevice
 from tests.rig.machine import machine as recorded
 from tests.rig.scene import machine, only
 from tests.rig.usb_device import Bus, Flex, UsbArray, Xvf3800Board, read, wrote

@@ -16,7 +16,7 @@ from device.doctor import microphone as checks
 from device.doctor.result import Result, Verdict
 from device.doctor.scene import Outcome, Scene
 from device.errors import AudioDeviceError, DeviceTrouble, EchoCancellerError
-from device.sound import OpenDevice
+from device.ports import OpenDevice
 from tests.rig.answering import Answering, level, reading
 from tests.rig.fakes import FakeMicrophone, FakeSpeaker
 from tests.rig.scene import Commands, by_name, machine, only

@@ -12,7 +12,7 @@ from device.doctor import mixer
 from device.doctor.result import Verdict
 from device.doctor.scene import Outcome, Scene, run_command
 from device.errors import ParleyError
-from device.sound import OpenDevice
+from device.ports import OpenDevice
 from tests.rig.amixer import AIC3104, WM8960, XVF3800, XVF3800_6_CHANNELS, FakeAmixer
 from tests.rig.machine import machine as recorded
 from tests.rig.scene import Commands, machine, only

@@ -13,7 +13,7 @@ from device.doctor import sound_cards as checks
 from device.doctor.result import Result, Verdict
 from device.doctor.sound_cards import sound_cards
 from device.errors import AudioDeviceError, DeviceTrouble
-from device.sound import OpenDevice
+from device.ports import OpenDevice
 from tests.rig.scene import machine, only
 
 CARDS = """\

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from device.audio.resample import Resampler
 from device.echo.far_end import RING_SAMPLES, FarEnd
 from device.frames import MICROPHONE_RATE_HZ
-from device.sound import Played
+from device.ports import Played
 
 Samples = npt.NDArray[np.int16]
 

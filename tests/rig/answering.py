@@ -12,7 +12,7 @@ from typing import Any
 
 from device.control.socket import Command, ControlServer, Record, Records
 from device.errors import ControlError
-from device.sound import OpenDevice
+from device.ports import OpenDevice
 
 Answer = Mapping[str, Any]
 

@@ -16,9 +16,9 @@ from device.audio.reference import PlayedBlocks
 from device.audio.resample import Resampler
 from device.echo.canceller import EchoCanceller, Heard
 from device.frames import FRAME_SAMPLES, MICROPHONE_RATE_HZ, Frame
+from device.ports import Played
 from device.simulator.acoustics import ROOMS, Acoustics, at_level
 from device.simulator.room import FULL_SCALE, Room
-from device.sound import Played
 from tests.rig.speech import espeak
 
 Samples = npt.NDArray[np.int16]

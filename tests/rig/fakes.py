@@ -32,8 +32,19 @@ from device.news import (
     SpeechChanged,
     StopWord,
 )
-from device.ports import Camera, Colour, Functions, Picture, Session, WakeDetector, WakeScores
-from device.sound import Block, OpenDevice, Played, Tap
+from device.ports import (
+    Block,
+    Camera,
+    Colour,
+    Functions,
+    OpenDevice,
+    Picture,
+    Played,
+    Session,
+    Tap,
+    WakeDetector,
+    WakeScores,
+)
 from device.state.mute import MuteMemory
 from device.state.talk import TalkMemory
 

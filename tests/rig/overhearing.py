@@ -41,9 +41,9 @@ from device.news import (
     TalkedOver,
     WakeNews,
 )
+from device.ports import Played
 from device.simulator.acoustics import ROOMS, Acoustics, at_level
 from device.simulator.room import FULL_SCALE, Room
-from device.sound import Played
 from device.wake.worker import Hearing, Word
 from tests.rig.fakes import FakeSpeaker
 from tests.rig.speech import espeak

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from device.audio.loudspeaker import Loudspeaker
 from device.frames import Frame
+from device.ports import OpenDevice
 from device.simulator.acoustics import Acoustics
 from device.simulator.echo import EchoedMicrophone, to_microphone_rate
 from device.simulator.microphone import WavMicrophone
 from device.simulator.room import RATE_HZ, Room
 from device.simulator.sound_card import SimulatedCard
-from device.sound import OpenDevice
 from tests.rig.acoustics import measured_lag
 from tests.rig.speech import noise, silence
 

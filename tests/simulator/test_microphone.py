@@ -10,9 +10,9 @@ import pytest
 
 from device.errors import AudioDeviceError, DeviceTrouble
 from device.frames import FRAME_SAMPLES, Frame
+from device.ports import Microphone
 from device.simulator.microphone import WavMicrophone
 from device.simulator.voices import load, tone
-from device.sound import Microphone
 
 FAST = 20.0
 

@@ -20,9 +20,9 @@ from device.audio.loudspeaker import Loudspeaker
 from device.audio.playback_thread import PortAudioCard
 from device.errors import AudioDeviceError
 from device.news import FirstSound, News, PlaybackDrained, PlaybackStarved
+from device.ports import OpenDevice, Speaker
 from device.simulator.sound_card import SimulatedCard
 from device.simulator.voices import load, tone
-from device.sound import OpenDevice, Speaker
 from tests.audio.period_card import CARD, Clock, PeriodCard
 
 FAST = 20.0

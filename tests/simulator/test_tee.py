@@ -10,9 +10,9 @@ import pytest
 from device.audio.loudspeaker import Loudspeaker
 from device.errors import AudioDeviceError, DeviceTrouble
 from device.news import FirstSound, News
+from device.ports import OpenDevice, Speaker
 from device.simulator.sound_card import SimulatedCard
 from device.simulator.tee import Tee
-from device.sound import OpenDevice, Speaker
 
 TOLD = {
     "play": (b"\0\0", 1),

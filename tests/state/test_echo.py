@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from device.sound import OpenDevice
+from device.ports import OpenDevice
 from device.state.echo import FILE, EchoMemory, Way
 
 SPEAKER = OpenDevice("USB Audio: - (hw:1,0)", 1, None, 2, 48_000)

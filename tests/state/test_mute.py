@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from device.sound import OpenDevice
+from device.ports import OpenDevice
 from device.state.mute import Kept, MuteMemory
 
 CARD = OpenDevice("reSpeaker XVF3800 4-Mic Array: USB Audio (hw:2,0)", 2, 1, 2, 16_000)
