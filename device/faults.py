@@ -114,11 +114,14 @@ class SessionFaults:
         self._hindrance = hindrance
         self._gone: dict[str, str] = {}
         """What is told of each model that is gone, by the key that names it."""
+        self._at_token_server: FailureKind | None = None
+        """The kind of what is in force, where it was met at the token server."""
 
     def met(self, failure: Failure) -> None:
         """Tell a failure that somebody has met: the newest is the one in force."""
         # Only one thing at a time keeps a session from working, as far as we know.
         self._faults.clear(*(kind for kind in FailureKind if kind is not failure.kind))
+        self._at_token_server = failure.kind if failure.at_token_server else None
         fatal = not failure.retryable
         self._faults.begin(failure.kind, failure.message, fatal=fatal, again=True)
 
@@ -128,8 +131,14 @@ class SessionFaults:
         `key` names the configured one; what is told of others is not over by that.
         """
         self._faults.clear(*FailureKind)
+        self._at_token_server = None
         if model == configured and self._gone.pop(key, None) is not None:
             self._tell_gone()
+
+    def asks_for_no_tokens(self) -> None:
+        """Clear what was wrong with tokens, or at the server that lent them: none is wanted."""
+        kind, self._at_token_server = self._at_token_server, None
+        self._faults.clear(FailureKind.TOKEN, *([kind] if kind else []))
 
     def keep_only(self, keys: Collection[str]) -> None:
         """Forget the models that other keys named: they are not written any more."""

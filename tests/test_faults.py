@@ -7,7 +7,8 @@ import logging
 import pytest
 
 from device.events import EventBus, PublicEvent
-from device.faults import Faults
+from device.faults import Faults, SessionFaults
+from device.news import Failure, FailureKind
 
 
 @pytest.fixture
@@ -74,3 +75,22 @@ def test_the_journal_has_the_fault_as_a_field(
     assert (begun.levelno, begun.getMessage()) == (logging.ERROR, "speaker: it was pulled out")
     assert (over.levelno, over.getMessage()) == (logging.INFO, "speaker: fine again")
     assert begun.__dict__["FAULT"] == over.__dict__["FAULT"] == "speaker"
+
+
+@pytest.mark.parametrize("then", ["met elsewhere", "connected in between", "nothing"])
+def test_what_was_met_at_the_token_server_is_over_when_nobody_asks_it(
+    faults: Faults, events: list[PublicEvent], then: str
+) -> None:
+    """The newest of a kind counts: met elsewhere since, it is no matter of the token server."""
+    session_faults = SessionFaults(faults, EventBus(events.append), lambda: None)
+    lent = Failure(FailureKind.DNS, "no such token server", retryable=True, at_token_server=True)
+    elsewhere = Failure(FailureKind.DNS, "no such host", retryable=True)
+    session_faults.met(lent)
+    if then == "connected in between":
+        session_faults.connected("m", "m", "live.model")
+        faults.begin(FailureKind.DNS, "told by somebody else")
+    elif then == "met elsewhere":
+        session_faults.met(elsewhere)
+    session_faults.asks_for_no_tokens()
+    left = [fault.kind for fault in faults.active]
+    assert left == ([] if then == "nothing" else [FailureKind.DNS])

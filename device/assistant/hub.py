@@ -349,8 +349,7 @@ class Assistant:
         if self.settings.now.live.token_url is not None:
             self.faults.clear(n.FailureKind.KEY)
             return
-        # Nobody is asked for tokens any more.
-        self.faults.clear(n.FailureKind.TOKEN)
+        self.session_faults.asks_for_no_tokens()
         if self.parts.missing_key:
             self.faults.begin(n.FailureKind.KEY, self.parts.missing_key, fatal=True)
 

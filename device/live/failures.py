@@ -469,4 +469,5 @@ def diagnose(symptom: Symptom) -> Diagnosis:
     if symptom.text and symptom.family in _SERVER_SPOKE:
         message += f' (it said: "{symptom.text}")'
     retryable = row.remedy not in {Remedy.NEXT_MODEL, Remedy.STOP}
-    return Diagnosis(Failure(row.kind, message, retryable), row.remedy)
+    at_token_server = symptom.place is Place.TOKEN
+    return Diagnosis(Failure(row.kind, message, retryable, at_token_server), row.remedy)

@@ -45,3 +45,5 @@ class Failure:
     """For the owner: names the thing and says what to do; never holds the key."""
     retryable: bool
     """Whether trying again without changing anything can help."""
+    at_token_server: bool = False
+    """Whether it was met where tokens are asked for: nothing to whoever asks for none."""

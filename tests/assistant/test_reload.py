@@ -21,6 +21,8 @@ from device.news import FailureKind
 from device.ports import WakeDetector
 from device.state.echo import Way
 from tests.rig.fakes import (
+    MODEL,
+    PATIENCE_S,
     FakeDetector,
     FakeLights,
     FakeMicrophone,
@@ -494,3 +496,24 @@ async def test_a_token_server_that_is_asked_no_more_is_no_fault(tmp_path: Path) 
         assert [fault.kind for fault in hub.assistant.faults.active] == ["token"]
         await owner.write("")
         assert hub.assistant.faults.active == []
+
+
+@pytest.mark.parametrize("at_token_server", [True, False])
+async def test_a_token_server_that_could_not_be_reached_is_no_fault_when_it_is_asked_no_more(
+    tmp_path: Path, *, at_token_server: bool
+) -> None:
+    """What was wrong on the way to it is over at once; what was wrong elsewhere is not known to be.
+
+    A network that was missing on the way to Google is missing with a key, too.
+    """
+    hub = Hub("live: {token_url: 'https://tokens.home.arpa/token'}")
+    async with hub.running(), asyncio.timeout(PATIENCE_S):
+        hub.assistant.post(n.Pressed("tap", 1.0))
+        await until(lambda: hub.sessions)
+        kind, why = FailureKind.NETWORK, "it cannot be reached"
+        failure = n.Failure(kind, why, retryable=True, at_token_server=at_token_server)
+        hub.session.end(n.SessionFailed(hub.session.number, failure, MODEL, 1.0))
+        await until(lambda: hub.assistant.faults.in_force(kind))
+        await Owner(hub, tmp_path).write("")
+        left = [fault.kind for fault in hub.assistant.faults.active]
+        assert left == ([] if at_token_server else ["network"])

@@ -292,6 +292,8 @@ def test_the_token_server_has_rows_of_its_own(family: Family) -> None:
     """Whatever it says or does not say is told of it, and never of the Live API."""
     found = diagnose(Symptom(Place.TOKEN, family, 0, "words", host="tokens.home.arpa"))
     assert "token server tokens.home.arpa" in found.failure.message
+    assert found.failure.at_token_server
+    assert not diagnose(Symptom(Place.SETUP, family, 0, "words")).failure.at_token_server
     assert "live.endpoint" not in found.failure.message
 
 
