@@ -5,8 +5,6 @@ switched off. What happens before a time server is heard is dated behind what is
 after that, whenever it was. A time that somebody has set is believed, also where it is earlier: a
 server that was wrong by years is mended that way. Nor does a wall clock that is behind by more than
 a day count as an old one that was kept over a rest: then it is the record that is of the future.
-
-Tested in tests/records/test_clock.py.
 """
 
 from __future__ import annotations

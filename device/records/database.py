@@ -34,7 +34,6 @@ MOST_BYTES: Final = 64 * 1024 * 1024
 MOST_DAMAGED: Final = 3
 """Files that were set aside, each as large as the bound above at most."""
 _BESIDE: Final = ("", "-wal", "-shm")
-_FOREIGN: Final = "it is the file of another program"
 _DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
@@ -96,8 +95,8 @@ def _prepare(
     if is_new:
         database.execute("PRAGMA auto_vacuum = INCREMENTAL")
         database.execute(f"PRAGMA application_id = {_APPLICATION}")
-    elif database.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION:
-        raise NotOursError(_FOREIGN)
+    else:
+        require_ours(database)
     database.execute("PRAGMA journal_mode = WAL")
     # One flush for each commit, so that what was committed outlives a power cut.
     database.execute("PRAGMA synchronous = FULL")
@@ -109,6 +108,13 @@ def _prepare(
         if judged != "ok":
             raise NotOursError(str(judged))
     bring_up(database, tables)
+
+
+def require_ours(database: sqlite3.Connection) -> None:
+    """Raise NotOursError for the file of another program; sqlite3.Error where it is none at all."""
+    (found,) = database.execute("PRAGMA application_id").fetchone()
+    if found != _APPLICATION:
+        raise NotOursError("it is the file of another program")
 
 
 def is_damage(error: Exception) -> bool:
@@ -139,9 +145,10 @@ def set_aside(folder: Path, now: float) -> Path:
 
 
 def damaged(folder: Path) -> list[Path]:
-    """Return the databases that were set aside, in the order in which they were. Raises OSError."""
-    found = [each for each in folder.glob(f"{NAME}.damaged*") if not each.name.endswith(_BESIDE[1:])]
-    # Their names may be of a clock that was wrong; a rename leaves a file's own times alone but one.
+    """Return the databases that were set aside, the oldest first. Raises OSError."""
+    aside = folder.glob(f"{NAME}.damaged*")
+    found = [each for each in aside if not each.name.endswith(_BESIDE[1:])]
+    # The day in a name may be of a clock that was wrong.
     return sorted(found, key=lambda each: (each.lstat().st_ctime_ns, each.name))
 
 

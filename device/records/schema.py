@@ -1,9 +1,9 @@
 """The schema says which number the tables of a database have, and what leads from one to the next.
 
-Theory of operation. A table or a column that is new needs no number: it is made where it is missing,
-and a release that does not know it leaves it alone. Whatever changes the meaning of what is there
-gets a number and a step, which is run in one transaction with the new number, so that a power cut
-finds either. A file with a number that this release does not know is a newer one's.
+Theory of operation. A table or a column that is new needs no number: it is made where it is
+missing, and a release that does not know it leaves it alone. Whatever changes the meaning of what
+is there gets a number and a step, which is run in one transaction with the new number, so that a
+power cut finds either. A file with a number that this release does not know is a newer one's.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from device.records.rows import Table
 VERSION: Final = 1
 Step = Callable[[sqlite3.Connection], None]
 STEPS: Final[Mapping[int, Step]] = {0: lambda _database: None}
-"""By the number they lead away from; 0: the file is new, or of the days before there were numbers."""
+"""By the number they lead away from; 0: of a new file."""
 
 
 class NotOursError(sqlite3.DatabaseError):

@@ -83,12 +83,16 @@ class Records:
         """``noted`` rows, of them ``waiting`` for the disk; ``dropped``, ``odd`` ones left out.
 
         Dropped are those that found no room: the newest while the disk hangs, the oldest while it
-        takes nothing.
+        takes nothing. ``failing`` is 1 while it cannot be written.
         """
         writer = self._writer
-        lost = self._dropped + writer.lost
-        waiting = writer.waiting
-        return {"noted": self._number, "waiting": waiting, "dropped": lost, "odd": writer.odd}
+        return {
+            "noted": self._number,
+            "waiting": writer.waiting,
+            "dropped": self._dropped + writer.lost,
+            "odd": writer.odd,
+            "failing": int(writer.failing),
+        }
 
     def start(self, tasks: asyncio.TaskGroup) -> None:
         """Begin: open the database, and take over what a process before this one left.

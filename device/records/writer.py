@@ -33,7 +33,7 @@ from device.records.database import (
 from device.records.database import NAME as DATABASE
 from device.records.pending import waiting
 from device.records.retention import Look
-from device.records.rows import Row, Table
+from device.records.rows import NO_VALUE, Row, Table
 from device.records.trouble import words
 
 log = logging.getLogger(__name__)
@@ -51,8 +51,6 @@ LOOKS: Final = Table("looks", ("steady",))
 DAMAGE_TOLD_S: Final = 86_400.0
 """A file that was set aside mends itself; but what was in it is missing, so its owner is told so
 for a day. The doctor tells it for as long as the file is there."""
-_NO_VALUE: Final = (sqlite3.InterfaceError, sqlite3.ProgrammingError, sqlite3.DataError)
-"""What the module raises of a value of a kind that SQLite has not (the second from 3.12 on)."""
 _MISTAKES: Final = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_READONLY})
 """Of a question: it is no SQL, names what is not there, or would change something."""
 
@@ -225,8 +223,8 @@ class Writer:
             database.execute("BEGIN IMMEDIATE")
         try:
             database.execute(row.table.upsert, row.parameters)
-        except (OverflowError, UnicodeEncodeError, *_NO_VALUE) as error:
-            # A number or a text that SQLite has no room for; else each start would end by it.
+        except NO_VALUE as error:
+            # It waits in the pending file too: else each start would end by it.
             self.odd += 1
             log.warning("a row of %s is left out: %s", row.table.name, error)
 

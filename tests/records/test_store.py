@@ -118,7 +118,7 @@ async def test_what_is_noted_is_there_to_be_asked_at_once_and_later(tmp_path: Pa
         books.records.note(thing("b", 2))
         books.records.note(thing("a", 3))
         assert await books.records.ask(all_of) == {"a": 3, "b": 2}
-        counters = {"noted": 3, "waiting": 3, "dropped": 0, "odd": 0}
+        counters = {"noted": 3, "waiting": 3, "dropped": 0, "odd": 0, "failing": 0}
         assert books.records.counters == counters
     assert books.on_disk() == {"a": 3, "b": 2}
     async with running(tmp_path) as again:
@@ -333,9 +333,7 @@ def of_another_program(path: Path) -> None:
     other.close()
 
 
-@pytest.mark.parametrize(
-    "break_it", [not_a_database, torn, of_another_program, of_a_newer_release]
-)
+@pytest.mark.parametrize("break_it", [not_a_database, torn, of_another_program, of_a_newer_release])
 async def test_a_damaged_file_is_kept_beside_and_told(
     tmp_path: Path, break_it: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
