@@ -33,7 +33,9 @@ MOST_BYTES: Final = 64 * 1024 * 1024
 """Beyond, the oldest rows go before their time: ten years of 50 talks a day are smaller."""
 MOST_DAMAGED: Final = 3
 """Files that were set aside, each as large as the bound above at most."""
-_BESIDE: Final = ("", "-wal", "-shm")
+_LOGS: Final = ("-wal", "-shm", "-journal")
+"""What SQLite puts beside it, and looks for when it opens it."""
+_BESIDE: Final = ("", *_LOGS)
 _DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
@@ -57,6 +59,8 @@ def open_database(
         is_new = found.st_size == 0
     finally:
         os.close(file)
+    for suffix in _LOGS:
+        _require_file(path.with_name(f"{NAME}{suffix}"))
     database = sqlite3.connect(path, timeout=5.0, isolation_level=None)
     try:
         _prepare(database, tables, is_new=is_new, examine=examine)
@@ -64,6 +68,13 @@ def open_database(
         database.close()
         raise
     return database
+
+
+def _require_file(path: Path) -> None:
+    """Raise OSError where there is something else: SQLite would wait for whoever writes a pipe."""
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise OSError(errno.EINVAL, "it is no file", str(path))
 
 
 def _own_folder(folder: Path) -> None:
