@@ -22,6 +22,7 @@ from typing import Final
 from device.records.pending import WHATEVER_IT_IS
 from device.records.rows import Table
 from device.records.schema import NotOursError, bring_up
+from device.state.store import put_on_disk
 
 log = logging.getLogger(__name__)
 
@@ -88,13 +89,9 @@ def _own_folder(folder: Path) -> None:
         if stat.S_IMODE(found.st_mode) & 0o077:
             folder.chmod(0o700)
     else:
-        # Its name has to be on the disk as well.
-        with contextlib.suppress(OSError):
-            above = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                os.fsync(above)
-            finally:
-                os.close(above)
+        # Its name has to be on the disk as well; a folder above that may not be read cannot be.
+        with contextlib.suppress(PermissionError):
+            put_on_disk(folder.parent)
 
 
 def _prepare(
