@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import time
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,10 +29,22 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--since",
         default="today",
+        type=moment,
         metavar="WHEN",
         help="2h, 3d, today (default), yesterday, a date such as 2026-11-01, or all",
     )
-    parser.set_defaults(run=audit, parser=parser)
+    parser.set_defaults(run=audit)
+
+
+def moment(text: str) -> str:
+    """Return what was typed, if it means a moment: which one is for the speaker's clock to say."""
+    from device.records.since import since  # noqa: PLC0415 - for this command only
+
+    try:
+        since(text, time.time(), UTC)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
 
 
 def audit(args: argparse.Namespace) -> int:
@@ -45,8 +59,11 @@ def audit(args: argparse.Namespace) -> int:
     told = printable_record(told)
     for line in sentences.head(told):
         print(line)
-    if told["entries"]:
-        shown.print_table(sentences.table(told["entries"]), console())
+    if entries := told["entries"]:
+        screen = console()
+        shown.print_table(sentences.table(entries, screen.width), screen)
+        for line in sentences.letters(entries, screen.width):
+            print(line)
     for line in sentences.total(told):
         print(line)
     return 0
@@ -64,19 +81,14 @@ def _ask(args: argparse.Namespace) -> dict[str, Any]:
 
 def _read(args: argparse.Namespace) -> dict[str, Any]:
     """Read the books of a speaker that does not run. Raises RecordsError."""
-    import time  # noqa: PLC0415 - as the rest, only where no speaker runs
-
-    from device.records import audit as kept  # noqa: PLC0415
+    from device.records import audit as kept  # noqa: PLC0415 - only where no speaker runs
     from device.records.reader import read_records  # noqa: PLC0415
     from device.records.since import since  # noqa: PLC0415
     from device.records.tables import TABLES  # noqa: PLC0415
     from device.timers.clocks import local_zone  # noqa: PLC0415
 
     zone = local_zone()
-    try:
-        begin = since(args.since, time.time(), zone)
-    except ValueError as error:
-        args.parser.error(f"argument --since: {error}")
+    begin = since(args.since, time.time(), zone)
     state, runtime = _folders(args)
     database = read_records(state, runtime, TABLES)
     try:

@@ -10,11 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from string import ascii_uppercase
 from typing import Any
 
 from rich.table import Table
 
 Entry = dict[str, Any]
+
+WHOLE_COLUMNS = 180
+"""A terminal of so many shows a row on one line, with the longest names of models and hosts."""
 
 
 def head(told: Entry) -> list[str]:
@@ -28,14 +32,46 @@ def head(told: Entry) -> list[str]:
     return lines
 
 
-def table(entries: Sequence[Entry]) -> Table:
-    """Return every entry, a row each."""
+def table(entries: Sequence[Entry], columns: int = WHOLE_COLUMNS) -> Table:
+    """Return every entry, a row each.
+
+    Where a terminal has fewer than `WHOLE_COLUMNS`, whom it went to is a letter and a connection:
+    what `letters` tells behind it.
+    """
     made = Table(box=None, pad_edge=False)
-    for name in ("when", "what", "how much", "why", "to whom"):
-        made.add_column(name, overflow="fold")
+    whole = columns >= WHOLE_COLUMNS
+    for name in ("when", "what", "how much", "why", "to whom" if whole else "to"):
+        made.add_column(name, overflow="fold", no_wrap=not whole and name in {"when", "to"})
+    known = {} if whole else _letters(entries)
+    one_day = len({entry["start"][:10] for entry in entries}) == 1
     for entry in entries:
-        made.add_row(_when(entry), *_row(entry))
+        what, much, why, whom = _row(entry)
+        if whole:
+            made.add_row(_when(entry), what, much, why, whom)
+            continue
+        begin = datetime.fromisoformat(entry["start"])
+        when = f"{begin:%H:%M:%S}" if one_day else f"{begin:%m-%d %H:%M}"
+        letter = known.get(_place(entry))
+        made.add_row(when, what, much, why, f"{letter} {_connection(entry)}" if letter else whom)
     return made
+
+
+def letters(entries: Sequence[Entry], columns: int) -> list[str]:
+    """Return whom each letter of the table stands for; nothing where it has none."""
+    if columns >= WHOLE_COLUMNS:
+        return []
+    return [f"{letter}: {place}" for place, letter in _letters(entries).items()]
+
+
+def _letters(entries: Sequence[Entry]) -> dict[str, str]:
+    places = dict.fromkeys(_place(entry) for entry in entries if entry["kind"] != "call")
+    return {place: _letter(number) for number, place in enumerate(places)}
+
+
+def _letter(number: int) -> str:
+    """Count A, B … Z, AA, AB …"""
+    more, last = divmod(number, len(ascii_uppercase))
+    return (_letter(more - 1) if more else "") + ascii_uppercase[last]
 
 
 def total(told: Entry) -> list[str]:
@@ -80,9 +116,18 @@ def _why(entry: Entry) -> str:
 
 
 def _whom(entry: Entry) -> str:
+    return f"{_place(entry)}, connection {_connection(entry)}"
+
+
+def _place(entry: Entry) -> str:
+    if entry["kind"] == "call":
+        return ""
     persona = f" ({entry['persona']})" if entry["persona"] else ""
-    where = f"{entry['model'] or 'unknown'}{persona} at {entry['host'] or 'unknown'}"
-    return f"{where}, connection {entry['session']}.{entry['connection']}"
+    return f"{entry['model'] or 'unknown'}{persona} at {entry['host'] or 'unknown'}"
+
+
+def _connection(entry: Entry) -> str:
+    return f"{entry['session']}.{entry['connection']}"
 
 
 def _when(entry: Entry) -> str:

@@ -2,16 +2,59 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import count
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.assistant.stretches import UNNOTED_FRAMES, Line, Stretch, Stretches, Why
+from device import news as n
+from device.assistant.stretches import UNNOTED_FRAMES, Line, Stretch, Stretches, Why, why
+from device.conversation.machine import step
+from device.conversation.states import Conversation, State
 from device.live.departures import SoundEnds, SoundLeaves, SoundLeft
 
 WOKEN = Why("wake_word", "hey_jarvis", 0.9)
+HEARD = Why("wake_word", "hey_jarvis", 0.877)
 LINE = Line("m", "host", 1, 1, "")
+
+
+IDLE = Conversation(State.IDLE, State.IDLE)
+SPEAKING = Conversation(State.SPEAKING, State.IDLE, session=1, sessions=1, turn=1)
+LISTENING = replace(SPEAKING, state=State.LISTENING)
+DETECTED = n.Detection("hey_jarvis", 0.87654, 16_000, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("before", "news", "reason"),
+    [
+        (IDLE, DETECTED, Why("wake_word", "hey_jarvis", 0.877)),
+        (IDLE, n.Tap(), Why("tap")),
+        (IDLE, n.Hold(), Why("hold")),
+        (replace(IDLE, ringing=frozenset({1})), DETECTED, replace(HEARD, rang=True)),
+        (SPEAKING, DETECTED, replace(HEARD, over_reply=True)),
+        (replace(SPEAKING, resume_reply=False), DETECTED, replace(HEARD, over_reply=True)),
+        (SPEAKING, n.Tap(), Why("tap", over_reply=True)),
+        (SPEAKING, n.Hold(), Why("hold", over_reply=True)),
+        (SPEAKING, n.BargedIn(8_000, 1.0), Why("barge_in", over_reply=True)),
+        (SPEAKING, n.Interrupted(1, 1, 1.0), Why("barge_in", over_reply=True)),
+        (SPEAKING, n.PlaybackDrained(1, 900, 1.0), Why("follow_up")),
+        (replace(SPEAKING, follow_up="never"), n.PlaybackDrained(1, 900, 1.0), None),
+        (LISTENING, n.Hold(), Why("hold")),
+        (LISTENING, DETECTED, None),
+        (LISTENING, n.SpeechChanged(True, 0, 1.0), None),
+        (LISTENING, n.Ask("how are you"), None),
+        (IDLE, n.Ask("how are you"), None),
+        (IDLE, n.Interrupted(1, 1, 1.0), None),
+    ],
+)
+def test_the_microphone_goes_up_for_what_the_conversation_took_it_for(
+    before: Conversation, news: n.News, reason: Why | None
+) -> None:
+    """A step that does not open it, or that was not taken, gives no reason."""
+    after, _ = step(before, news)
+    assert why(before, after, news) == reason
 
 
 class Book:
@@ -152,5 +195,5 @@ def test_they_add_up_to_what_left(happened: list[tuple[str, int, int]]) -> None:
             found[each.line.connection] = found.get(each.line.connection, 0) + each.frames
         assert each.bytes == 640 * each.frames
         assert each.ended >= each.began
-    assert sum(found.values()) == sum(sent.values())
+    assert found == sent
     assert sum(each.again for each in book.kept.values()) == repeated

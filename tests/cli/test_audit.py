@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from device.__main__ import main
 from device.cli import audit as command
 from device.cli import audit_sentences as sentences
-from device.errors import UnansweredError
+from device.cli.presentation import print_table
 from device.records.audit import SOUND
 from device.records.rows import Row, Scalar
 from tests.records.test_books import write
@@ -170,15 +172,48 @@ def test_a_speaker_that_runs_is_asked_until_there_is_no_more(
 
 
 def test_what_is_no_time_is_wrong_usage(
-    books: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Exit code 2 where no speaker judges it."""
+    """Exit code 2, whether a speaker runs or not: none is asked."""
 
-    def nobody(*_: object) -> dict[str, Any]:
-        raise UnansweredError("nobody answers")
+    def asked(*_: object) -> dict[str, Any]:
+        raise AssertionError("nobody need be asked")
 
-    monkeypatch.setattr(command, "result", nobody)
+    monkeypatch.setattr(command, "result", asked)
     with pytest.raises(SystemExit) as left:
         main(["audit", "--since", "tomorrow"])
     assert left.value.code == 2
     assert "argument --since: 'tomorrow' is no time: give 2h, 3d" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_a_terminal_has_room_for_it(columns: int) -> None:
+    """Whom it went to is a letter there, told once behind the table; no name is torn apart."""
+    host = "generativelanguage.googleapis.com"
+    long = {**SOUND_ENTRY, "model": "gemini-3.1-flash-live-preview", "host": host}
+    day = {"start": SOUND_ENTRY["start"]}
+    entries = [long, {**long, "connection": 3}, {**TEXT, **day}, {**CALL, **day}]
+    shown = io.StringIO()
+    print_table(sentences.table(entries, columns), Console(file=shown, width=columns))
+    lines = shown.getvalue().splitlines()
+    assert all(len(line) <= columns for line in lines)
+    assert [line.split()[0] for line in lines if line[0] == "2"] == ["20:15:01"] * 4
+    assert [line.split()[-2:] for line in lines if " A " in line] == [["A", "3.2"], ["A", "3.3"]]
+    assert sentences.letters(entries, columns) == [
+        f"A: gemini-3.1-flash-live-preview (puck) at {host}",
+        "B: m at h",
+    ]
+    if columns == 80:
+        assert len([line for line in lines if line[0] == " "]) == 0, "a row is a line"
+
+
+def test_entries_of_several_days_have_their_date_in_a_terminal() -> None:
+    """And there are letters for as many places as there are."""
+    days = [{**SOUND_ENTRY, "start": f"2026-11-{day}T20:15:01+01:00"} for day in (29, 30)]
+    shown = io.StringIO()
+    print_table(sentences.table(days, 80), Console(file=shown, width=80))
+    assert "11-29 20:15  sound" in shown.getvalue()
+    places = [{**SOUND_ENTRY, "persona": f"p{number}"} for number in range(28)]
+    named = [line.split(":")[0] for line in sentences.letters(places, 80)]
+    assert (named[0], named[25:]) == ("A", ["Z", "AA", "AB"])
+    assert sentences.letters(places, sentences.WHOLE_COLUMNS) == []

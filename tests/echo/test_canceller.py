@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from device.audio.chimes import render
 from device.echo.canceller import RINGING_FRAMES, EchoCanceller
 from device.frames import FRAME_BYTES, MICROPHONE_RATE_HZ, SILENT_FRAME, Frame
 from device.simulator.acoustics import ROOMS
@@ -15,6 +16,7 @@ from tests.rig.echo_bench import (
     ANSWER,
     EARLY_MS,
     Bench,
+    Samples,
     cleaned,
     level_db,
     microphone,
@@ -88,6 +90,46 @@ def test_the_way_is_found_within_seconds() -> None:
     ]
     assert changed[0] - began < 1.5 * SECOND_FRAMES
     assert taken_out_db(bench, -SECOND_FRAMES) > 10
+
+
+CHIME = (render("wake", MICROPHONE_RATE_HZ) * 32_767).astype(np.int16)
+ELSEWHERE_SAMPLES = 1500
+
+
+def with_another_speaker(bench: Bench, played: Samples) -> None:
+    """Play something that another speaker in the room plays too, louder and 94 ms later."""
+    bench.room.add(played, bench.position + AHEAD_SAMPLES + ELSEWHERE_SAMPLES, 3.0)
+    bench.play(played)
+
+
+def test_a_chime_alone_teaches_no_way() -> None:
+    """It is too short to tell one place from another; the reply after it does at once."""
+    bench = Bench("small")
+    bench.play(quiet(NOISE_S))
+    for _ in range(2):
+        with_another_speaker(bench, CHIME)
+        bench.play(quiet(1.0))
+        assert bench.echo.figures.delay_ms is None
+    bench.play(ours(1.5))
+    assert bench.echo.figures.delay_ms == pytest.approx(EARLY_MS + ROOMS["small"].delay_ms, abs=3)
+
+
+def test_a_way_that_is_doubted_is_looked_at_again_soon() -> None:
+    """Two searches that say otherwise are a third of a second apart, not two seconds."""
+    bench = Bench("small")
+    bench.play(quiet(NOISE_S))
+    with_another_speaker(bench, ours(1.5))
+    wrong = bench.echo.figures.delay_ms
+    right = EARLY_MS + ROOMS["small"].delay_ms
+    assert wrong is not None
+    assert wrong > right + 50
+    bench.play(quiet(1.0))
+    for tenth in range(15):
+        bench.play(ours(30)[16_000 + 1600 * tenth :][:1600])
+        if bench.echo.figures.delay_ms == pytest.approx(right, abs=3):
+            break
+    else:
+        pytest.fail("the way was not found again within a second and a half")
 
 
 def test_what_of_ours_arrives_comes_with_the_frame() -> None:

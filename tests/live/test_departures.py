@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import count
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
 from device.live.departures import (
     Departure,
     Departures,
@@ -12,6 +17,8 @@ from device.live.departures import (
     TextLeaves,
 )
 from device.live.messages import ActivityEnd, Audio, AudioEnd, Nudge, Picture, Text
+from device.live.repeat import Unanswered
+from device.live.uplink import Uplink
 
 JPEG = b"\xff\xd8\xff\xd9"
 
@@ -76,3 +83,51 @@ def test_a_picture_and_a_text_are_told_before_and_after_with_one_number() -> Non
         (3, 5, True),
     ]
     assert "how are you" not in repr(told)
+
+
+doings = st.lists(
+    st.one_of(
+        st.tuples(st.just("record"), st.integers(1, 12)),
+        st.tuples(st.sampled_from(["hand over", "hang", "break", "again"]), st.just(0)),
+        st.tuples(st.just("pause"), st.just(0)),
+    ),
+    max_size=50,
+)
+
+
+SAID = ("record", 3), ("hand over", 0)
+
+
+@example([*SAID, ("break", 0), ("hand over", 0), *SAID])
+@given(doings)
+async def test_each_frame_that_left_before_is_counted_when_it_leaves_again(
+    done: list[tuple[str, int]],
+) -> None:
+    """Over the same connection or another, also where it is not known whether it left at first."""
+    uplink, unanswered = Uplink(), Unanswered(10.0)
+    unanswered.speaking(True)
+    left: set[bytes] = set()
+    numbers = count(1)
+    for what, frames in done:
+        message = uplink.head
+        match what:
+            case "record":
+                for _ in range(frames):
+                    uplink.append_frame(next(numbers).to_bytes(4) * 160)
+            case "hand over" if message is not None:
+                if isinstance(message, Audio):
+                    expected = sum(each in left for each in message.frames)
+                    assert uplink.again(message) == expected
+                    left.update(message.frames)
+                    unanswered.sent_audio(list(message.frames))
+                else:
+                    assert uplink.again(message) == 0
+                uplink.sent(await uplink.next())
+            case "hang" if isinstance(message, Audio):
+                left.update(message.frames)
+                uplink.may_have_left(message)
+            case "break" | "again":
+                uplink.carried(what == "again")
+                uplink.put_back(unanswered.take())
+            case "pause":
+                uplink.append_end()

@@ -13,6 +13,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import re
 import socket
 import ssl
 import struct
@@ -308,26 +309,53 @@ class Sent:
     """What one connection had of sound, pictures and texts."""
 
     sound: bytearray = field(default_factory=bytearray)
+    pauses: list[int] = field(default_factory=list)
+    """How many bytes of sound had come before each end of a stretch of it."""
     pictures: list[bytes] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
+    others: set[str] = field(default_factory=set)
+    """Every other kind of message, by its name in the API reference."""
+
+    @property
+    def nothing(self) -> bool:
+        """Whether nothing of the room or its people was in it."""
+        return not (self.sound or self.pictures or self.texts)
 
 
 def sent_in(messages: list[dict[str, Any]]) -> Sent:
     """Add up what left in them."""
     sent = Sent()
     for message in messages:
-        # Live API: the SDK writes either spelling of a name.
-        content = message.get("realtimeInput") or message.get("realtime_input") or {}
-        if "audio" in content:
-            sent.sound += _bytes(content["audio"]["data"])
-        if "video" in content:
-            sent.pictures.append(_bytes(content["video"]["data"]))
-        if "text" in content:
-            sent.texts.append(content["text"])
-        typed = message.get("clientContent") or message.get("client_content") or {}
-        for turn in typed.get("turns", ()):
-            sent.texts += [part["text"] for part in turn["parts"]]
+        for name, content in _named(message).items():
+            match name:
+                case "realtimeInput":
+                    for kind, each in _named(content).items():
+                        _add_input(sent, kind, each)
+                case "clientContent":
+                    for turn in content.get("turns", ()):
+                        sent.texts += [part["text"] for part in turn["parts"]]
+                case _:
+                    sent.others.add(name)
     return sent
+
+
+def _add_input(sent: Sent, kind: str, content: Any) -> None:
+    match kind:
+        case "audio":
+            sent.sound += _bytes(content["data"])
+        case "video":
+            sent.pictures.append(_bytes(content["data"]))
+        case "text":
+            sent.texts.append(content)
+        case "audioStreamEnd" | "activityEnd":
+            sent.pauses.append(len(sent.sound))
+        case _:
+            sent.others.add(kind)
+
+
+def _named(content: dict[str, Any]) -> dict[str, Any]:
+    """Live API: either spelling of a name is taken; here all are in camelCase."""
+    return {re.sub("_([a-z])", lambda found: found[1].upper(), k): v for k, v in content.items()}
 
 
 def _bytes(text: str) -> bytes:
