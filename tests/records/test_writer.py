@@ -64,6 +64,23 @@ def test_a_row_that_no_database_takes_is_left_out(tmp_path: Path, value: Scalar)
     found.close()
 
 
+def test_a_line_that_the_disk_has_had_does_not_come_back(tmp_path: Path) -> None:
+    """Though its row has grown too old and gone since, and the line has not."""
+    runtime = tmp_path / "run"
+    runtime.mkdir()
+    with books(tmp_path, "before") as made:
+        made.put(1, thing("a"))
+        made.commit(NOW, 90)
+    line = json.dumps(["before", 1, "things", "gone since", NOW, {}])
+    new = json.dumps(["before", 2, "things", "b", NOW, {}])
+    (runtime / PENDING).write_text(f"{line}\n{new}\n")
+    found = read_records(tmp_path, runtime, (THINGS,))
+    assert keys(found) == ["a", "b"]
+    found.close()
+    with books(tmp_path, runtime=runtime) as made:
+        assert made.ask(keys, NOW) == ["a", "b"]
+
+
 def test_a_question_that_is_wrong_is_no_trouble_of_the_disk(tmp_path: Path) -> None:
     """Whoever has asked is told; what was noted since the last write is still there."""
     with books(tmp_path) as made:
