@@ -48,6 +48,7 @@ from device.service import journal
 from device.service.health import Health, broken_callback
 from device.service.latency import Latency
 from device.service.notify import Notify
+from device.signals import RECORDS
 from device.timers.alarm_clock import AlarmClock
 from device.timers.clocks import local_zone
 
@@ -301,9 +302,9 @@ class Assistant:
             case n.DuplexDecided():
                 self.measurement.remember(news)
             case n.RecordsTrouble(message=str(message)):
-                self.faults.begin("records", message)
+                self.faults.begin(RECORDS, message)
             case n.RecordsTrouble():
-                self.faults.clear("records")
+                self.faults.clear(RECORDS)
             case n.Plugged():
                 if self.board.hot_plug or self.faults.in_force("lights", "button"):
                     self.choose_board(self.board)

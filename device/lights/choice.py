@@ -9,7 +9,8 @@ From the top:
 5. the volume, for a moment after it was set
 6. the conversation: speaking, thinking, listening, connecting (its state is one of them)
 7. a fault that stands, in a calm voice: it keeps the speaker from what it is for, but nobody asks
-8. a configuration file with a mistake, in a calm voice too: the speaker does all it is for
+8. what its owner should see to, in a calm voice too, while the speaker does all it is for: a
+   configuration file with a mistake, records that cannot be written or were lost
 9. idle
 
 Two things are on no rung. That bytes leave the device, of sound or of pictures, is drawn over
@@ -29,7 +30,7 @@ from dataclasses import dataclass
 
 from device.conversation.states import PATTERNS, RESTING, State
 from device.lights.patterns import Pattern
-from device.signals import CONFIG, DEVICE, SIGNALS, Signal, newest
+from device.signals import ATTENDED, DEVICE, SIGNALS, Signal, newest
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def _standing(now: Situation) -> str | None:
 
 
 def _mistaken(now: Situation) -> str | None:
-    return Pattern.MISTAKE if CONFIG in now.faults else None
+    return Pattern.MISTAKE if ATTENDED.intersection(now.faults) else None
 
 
 def _idle(_now: Situation) -> str | None:

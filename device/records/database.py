@@ -1,7 +1,7 @@
 """The database of the books is one SQLite file, opened, judged and kept small here. Blocks.
 
 It is only ever used from the thread that opened it. What SQLite cannot use is not lost: it is kept
-beside as NAME.damaged, in place of an earlier one.
+beside as NAME.damaged-DATE; of several, the newest three.
 
 Tested in tests/records/test_store.py.
 """
@@ -9,16 +9,19 @@ Tested in tests/records/test_store.py.
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import sqlite3
 import stat
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from device.records.pending import WHATEVER_IT_IS
 from device.records.rows import Table
+from device.records.schema import NotOursError, bring_up
 
 log = logging.getLogger(__name__)
 
@@ -28,80 +31,125 @@ _APPLICATION: Final = 0x5041524C
 """``PARL``: PRAGMA application_id tells whose file it is."""
 MOST_BYTES: Final = 64 * 1024 * 1024
 """Beyond, the oldest rows go before their time: ten years of 50 talks a day are smaller."""
+MOST_DAMAGED: Final = 3
+"""Files that were set aside, each as large as the bound above at most."""
 _BESIDE: Final = ("", "-wal", "-shm")
+_DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
-class NotOursError(sqlite3.DatabaseError):
-    """A file is in order, and of somebody else."""
-
-
-def open_database(folder: Path, tables: Sequence[Table]) -> sqlite3.Connection:
+def open_database(
+    folder: Path, tables: Sequence[Table], *, examine: bool = True
+) -> sqlite3.Connection:
     """Open the database in this folder of the state directory, and make what is missing of it.
 
-    Raises OSError and sqlite3.Error; a file that can never be used raises sqlite3.DatabaseError
-    but not sqlite3.OperationalError, see `is_damage`.
+    ``examine``: read all of it first, which takes a card seconds where there are years of it.
+    Raises OSError and sqlite3.Error; of a file that can never be used, `is_damage` says so.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _own_folder(folder)
     path = folder / NAME
     file = os.open(path, os.O_RDWR | os.O_CREAT | WHATEVER_IT_IS, 0o600)
     try:
-        if not stat.S_ISREG(os.fstat(file).st_mode):
-            raise OSError(f"{path} is no file")
-        is_new = os.fstat(file).st_size == 0
+        found = os.fstat(file)
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "it is no file", str(path))
+        if stat.S_IMODE(found.st_mode) & 0o077:
+            os.fchmod(file, 0o600)
+        is_new = found.st_size == 0
     finally:
         os.close(file)
     database = sqlite3.connect(path, timeout=5.0, isolation_level=None)
     try:
-        _prepare(database, tables, is_new=is_new)
+        _prepare(database, tables, is_new=is_new, examine=examine)
     except BaseException:
         database.close()
         raise
     return database
 
 
-def _prepare(database: sqlite3.Connection, tables: Sequence[Table], *, is_new: bool) -> None:
+def _own_folder(folder: Path) -> None:
+    """Make the folder, for its owner only; one that is a link may lead anywhere. Raises OSError."""
+    try:
+        folder.mkdir(mode=0o700, parents=True)
+    except FileExistsError:
+        found = folder.lstat()
+        if not stat.S_ISDIR(found.st_mode):
+            raise OSError(errno.ENOTDIR, "it is no folder", str(folder)) from None
+        if stat.S_IMODE(found.st_mode) & 0o077:
+            folder.chmod(0o700)
+    else:
+        # Its name has to be on the disk as well.
+        with contextlib.suppress(OSError):
+            above = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(above)
+            finally:
+                os.close(above)
+
+
+def _prepare(
+    database: sqlite3.Connection, tables: Sequence[Table], *, is_new: bool, examine: bool
+) -> None:
+    # No file of shared memory beside it, whose pages the kernel would write to the card as well.
+    # Nobody else may read it meanwhile: whoever wants to asks the speaker, or reads a copy.
+    database.execute("PRAGMA locking_mode = EXCLUSIVE")
     if is_new:
         database.execute("PRAGMA auto_vacuum = INCREMENTAL")
         database.execute(f"PRAGMA application_id = {_APPLICATION}")
-    elif database.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION:
-        raise NotOursError("it is the file of another program")
+    else:
+        require_ours(database)
     database.execute("PRAGMA journal_mode = WAL")
     # One flush for each commit, so that what was committed outlives a power cut.
     database.execute("PRAGMA synchronous = FULL")
     # What is not committed yet stays in memory: else a long rest would write now and then.
     database.execute("PRAGMA cache_spill = OFF")
     database.execute("PRAGMA journal_size_limit = 1048576")
-    (judged,) = database.execute("PRAGMA quick_check(1)").fetchone()
-    if judged != "ok":
-        raise NotOursError(str(judged))
-    for table in tables:
-        _make(database, table)
+    if examine:
+        (judged,) = database.execute("PRAGMA quick_check(1)").fetchone()
+        if judged != "ok":
+            raise NotOursError(str(judged))
+    bring_up(database, tables)
 
 
-def _make(database: sqlite3.Connection, table: Table) -> None:
-    """Make a table, or what is missing of one of an older release: tables only grow."""
-    there = {row[1]: row[5] for row in database.execute(f"PRAGMA table_info({table.name})")}
-    if there and (there.get("key") != 1 or "at" not in there):
-        raise NotOursError(f"its table {table.name} is not ours")
-    missing = [name for name in table.columns if name not in there] if there else []
-    for name in missing:
-        database.execute(f"ALTER TABLE {table.name} ADD COLUMN {name}")
-    for statement in table.statements:
-        database.execute(statement)
+def require_ours(database: sqlite3.Connection) -> None:
+    """Raise NotOursError for the file of another program; sqlite3.Error where it is none at all."""
+    (found,) = database.execute("PRAGMA application_id").fetchone()
+    if found != _APPLICATION:
+        raise NotOursError("it is the file of another program")
 
 
 def is_damage(error: Exception) -> bool:
     """Tell whether the file is to blame, and will be tomorrow; else the disk, or who may write."""
-    return isinstance(error, sqlite3.DatabaseError) and not isinstance(
-        error, sqlite3.OperationalError | sqlite3.InterfaceError | sqlite3.ProgrammingError
-    )
+    code = getattr(error, "sqlite_errorcode", None)
+    return isinstance(error, NotOursError) or (code is not None and code & 0xFF in _DAMAGE)
 
 
-def set_aside(folder: Path) -> None:
-    """Keep a damaged database as NAME.damaged, out of the way. Raises OSError."""
+def set_aside(folder: Path, now: float) -> Path:
+    """Keep a damaged database as NAME.damaged-DATE, out of the way; return that. Raises OSError.
+
+    ``now`` is in Unix seconds. Where there are more than `MOST_DAMAGED` the oldest go.
+    """
+    day = f"{datetime.fromtimestamp(now, UTC):%Y-%m-%d}"
+    name = f"{NAME}.damaged-{day}"
+    number = 1
+    while (folder / name).exists():
+        number += 1
+        name = f"{NAME}.damaged-{day}-{number}"
     for suffix in _BESIDE:
         with contextlib.suppress(FileNotFoundError):
-            (folder / f"{NAME}{suffix}").replace(folder / f"{NAME}.damaged{suffix}")
+            (folder / f"{NAME}{suffix}").replace(folder / f"{name}{suffix}")
+    for old in damaged(folder)[:-MOST_DAMAGED]:
+        for suffix in _BESIDE:
+            with contextlib.suppress(OSError):
+                old.with_name(f"{old.name}{suffix}").unlink()
+    return folder / name
+
+
+def damaged(folder: Path) -> list[Path]:
+    """Return the databases that were set aside, the oldest first. Raises OSError."""
+    aside = folder.glob(f"{NAME}.damaged*")
+    found = [each for each in aside if not each.name.endswith(_BESIDE[1:])]
+    # The day in a name may be of a clock that was wrong.
+    return sorted(found, key=lambda each: (each.lstat().st_ctime_ns, each.name))
 
 
 def forget(
@@ -117,6 +165,15 @@ def forget(
             (now - max(keep_days, table.least_days) * 86_400,),
         ).rowcount
         for table in tables
+    )
+
+
+def keep_newest(database: sqlite3.Connection, table: Table, most: int) -> None:
+    """Delete what is older than so many rows, by their order, within a transaction."""
+    database.execute(
+        f"DELETE FROM {table.name} WHERE rowid <= "  # noqa: S608 - ours
+        f"(SELECT rowid FROM {table.name} ORDER BY rowid DESC LIMIT 1 OFFSET ?)",
+        (most,),
     )
 
 

@@ -13,6 +13,7 @@ Tested in tests/records/test_store.py.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import stat
@@ -56,15 +57,15 @@ class Pending:
         return self._bytes >= MOST_BYTES
 
     def open(self) -> None:
-        """Begin to hold lines, behind those that are there. Raises OSError."""
-        if self._path is None:
+        """Begin to hold lines, behind those that are there. Harmless when open. Raises OSError."""
+        if self._path is None or self._file >= 0:
             return
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
         file = os.open(self._path, flags | WHATEVER_IT_IS, 0o600)
         found = os.fstat(file)
         if not stat.S_ISREG(found.st_mode):
             os.close(file)
-            raise OSError(f"{self._path} is no file")
+            raise OSError(errno.EINVAL, "it is no file", str(self._path))
         self._file, self._bytes = file, found.st_size
         if self._bytes:
             # The last line of a life that was cut off may have no end.
@@ -78,12 +79,16 @@ class Pending:
         self._write(json.dumps(words, separators=(",", ":")).encode() + b"\n")
 
     def _write(self, line: bytes) -> None:
-        os.write(self._file, line)
-        self._bytes += len(line)
+        written = os.write(self._file, line)
+        if written < len(line):
+            # Half a line would spoil the next one too.
+            os.ftruncate(self._file, self._bytes)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
+        self._bytes += written
 
     def clear(self) -> None:
         """Let go of all: the database has it. Raises OSError."""
-        if self._file >= 0:
+        if self._file >= 0 and self._bytes:
             os.ftruncate(self._file, 0)
             self._bytes = 0
 

@@ -5,10 +5,21 @@ Tested in tests/records/test_store.py.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 Scalar = str | int | float | None
+NO_VALUE: Final = (
+    OverflowError,
+    UnicodeEncodeError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+    sqlite3.DataError,
+)
+"""What SQLite's module raises of a number or a text that it has no room for (an int beyond 64 bits,
+half a surrogate pair), and of another kind of value (of another class from Python 3.12 on)."""
 
 
 @dataclass(frozen=True, slots=True)

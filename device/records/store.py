@@ -19,6 +19,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Final, TypeVar
 
 from device.errors import RecordsError
@@ -26,6 +27,7 @@ from device.news import Post, RecordsTrouble
 from device.records.clock import RecordClock
 from device.records.pending import Pending
 from device.records.rows import Row, Table
+from device.records.trouble import HANGS
 from device.records.writer import MOST_ROWS, Place, Writer
 from device.threads import tell
 
@@ -74,12 +76,23 @@ class Records:
         self._due = float("inf")
         self._hanging: asyncio.TimerHandle | None = None
         self._told: str | None = None
+        self._told_unheld = False
 
     @property
     def counters(self) -> Mapping[str, int]:
-        """``noted`` rows, ``dropped`` ones that found no room, and ``odd`` lines left out."""
-        lost = self._dropped + self._writer.lost
-        return {"noted": self._number, "dropped": lost, "odd": self._writer.odd_lines}
+        """``noted`` rows, of them ``waiting`` for the disk; ``dropped``, ``odd`` ones left out.
+
+        Dropped are those that found no room: the newest while the disk hangs, the oldest while it
+        takes nothing. ``failing`` is 1 while it cannot be written.
+        """
+        writer = self._writer
+        return {
+            "noted": self._number,
+            "waiting": writer.waiting,
+            "dropped": self._dropped + writer.lost,
+            "odd": writer.odd,
+            "failing": int(writer.failing),
+        }
 
     def start(self, tasks: asyncio.TaskGroup) -> None:
         """Begin: open the database, and take over what a process before this one left.
@@ -89,10 +102,7 @@ class Records:
         loop = self._loop = asyncio.get_running_loop()
         ended = self._ended = loop.create_future()
         tasks.create_task(_raised(ended), name="records")
-        try:
-            self._pending.open()
-        except OSError as error:
-            log.warning("a crash would cost the newest records: %s", error)
+        self._hold()
         thread = threading.Thread(
             target=self._work, args=(loop, ended), name="records", daemon=True
         )
@@ -132,9 +142,8 @@ class Records:
         try:
             self._pending.append(number, row)
         except OSError as error:
-            log.warning("a crash would cost the newest records: %s", error)
-            self._pending.close()
-        self._jobs.put(lambda: self._writer.put(number, row))
+            self._holds_not(error)
+        self._jobs.put(partial(self._put, number, row))
         self._unsaved = True
         self._save_within(SOON_S if self._pending.full else SELDOM_S)
 
@@ -145,8 +154,8 @@ class Records:
     async def ask(self, question: Callable[[sqlite3.Connection], _T]) -> _T:
         """Return what a question finds in all that was noted so far; it must change nothing.
 
-        It is answered on the records' own thread, as soon as the disk lets it. Raises RecordsError.
-        May be cancelled.
+        It is answered on the records' own thread, as soon as the disk lets it. Raises RecordsError,
+        and what the question raises. May be cancelled.
         """
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[_T] = loop.create_future()
@@ -154,7 +163,7 @@ class Records:
         def work() -> None:
             try:
                 found = self._writer.ask(question, self.now())
-            except RecordsError as error:
+            except Exception as error:  # noqa: BLE001 - raised where it is waited for
                 tell(loop, _fail, answer, error)
             else:
                 tell(loop, _succeed, answer, found)
@@ -210,19 +219,37 @@ class Records:
             self._hanging = None
         if self._thread is None:
             return
-        if number is None:
-            self._unsaved = True
-            self._save_within(AGAIN_S)
-        elif number == self._number or self._pending.full:
+        if number == self._number:
             with contextlib.suppress(OSError):
                 self._pending.clear()
+            self._hold()
+        elif number is not None and self._pending.full:
+            # What came meanwhile is not held: the next write has it all, and then there is room.
+            self._save_within(0.0)
         self._tell_trouble()
+
+    def _hold(self) -> None:
+        """Hold what is noted from now on in memory's file system, where there is one."""
+        try:
+            self._pending.open()
+        except OSError as error:
+            self._holds_not(error)
+
+    def _holds_not(self, error: OSError) -> None:
+        self._pending.close()
+        if not self._told_unheld:
+            log.warning("a crash would cost the newest records: %s", error)
+        self._told_unheld = True
 
     def _hangs(self) -> None:
         self._hanging = None
-        self._tell("the disk does not answer: what leaves and what it costs waits in memory")
+        self._tell(HANGS)
 
     def _tell_trouble(self) -> None:
+        if self._writer.failing:
+            # Whether that is over is seen by the next write.
+            self._unsaved = True
+            self._save_within(AGAIN_S)
         self._tell(self._writer.trouble or None)
 
     def _tell(self, trouble: str | None) -> None:
@@ -238,6 +265,12 @@ class Records:
         self._due = float("inf")
 
     # --- the thread ------------------------------------------------------------------------------
+
+    def _put(self, number: int, row: Row) -> None:
+        before = self._writer.trouble
+        self._writer.put(number, row)
+        if self._writer.trouble != before and self._loop is not None:
+            tell(self._loop, self._tell_trouble)
 
     def _work(self, loop: asyncio.AbstractEventLoop, ended: asyncio.Future[None]) -> None:
         try:

@@ -9,9 +9,11 @@ Tested in tests/records/test_store.py.
 
 from __future__ import annotations
 
-import errno
 import logging
+import os
+import pwd
 import sqlite3
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,11 +21,20 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from device.errors import RecordsError
-from device.records.database import FOLDER, forget, is_damage, open_database, set_aside, shrink
+from device.records.database import (
+    FOLDER,
+    forget,
+    is_damage,
+    keep_newest,
+    open_database,
+    set_aside,
+    shrink,
+)
 from device.records.database import NAME as DATABASE
 from device.records.pending import waiting
 from device.records.retention import Look
-from device.records.rows import Row, Table
+from device.records.rows import NO_VALUE, Row, Table
+from device.records.trouble import words
 
 log = logging.getLogger(__name__)
 
@@ -31,10 +42,17 @@ _T = TypeVar("_T")
 
 MOST_ROWS: Final = 20_000
 """Of a transaction, and held back for a disk that takes nothing: some 10 MB."""
-LIVES: Final = Table("lives", ("number",), least_days=3_650)
+LIVES: Final = Table("lives", ("number",))
 """Of each process, the number of its last line that the database has."""
-LOOKS: Final = Table("looks", ("steady",), least_days=3_650)
-"""When old rows were looked for last."""
+MOST_LIVES: Final = 1_000
+"""A life counts for as long as its lines may wait: until the next one has written once."""
+LOOKS: Final = Table("looks", ("steady",))
+"""When old rows were looked for last: one row."""
+DAMAGE_TOLD_S: Final = 86_400.0
+"""A file that was set aside mends itself; but what was in it is missing, so its owner is told so
+for a day. The doctor tells it for as long as the file is there."""
+_MISTAKES: Final = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_READONLY})
+"""Of a question: it is no SQL, names what is not there, or would change something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,23 +70,44 @@ class Writer:
 
     def __init__(self, place: Place, tables: Sequence[Table], life: str) -> None:
         """Nothing is opened yet."""
-        self.trouble = ""
-        """Why nothing can be written, or what was lost, in words for the owner; empty: nothing."""
         self.lost = 0
         """How many rows found no room while nothing could be written."""
-        self.odd_lines = 0
-        """How many lines of earlier processes made no sense."""
+        self.odd = 0
+        """How many lines of earlier processes, and rows of this one, made no sense."""
+        self._failing = ""
+        """Why nothing can be written."""
+        self._damage = ""
+        """What was set aside."""
+        self._damage_told_until = 0.0
         self._folder = place.folder / FOLDER if place.folder is not None else None
         self._runtime = place.runtime
+        self._own_tables = tuple(tables)
         self._tables = (*tables, LIVES, LOOKS)
         self._by_name = {table.name: table for table in tables}
         self._life = life
         self._database: sqlite3.Connection | None = None
         self._rows: deque[tuple[int, Row]] = deque(maxlen=MOST_ROWS)
         """Since the last commit, in their order."""
-        self._was_damaged = False
+        self._examined = False
 
     # --- what is asked of it ---------------------------------------------------------------------
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing can be written, or what was lost, in words for the owner; empty: nothing."""
+        if self._failing:
+            return self._failing
+        return self._damage if time.monotonic() < self._damage_told_until else ""
+
+    @property
+    def failing(self) -> bool:
+        """Whether nothing could be written the last time."""
+        return bool(self._failing)
+
+    @property
+    def waiting(self) -> int:
+        """How many rows the disk has not got yet."""
+        return len(self._rows)
 
     def put(self, number: int, row: Row) -> None:
         """Take a row; never raises."""
@@ -78,7 +117,7 @@ class Writer:
             try:
                 self._apply(self._database, row)
             except (sqlite3.Error, OSError) as error:
-                self._fail(error)
+                self._fail(error, row.at)
 
     def commit(self, now: float, keep_days: int) -> int | None:
         """Have the disk take what was put; returns the last number of it, None when it does not.
@@ -98,25 +137,33 @@ class Writer:
                     database.execute("COMMIT")
                 database.execute("PRAGMA incremental_vacuum(64)").fetchall()
             except (sqlite3.Error, OSError) as error:
-                if not self._fail(error):
+                if not self._fail(error, now):
                     return None
                 continue
             self._rows.clear()
-            if not self._was_damaged:
-                self.trouble = ""
+            self._failing = ""
             return number
         return None
 
     def ask(self, question: Callable[[sqlite3.Connection], _T], now: float) -> _T:
-        """Return what the question finds, in all that was put. Raises RecordsError."""
+        """Return what the question finds, in all that was put; it cannot change anything.
+
+        Raises RecordsError where the disk or the file is to blame, else what the question raises.
+        """
         database = self._opened(now)
         if database is None:
-            raise RecordsError(self.trouble)
+            raise RecordsError(self._failing)
         try:
-            return question(database)
+            database.execute("PRAGMA query_only = ON")
+            try:
+                return question(database)
+            finally:
+                database.execute("PRAGMA query_only = OFF")
         except (sqlite3.Error, OSError) as error:
-            self._fail(error)
-            raise RecordsError(self.trouble) from error
+            if getattr(error, "sqlite_errorcode", None) in _MISTAKES:
+                raise
+            self._fail(error, now)
+            raise RecordsError(f"the records cannot be read: {error}") from error
 
     def close(self) -> None:
         """Let go of the database; what is not committed is lost to it. Never raises."""
@@ -130,11 +177,14 @@ class Writer:
     # --- how it does it --------------------------------------------------------------------------
 
     def _opened(self, now: float) -> sqlite3.Connection | None:
-        if self._database is None:
+        for _ in range(2):  # a damaged file makes room for a new one
+            if self._database is not None:
+                break
             try:
                 self._open(now)
             except (sqlite3.Error, OSError) as error:
-                return self._opened(now) if self._fail(error) else None
+                if not self._fail(error, now):
+                    break
         return self._database
 
     def _open(self, now: float) -> None:
@@ -144,7 +194,8 @@ class Writer:
                 for statement in table.statements:
                     database.execute(statement)
         else:
-            database = open_database(self._folder, self._tables)
+            database = open_database(self._folder, self._tables, examine=not self._examined)
+            self._examined = True
         self._database = database
         self._recover(database, now)
         for _, row in self._rows:
@@ -153,23 +204,29 @@ class Writer:
     def _recover(self, database: sqlite3.Connection, now: float) -> None:
         """Take over what earlier processes had noted, and the database never got."""
         known = dict(database.execute("SELECT key, number FROM lives"))
-        self.odd_lines = 0
+        odd = 0
         newest: dict[str, int] = {}
         for line in waiting(self._runtime, self._by_name):
             if line is None:
-                self.odd_lines += 1
+                odd += 1
             elif line.life != self._life and line.number > known.get(line.life, 0):
                 self._apply(database, line.row)
                 newest[line.life] = line.number
         for life, number in newest.items():
             self._apply(database, Row(LIVES, life, now, {"number": number}))
-        if self.odd_lines:
-            log.warning("%d lines of the records make no sense and are left out", self.odd_lines)
+        if odd and not self.odd:
+            log.warning("%d lines of the records make no sense and are left out", odd)
+        self.odd = max(self.odd, odd)
 
     def _apply(self, database: sqlite3.Connection, row: Row) -> None:
         if not database.in_transaction:
             database.execute("BEGIN IMMEDIATE")
-        database.execute(row.table.upsert, row.parameters)
+        try:
+            database.execute(row.table.upsert, row.parameters)
+        except NO_VALUE as error:
+            # It waits in the pending file too: else each start would end by it.
+            self.odd += 1
+            log.warning("a row of %s is left out: %s", row.table.name, error)
 
     def _tidy(self, database: sqlite3.Connection, now: float, keep_days: int) -> None:
         found = database.execute("SELECT at, steady FROM looks").fetchone()
@@ -179,42 +236,48 @@ class Writer:
             return
         self._apply(database, Row(LOOKS, "last", look.at, {"steady": look.steady}))
         if old_ones_go:
-            forget(database, self._tables, now, keep_days)
-        shrink(database, [table for table in self._tables if not table.least_days])
+            forget(database, self._own_tables, now, keep_days)
+        keep_newest(database, LIVES, MOST_LIVES)
+        shrink(database, [table for table in self._own_tables if not table.least_days])
 
-    def _fail(self, error: Exception) -> bool:
+    def _fail(self, error: Exception, now: float) -> bool:
         """Let go of the database, and say why; what was put since the last commit is still here.
 
         Returns whether a damaged one was put out of the way, so that another can be made.
         """
         self.close()
+        # It is looked at again, since it may have been written by somebody else meanwhile.
+        self._examined = self._examined and not is_damage(error)
         if self._folder is None or not is_damage(error):
-            self._tell(_words(error))
+            place = str(self._folder) if self._folder is not None else "memory"
+            self._tell_failing(words(error, place, _user()))
             return False
         path = self._folder / DATABASE
         try:
-            set_aside(self._folder)
+            kept = set_aside(self._folder, now)
         except OSError as failure:
-            self._tell(f"the records {path} are damaged ({error}), and so they stay: {failure}")
+            self._tell_failing(
+                f"the records {path} are damaged ({error}), and cannot be put aside ({failure}): "
+                f"move them away, and they begin anew"
+            )
             return False
-        self._was_damaged = True
-        self._tell(
+        self._damage = (
             f"the records were damaged ({error}) and begin anew, what was spent too; "
-            f"the old ones are kept as {path}.damaged"
+            f"the old ones are kept as {kept}"
         )
+        self._damage_told_until = time.monotonic() + DAMAGE_TOLD_S
+        log.warning("%s", self._damage)
         return True
 
-    def _tell(self, trouble: str) -> None:
-        if trouble != self.trouble:
+    def _tell_failing(self, trouble: str) -> None:
+        if trouble != self._failing:
             log.warning("%s", trouble)
-        self.trouble = trouble
+        self._failing = trouble
 
 
-def _words(error: Exception) -> str:
-    is_full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
-    if is_full or getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
-        return (
-            "the disk is full: what leaves and what it costs waits in memory until there is room; "
-            "see what takes it with: sudo du -xh / | sort -h | tail"
-        )
-    return f"the records cannot be written ({error}): what leaves and what it costs waits in memory"
+def _user() -> str:
+    """Return the name of whoever runs this."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())

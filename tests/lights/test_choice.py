@@ -54,6 +54,9 @@ RESTS = [State.STARTING, State.IDLE, State.MUTED, State.FAULT]
         (Situation(State.IDLE, State.IDLE, ("speaker",)), Pattern.STANDING),
         # What the owner wrote is not in force, which hinders nobody.
         (Situation(State.IDLE, State.IDLE, ("config",)), Pattern.MISTAKE),
+        (Situation(State.IDLE, State.IDLE, ("records",)), Pattern.MISTAKE),
+        (Situation(State.SPEAKING, State.IDLE, ("records",)), Pattern.SPEAKING),
+        (Situation(State.IDLE, State.IDLE, ("records", "dns")), Pattern.STANDING_NETWORK),
         (Situation(State.IDLE, State.IDLE, ("dns", "config")), Pattern.STANDING_NETWORK),
         (Situation(State.LISTENING, State.IDLE, ("config",)), Pattern.LISTENING),
         (Situation(State.MUTED, State.MUTED, ("config",)), Pattern.MUTED),

@@ -53,8 +53,7 @@ def test_what_may_not_be_read_is_told(tmp_path: Path, monkeypatch: pytest.Monkey
     def denied(*_: object) -> None:
         raise PermissionError(13, "Permission denied", "the file")
 
-    monkeypatch.setattr("device.records.reader._copy", denied)
-    (tmp_path / "records").mkdir()
-    (tmp_path / "records" / "records.sqlite").write_bytes(b"")
+    monkeypatch.setattr("device.records.reader._in_place", denied)
+    write(tmp_path, [])
     with pytest.raises(RecordsError, match="the file may not be read: use sudo, or start the"):
         read_records(tmp_path, None, TABLES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import math
 import os
@@ -117,7 +118,8 @@ async def test_what_is_noted_is_there_to_be_asked_at_once_and_later(tmp_path: Pa
         books.records.note(thing("b", 2))
         books.records.note(thing("a", 3))
         assert await books.records.ask(all_of) == {"a": 3, "b": 2}
-        assert books.records.counters == {"noted": 3, "dropped": 0, "odd": 0}
+        counters = {"noted": 3, "waiting": 3, "dropped": 0, "odd": 0, "failing": 0}
+        assert books.records.counters == counters
     assert books.on_disk() == {"a": 3, "b": 2}
     async with running(tmp_path) as again:
         assert await again.records.ask(all_of) == {"a": 3, "b": 2}
@@ -318,6 +320,11 @@ def torn(path: Path) -> None:
     path.write_bytes(content[:2048] + os.urandom(len(content) - 2048))
 
 
+def of_a_newer_release(path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as newer:
+        newer.execute("PRAGMA user_version = 1000")
+
+
 def of_another_program(path: Path) -> None:
     path.unlink()
     other = sqlite3.connect(path)
@@ -326,7 +333,7 @@ def of_another_program(path: Path) -> None:
     other.close()
 
 
-@pytest.mark.parametrize("break_it", [not_a_database, torn, of_another_program])
+@pytest.mark.parametrize("break_it", [not_a_database, torn, of_another_program, of_a_newer_release])
 async def test_a_damaged_file_is_kept_beside_and_told(
     tmp_path: Path, break_it: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -347,8 +354,10 @@ async def test_a_damaged_file_is_kept_beside_and_told(
         (told,) = again.troubles
         assert told is not None
         assert told.startswith("the records were damaged (")
-        assert told.endswith(f"the old ones are kept as {again.database}.damaged")
-    assert again.database.with_name(f"{DATABASE}.damaged").read_bytes() == broken
+        (kept,) = database.damaged(tmp_path / FOLDER)
+        assert told.endswith(f"the old ones are kept as {kept}")
+    assert kept.read_bytes() == broken
+    assert kept.name.startswith(f"{DATABASE}.damaged-20")
 
 
 @pytest.mark.parametrize("what", ["folder", "pipe", "link", "file instead of folder"])
@@ -398,9 +407,11 @@ async def test_a_full_disk_is_told_and_what_was_noted_is_written_when_there_is_r
     full = [True]
     really = database.open_database
 
-    def full_disk(folder: Path, tables: Sequence[Table]) -> sqlite3.Connection:
+    def full_disk(
+        folder: Path, tables: Sequence[Table], *, examine: bool = True
+    ) -> sqlite3.Connection:
         """One on which there is no room for another page, as SQLite's own tests have it."""
-        database = really(folder, tables)
+        database = really(folder, tables, examine=examine)
         if full[0]:
             (pages,) = database.execute("PRAGMA page_count").fetchone()
             database.execute(f"PRAGMA max_page_count = {pages + 2}")
