@@ -42,6 +42,7 @@ from device.records.store import Records
 from device.records.tables import TABLES
 from device.records.writer import Place
 from device.service.health import resident_bytes
+from device.service.temperature import celsius
 from device.sound import Microphone, OpenDevice, Speaker
 from device.state.echo import EchoMemory
 from device.state.folders import runtime_folder, state_folder
@@ -124,6 +125,7 @@ def real_parts(environ: MutableMapping[str, str]) -> Parts:
         missing_key=missing,
         hindrance=hindrance,
         resident=resident_bytes,
+        celsius=celsius,
         keepsake=TalkMemory(folder),
         echo_memory=EchoMemory(folder),
         mute_memory=MuteMemory(folder),
