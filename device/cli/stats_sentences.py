@@ -84,7 +84,7 @@ def spans(told: Told, columns: int, blocks: str = FINE) -> Table:
         wrong = sum(span["faults"].values()) + span["unheard"]
         cells: list[str | Text] = [
             _day(span["day"], told["by"]),
-            _number(span["talks"]) if span["ran_s"] else _OFF,
+            f"{span['talks']:,}" if span["ran_s"] else _OFF,
             Text(_bar(span["talks"], most, room, blocks), style="cyan"),
             _seconds(span["answer_ms"]["p50"]),
             _seconds(span["answer_ms"]["p95"]),
@@ -108,8 +108,8 @@ def hours(told: Told, blocks: str = FINE) -> list[str]:
     heights = [max(round(n * steps * _ROWS / most), n > 0) for n in counts]
     for row in reversed(range(_ROWS)):
         cells = (rising[min(max(height - row * steps, 0), steps)] * 2 for height in heights)
-        lines.append(f"[cyan]{''.join(cells)}[/]".replace(" [/]", "[/]"))
-    lines.append("".join(f"{hour:<6}" for hour in range(0, 24, 3)))
+        lines.append(f"[cyan]{''.join(cells).rstrip()}[/]")
+    lines.append("".join(f"{hour:<6}" for hour in range(0, 24, 3)).rstrip())
     busiest = counts.index(most)
     lines.append(f"[dim]most from {busiest}:00 to {(busiest + 1) % 24}:00: {most}[/]")
     return lines
