@@ -111,4 +111,4 @@ def _extent(database: sqlite3.Connection) -> tuple[int, float]:
 def _runtime(scene: Scene) -> Path | None:
     if scene.state_folder == SERVICE_STATE:
         return SERVICE_RUNTIME
-    return runtime_folder(scene.environ)
+    return runtime_folder({**scene.environ, "STATE_DIRECTORY": str(scene.state_folder)})

@@ -22,6 +22,7 @@ from typing import Final
 from device.records.pending import WHATEVER_IT_IS
 from device.records.rows import Table
 from device.records.schema import NotOursError, bring_up
+from device.state.store import put_on_disk
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,9 @@ MOST_BYTES: Final = 64 * 1024 * 1024
 """Beyond, the oldest rows go before their time: ten years of 50 talks a day are smaller."""
 MOST_DAMAGED: Final = 3
 """Files that were set aside, each as large as the bound above at most."""
-_BESIDE: Final = ("", "-wal", "-shm")
+_LOGS: Final = ("-wal", "-shm", "-journal")
+"""What SQLite puts beside it, and looks for when it opens it."""
+_BESIDE: Final = ("", *_LOGS)
 _DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
@@ -57,6 +60,8 @@ def open_database(
         is_new = found.st_size == 0
     finally:
         os.close(file)
+    for suffix in _LOGS:
+        _require_file(path.with_name(f"{NAME}{suffix}"))
     database = sqlite3.connect(path, timeout=5.0, isolation_level=None)
     try:
         _prepare(database, tables, is_new=is_new, examine=examine)
@@ -64,6 +69,13 @@ def open_database(
         database.close()
         raise
     return database
+
+
+def _require_file(path: Path) -> None:
+    """Raise OSError where there is something else: SQLite would wait for whoever writes a pipe."""
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise OSError(errno.EINVAL, "it is no file", str(path))
 
 
 def _own_folder(folder: Path) -> None:
@@ -77,13 +89,9 @@ def _own_folder(folder: Path) -> None:
         if stat.S_IMODE(found.st_mode) & 0o077:
             folder.chmod(0o700)
     else:
-        # Its name has to be on the disk as well.
-        with contextlib.suppress(OSError):
-            above = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                os.fsync(above)
-            finally:
-                os.close(above)
+        # Its name has to be on the disk as well; a folder above that may not be read cannot be.
+        with contextlib.suppress(PermissionError):
+            put_on_disk(folder.parent)
 
 
 def _prepare(

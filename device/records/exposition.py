@@ -1,4 +1,4 @@
-"""`exposition` puts figures into the text that Prometheus reads. Pure.
+"""`exposition` puts figures into the text that Prometheus reads.
 
 Source: prometheus.io, "Exposition formats" (text-based format, version 0.0.4), "Metric and label
 naming" and "Writing exporters".

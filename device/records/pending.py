@@ -60,6 +60,7 @@ class Pending:
         """Begin to hold lines, behind those that are there. Harmless when open. Raises OSError."""
         if self._path is None or self._file >= 0:
             return
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
         file = os.open(self._path, flags | WHATEVER_IT_IS, 0o600)
         found = os.fstat(file)

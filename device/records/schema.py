@@ -16,6 +16,7 @@ from device.records.rows import Table
 
 VERSION: Final = 1
 Step = Callable[[sqlite3.Connection], None]
+"""It works within a transaction: `executescript`, which would commit that, is not for it."""
 STEPS: Final[Mapping[int, Step]] = {0: lambda _database: None}
 """By the number they lead away from; 0: of a new file."""
 

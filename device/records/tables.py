@@ -9,4 +9,4 @@ from device.records.audit import CALL, PICTURE, SOUND, TEXT
 from device.records.figures import STATISTICS
 from device.records.rows import Table
 
-TABLES: tuple[Table, ...] = (SOUND, PICTURE, TEXT, CALL, STATISTICS)
+TABLES: tuple[Table, ...] = (STATISTICS, SOUND, PICTURE, TEXT, CALL)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
+from zlib import crc32
 
 SERVICE_STATE: Final = Path("/var/lib/parley")
 SERVICE_RUNTIME: Final = Path("/run/parley")
@@ -23,8 +25,17 @@ def state_folder(environ: Mapping[str, str]) -> Path | None:
 
 
 def runtime_folder(environ: Mapping[str, str]) -> Path | None:
-    """Return where it keeps what a restart may know and a power cut takes; None: nowhere."""
-    for name in ("RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR"):
-        if environ.get(name):
-            return Path(environ[name].split(":")[0])
+    """Return where it keeps what a restart may know and a power cut takes; None: nowhere.
+
+    An ordinary user may have several speakers, each with a state directory of its own: each has a
+    folder of its own in memory too. It need not be there yet.
+    """
+    state = state_folder(environ)
+    if state is None:
+        return None
+    if environ.get("RUNTIME_DIRECTORY"):
+        return Path(environ["RUNTIME_DIRECTORY"].split(":")[0])
+    if environ.get("XDG_RUNTIME_DIR"):
+        own = f"{crc32(os.fsencode(state.absolute())):08x}"
+        return Path(environ["XDG_RUNTIME_DIR"], "parley", own)
     return None

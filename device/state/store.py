@@ -126,7 +126,7 @@ class DurableFile:
             _make_folder(self.path.parent)
             _remove_leftovers(self.path.parent)
             self._replace(self.path, content)
-            _put_on_disk(self.path.parent)
+            put_on_disk(self.path.parent)
 
     def write_record(self, record: Mapping[str, Any]) -> None:
         """Replace the content by a JSON object, as `write` does."""
@@ -256,11 +256,11 @@ def _make_folder(folder: Path) -> None:
     for each in missing:
         # One that may not be read cannot be opened, and so not be put on the disk by us.
         with contextlib.suppress(PermissionError):
-            _put_on_disk(each.parent)
+            put_on_disk(each.parent)
 
 
-def _put_on_disk(folder: Path) -> None:
-    """Have the folder's list of names on the disk."""
+def put_on_disk(folder: Path) -> None:
+    """Have the folder's list of names on the disk. Blocks. Raises OSError."""
     number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(number)

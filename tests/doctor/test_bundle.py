@@ -17,6 +17,9 @@ from device.doctor import bundle
 from device.doctor.bundle import FOLDER, config_text, pack, secrets_of
 from device.doctor.scene import Scene, run_command
 from device.errors import ParleyError
+from device.records.audit import CALL
+from device.records.rows import Row
+from tests.records.test_books import write
 from tests.rig.scene import Commands, machine
 
 IN_ENVIRONMENT = "planted-in-environment-0001"
@@ -30,6 +33,7 @@ TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJwbGFudGVkIn0.cGxhbnRlZC1hbnl3aGVyZQ"
 PLANTED = (*(IN_ENVIRONMENT, IN_CREDENTIALS, IN_YAML, IN_A_VARIABLE, BESIDE, DEEPER, HANDED_OVER),)
 UNKNOWN = "AIzaPlantedNowhereElse0123456789abcdefg"
 SAID = "my neighbour keeps a secret tiger"
+ON_RECORD, WAITING = "called-and-on-record", "called-and-waiting"
 INSTRUCTION = "You are the voice of aunt Hildegard"
 CONFIG = f"live:\n  api_key: {IN_YAML}\n  system_instruction: {INSTRUCTION}\n"
 
@@ -86,6 +90,10 @@ def scene(tmp_path: Path) -> Scene:
     )
 
 
+def called(name: str) -> Row:
+    return Row(CALL, name, 1.8e9, {"name": name})
+
+
 def unpacked(path: Path) -> dict[str, bytes]:
     with tarfile.open(path) as archive:
         return {
@@ -102,12 +110,14 @@ def test_no_planted_key_and_nothing_that_was_said_is_in_it(tmp_path: Path, scene
     figure = f"key {IN_YAML}, home {BESIDE} {TOKEN}"
     os.mkfifo(tmp_path / "etc/parley/credentials/pipe")
     findings = {"checks": [{"figure": figure, "advice": UNKNOWN}]}
+    assert scene.state_folder is not None
+    write(scene.state_folder, [called(ON_RECORD)], [called(WAITING)])
     names = pack(path, scene, findings, 100)
     files = unpacked(path)
     assert list(files) == names
     contents = [path.read_bytes(), *files.values(), *(name.encode() for name in files)]
     for planted in (*PLANTED, UNKNOWN, TOKEN[:16], SAID, "Hildegard", "tiger",
-                    "wifi_password", IN_ENVIRONMENT[:20], HANDED_OVER[:18],
+                    ON_RECORD, WAITING, "wifi_password", IN_ENVIRONMENT[:20], HANDED_OVER[:18],
                     "Cn8KfAoE5rTz"):  # fmt: skip
         assert [content for content in contents if planted.encode() in content] == []
     assert path.stat().st_mode & 0o777 == 0o600

@@ -35,7 +35,7 @@ def to_whole_numbers(database: sqlite3.Connection) -> None:
 
 def fails(database: sqlite3.Connection) -> None:
     database.execute("UPDATE things SET size_cm = 0")
-    database.execute("UPDATE nothing SET size = 0")
+    database.execute("UPDATE nowhere SET size = 0")
 
 
 STEPS_HERE: Mapping[int, Step] = {**STEPS, 1: to_millimetres, 2: to_whole_numbers}
@@ -66,7 +66,7 @@ def test_an_older_one_takes_every_step_in_order(database: sqlite3.Connection) ->
 def test_a_step_that_fails_changes_nothing(database: sqlite3.Connection) -> None:
     """Nor do those before it: the release before can go on with the file."""
     old_one(database)
-    with pytest.raises(sqlite3.OperationalError, match="no such table: nothing"):
+    with pytest.raises(sqlite3.OperationalError, match="no such table: nowhere"):
         bring_up(database, [THINGS], 3, {**STEPS_HERE, 1: fails})
     assert database.execute("SELECT size_cm FROM things").fetchall() == [(2.5,)]
     assert (version_of(database), database.in_transaction) == (1, False)

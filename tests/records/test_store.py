@@ -226,15 +226,15 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.parametrize("start", [1, 2, 3, 4])
-def test_a_process_that_is_killed_anywhere_loses_and_doubles_nothing(
-    tmp_path: Path, start: int
-) -> None:
-    """Before or after each statement and each truncation; the next life takes over what waits."""
+def test_a_process_that_is_killed_anywhere_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    """Before or after each statement and each truncation; the next life takes over what waits.
+
+    Before each system call: tests/records/test_lives.py, where there is what that takes.
+    """
     (tmp_path / "run").mkdir()
     noted: list[int] = []
     for life in range(12):
-        step = start + 4 * life
+        step = 1 + 4 * life
         done = subprocess.run(
             [sys.executable, "-c", KILLED, str(step), str(tmp_path), str(100 * life)],
             env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
