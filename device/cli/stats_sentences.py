@@ -28,7 +28,9 @@ _RISING: Final = {FINE: " ▁▂▃▄▅▆▇█", PLAIN: " .:+#"}
 """The same, growing upwards."""
 _ROWS: Final = 2
 """Of the bars that grow upwards."""
-_LEAST_BAR: Final = 6
+_LEAST_BAR: Final = 4
+_GAP: Final = 2
+"""Between two columns."""
 _OFF: Final = "-"
 
 
@@ -46,7 +48,7 @@ def head(told: Told) -> list[str]:
     answer = sums["answer_ms"]
     if answer["count"]:
         lines.append(
-            f"Answers begin {_seconds(answer['p50'])} after the question; 19 of 20 within "
+            f"Answers begin after {_seconds(answer['p50'])}, 19 of 20 within "
             f"{_seconds(answer['p95'])}."
         )
     wrong = [f"{_kind(kind)} {count}" for kind, count in sums["faults"].items()]
@@ -65,35 +67,37 @@ def spans(told: Told, columns: int, blocks: str = FINE) -> Table:
 
     Where a terminal has fewer than `WHOLE_COLUMNS`, the bars are shorter, and the cost is left out.
     """
-    whole = columns >= WHOLE_COLUMNS
     found = told["spans"]
-    costs = whole and any(span["cost"] for span in found)
-    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    made.add_column(told["by"], no_wrap=True)
-    made.add_column("talks", justify="right", no_wrap=True)
-    made.add_column("", no_wrap=True)
-    made.add_column("answers", justify="right", no_wrap=True)
-    made.add_column("19 of 20", justify="right", no_wrap=True)
-    made.add_column("no word", justify="right", no_wrap=True)
-    made.add_column("wrong", justify="right", no_wrap=True)
-    if costs:
-        made.add_column("cost", justify="right", no_wrap=True)
-    most = max((span["talks"] for span in found), default=0)
-    room = max(_LEAST_BAR, columns - 58 - (10 if costs else 0))
-    for span in found:
-        wrong = sum(span["faults"].values()) + span["unheard"]
-        cells: list[str | Text] = [
-            _day(span["day"], told["by"]),
-            f"{span['talks']:,}" if span["ran_s"] else _OFF,
-            Text(_bar(span["talks"], most, room, blocks), style="cyan"),
-            _seconds(span["answer_ms"]["p50"]),
-            _seconds(span["answer_ms"]["p95"]),
-            _number(span["false_starts"]),
-            Text(_number(wrong), style="yellow"),
-        ]
-        money = [Text(_money(span["cost"]))] if costs else []
-        made.add_row(*cells, *money)
+    names = [told["by"], "talks", "answers", "19 of 20", "no word", "wrong"]
+    rows = [_cells(span, told["by"]) for span in found]
+    if columns >= WHOLE_COLUMNS and any(span["cost"] for span in found):
+        names.append("cost")
+    widths = [max(map(len, column)) for column in zip(names, *rows, strict=False)]
+    room = max(_LEAST_BAR, columns - sum(widths) - _GAP * len(widths) - 1)
+    made = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="dim")
+    for name in names:
+        made.add_column(name, justify="left" if name == names[0] else "right", no_wrap=True)
+        if name == "talks":
+            made.add_column("", no_wrap=True)
+    most = max(span["talks"] for span in found)
+    for span, cells in zip(found, rows, strict=True):
+        bar = Text(_bar(span["talks"], most, room, blocks), style="cyan")
+        shown = [Text(cell) for cell in cells[: len(names)]]
+        shown[names.index("wrong")].stylize("yellow")
+        made.add_row(*shown[:2], bar, *shown[2:])
     return made
+
+
+def _cells(span: Told, by: str) -> list[str]:
+    return [
+        _day(span["day"], by),
+        f"{span['talks']:,}" if span["ran_s"] else _OFF,
+        _seconds(span["answer_ms"]["p50"]),
+        _seconds(span["answer_ms"]["p95"]),
+        _number(span["false_starts"]),
+        _number(sum(span["faults"].values()) + span["unheard"]),
+        _money(span["cost"]),
+    ]
 
 
 def hours(told: Told, blocks: str = FINE) -> list[str]:

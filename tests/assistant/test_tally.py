@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -122,7 +123,7 @@ def test_sums_are_those_of_a_naive_count(events: list[PublicEvent]) -> None:
     ]
     assert found.timed["connection"].count == len(timed)
     rests = [True, *(each.fields["to"] in REST for each in of(events, EventName.STATE))]
-    talks = sum(before and not after for before, after in zip(rests, rests[1:], strict=False))
+    talks = sum(before and not after for before, after in pairwise(rests))
     assert numbers["talks"] == talks
     assert 0 <= numbers["false_starts"] <= talks
     assert all(count >= 0 for count in numbers.values())
