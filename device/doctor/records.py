@@ -95,7 +95,8 @@ def _there(scene: Scene, path: Path) -> Result:
     if not rows:
         return fine("records", "nothing has left yet", bytes=size, rows=0)
     since = f"{datetime.fromtimestamp(oldest, local_zone()):%Y-%m-%d}"
-    figure = f"{size / 1e6:.1f} MB, {rows} entries since {since}"
+    entries = "1 entry" if rows == 1 else f"{rows} entries"
+    figure = f"{size / 1e6:.1f} MB, {entries} since {since}"
     return fine("records", figure, bytes=size, rows=rows, since=since)
 
 

@@ -48,7 +48,9 @@ def read_records(
             f"{error.filename or path} may not be read: use sudo, or start the speaker"
         ) from error
     except (sqlite3.Error, OSError) as error:
-        raise RecordsError(f"the records {path} cannot be read: {error}") from error
+        raise RecordsError(
+            f"the records {path} cannot be read: {error}; sudo parley doctor says what to do"
+        ) from error
 
 
 def _size_of(path: Path) -> int:

@@ -27,7 +27,7 @@ from device.news import Post, RecordsTrouble
 from device.records.clock import RecordClock
 from device.records.pending import Pending
 from device.records.rows import Row, Table
-from device.records.trouble import HANGS
+from device.records.trouble import HANGS, LOST
 from device.records.writer import MOST_ROWS, Place, Writer
 from device.threads import tell
 
@@ -69,7 +69,7 @@ class Records:
         self._ended: asyncio.Future[None] | None = None
         """Done when the thread has ended."""
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._number = self._keys = 0
+        self._number = self._written = self._keys = 0
         self._dropped = 0
         self._unsaved = False
         self._timer: asyncio.TimerHandle | None = None
@@ -88,7 +88,7 @@ class Records:
         writer = self._writer
         return {
             "noted": self._number,
-            "waiting": writer.waiting,
+            "waiting": self._number - self._written,
             "dropped": self._dropped + writer.lost,
             "odd": writer.odd,
             "failing": int(writer.failing),
@@ -137,6 +137,9 @@ class Records:
         """Take a row, which is visible to `ask` from now on. Returns at once and never raises."""
         if self._jobs.qsize() >= MOST_ROWS:
             self._dropped += 1
+            if self._loop is not None:
+                # Not now: whoever takes the news may be the one who notes.
+                self._loop.call_soon(self._tell, LOST)
             return
         number = self._number = self._number + 1
         try:
@@ -219,7 +222,8 @@ class Records:
             self._hanging = None
         if self._thread is None:
             return
-        if number == self._number:
+        self._written = max(self._written, number or 0)
+        if self._written == self._number and number is not None:
             with contextlib.suppress(OSError):
                 self._pending.clear()
             self._hold()

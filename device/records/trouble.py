@@ -14,6 +14,10 @@ _PRIMARY: Final = 0xFF
 HANGS: Final = (
     f"the disk does not answer: {_WAITS}; see what is wrong with it with: sudo dmesg | tail"
 )
+LOST: Final = (
+    "the disk has taken nothing for so long that the memory for it is full: some of what leaves is "
+    "not on record; see what is wrong with it with: sudo dmesg | tail"
+)
 
 
 def words(error: Exception, place: str, user: str) -> str:

@@ -34,7 +34,7 @@ from device.records.database import NAME as DATABASE
 from device.records.pending import waiting
 from device.records.retention import Look
 from device.records.rows import NO_VALUE, Row, Table
-from device.records.trouble import words
+from device.records.trouble import LOST, words
 
 log = logging.getLogger(__name__)
 
@@ -104,14 +104,12 @@ class Writer:
         """Whether nothing could be written the last time."""
         return bool(self._failing)
 
-    @property
-    def waiting(self) -> int:
-        """How many rows the disk has not got yet."""
-        return len(self._rows)
-
     def put(self, number: int, row: Row) -> None:
         """Take a row; never raises."""
-        self.lost += len(self._rows) == MOST_ROWS
+        if len(self._rows) == MOST_ROWS:
+            if self._failing and not self.lost:
+                log.warning("%s", LOST)
+            self.lost += bool(self._failing)
         self._rows.append((number, row))
         if self._database is not None:
             try:

@@ -135,7 +135,7 @@ async def test_the_status_is_whole(desk: Desk) -> None:
             "wake": {"hops": 1, "quiet": 0, "dropped": 0, "gaps": 0},
             "speaker": {"underruns": 0},
             "talking_over": {"barge_ins": 0, "paused_for_nothing": 0},
-            "records": {"noted": 0, "dropped": 0, "odd": 0},
+            "records": {"noted": 0, "waiting": 0, "dropped": 0, "odd": 0, "failing": 0},
         },
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -130,6 +131,45 @@ def test_a_process_that_is_killed_before_any_system_call_loses_nothing(tmp_path:
             kills += 1
     print(f"\nkilled before {kills} system calls, nothing lost, doubled or out of order")
     assert kills > 20
+
+
+def test_what_waits_in_memory_goes_only_when_the_disk_has_been_told_to_have_it(
+    tmp_path: Path,
+) -> None:
+    """A power cut between the two costs nothing: what was written was flushed before."""
+    if not can_trace():
+        pytest.skip("no strace here that may kill what it runs")
+    (tmp_path / "run").mkdir()
+    trace = tmp_path / "trace"
+    calls = "trace=pwrite64,fdatasync,fsync,ftruncate"
+    subprocess.run(
+        [
+            *("strace", "-f", "-y", "-qq", "-o", str(trace), "-e", calls),
+            *(sys.executable, "-m", "tests.records.test_lives", str(tmp_path), "100"),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+        timeout=120,
+        check=True,
+    )
+    unflushed: set[str] = set()
+    truncated = 0
+    for line in trace.read_text().splitlines():
+        # What was begun counts as written, and only what has ended as flushed.
+        call = re.search(r"(pwrite64|fdatasync|fsync|ftruncate)\(\d+<([^>]*)>", line)
+        if "resumed" in line or call is None:
+            assert "resumed" not in line or "pwrite64" in line or "= 0" in line, line
+            continue
+        name, path = call.groups()
+        if name == "pwrite64":
+            unflushed.add(path)
+        elif name == "ftruncate" and path.endswith(PENDING):
+            truncated += 1
+            assert not {each for each in unflushed if each.endswith("-wal")}, line
+        elif name in {"fdatasync", "fsync"}:
+            unflushed.discard(path)
+    assert truncated > 0
 
 
 # --- chains of lives, by chance -------------------------------------------------------------------

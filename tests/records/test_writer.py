@@ -7,6 +7,7 @@ import json
 import os
 import sqlite3
 import subprocess
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -283,7 +284,7 @@ def test_a_disk_that_is_really_full_takes_all_of_it_later(disk: Disk) -> None:
         assert made.trouble.startswith("the disk is full: ")
         ballast.unlink()
         assert made.commit(NOW, 90) == 199
-        assert (made.trouble, made.waiting) == ("", 0)
+        assert (made.trouble, len(made._rows)) == ("", 0)
         ballast = disk.fill()
         for number in range(200, 400):
             made.put(number, thing(f"{number:03}", "x" * 500))
@@ -327,3 +328,28 @@ def test_a_folder_of_somebody_else_is_told_with_what_to_do(tmp_path: Path) -> No
         assert f"sudo chown -R nobody: {tmp_path / FOLDER}" in made.trouble
         assert made.commit(NOW, 90) == 1
         assert made.ask(keys, NOW) == ["a", "b"]
+
+
+def test_what_finds_no_room_while_a_disk_takes_nothing_is_counted_and_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The oldest go; in a transaction that is taken later, nothing is lost."""
+    made = Writer(Place(tmp_path), (THINGS,), "life")
+    made._rows = deque(maxlen=5)
+    monkeypatch.setattr(writer, "MOST_ROWS", 5)
+    made.commit(NOW, 90)
+    for number in range(1, 8):
+        made.put(number, thing(f"{number}"))
+    assert made.commit(NOW, 90) == 7
+    assert (made.lost, len(made.ask(keys, NOW))) == (0, 7)
+    made.close()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(writer, "open_database", denied)
+        assert made.commit(NOW, 90) is None
+        for number in range(8, 18):
+            made.put(number, thing(f"{number}"))
+    assert made.lost == 5
+    assert caplog.text.count("some of what leaves is not on record") == 1
+    assert made.commit(NOW, 90) == 17
+    assert made.ask(keys, NOW)[:2] == ["1", "13"]
+    made.close()
