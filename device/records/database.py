@@ -65,7 +65,7 @@ def open_database(
     database = sqlite3.connect(path, timeout=5.0, isolation_level=None)
     try:
         _prepare(database, tables, is_new=is_new, examine=examine)
-    except BaseException:
+    except BaseException:  # cancelled too: none is left open
         database.close()
         raise
     return database
