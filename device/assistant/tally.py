@@ -18,6 +18,8 @@ AT_REST: Final = frozenset({"starting", "idle", "muted", "fault"})
 """The states of the event stream in which no talk goes on."""
 WAKE_WORD: Final = "wake word"
 """The reason of a state that a wake word led to."""
+LATE_TURNS: Final = 32
+"""So many turns may begin before the last is told of one."""
 MOST_TOKENS: Final = 10**9
 MOST_MONEY: Final = 10**6
 """Of one turn: what is more is no count."""
@@ -35,8 +37,8 @@ class Tally:
         """Of that talk: how it began, and what has come of it."""
         self._played: tuple[int, int] = (0, 0)
         """The newest turn that was heard, and for how many ms so far."""
-        self._billed: tuple[int, dict[str, int]] = (0, {})
-        """The newest turn that has cost something, and what was counted of it so far."""
+        self._billed: dict[int, dict[str, int]] = {}
+        """What was counted so far of each of the last turns that have cost something."""
         self._counts: Mapping[EventName, Callable[[PublicEvent], None]] = {
             EventName.STATE: self._state,
             EventName.WAKE: self._wake,
@@ -129,12 +131,14 @@ class Tally:
             self.figures.name("faults", event.fields["kind"])
 
     def _usage(self, event: PublicEvent) -> None:
-        """Count the largest that was told of each side of a turn: a turn may be told of twice."""
+        """Count the largest that was told of each side of a turn.
+
+        Live API: a turn may be told of more than once, also after the next one.
+        """
         fields = event.fields
-        turn, known = self._billed
-        if fields["turn"] != turn:
-            known = {}
-        self._billed = (fields["turn"], known)
+        known = self._billed.setdefault(fields["turn"], {})
+        while len(self._billed) > LATE_TURNS:
+            del self._billed[next(iter(self._billed))]
         sides = {
             "prompt_tokens": _tokens(fields, "prompt", "tool_use"),
             "response_tokens": _tokens(fields, "response", "thoughts"),

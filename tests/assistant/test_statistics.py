@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,7 +26,7 @@ from device.records.clock import RecordClock
 from device.records.figures import STATISTICS
 from device.records.rows import Row
 from device.records.statistics import HOUR_S, key_of
-from device.records.store import Records
+from device.records.store import SOON_S, Records
 from device.records.tables import TABLES
 from device.records.writer import Place
 from device.service.latency import Latency
@@ -156,6 +157,15 @@ async def test_nothing_is_noted_of_each_event(speaker: Speaker) -> None:
     assert speaker.records.counters["noted"] == before
     speaker.happens(OVER)
     assert speaker.records.counters["noted"] == before + 1
+
+
+async def test_a_talk_is_written_with_whatever_else_it_left(speaker: Speaker) -> None:
+    """Soon, and not an hour later."""
+    await until(lambda: speaker.records._due == math.inf)
+    speaker.happens(*TALK)
+    assert speaker.records._due == math.inf
+    speaker.happens(OVER)
+    assert speaker.records._due <= asyncio.get_running_loop().time() + SOON_S
 
 
 async def test_hours_follow_each_other(speaker: Speaker) -> None:

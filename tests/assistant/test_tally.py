@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.assistant.tally import Tally
+from device.assistant.tally import LATE_TURNS, Tally
 from device.events import EventName, PublicEvent, reply, session, unheard
 from device.records.figures import OTHERS, Figures
 
@@ -212,6 +212,20 @@ def test_a_turn_that_is_told_of_twice_costs_once() -> None:
     assert found.numbers["response_tokens"] == 35
     assert found.numbers["tokens"] == 385
     assert found.as_dict()["cost"] == {"EUR": 0.03, "USD": 0.5}
+
+
+def test_a_turn_that_is_told_of_late_costs_what_it_grew_by() -> None:
+    """After the next ones, and after a smaller count; one of long ago is another's number."""
+    tally = Tally()
+    found = []
+    for turn, total in ((1, 100), (2, 50), (1, 130), (1, 90), (1, 130), (2, 50)):
+        tally.count(usage(turn, total=total))
+        found.append(tally.take().numbers["tokens"])
+    assert found == [100, 50, 30, 0, 0, 0]
+    for turn in range(3, 3 + 2 * LATE_TURNS):
+        tally.count(usage(turn, total=1))
+    assert tally.take().numbers["tokens"] == 2 * LATE_TURNS
+    assert len(tally._billed) == LATE_TURNS
 
 
 @pytest.mark.parametrize("cost", [None, -1.0, float("nan"), float("inf"), "much", 0])
