@@ -82,7 +82,7 @@ def _in_place(path: Path, tables: Sequence[Table]) -> sqlite3.Connection | None:
             <= {row[1] for row in database.execute(f"PRAGMA table_info({table.name})")}
             for table in tables
         )
-    except BaseException:
+    except BaseException:  # interrupted too: none is left open
         database.close()
         # SQLite's own words for it name no path.
         if not os.access(path, os.R_OK):
@@ -107,7 +107,7 @@ def _in_memory(
         for line in lines:
             if line.number > known.get(line.life, 0):
                 _merge(memory, line)
-    except BaseException:
+    except BaseException:  # interrupted too: none is left open
         memory.close()
         raise
     return memory

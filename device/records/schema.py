@@ -48,7 +48,7 @@ def bring_up(
             database.execute(f"PRAGMA user_version = {version:d}")
         # Nothing is written where nothing was changed.
         database.execute("COMMIT")
-    except BaseException:
+    except BaseException:  # interrupted too: no half of a step stays
         if database.in_transaction:
             database.execute("ROLLBACK")
         raise
