@@ -31,7 +31,9 @@ CONFIG = "config"
 """The kind of a configuration that was refused."""
 RECORDS = "records"
 """The kind of what leaves and costs that cannot be written down, or was lost."""
-ATTENDED = frozenset({CONFIG, RECORDS})
+PROMETHEUS = "prometheus"
+"""The kind of a file of figures that cannot be written where its owner wants it."""
+ATTENDED = frozenset({CONFIG, RECORDS, PROMETHEUS})
 """Kinds without a signal that are shown all the same: their owner should see to them some day."""
 
 DEVICE = Signal("fault", "standing", "error")

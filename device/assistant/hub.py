@@ -20,6 +20,7 @@ from device.assistant.echo import EchoControl
 from device.assistant.echo_measurement import EchoMeasurement
 from device.assistant.effects import perform
 from device.assistant.functions import ModelFunctions, OwnDevice
+from device.assistant.gauges import Gauges
 from device.assistant.hot_plug import HotPlug
 from device.assistant.house import House
 from device.assistant.input import Input
@@ -29,9 +30,11 @@ from device.assistant.panel import Hardware, Panel
 from device.assistant.parts import Parts
 from device.assistant.picture_stream import PictureStream
 from device.assistant.pictures import Pictures, Shutter
+from device.assistant.prometheus import PrometheusFile
 from device.assistant.ringing import Ringing
 from device.assistant.sessions import Sessions
 from device.assistant.settings import Settings, TalkSettings
+from device.assistant.statistics import Statistics
 from device.assistant.status import SignsOfLife, headline
 from device.assistant.talk import Talk
 from device.assistant.uplink import Uplink
@@ -105,6 +108,9 @@ class Assistant:
         self.house = House(self.settings, self.bus, parts.mcp_server)
         whose = self.sessions.whose
         self.audit = Audit(self.records, self.talk, whose, self.house.server_of)
+        gauges = Gauges(parts.resident, parts.celsius, self.wake_word.counters)
+        prometheus = PrometheusFile(self.settings, self.faults)
+        self.statistics = Statistics(self.records, self.latency, gauges, prometheus)
         own = OwnDevice(self.output, self.audit, self.faults, self.set_volume, self.post)
         shutter = Shutter(self.panel, self.output)
         pictures = Pictures(parts.camera, self.settings, self.talk, self.faults, shutter)
@@ -121,6 +127,7 @@ class Assistant:
         try:
             async with self._tasks as tasks:
                 self.records.start(tasks)
+                self.statistics.start(tasks)
                 self.sessions.start(tasks, self.functions.of)
                 self.hot_plug.start(tasks)
                 self.tell_missing_key()
@@ -128,7 +135,7 @@ class Assistant:
                 self.tell_personas()
                 self.mute.start(tasks)
                 self.choose_board(self.panel.profile)
-                tasks.create_task(self.health.run(), name="health")
+                tasks.create_task(self.health.run(self.statistics.beat), name="health")
                 tasks.create_task(self.session_faults.watch(), name="network")
                 self.prepare_sentences()
                 tasks.create_task(self.measurement.at_first_start(), name="first measurement")
@@ -157,6 +164,7 @@ class Assistant:
         await self.pictures.closed()
         await self.parts.echo_memory.kept()
         await self.alarm_clock.kept()
+        await self.statistics.kept()
         await self.records.kept()
 
     def _hindrance(self) -> n.Failure | None:
@@ -164,6 +172,7 @@ class Assistant:
 
     def _observe(self, event: PublicEvent) -> None:
         journal.tell(event, transcripts=self.settings.now.privacy.log_transcripts)
+        self.statistics.happens(event)
         if event.event is EventName.FAULT:
             self.look()
 
@@ -200,6 +209,7 @@ class Assistant:
         self.audit.leaves(departure)
         if isinstance(departure, SoundLeft):
             self.latency.sent(departure.captured, departure.time)
+            self.statistics.sent(departure.frames)
 
     # --- news in ---
 
@@ -264,6 +274,8 @@ class Assistant:
         match news:
             case n.Detection():
                 self.activity.addressed()
+            case n.NearMiss():
+                self.statistics.near_miss()
             case n.BargedIn():
                 self.activity.barged_in()
             case n.SpeechJudged():

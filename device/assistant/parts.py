@@ -67,6 +67,8 @@ class Parts:
     """Whether the owner had muted the speaker."""
     resident: Callable[[], int] = lambda: 0
     """How much of the machine's memory the speaker's process takes, in bytes."""
+    celsius: Callable[[], float | None] = lambda: None
+    """How warm the processor is; None where nothing tells."""
     keepsake: TalkMemory = field(default_factory=lambda: TalkMemory(None))
     """Where the talk so far is kept."""
     echo_memory: EchoMemory = field(default_factory=lambda: EchoMemory(None))

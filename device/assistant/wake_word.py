@@ -69,6 +69,10 @@ class WakeWord:
             self._listening_for_stop = on
             self._detector.listen_for_stop(on)
 
+    def counters(self) -> Mapping[str, int]:
+        """Return what the detector in use has counted."""
+        return self._detector.counters
+
     def as_dict(self) -> dict[str, Any]:
         """Return the words, how long hops take, and the detector's counters for `status`."""
         scores = self._detector.scores
@@ -76,5 +80,5 @@ class WakeWord:
             "wake_words": list(self._detector.words),
             "wake_personas": dict(self.personas),
             "hop_ms": {"p50": round(scores.hop_ms_p50, 1), "max": round(scores.hop_ms_max, 1)},
-            "counters": dict(self._detector.counters),
+            "counters": dict(self.counters()),
         }

@@ -42,6 +42,7 @@ from device.records.store import Records
 from device.records.tables import TABLES
 from device.records.writer import Place
 from device.service.health import resident_bytes
+from device.service.temperature import celsius
 from device.state.echo import EchoMemory
 from device.state.folders import runtime_folder, state_folder
 from device.state.mute import MuteMemory
@@ -123,6 +124,7 @@ def real_parts(environ: MutableMapping[str, str]) -> Parts:
         missing_key=missing,
         hindrance=hindrance,
         resident=resident_bytes,
+        celsius=celsius,
         keepsake=TalkMemory(folder),
         echo_memory=EchoMemory(folder),
         mute_memory=MuteMemory(folder),

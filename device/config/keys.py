@@ -35,6 +35,7 @@ from device.config.kinds import (
     NightHours,
     OnOff,
     PersonaName,
+    PrometheusPath,
     Voice,
     auto_or_number,
     shape,
@@ -371,6 +372,8 @@ class Records(_Section):
 
     keep_days: int = Field(default=90, ge=1, le=3_650)
     """Days that it is kept; what the running month has cost is kept for as long as that lasts."""
+    prometheus: PrometheusPath | None = Field(default=None, examples=["/run/parley/parley.prom"])
+    """A text file of figures for Prometheus (node_exporter's textfile collector); null is none."""
 
 
 def _nothing_written(value: object) -> object:

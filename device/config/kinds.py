@@ -222,6 +222,14 @@ Language = Annotated[str, AfterValidator(language)]
 Voice = Annotated[str, Field(min_length=1), AfterValidator(voice)]
 NightHours = Annotated[str, AfterValidator(_night_hours)]
 PersonaName = Annotated[str, AfterValidator(_persona_name)]
+PrometheusPath = Annotated[
+    str,
+    shape(
+        r"/([^\x00-\x1f\x7f/]+/)+[^\x00-\x1f\x7f/]+\.prom",
+        "is not the absolute path of a .prom file: write e.g. /run/parley/parley.prom",
+    ),
+]
+"""node_exporter: its textfile collector reads files of that ending, and no others."""
 
 
 ButtonAction = Annotated[

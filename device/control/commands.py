@@ -13,7 +13,7 @@ from device.assistant.hub import Assistant
 from device.assistant.status import Status
 from device.config import DEFAULT_PERSONA, describe
 from device.config.file import ConfigFile
-from device.control import audit, timers, tools
+from device.control import audit, statistics, timers, tools
 from device.control.enclosure import MOST_BYTES, enclosed
 from device.control.meter import Meter
 from device.control.socket import Command, Record, Records
@@ -25,9 +25,9 @@ from device.text import printable
 ASK_TEXT_CHARACTERS = 4000
 SHOWN_NAME = 40
 """Characters of a persona's name in an error; none has more than 32."""
-LASTING = frozenset({"ask", "audit", "measure", "meter", "tools", "watch"})
+LASTING = frozenset({"ask", "audit", "measure", "meter", "stats", "tools", "watch"})
 """The commands that are not over at once; of `tools`, a call of what a slow server does, of `audit`
-what a slow disk does."""
+and `stats` what a slow disk does."""
 ATTACHED = {"ask": MOST_BYTES}
 """What may come with a command beside its line: a picture, with a question."""
 
@@ -52,6 +52,7 @@ class Commands:
             "meter": self._meter,
             "mute": self._mute,
             "reload": self._reload_config,
+            "stats": self._stats,
             "status": self._status,
             "stop": self._stop,
             "timers": self._timers,
@@ -67,6 +68,9 @@ class Commands:
     async def _audit(self, request: Record) -> Records:
         hub = self._assistant
         yield {"result": await audit.answer(hub.audit, hub.settings.now, request)}
+
+    async def _stats(self, request: Record) -> Records:
+        yield {"result": await statistics.answer(self._assistant.statistics, request)}
 
     async def _config(self, _: Record) -> Records:
         """Every setting in force, as YAML, and where it comes from."""

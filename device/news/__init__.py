@@ -68,7 +68,7 @@ from device.news.sound import (
     TalkedOver,
 )
 from device.news.timers import TimerNews
-from device.news.wake import Detection, SpeechChanged, SpeechJudged, StopWord, WakeNews
+from device.news.wake import Detection, NearMiss, SpeechChanged, SpeechJudged, StopWord, WakeNews
 from device.news.wishes import (
     Ask,
     Enclosed,
@@ -116,6 +116,7 @@ __all__ = [
     "Mute",
     "MuteSwitched",
     "MuteToggled",
+    "NearMiss",
     "News",
     "PartLost",
     "PersonasChanged",

@@ -51,4 +51,14 @@ class StopWord:
     time: float
 
 
-WakeNews = Detection | SpeechChanged | SpeechJudged | StopWord
+@dataclass(frozen=True, slots=True)
+class NearMiss:
+    """Something was nearly a wake word: its score stayed below the threshold, but not far."""
+
+    word: str
+    score: float
+    """0..1, the highest."""
+    time: float
+
+
+WakeNews = Detection | NearMiss | SpeechChanged | SpeechJudged | StopWord

@@ -6,6 +6,7 @@ Tested in tests/records/test_store.py.
 from __future__ import annotations
 
 from device.records.audit import CALL, PICTURE, SOUND, TEXT
+from device.records.figures import STATISTICS
 from device.records.rows import Table
 
-TABLES: tuple[Table, ...] = (SOUND, PICTURE, TEXT, CALL)
+TABLES: tuple[Table, ...] = (STATISTICS, SOUND, PICTURE, TEXT, CALL)

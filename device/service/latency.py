@@ -196,6 +196,11 @@ class Latency:
             for kind in Kind
         }
 
+    def newest_ms(self, kind: Kind) -> tuple[int, float | None]:
+        """Return how many there have been, and the last of them; of all kinds but a frame's."""
+        durations_s = self._durations_s[kind]
+        return self._counts[kind], 1000 * durations_s[-1] if durations_s else None
+
     def _record(self, kind: Kind, seconds: float) -> None:
         self._durations_s[kind].append(seconds)
         self._counts[kind] += 1

@@ -50,11 +50,21 @@ class DurableFile:
     """One small file. Without a folder nothing is kept. Blocks for the disk; any thread."""
 
     def __init__(
-        self, folder: Path | None, name: str, *, mode: int = 0o600, max_bytes: int = MAX_BYTES
+        self,
+        folder: Path | None,
+        name: str,
+        *,
+        mode: int = 0o600,
+        whatever_umask: bool = False,
+        max_bytes: int = MAX_BYTES,
     ) -> None:
-        """`mode` is that of the file, less the process's umask; `max_bytes` is read at most."""
+        """`mode` is that of the file, less the process's umask but for `whatever_umask`.
+
+        `max_bytes` is read at most.
+        """
         self.path = folder / name if folder is not None else None
         self._mode = mode
+        self._whatever_umask = whatever_umask
         self._max_bytes = max_bytes
         self._is_damaged = False
 
@@ -130,6 +140,8 @@ class DurableFile:
     def _replace(self, path: Path, content: bytes) -> None:
         fresh, number = _temporary_beside(path, self._mode)
         try:
+            if self._whatever_umask:
+                os.fchmod(number, self._mode)
             left = memoryview(content)
             while left:
                 left = left[os.write(number, left) :]

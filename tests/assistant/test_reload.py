@@ -171,6 +171,7 @@ TOUCHED: dict[str, tuple[str, set[str]]] = {
     "conversation.reply_timeout_s": ("10", set()),
     "privacy.log_transcripts": ("on", set()),
     "records.keep_days": ("30", set()),
+    "records.prometheus": ("/run/nowhere/parley.prom", set()),
     "personas": ("{anna: {voice: Puck}}", set()),
 }
 """Every key, another value than its default, and which parts a change of it alone replaces.

@@ -569,3 +569,20 @@ class TestFiles:
         assert load(None) == Config()
         file.write_text("audio: {volume: 7}")
         assert load(None).audio.volume == 7
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["parley.prom", "/run/parley/parley.txt", "/parley.prom", "/run/parley/", "/run/.prom/", "''"],
+)
+def test_a_file_for_prometheus_is_one_that_can_be_found(path: str) -> None:
+    """An absolute path with the ending that node_exporter looks for; else it says what to write."""
+    (mistake,) = mistakes(f"records: {{prometheus: {path}}}")
+    assert "write e.g. /run/parley/parley.prom" in str(mistake)
+
+
+def test_a_file_for_prometheus_is_taken_as_written() -> None:
+    """Null is none."""
+    wanted = "/run/parley/with space.prom"
+    assert parse(f"records: {{prometheus: {wanted}}}", "x").records.prometheus == wanted
+    assert parse("records: {prometheus: null}", "x").records.prometheus is None

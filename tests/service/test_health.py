@@ -130,6 +130,16 @@ async def test_it_feeds_by_itself() -> None:
     assert not any("EXTEND" in message for message in body.told)
 
 
+async def test_whoever_has_something_to_do_now_and_then_is_called_along() -> None:
+    """At each look, and nobody else wakes up for it."""
+    body, beats = Body("2000"), []
+    task = asyncio.create_task(body.health.run(lambda: beats.append(1)))
+    await until(lambda: len(beats) == 3)
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
 async def test_a_start_without_a_microphone_asks_for_more_time() -> None:
     """The missing microphone is a told fault, so systemd need not give up on the start."""
     body = Body("2000")

@@ -41,6 +41,17 @@ def reply(latency: Latency, turn: int, at: float, *, way_s: float = 0.05) -> Non
     latency.sounded(turn, at + way_s - 0.04, at + way_s)
 
 
+def test_the_newest_of_a_kind_is_told_with_how_many_there_were() -> None:
+    """So that somebody who looks now and then misses none."""
+    latency = Latency()
+    assert latency.newest_ms(Kind.ANSWER_TOTAL) == (0, None)
+    for number in (1, 2):
+        latency.speech(speaking=False, at=10.0 * number)
+        reply(latency, number, 10.0 * number + 0.5, way_s=0.25 * number)
+        latency.drained(number)
+    assert latency.newest_ms(Kind.ANSWER_TOTAL) == (2, 1000.0)
+
+
 # --- the figures ---------------------------------------------------------------------------------
 
 

@@ -75,6 +75,16 @@ def test_the_mode_is_as_wanted_less_the_umask(
     assert stat.S_IMODE((tmp_path / NAME).stat().st_mode) == wanted
 
 
+def test_what_is_for_everybody_is_so_whatever_the_umask(tmp_path: Path) -> None:
+    """The service's is 0077; who reads it is another user."""
+    before = os.umask(0o077)
+    try:
+        DurableFile(tmp_path, NAME, mode=0o644, whatever_umask=True).write(NEW)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / NAME).stat().st_mode) == 0o644
+
+
 def test_indented_records_are_for_people() -> None:
     """They read back as the same."""
     record = {"a": {"b": 1}}
