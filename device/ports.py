@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from device.frames import Frame
-from device.news import Enclosed, Post
+from device.news import Enclosed, KeepWakes, Post
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,10 @@ class WakeDetector(Protocol):
 
     def listen_for_stop(self, on: bool) -> None:
         """Set whether to listen for "stop" without a wake word too, and post StopWord."""
+        ...
+
+    def keep_clips(self, which: KeepWakes) -> None:
+        """Set of which wakes to post the clips, WakeClip, too."""
         ...
 
 

@@ -24,6 +24,7 @@ from device.news import (
     Detection,
     Enclosed,
     Failure,
+    KeepWakes,
     News,
     Post,
     ReplyAudio,
@@ -235,6 +236,7 @@ class FakeDetector:
         self.talked_over: list[bool] = []
         self.tracking = False
         self.listening_for_stop = False
+        self.keeps: KeepWakes = "none"
         self.hears = True
         self.instantly = False
         self.running = False
@@ -278,6 +280,9 @@ class FakeDetector:
 
     def listen_for_stop(self, on: bool) -> None:
         self.listening_for_stop = on
+
+    def keep_clips(self, which: KeepWakes) -> None:
+        self.keeps = which
 
     def hear(self, end_sample: int, word: int = 0) -> None:
         assert self._post is not None
