@@ -29,6 +29,10 @@ class Signal:
 
 CONFIG = "config"
 """The kind of a configuration that was refused."""
+WAKE_CLIPS = "wake_clips"
+"""The kind of clips of wake words that cannot be kept, though their owner wants them."""
+ATTENDED = frozenset({CONFIG, WAKE_CLIPS})
+"""Kinds without a signal that are shown all the same: their owner should see to them some day."""
 
 DEVICE = Signal("fault", "standing", "error")
 NETWORK = Signal("fault_network", "standing_network", "error_network")
@@ -57,7 +61,7 @@ SIGNALS: dict[str, Signal] = {
 """Every kind that keeps the speaker from listening or answering."""
 
 
-WATCHED = frozenset({CONFIG, "microphone", "speaker", FailureKind.OFFLINE, FailureKind.CLOCK})
+WATCHED = ATTENDED | {"microphone", "speaker", FailureKind.OFFLINE, FailureKind.CLOCK}
 """Whose end is seen by the device itself, whether or not anybody tries."""
 
 PRESUMED_S = 600.0

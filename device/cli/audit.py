@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import time
 from datetime import UTC
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from device.cli import audit_sentences as sentences
 from device.cli import presentation as shown
 from device.cli.remote import console, result
-from device.control.socket import SERVICE, socket_path
+from device.cli.speaker_folders import speaker_folders
 from device.errors import UnansweredError
 from device.text import printable_record
 
@@ -89,7 +87,7 @@ def _read(args: argparse.Namespace) -> dict[str, Any]:
 
     zone = local_zone()
     begin = since(args.since, time.time(), zone)
-    state, runtime = _folders(args)
+    state, runtime = speaker_folders(args)
     database = read_records(state, runtime, TABLES)
     try:
         entries, after = kept.page(database, begin, kept.START, zone)
@@ -100,17 +98,4 @@ def _read(args: argparse.Namespace) -> dict[str, Any]:
     finally:
         database.close()
     told = {"since": kept.moment_of(begin, zone), "entries": entries, "next": None, "sums": sums}
-    return {**told, "camera": None, "live": False}
-
-
-def _folders(args: argparse.Namespace) -> tuple[Path | None, Path | None]:
-    """Return those of the speaker that is meant: one's own, or the installed one."""
-    from device.state import folders  # noqa: PLC0415 - only where no speaker runs
-
-    own = folders.state_folder(os.environ), folders.runtime_folder(os.environ)
-    if os.environ.get("STATE_DIRECTORY"):
-        return own
-    is_service = socket_path(args.socket, os.environ) == SERVICE
-    if is_service or not (own[0] and own[0].exists()):
-        return folders.SERVICE_STATE, folders.SERVICE_RUNTIME
-    return own
+    return {**told, "camera": None, "wake_clips": None, "live": False}

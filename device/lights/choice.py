@@ -29,7 +29,7 @@ from dataclasses import dataclass
 
 from device.conversation.states import PATTERNS, RESTING, State
 from device.lights.patterns import Pattern
-from device.signals import CONFIG, DEVICE, SIGNALS, Signal, newest
+from device.signals import ATTENDED, DEVICE, SIGNALS, Signal, newest
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def _standing(now: Situation) -> str | None:
 
 
 def _mistaken(now: Situation) -> str | None:
-    return Pattern.MISTAKE if CONFIG in now.faults else None
+    return Pattern.MISTAKE if ATTENDED.intersection(now.faults) else None
 
 
 def _idle(_now: Situation) -> str | None:

@@ -156,8 +156,12 @@ class Health:
             self._notify(f"WATCHDOG_USEC={PATIENCE_USEC if storms else self._watchdog_usec}")
         self._storms = storms
 
-    async def run(self) -> None:
-        """Check as often as the watchdog wants it, until cancelled. Raises OutgrownError."""
+    async def run(self, beat: Callable[[], None] = lambda: None) -> None:
+        """Check as often as the watchdog wants it, until cancelled. Raises OutgrownError.
+
+        `beat` is called each time: whoever has something to do now and then need not wake up for
+        it. It returns at once.
+        """
         began = time.monotonic()
         while True:
             await asyncio.sleep(self.interval_s)
@@ -168,6 +172,7 @@ class Health:
                 )
             self._be_patient(storms=self._storm.lasts())
             self.check()
+            beat()
             if not self._up and self._signs.excused:
                 self._wait_for_a_microphone(time.monotonic() - began)
 

@@ -119,6 +119,7 @@ TOUCHED: dict[str, tuple[str, set[str]]] = {
     "wake.patience": ("2", {"detector"}),
     "wake.refractory_s": ("1", {"detector"}),
     "wake.pre_roll_s": ("2", set()),
+    "wake.keep": ("near", set()),
     "audio.input.device": ("usb", {"microphone", "speaker", "echo"}),
     "audio.input.channel": ("1", {"microphone", "echo"}),
     "audio.input.rate_hz": ("48000", {"microphone", "echo"}),
