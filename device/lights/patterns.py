@@ -180,7 +180,8 @@ MOTIONS: dict[Pattern, Motion] = {
         "the server did not answer the last time", _calm(_LIME), 10.0, flashes=_SERVICE
     ),
     Pattern.MISTAKE: Motion(
-        "the configuration has a mistake, and the last good one is in force: parley config check",
+        "the configuration has a mistake, and the last good one is in force, or clips of wakes "
+        "cannot be kept: parley doctor",
         _calm(_SKY),
         11.0,
         flashes=_MISTAKE,

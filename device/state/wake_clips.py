@@ -12,7 +12,6 @@ for the disk; any thread, one at a time.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import json
 import os
@@ -29,7 +28,7 @@ from typing import Any, Final
 from device.errors import WakeClipError
 from device.frames import HOP_SAMPLES, MICROPHONE_RATE_HZ, SAMPLE_BYTES
 from device.news import WakeClip
-from device.state.store import DurableFile, as_json
+from device.state.store import DurableFile, as_json, make_folder
 
 FOLDER: Final = "wakes"
 MOST_CLIPS: Final = 50
@@ -371,12 +370,7 @@ def _is_folder(path: Path) -> bool:
 
 def _make(path: Path) -> None:
     """Make the folder, durably and for its owner only. Raises OSError."""
-    with contextlib.suppress(FileExistsError):
-        path.mkdir(mode=0o700, parents=True)
-        above = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(above)
-        finally:
-            os.close(above)
-    if _is_folder(path) and stat.S_IMODE(path.lstat().st_mode) & 0o077:
+    if not _is_folder(path):
+        make_folder(path, 0o700)
+    if stat.S_IMODE(path.lstat().st_mode) & 0o077:
         path.chmod(0o700)

@@ -54,6 +54,10 @@ RESTS = [State.STARTING, State.IDLE, State.MUTED, State.FAULT]
         (Situation(State.IDLE, State.IDLE, ("speaker",)), Pattern.STANDING),
         # What the owner wrote is not in force, which hinders nobody.
         (Situation(State.IDLE, State.IDLE, ("config",)), Pattern.MISTAKE),
+        # Nor does what cannot be kept.
+        (Situation(State.IDLE, State.IDLE, ("wake_clips",)), Pattern.MISTAKE),
+        (Situation(State.SPEAKING, State.IDLE, ("wake_clips",)), Pattern.SPEAKING),
+        (Situation(State.IDLE, State.IDLE, ("wake_clips", "dns")), Pattern.STANDING_NETWORK),
         (Situation(State.IDLE, State.IDLE, ("dns", "config")), Pattern.STANDING_NETWORK),
         (Situation(State.LISTENING, State.IDLE, ("config",)), Pattern.LISTENING),
         (Situation(State.MUTED, State.MUTED, ("config",)), Pattern.MUTED),
