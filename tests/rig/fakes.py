@@ -37,6 +37,7 @@ from device.ports import Camera, Colour, Functions, Picture, Session, WakeDetect
 from device.sound import Block, OpenDevice, Played, Tap
 from device.state.mute import MuteMemory
 from device.state.talk import TalkMemory
+from device.state.wake_clips import ClipFolder
 
 PATIENCE_S = 30.0
 """How long a test waits for something that happens at once where nobody else computes."""
@@ -547,6 +548,7 @@ class Hub:
             hindrance=lambda _config: self.hindrance,
             keepsake=TalkMemory(self._state),
             mute_memory=MuteMemory(self._state),
+            wake_clips=ClipFolder(self._state),
             mute_switch=lambda _profile: self.mute_switch,
             sentence=lambda config, kind: f"{config.live.language}: {kind}".encode(),
             plugged=self._plugged,
