@@ -119,7 +119,8 @@ class WakeClips:
                 break
             await asyncio.wait([writing], timeout=left_s)
         if self._waiting and self._folder.path is not None:
-            log.warning("the disk takes nothing: %d clips of wakes are lost", len(self._waiting))
+            lost = len(self._waiting)
+            log.warning("the disk takes nothing: clips of wakes are lost, %d of them", lost)
 
     # --- what is asked ---------------------------------------------------------------------------
 

@@ -124,4 +124,4 @@ def _best(threshold: float, outcomes: Sequence[Outcome]) -> float:
     nearest = min(good, key=lambda s: max(0.0, s[0] - threshold, threshold - s[-1]))
     if nearest[0] <= threshold <= nearest[-1]:
         return threshold
-    return nearest[len(nearest) // 2]
+    return nearest[(len(nearest) - 1) // 2]
