@@ -144,8 +144,10 @@ def test_clips_speak_for_a_threshold_without_a_speaker(
     ]
     assert lines[6].split() == ["0.5", "5", "0", "in", "force"]
     assert lines[-4:] == [
-        "  The clips speak for lowering it to 0.3: "
-        "set wake.words[].threshold of hey_jarvis, then parley reload.",
+        (
+            "  The clips speak for lowering it to 0.3: set wake.words[].threshold of hey_jarvis, "
+            "then parley reload."
+        ),
         "  Nothing is known below 0.1, where no clips are kept.",
         "1 clip left out: said over the speaker's own sound, where playback_threshold is in force.",
         "1 clip left out: of words that it listens for no more.",
