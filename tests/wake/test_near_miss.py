@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from device.frames import HOP_SAMPLES, MICROPHONE_RATE_HZ
-from device.news import Detection, NearMiss
+from device.news import Detection, NearMiss, WakeNews
 from device.wake.near_miss import (
     END_HOPS,
     LONGEST_HOPS,
@@ -18,6 +18,7 @@ from device.wake.near_miss import (
     Peak,
     hops_between,
 )
+from device.wake.own_voice import OwnVoice
 from tests.rig.speech import espeak, noise
 from tests.wake.test_worker import START, frames, heard, make
 
@@ -166,3 +167,24 @@ def test_our_own_voice_is_no_near_miss_of_the_worker() -> None:
         for each in hearing.hear(frame, track_speech=False, far_end=frame.pcm)
     ]
     assert not any(isinstance(each, NearMiss) for each in news)
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_the_other_network_is_asked_whether_it_was_our_own_voice(
+    monkeypatch: pytest.MonkeyPatch, ours: bool
+) -> None:
+    """Where openWakeWord does not know the word in what we play; once or twice, not in each hop."""
+    asked: list[str] = []
+
+    def hears(_self: OwnVoice, word: str) -> bool:
+        asked.append(word)
+        return ours
+
+    monkeypatch.setattr(OwnVoice, "_other_hears", hears)
+    clip = np.concatenate([noise(2.0, 20.0), espeak("hey jarvis"), noise(2.0, 20.0)])
+    hearing, news = make(threshold=0.999), list[WakeNews]()
+    for frame, played in zip(frames(clip), frames(noise(6.0, 300.0)), strict=False):
+        news += hearing.hear(frame, track_speech=False, far_end=played.pcm)
+    assert any(isinstance(each, NearMiss) for each in news) is not ours
+    assert 1 <= len(asked) <= 3
+    assert set(asked) == {"hey_jarvis"}
