@@ -17,10 +17,11 @@ SHARE = 0.2
 """The part of a threshold from which a score is suspicious.
 
 Measured at a threshold of 0.5 over 256 calls of each word by machines' voices in eight conditions,
-and over 3.3 hours of talk and 0.3 of music without it (`tests/benchmarks/test_near_miss.py`): of
-the calls that were missed it catches 31 of 52 (hey_jarvis) and 19 of 67 (alexa), of hey_mycroft's 2
-of 165, since that one is heard or not; and talk gives 1.2 near misses an hour, 1.2 and none. From a
-tenth on it were 38, 21 and 3, and 8 an hour for hey_jarvis; from two fifths on 20, 14 and 1.
+and over 3.3 hours of talk and 0.3 of music without it (`tests/benchmarks/test_near_miss.py`; some
+of the voices say nothing twice alike, so a few calls more or less): of the calls that were missed
+it catches 30 of 53 (hey_jarvis), 17 of 65 (alexa) and 3 of 163 (hey_mycroft, which is heard or
+not), and talk gives 1.2, 1.5 and no near misses an hour. From a tenth on it were 38, 19 and 4, and
+7.8 an hour for hey_jarvis; from two fifths on 19, 14 and 2, and 1.2 at most.
 """
 END_HOPS = 6
 """So long (0.5 s) after its last suspicious hop a suspicion is over: two syllables of one word are

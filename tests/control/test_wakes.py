@@ -13,6 +13,7 @@ from device.control import wakes
 from device.errors import ControlError
 from device.frames import MICROPHONE_RATE_HZ, REPLY_RATE_HZ
 from device.state.wake_clips import ClipFolder
+from device.timers.alarm_clock import AlarmClock
 from tests.rig.fakes import Hub
 from tests.state.clips import NOW, fill, kept, wake_clip
 
@@ -85,6 +86,18 @@ async def test_no_clip_is_played_into_a_talk(house: House) -> None:
     await house.hub.wake()
     with pytest.raises(ControlError, match=r"aaaaa is not played in a talk.*parley stop"):
         await house.ask("play", id="aaaaa")
+    assert house.hub.speaker.announced == []
+
+
+async def test_no_clip_is_played_while_something_rings(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody would understand it."""
+    fill(house.state, kept("aaaaa"))
+    monkeypatch.setattr(AlarmClock, "ringing", ["an alarm"])
+    with pytest.raises(ControlError, match="aaaaa is not played while something rings"):
+        await house.ask("play", id="aaaaa")
+    monkeypatch.undo()
     assert house.hub.speaker.announced == []
 
 
