@@ -178,6 +178,10 @@ class RecordsError(ParleyError):
     """The books cannot be read; the message says why."""
 
 
+class WakeClipError(ParleyError):
+    """A clip of a wake word is not there, or cannot be kept, read or played; says what to do."""
+
+
 class ControlError(ParleyError):
     """The control socket cannot be reached, or the daemon refused the command."""
 

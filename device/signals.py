@@ -33,7 +33,9 @@ RECORDS = "records"
 """The kind of what leaves and costs that cannot be written down, or was lost."""
 PROMETHEUS = "prometheus"
 """The kind of a file of figures that cannot be written where its owner wants it."""
-ATTENDED = frozenset({CONFIG, RECORDS, PROMETHEUS})
+WAKE_CLIPS = "wake_clips"
+"""The kind of clips of wake words that cannot be kept, though their owner wants them."""
+ATTENDED = frozenset({CONFIG, RECORDS, PROMETHEUS, WAKE_CLIPS})
 """Kinds without a signal that are shown all the same: their owner should see to them some day."""
 
 DEVICE = Signal("fault", "standing", "error")

@@ -87,6 +87,7 @@ from device.news import (
     UplinkChanged,
     Usage,
     VolumeStepped,
+    WakeClip,
 )
 
 FAILURE = Failure(FailureKind.QUOTA, "the quota is used up", retryable=True)
@@ -226,6 +227,7 @@ CONTRACT: list[tuple[News, dict[str, object] | None]] = [
     (SpeechJudged(0.5, 0, 512, 7.5), None),
     (StopWord(48_000, 7.5), None),
     (NearMiss("hey_jarvis", 0.31, 7.5), None),
+    (WakeClip("w", 0.3, 0.5, False, False, b"", 0, False, True, {}, 7.5), None),
     (MicrophoneOpened(7.5), None),
     (MicrophoneDelivers(7.5), None),
     (MicrophoneLost(DeviceTrouble.LOST, "gone", 7.5), None),

@@ -38,6 +38,7 @@ from device.assistant.statistics import Statistics
 from device.assistant.status import SignsOfLife, headline
 from device.assistant.talk import Talk
 from device.assistant.uplink import Uplink
+from device.assistant.wake_clips import WakeClips
 from device.assistant.wake_word import WakeWord
 from device.board.profiles import Profile
 from device.config import Config, as_persona, model_key
@@ -111,6 +112,8 @@ class Assistant:
         gauges = Gauges(parts.resident, parts.celsius, self.wake_word.counters)
         prometheus = PrometheusFile(self.settings, self.faults)
         self.statistics = Statistics(self.records, self.latency, gauges, prometheus)
+        kept = parts.wake_clips
+        self.wake_clips = WakeClips(kept, self.settings, self.talk, self.records, self.faults)
         own = OwnDevice(self.output, self.audit, self.faults, self.set_volume, self.post)
         shutter = Shutter(self.panel, self.output)
         pictures = Pictures(parts.camera, self.settings, self.talk, self.faults, shutter)
@@ -135,10 +138,11 @@ class Assistant:
                 self.tell_personas()
                 self.mute.start(tasks)
                 self.choose_board(self.panel.profile)
-                tasks.create_task(self.health.run(self.statistics.beat), name="health")
+                tasks.create_task(self.health.run(self._beat), name="health")
                 tasks.create_task(self.session_faults.watch(), name="network")
                 self.prepare_sentences()
                 tasks.create_task(self.measurement.at_first_start(), name="first measurement")
+                self.wake_clips.tell()
                 self.wake_word.start(tasks)
                 self.ringing.start(tasks)
                 self.house.start(tasks)
@@ -165,7 +169,12 @@ class Assistant:
         await self.parts.echo_memory.kept()
         await self.alarm_clock.kept()
         await self.statistics.kept()
+        await self.wake_clips.kept()
         await self.records.kept()
+
+    def _beat(self) -> None:
+        self.statistics.beat()
+        self.wake_clips.beat()
 
     def _hindrance(self) -> n.Failure | None:
         return self.parts.hindrance(self.settings.now)
@@ -224,6 +233,7 @@ class Assistant:
         self._before_the_step(news)
         effects = self.talk.step(news)
         self.audit.note(news)
+        self.wake_clips.note(news)
         for effect in effects:
             perform(self, effect)
         if self.talk.state in RESTING:

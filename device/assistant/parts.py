@@ -33,6 +33,7 @@ from device.records.writer import Place
 from device.state.echo import EchoMemory
 from device.state.mute import MuteMemory
 from device.state.talk import TalkMemory
+from device.state.wake_clips import ClipFolder
 from device.timers.clocks import Clocks, KernelClocks
 from device.timers.memory import TimerMemory
 
@@ -79,6 +80,8 @@ class Parts:
         Place(None), TABLES, post, keep_days
     )
     """The books; it is told for how many days they are kept."""
+    wake_clips: ClipFolder = field(default_factory=lambda: ClipFolder(None))
+    """Where clips of wake words are kept, as far as they are."""
     timer_memory: TimerMemory = field(default_factory=lambda: TimerMemory(None))
     """Which of them were set."""
     spoken: Callable[[Config, str], bytes | None] = lambda _config, _text: None

@@ -102,6 +102,7 @@ class Reloader:
                 ),
                 self._echo,
             ),
+            (("wake.keep",), self._wake_clips),
             (("tools.mcp",), self._assistant.house.replace),
             (("tools.camera", "camera.source", "camera.rotate"), self._assistant.pictures.replace),
             (("live.", "tools.", "camera.stream", "place"), self._session),
@@ -142,6 +143,10 @@ class Reloader:
 
     def _volume(self) -> None:
         self._assistant.set_volume(self._assistant.settings.now.audio.volume)
+
+    def _wake_clips(self) -> None:
+        self._assistant.wake_word.keep_clips()
+        self._assistant.wake_clips.tell()
 
     def _session(self) -> None:
         # A talk that is going on keeps its settings; the next one has the new ones.

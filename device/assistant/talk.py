@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from device.conversation.effects import Effect
 from device.conversation.machine import step
-from device.conversation.states import PLAYING, UPLINK_OPEN, Conversation, State
+from device.conversation.states import PLAYING, RESTING, UPLINK_OPEN, Conversation, State
 from device.news import News
 
 
@@ -28,6 +28,11 @@ class Talk:
     def replying(self) -> bool:
         """Whether a reply plays, or is on its way to the loudspeaker."""
         return self._conversation.state in PLAYING
+
+    @property
+    def resting(self) -> bool:
+        """Whether no conversation goes on."""
+        return self._conversation.state in RESTING
 
     @property
     def uplink_open(self) -> bool:

@@ -45,6 +45,7 @@ class WakeWord:
     def start(self, tasks: asyncio.TaskGroup) -> None:
         """Run the detector as a task of `tasks`."""
         self._tasks = tasks
+        self.keep_clips()
         self._running = tasks.create_task(self._detector.run(self._heard), name="wake word")
 
     def replace(self, detector: WakeDetector) -> None:
@@ -52,6 +53,7 @@ class WakeWord:
         detector.track_speech(self._tracking)
         detector.listen_for_stop(self._listening_for_stop)
         self._detector = detector
+        self.keep_clips()
         if self._running is not None:
             self._running.cancel()
         if self._tasks is not None:
@@ -72,6 +74,10 @@ class WakeWord:
     def counters(self) -> Mapping[str, int]:
         """Return what the detector in use has counted."""
         return self._detector.counters
+
+    def keep_clips(self) -> None:
+        """Let the detector post the clips that the settings in force ask for."""
+        self._detector.keep_clips(self._settings.now.wake.keep)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the words, how long hops take, and the detector's counters for `status`."""

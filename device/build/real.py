@@ -47,6 +47,7 @@ from device.state.echo import EchoMemory
 from device.state.folders import runtime_folder, state_folder
 from device.state.mute import MuteMemory
 from device.state.talk import TalkMemory
+from device.state.wake_clips import ClipFolder
 from device.timers.memory import TimerMemory
 from device.wake.detector import OnnxWakeDetector
 from device.wake.worker import Word
@@ -130,6 +131,7 @@ def real_parts(environ: MutableMapping[str, str]) -> Parts:
         mute_memory=MuteMemory(folder),
         timer_memory=TimerMemory(folder),
         records=records,
+        wake_clips=ClipFolder(folder),
         sentence=sentence,
         spoken=spoken,
         plugged=plugged,

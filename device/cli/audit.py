@@ -98,4 +98,4 @@ def _read(args: argparse.Namespace) -> dict[str, Any]:
     finally:
         database.close()
     told = {"since": kept.moment_of(begin, zone), "entries": entries, "next": None, "sums": sums}
-    return {**told, "camera": None, "live": False}
+    return {**told, "camera": None, "wake_clips": None, "live": False}

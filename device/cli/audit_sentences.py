@@ -29,6 +29,9 @@ def head(told: Entry) -> list[str]:
         lines.insert(0, "No speaker runs here: this is what it has written.")
     if told["camera"]:
         lines.append("The camera is on: the model may ask for a picture in a talk.")
+    if told.get("wake_clips") not in {None, "none"}:
+        what = "near misses" if told["wake_clips"] == "near" else "wakes and near misses"
+        lines.append(f"Clips of {what} are kept on this device and never leave it: parley wakes.")
     return lines
 
 

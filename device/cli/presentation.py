@@ -70,6 +70,8 @@ def status(answer: dict[str, Any], console: Console) -> None:
             table.add_row("mcp server", f"[yellow]{told}[/]")
     if answer.get("camera"):
         table.add_row("camera", escape(_camera(answer["camera"])))
+    if answer.get("wake_clips", {}).get("keep", "none") != "none":
+        table.add_row("wake clips", escape(_wake_clips(answer["wake_clips"])))
     latency = _latency(answer.get("latency_ms", {}))
     if latency:
         table.add_row("latency", latency)
@@ -146,6 +148,11 @@ def _camera(about: dict[str, Any]) -> str:
         return f"off; {sent}"
     trouble = f"; {about['trouble']}" if about["trouble"] else ""
     return f"{about['camera']}, {sent}{trouble}"
+
+
+def _wake_clips(about: dict[str, Any]) -> str:
+    what = "near misses" if about["keep"] == "near" else "wakes and near misses"
+    return f"of {what}, kept on this device (parley wakes)"
 
 
 def _session(about: dict[str, Any]) -> str:

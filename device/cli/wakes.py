@@ -1,4 +1,4 @@
-"""``parley wakes test`` scores the owner's own recordings with the wake word networks."""
+"""``parley wakes test`` scores the owner's own recordings; the rest is `device.cli.wake_clips`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from device.cli import wake_clips
 from device.errors import RecordingError
 from device.text import printable
 
@@ -30,10 +31,11 @@ SILENCE_MS = 700
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    """Add ``wakes`` and its ``test``."""
-    about = "how sure the wake word networks are of recordings"
+    """Add ``wakes`` and what can be done with recordings and with clips that were kept."""
+    about = "clips of wakes and near misses, and how sure the networks are of recordings"
     group = subparsers.add_parser("wakes", help=about, description=about)
-    commands = group.add_subparsers(metavar="COMMAND", required=True)
+    commands = group.add_subparsers(metavar="COMMAND")
+    wake_clips.add_commands(group, commands)
     about = "score your own recordings (WAV, any rate and number of channels) as it would hear them"
     test_parser = commands.add_parser("test", help=about, description=about)
     test_parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a WAV file")
@@ -49,7 +51,9 @@ def add_parser(subparsers: Subparsers) -> None:
         metavar="N",
         help="which channel, from 0 (default: audio.input.channel, or the first)",
     )
-    test_parser.add_argument("--json", action="store_true", help="the figures, for a script")
+    test_parser.add_argument(
+        "--json", action="store_true", default=argparse.SUPPRESS, help="the figures, for a script"
+    )
     test_parser.add_argument("--config", type=Path, metavar="PATH", help="the configuration file")
     test_parser.set_defaults(run=test)
 

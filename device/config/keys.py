@@ -168,6 +168,9 @@ class Wake(_Section):
     """Seconds after a detection during which the same word is not detected again."""
     pre_roll_s: float = Field(default=1.5, ge=1.0, le=5.0)
     """Seconds of sound from before the detection that are sent along."""
+    keep: Literal["none", "near", "all"] = "none"
+    """Of which wakes clips of a few seconds are kept, on this device only: of none, of near misses,
+    or of all; see `parley wakes`."""
 
 
 class Input(_Section):

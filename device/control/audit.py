@@ -36,6 +36,7 @@ async def answer(audit: Audit, config: Config, request: Mapping[str, Any]) -> di
         "next": [following.at, following.key] if following else None,
         "sums": sums.as_dict(),
         "camera": config.tools.camera != "off",
+        "wake_clips": config.wake.keep,
     }
 
 

@@ -13,7 +13,7 @@ from device.assistant.hub import Assistant
 from device.assistant.status import Status
 from device.config import DEFAULT_PERSONA, describe
 from device.config.file import ConfigFile
-from device.control import audit, statistics, timers, tools
+from device.control import audit, statistics, timers, tools, wakes
 from device.control.enclosure import MOST_BYTES, enclosed
 from device.control.meter import Meter
 from device.control.socket import Command, Record, Records
@@ -25,7 +25,7 @@ from device.text import printable
 ASK_TEXT_CHARACTERS = 4000
 SHOWN_NAME = 40
 """Characters of a persona's name in an error; none has more than 32."""
-LASTING = frozenset({"ask", "audit", "measure", "meter", "stats", "tools", "watch"})
+LASTING = frozenset({"ask", "audit", "measure", "meter", "stats", "tools", "wakes", "watch"})
 """The commands that are not over at once; of `tools`, a call of what a slow server does, of `audit`
 and `stats` what a slow disk does."""
 ATTACHED = {"ask": MOST_BYTES}
@@ -59,6 +59,7 @@ class Commands:
             "tools": self._tools,
             "unmute": self._unmute,
             "volume": self._volume,
+            "wakes": self._wakes,
             "watch": self._watch,
         }
 
@@ -102,6 +103,10 @@ class Commands:
         """List the model's functions, or call one by hand; takes as long as that does."""
         hub = self._assistant
         yield {"result": await tools.answer(hub.functions, hub.house, request)}
+
+    async def _wakes(self, request: Record) -> Records:
+        """List, label, play or clear clips of wakes, or tell what they speak for."""
+        yield {"result": await wakes.answer(self._assistant, request)}
 
     async def _measure(self, _: Record) -> Records:
         """Say something and tell what came back of it; takes ten seconds."""

@@ -39,6 +39,7 @@ from device.doctor.records import records
 from device.doctor.scene import Account, Scene
 from device.doctor.sound_cards import sound_cards
 from device.doctor.sound_servers import sound_servers
+from device.doctor.wake_clips import wake_clips
 from device.errors import ConfigError, ControlError
 from device.state.folders import SERVICE_STATE, state_folder
 
@@ -81,6 +82,7 @@ CHECKS = (
         "The speaker says a few sentences and listens to them; please be quiet …",
     ),
     Check("wake word", "wake words", wake.wake, 60.0, "the wake word networks hear recordings …"),
+    Check("wake word", "wake clips", wake_clips, 15.0),
     Check("network", "wifi", wireless.wifi),
     Check("network", "wifi power", wireless.power, 15.0),
     Check("network", "token server", tokens.tokens, 45.0),

@@ -180,8 +180,8 @@ MOTIONS: dict[Pattern, Motion] = {
         "the server did not answer the last time", _calm(_LIME), 10.0, flashes=_SERVICE
     ),
     Pattern.MISTAKE: Motion(
-        "the configuration has a mistake, and the last good one is in force, or what leaves the "
-        "device cannot be written down: parley doctor",
+        "the configuration has a mistake, and the last good one is in force, or something cannot "
+        "be kept (records, clips of wakes, figures for Prometheus): parley doctor",
         _calm(_SKY),
         11.0,
         flashes=_MISTAKE,

@@ -68,7 +68,16 @@ from device.news.sound import (
     TalkedOver,
 )
 from device.news.timers import TimerNews
-from device.news.wake import Detection, NearMiss, SpeechChanged, SpeechJudged, StopWord, WakeNews
+from device.news.wake import (
+    Detection,
+    KeepWakes,
+    NearMiss,
+    SpeechChanged,
+    SpeechJudged,
+    StopWord,
+    WakeClip,
+    WakeNews,
+)
 from device.news.wishes import (
     Ask,
     Enclosed,
@@ -106,6 +115,7 @@ __all__ = [
     "HandleChanged",
     "Hold",
     "Interrupted",
+    "KeepWakes",
     "Leaving",
     "MicrophoneDelivers",
     "MicrophoneLost",
@@ -159,6 +169,7 @@ __all__ = [
     "UplinkChanged",
     "Usage",
     "VolumeStepped",
+    "WakeClip",
     "WakeNews",
     "Wish",
 ]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from device.frames import Frame
-from device.news import Post
+from device.news import KeepWakes, Post
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,4 +69,8 @@ class WakeDetector(Protocol):
 
     def listen_for_stop(self, on: bool) -> None:
         """Set whether to listen for "stop" without a wake word too, and post StopWord."""
+        ...
+
+    def keep_clips(self, which: KeepWakes) -> None:
+        """Set of which wakes to post the clips, WakeClip, too."""
         ...

@@ -123,7 +123,7 @@ class DurableFile:
         if self.path is None:
             return
         with _named(self.path):
-            _make_folder(self.path.parent)
+            make_folder(self.path.parent)
             _remove_leftovers(self.path.parent)
             self._replace(self.path, content)
             put_on_disk(self.path.parent)
@@ -247,12 +247,15 @@ def _content(path: Path, most_bytes: int) -> bytes:
         os.close(number)
 
 
-def _make_folder(folder: Path) -> None:
-    """Make the folder where it is missing, durably: a new one is a name in the folder above it."""
+def make_folder(folder: Path, mode: int = 0o777) -> None:
+    """Make the folder where it is missing, durably: a new one is a name in the folder above it.
+
+    `mode` is the folder's, less the process's umask. Raises OSError.
+    """
     if folder.is_dir():
         return
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode, parents=True, exist_ok=True)
     for each in missing:
         # One that may not be read cannot be opened, and so not be put on the disk by us.
         with contextlib.suppress(PermissionError):

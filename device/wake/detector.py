@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
 from device.frames import FRAME_MS, FRAME_SAMPLES, HOP_SAMPLES, Frame
-from device.news import Post, WakeNews
+from device.news import KeepWakes, Post, WakeNews
 from device.ports import WakeScores
 from device.threads import tell
 from device.wake.worker import Hearing, Word
@@ -50,6 +50,7 @@ class OnnxWakeDetector:
         self._hearing: Hearing | None = None
         self._inbox = _Inbox(INBOX_FRAMES)
         self._track_speech = self._listen_for_stop = False
+        self._keeps: KeepWakes = "none"
 
     @property
     def counters(self) -> Mapping[str, int]:
@@ -136,6 +137,10 @@ class OnnxWakeDetector:
         """Set whether to listen for "stop" without a wake word too, and post StopWord."""
         self._listen_for_stop = on
 
+    def keep_clips(self, which: KeepWakes) -> None:
+        """Set of which wakes to post the clips, WakeClip, too."""
+        self._keeps = which
+
     async def _loaded(self) -> Hearing:
         if self._hearing is None:
             self._hearing = await asyncio.to_thread(self._make_hearing)
@@ -145,6 +150,7 @@ class OnnxWakeDetector:
         """Take frames until the inbox closes. On the worker thread."""
         while heard := self._inbox.take():
             frame, far_end, near = heard
+            hearing.keep(self._keeps)
             heard_in_it = hearing.hear(
                 frame,
                 self._track_speech,

@@ -92,6 +92,14 @@ class SecondOpinion:
         return sum(witness.replays for witness in self._witnesses.values())
 
     @property
+    def awake_hops(self) -> int:
+        """For how many hops, the newest included, another network has listened; 0: all sleep.
+
+        What it said last depends on all that it has heard since, and on the ring before that.
+        """
+        return max((witness.awake_hops for witness in self._witnesses.values()), default=0)
+
+    @property
     def warm(self) -> bool:
         """Whether the scorer's scores count: not shortly after a reset."""
         return self._scorer.warm
@@ -155,12 +163,14 @@ class _Witness:
     def forget(self) -> None:
         self._lately.clear()
         self._unsuspicious_hops = AGREEMENT_HOPS
+        self.awake_hops = 0
 
     def judge(self, score: float, ring: deque[Samples]) -> float:
         """The score of the word after a hop that the ring ends with."""
         asleep = self._unsuspicious_hops >= AGREEMENT_HOPS
         suspects = score >= SUSPICION
         self._unsuspicious_hops = 0 if suspects else self._unsuspicious_hops + 1
+        self.awake_hops = self.awake_hops + 1 if suspects or not asleep else 0
         if asleep and not suspects:
             return score
         if asleep:

@@ -85,6 +85,15 @@ class WakeScorer:
         return self._filled - HISTORY_SAMPLES
 
     @property
+    def look_back_hops(self) -> int:
+        """From which hop on a stream is scored as if everything before it had been heard.
+
+        Its embeddings, the mel frames of the first of them, and 3 mel steps before those.
+        """
+        most = max(classifier.embeddings for classifier in self._classifiers)
+        return most + -(-WINDOW_FRAMES // HOP_FRAMES) + 1
+
+    @property
     def warm(self) -> bool:
         """Whether every word is scored: the warm-up after the last reset is over."""
         return all(self._hops >= self._warm_up_hops(each) for each in self._classifiers)

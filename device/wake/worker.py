@@ -17,12 +17,22 @@ from numpy.typing import NDArray
 
 from device.errors import SecondOpinionError, WakeModelError
 from device.frames import FRAME_SAMPLES, HOP_SAMPLES, MICROPHONE_RATE_HZ, Frame
-from device.news import Detection, SpeechChanged, SpeechJudged, StopWord, WakeNews
+from device.news import (
+    Detection,
+    KeepWakes,
+    NearMiss,
+    SpeechChanged,
+    SpeechJudged,
+    StopWord,
+    WakeNews,
+)
 from device.ports import WakeScores
 from device.wake.catalogue import word_name
+from device.wake.clip import LOOK_BACK_HOPS, Tape
 from device.wake.endpointing import Edge, Endpointing
 from device.wake.gate import WakeGate
 from device.wake.micro import MicroNetwork, micro_networks
+from device.wake.near_miss import NearMisses, Peak
 from device.wake.networks import SPEECH_SAMPLES, SpeechNetwork
 from device.wake.opinion import SecondOpinion
 from device.wake.own_voice import OwnVoice
@@ -36,9 +46,6 @@ _SPEECH_WARM_UP_FRAMES = 25
 starts cold needs 130 ms more, which is half a "no"."""
 _VETO_S = 0.5
 """Our own word is over by then, and a person who says it next is not yet done."""
-_RING_HOPS = 27
-"""What the networks need to have heard to score as if they had heard everything, to the bit: 16
-embeddings, the 76 mel frames of the first, and 3 mel steps before those."""
 _TIMED_HOPS = 256
 """The last 20 s."""
 
@@ -86,8 +93,10 @@ class Hearing:
         self._playback_thresholds = {
             word.name: min(word.threshold, word.playback_threshold) for word in words
         }
-        pauses = (round(s * MICROPHONE_RATE_HZ) for s in (refractory_s, _VETO_S))
+        pauses = [round(s * MICROPHONE_RATE_HZ) for s in (refractory_s, _VETO_S)]
         self._gate = WakeGate(self._thresholds, patience, *pauses)
+        self._near_misses = NearMisses(pauses[0])
+        self._tape = Tape(openwakeword.look_back_hops)
         self._speech = SpeechNetwork()
         self._endpointing = Endpointing(silence_ms, MICROPHONE_RATE_HZ)
         self._stop = StopListener()
@@ -95,7 +104,7 @@ class Hearing:
         self._heard: deque[NDArray[np.int16]] = deque(maxlen=_SPEECH_WARM_UP_FRAMES)
         self._unjudged = np.zeros(0, np.int16)
         self._next_sample: int | None = None
-        self._ring: deque[Frame] = deque(maxlen=_RING_HOPS * HOP_SAMPLES // FRAME_SAMPLES)
+        self._ring: deque[Frame] = deque(maxlen=LOOK_BACK_HOPS * HOP_SAMPLES // FRAME_SAMPLES)
         """What is quiet and was not listened to."""
         self._skipped = False
         """Whether more was quiet than the ring holds."""
@@ -146,6 +155,10 @@ class Hearing:
             log.warning("openWakeWord judges alone, and is more often wrong: %s", error)
             return {}, {}
 
+    def keep(self, clips: KeepWakes) -> None:
+        """Say which clips are wanted from now on."""
+        self._tape.keep(clips)
+
     def hear(
         self,
         frame: Frame,
@@ -161,7 +174,8 @@ class Hearing:
         """
         self._stop.listen(listen_for_stop)
         continues = frame.first_sample == self._next_sample
-        awaited = track_speech or listen_for_stop or near or far_end is not None
+        judging = self._near_misses.hops or self._tape.waits
+        awaited = track_speech or listen_for_stop or near or far_end is not None or judging
         if frame.quiet and continues and not awaited and not self._tracking:
             self._next_sample = frame.end_sample
             self._quiet_frames += 1
@@ -189,7 +203,7 @@ class Hearing:
     def _catch_up(self) -> Iterator[WakeNews]:
         """Listen to what was passed over as quiet, as far back as it matters."""
         if self._skipped:
-            self._scorer.reset(self._ring[0].first_sample % HOP_SAMPLES)
+            self._hear_anew(self._ring[0].first_sample)
             self._skipped = False
         while self._ring:
             self._quiet_frames -= 1
@@ -205,34 +219,61 @@ class Hearing:
         if self._next_sample is not None:
             if frame.first_sample < self._next_sample:
                 self._gate.forget()
+                self._near_misses.begin_again()
             self.gaps += 1
             if ended := self._endpointing.cut(self._next_sample):
                 yield _speech_changed(ended, frame)
-        # Hops lie on one grid over all of the microphone's stream: at rest it delivers them whole.
-        self._scorer.reset(frame.first_sample % HOP_SAMPLES)
+        self._hear_anew(frame.first_sample)
         self._ring.clear()
         self._skipped = False
         self._own_voice.forget()
         self._stop.forget()
         self._unjudged = self._unjudged[:0]
 
+    def _hear_anew(self, first_sample: int) -> None:
+        # Hops lie on one grid over all of the microphone's stream: at rest it delivers them whole.
+        self._scorer.reset(first_sample % HOP_SAMPLES)
+        self._near_misses.forget()
+        self._tape.begin(first_sample)
+
     def _listen_for_words(
         self, samples: NDArray[np.int16], far_end: bytes | None, frame: Frame
     ) -> Iterator[WakeNews]:
         began = time.perf_counter()
         self._own_voice.hear(far_end, frame)
+        self._tape.hear(frame.pcm)
         for scores in self._scorer.feed(samples):
             self._took_ms[self.hops % _TIMED_HOPS] = (time.perf_counter() - began) * 1000.0
             self.hops += 1
             self._last = scores
-            # A hop is four frames and begins with one, so it ends with one.
-            thresholds = self._in_force(frame.end_sample)
-            suspected = [word for word, score in scores.items() if score >= thresholds[word]]
-            ours = self._own_voice.says(thresholds, frame.end_sample, suspected)
-            if hit := self._gate.judge(scores, thresholds, frame.end_sample, ours):
-                yield Detection(hit.word, hit.score, hit.end_sample, frame.captured_at)
+            yield from self._judge(scores, frame)
             if self._hears_stop(frame.end_sample):
                 yield StopWord(frame.end_sample, frame.captured_at)
+
+    def _judge(self, scores: Mapping[str, float], frame: Frame) -> Iterator[WakeNews]:
+        """Tell whether a hop is a wake word, or was nearly one, and what they sounded like."""
+        # A hop is four frames and begins with one, so it ends with one.
+        end_sample = frame.end_sample
+        thresholds = self._in_force(end_sample)
+        asked = [word for word, score in scores.items() if score >= thresholds[word]]
+        asked += self._near_misses.culminated(scores)
+        ours = self._own_voice.says(thresholds, end_sample, asked)
+        over = self._own_voice.is_talked_over(end_sample)
+        self._tape.scored(scores, self._scorer.awake_hops)
+        hit = self._gate.judge(scores, thresholds, end_sample, ours)
+        if hit:
+            yield Detection(hit.word, hit.score, end_sample, frame.captured_at)
+            peak = Peak(hit.word, hit.score, thresholds[hit.word], end_sample)
+            self._tape.woke(peak, frame.captured_at, over_our_own=over)
+        lasted_hops = self._near_misses.hops + 1
+        missed = self._near_misses.judge(
+            scores, thresholds, end_sample, ours=ours, woke=hit is not None
+        )
+        if missed:
+            at = frame.captured_at - (end_sample - missed.end_sample) / MICROPHONE_RATE_HZ
+            yield NearMiss(missed.word, missed.score, at)
+            yield from self._tape.missed(missed, lasted_hops, end_sample, at, over_our_own=over)
+        yield from self._tape.ripe(end_sample)
 
     def _hears_stop(self, end_sample: int) -> bool:
         heard = self._scorer.embeddings(EMBEDDINGS) if self._stop.listening else None

@@ -96,6 +96,22 @@ async def test_only_what_changed_is_replaced(
     assert owner.hub.lights.is_open == ("lights" in made)
 
 
+async def test_which_clips_are_kept_is_in_force_at_once(
+    owner: Owner, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The networks are not loaded anew for it, and the journal tells."""
+    caplog.set_level(logging.INFO)
+    detector = owner.hub.detector
+    for keep in ("near", "all", "none"):
+        assert await owner.write(f"wake: {{keep: {keep}}}") == {"wake.keep"}
+        assert detector.keeps == keep
+        assert owner.hub.assistant.wake_word.detector is detector
+    told = [each for each in caplog.messages if "are kept on this device" in each]
+    assert [each.partition(" are")[0] for each in told] == [
+        *("clips of near misses", "clips of wakes and near misses"),
+    ]
+
+
 TOUCHED: dict[str, tuple[str, set[str]]] = {
     "live.model": ("other", {"session"}),
     "live.fallback_models": ("[other]", {"session"}),
@@ -121,6 +137,7 @@ TOUCHED: dict[str, tuple[str, set[str]]] = {
     "wake.patience": ("2", {"detector"}),
     "wake.refractory_s": ("1", {"detector"}),
     "wake.pre_roll_s": ("2", set()),
+    "wake.keep": ("near", set()),
     "audio.input.device": ("usb", {"microphone", "speaker", "echo"}),
     "audio.input.channel": ("1", {"microphone", "echo"}),
     "audio.input.rate_hz": ("48000", {"microphone", "echo"}),

@@ -113,6 +113,17 @@ async def test_the_detector_is_told_whether_something_rings_only_when_that_chang
     assert new.told_of_ringing == [True, False]
 
 
+async def test_the_detector_posts_the_clips_that_the_settings_ask_for(listener: Listener) -> None:
+    """Whichever takes over; a change of the settings is told at once."""
+    assert listener.detector.keeps == "none"
+    listener.settings.replace(parse("wake: {keep: near}", "test.yaml"))
+    listener.wake_word.keep_clips()
+    kept = [listener.detector.keeps]
+    another = FakeDetector("other")
+    listener.wake_word.replace(another)
+    assert [*kept, another.keeps] == ["near", "near"]
+
+
 async def test_an_error_of_the_detector_is_not_swallowed() -> None:
     """A deaf speaker ends, and is started again."""
     listener = Listener()

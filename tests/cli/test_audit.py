@@ -158,7 +158,7 @@ def test_a_speaker_that_runs_is_asked_until_there_is_no_more(
         asked.append(request)
         following = [1.0, "k"] if "after" not in request else None
         page = {"since": None, "entries": [SOUND_ENTRY], "next": following, "sums": sums}
-        return {**page, "camera": True}
+        return {**page, "camera": True, "wake_clips": "near"}
 
     monkeypatch.setattr(command, "result", answer)
     told = run(capsys, "--since", "3d")
@@ -167,6 +167,7 @@ def test_a_speaker_that_runs_is_asked_until_there_is_no_more(
         {"command": "audit", "since": "3d", "after": [1.0, "k"]},
     ]
     assert "The camera is on: the model may ask for a picture in a talk." in told
+    assert "Clips of near misses are kept on this device and never leave it: parley wakes." in told
     assert told.count("gemini-3.8-live (puck) at example.com, connection 3.2") == 2
     assert "6.0 s of sound (192,000 bytes), of it 1.0 s a second time, 1 picture (9 bytes)" in told
 

@@ -297,6 +297,20 @@ def test_whatever_is_in_an_event_is_one_line_that_only_shows() -> None:
     assert shown.event({"time": 1.0, "event": "timer", **evil}).isprintable()
 
 
+@pytest.mark.parametrize(
+    ("keep", "line"),
+    [
+        ("near", "wake clips of near misses, kept on this device (parley wakes)"),
+        ("all", "wake clips of wakes and near misses, kept on this device (parley wakes)"),
+    ],
+)
+def test_that_clips_of_wakes_are_kept_is_shown(keep: str, line: str) -> None:
+    """And nothing where none are, or an older speaker knows of none."""
+    assert line in status(wake_clips={"keep": keep})
+    assert not any("wake clips" in each for each in status(wake_clips={"keep": "none"}))
+    assert not any("wake clips" in each for each in status())
+
+
 def test_a_camera_is_shown_with_what_it_sent_and_what_is_wrong_with_it() -> None:
     """Not where there is none; pictures given by hand count as well."""
     sent = {"asked": 1, "stream": 0, "typed": 2}

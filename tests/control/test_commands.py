@@ -113,6 +113,7 @@ async def test_the_status_is_whole(desk: Desk) -> None:
         "volume": 60,
         "wake_words": ["hey_test"],
         "wake_personas": {"hey_test": None},
+        "wake_clips": {"keep": "none", "waiting": 0, "counters": {"taken": 0, "dropped": 0}},
         "timers": {"set": 0, "next_due": None, "ringing": [], "kept": True},
         "mcp_servers": [],
         "camera": None,

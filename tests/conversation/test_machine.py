@@ -73,6 +73,7 @@ EVENTS: dict[str, n.News] = {
     "Rings": n.TimerNews("ringing", 7, "tea", None, "timer", "", 1.0),
     "StopWord": n.StopWord(1, 1.0),
     "NearMiss": n.NearMiss("hey_jarvis", 0.3, 1.0),
+    "WakeClip": n.WakeClip("w", 0.3, 0.5, False, False, b"", 0, False, True, {}, 1.0),
     "NoAnswer": n.TimedOut(5, n.Debt.UNDERSTOOD),
     "TimedOut": n.TimedOut(5, n.Debt.NONE),
 }

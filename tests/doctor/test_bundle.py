@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from device.records.audit import CALL
 from device.records.rows import Row
 from tests.records.test_books import write
 from tests.rig.scene import Commands, machine
+from tests.state.clips import fill, kept
 
 IN_ENVIRONMENT = "planted-in-environment-0001"
 IN_CREDENTIALS = "planted-in-credentials-0002"
@@ -121,6 +123,18 @@ def test_no_planted_key_and_nothing_that_was_said_is_in_it(tmp_path: Path, scene
                     "Cn8KfAoE5rTz"):  # fmt: skip
         assert [content for content in contents if planted.encode() in content] == []
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_no_clip_of_a_wake_is_in_it(tmp_path: Path, scene: Scene) -> None:
+    """Nobody's voice leaves the device that way."""
+    state = tmp_path / "state"
+    clip = kept("aaaaa")
+    fill(state, clip)
+    path = tmp_path / "bundle.tar.gz"
+    pack(path, replace(scene, state_folder=state), {}, 100)
+    files = unpacked(path)
+    assert not [name for name in files if "wakes" in name or name.endswith(".wav")]
+    assert not [name for name, content in files.items() if clip.clip.pcm[:256] in content]
 
 
 def test_what_helps_is_in_it(tmp_path: Path, scene: Scene) -> None:

@@ -57,6 +57,10 @@ RESTS = [State.STARTING, State.IDLE, State.MUTED, State.FAULT]
         (Situation(State.IDLE, State.IDLE, ("records",)), Pattern.MISTAKE),
         (Situation(State.SPEAKING, State.IDLE, ("records",)), Pattern.SPEAKING),
         (Situation(State.IDLE, State.IDLE, ("records", "dns")), Pattern.STANDING_NETWORK),
+        # Nor does what cannot be kept.
+        (Situation(State.IDLE, State.IDLE, ("wake_clips",)), Pattern.MISTAKE),
+        (Situation(State.SPEAKING, State.IDLE, ("wake_clips",)), Pattern.SPEAKING),
+        (Situation(State.IDLE, State.IDLE, ("wake_clips", "dns")), Pattern.STANDING_NETWORK),
         (Situation(State.IDLE, State.IDLE, ("dns", "config")), Pattern.STANDING_NETWORK),
         (Situation(State.LISTENING, State.IDLE, ("config",)), Pattern.LISTENING),
         (Situation(State.MUTED, State.MUTED, ("config",)), Pattern.MUTED),

@@ -24,6 +24,7 @@ from device.news import (
     Detection,
     Enclosed,
     Failure,
+    KeepWakes,
     News,
     Post,
     ReplyAudio,
@@ -47,6 +48,7 @@ from device.ports import (
 )
 from device.state.mute import MuteMemory
 from device.state.talk import TalkMemory
+from device.state.wake_clips import ClipFolder
 
 PATIENCE_S = 30.0
 """How long a test waits for something that happens at once where nobody else computes."""
@@ -246,6 +248,7 @@ class FakeDetector:
         self.talked_over: list[bool] = []
         self.tracking = False
         self.listening_for_stop = False
+        self.keeps: KeepWakes = "none"
         self.hears = True
         self.instantly = False
         self.running = False
@@ -289,6 +292,9 @@ class FakeDetector:
 
     def listen_for_stop(self, on: bool) -> None:
         self.listening_for_stop = on
+
+    def keep_clips(self, which: KeepWakes) -> None:
+        self.keeps = which
 
     def hear(self, end_sample: int, word: int = 0) -> None:
         assert self._post is not None
@@ -553,6 +559,7 @@ class Hub:
             hindrance=lambda _config: self.hindrance,
             keepsake=TalkMemory(self._state),
             mute_memory=MuteMemory(self._state),
+            wake_clips=ClipFolder(self._state),
             mute_switch=lambda _profile: self.mute_switch,
             sentence=lambda config, kind: f"{config.live.language}: {kind}".encode(),
             plugged=self._plugged,
