@@ -20,7 +20,7 @@ from device.live.answers import Answer, Why
 from device.live.repeat import Unanswered
 from device.live.sound import Blob, Sound
 from device.live.stalls import Stalls
-from device.live.usage import tokens
+from device.live.usage import TurnUsage
 from device.news import (
     GenerationComplete,
     Interrupted,
@@ -87,12 +87,15 @@ class Downlink:
         self._hopeless = False
         self._generated = False
         self._spoken: dict[Who, _Spoken | None] = {"user": None, "model": None}
-        self._bill: types.UsageMetadata | None = None
+        self._used = TurnUsage()
+        """By the turn under way, or the one that ended last."""
+        self._used_by: int | None = None
+        self._fresh = TurnUsage()
+        """What the present message says was used, by whichever turn."""
         self.prompt_tokens = 0
+        """Of the newest bill; what the server's context holds."""
         self.same_turn = False
         """Whether the model's turn goes on after the answer to a call."""
-        """Of the newest bill; what the server's context holds."""
-        """How many turns were no answer, by why."""
         self.cut_characters = 0
         """Of transcripts, beyond `TURN_CHARACTERS`."""
         self.ended_at = 0.0
@@ -168,7 +171,8 @@ class Downlink:
         self._conclude("model")
         self.ended_at = time.monotonic()
         self._stalls.turn_ended(self.ended_at)
-        self._post(TurnComplete(self._session, turn, self.ended_at, more and not cut_off))
+        more = more and not cut_off
+        self._post(TurnComplete(self._session, turn, self.ended_at, more, cut_off))
         self.settle_bill()
 
     def _judge(self, turn: int) -> None:
@@ -197,21 +201,30 @@ class Downlink:
         self._conclude("model")
 
     def bill(self, usage: types.UsageMetadata) -> None:
-        """Keep a usage message. Live API: the last one until turnComplete is the turn's bill."""
-        self._bill = usage
+        """Keep a usage message until it is known whose it is."""
+        self._fresh.count(usage)
 
     def settle_bill(self) -> None:
-        """Outside a turn, post the bill that has come, for the turn that ended last.
+        """Put what the present message counts to its turn, and post it once that has ended.
 
-        To be called after each message, so that no turn is billed for the one before it.
+        To be called after each message, so that no turn is billed for the one before it. What
+        comes after its turn's end is told with all of that turn, once more. What comes before
+        the first turn of a connection is of the turn to come.
         """
-        if self._turn is not None:
-            return
-        bill, self._bill = self._bill, None
-        if bill is not None and self._last is not None:
-            counts = tokens(bill)
+        fresh, self._fresh = self._fresh, TurnUsage()
+        turn = self._turn if self._turn is not None else self._last
+        if turn is None:
+            if fresh.empty:
+                return
+            turn = self._coming()
+        if turn != self._used_by:
+            self._used, self._used_by = TurnUsage(), turn
+        self._used.add(fresh)
+        if self._turn is None and self._used.is_news():
+            counts = self._used.tokens
             self.prompt_tokens = counts.get("prompt", self.prompt_tokens)
-            self._post(Usage(self._session, self._last, counts, time.monotonic()))
+            now = time.monotonic()
+            self._post(Usage(self._session, turn, counts, now, self._used.searches))
 
     def take(self, content: types.LiveServerContent) -> None:
         """Post all that one server message holds."""
@@ -232,6 +245,8 @@ class Downlink:
             self._stalls.generated()
             self._generated = True
             self._post(GenerationComplete(self._session, self._turn, time.monotonic()))
+        if content.grounding_metadata is not None:
+            self._fresh.ground(content.grounding_metadata)
         if content.interaction_status is not None:
             self._working = content.interaction_status.value == "IN_PROGRESS"
         if content.turn_complete:

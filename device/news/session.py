@@ -196,6 +196,8 @@ class TurnComplete:
     more: bool = False
     """Whether more of the answer comes in another turn: the model works on, or has called a
     function."""
+    cut_off: bool = False
+    """Whether the connection's end has ended it, and not the server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +252,7 @@ class PictureSent:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of the turn just ended, as the server counts them."""
+    """Tokens of the turn just ended, as the server counts them; once more where that grows later."""
 
     session: int
     turn: int
@@ -258,6 +260,8 @@ class Usage:
     """Keys as ``prompt``, ``prompt_audio``, ``prompt_text``, ``response``, ``response_audio``,
     ``thoughts``, ``tool_use``, ``cached``, ``total``; only those the server named."""
     time: float
+    searches: int = 0
+    """How many different queries were put to Google Search."""
 
 
 SessionNews = (
