@@ -252,7 +252,7 @@ class PictureSent:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of the turn just ended, as the server counts them; once more where that grows later."""
+    """Tokens of the turn just ended, as the server counts them; once more where they grow later."""
 
     session: int
     turn: int

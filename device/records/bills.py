@@ -1,4 +1,4 @@
-"""`bill` makes of the server's counts of a turn what is to be paid for: tokens by their price. Pure.
+"""`bill` makes of the server's counts of a turn what is to be paid for: tokens by price. Pure.
 
 A turn's count holds the whole context, and all of it is paid for in each turn. Thoughts and what
 tools gave back stand beside prompt and response. Live API: the modalities that a count names do not

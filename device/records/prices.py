@@ -1,4 +1,4 @@
-"""The table of prices says what a model's tokens and searches cost, and `cost` what a bill does. Pure.
+"""The table of prices says what tokens and searches cost, and `cost` what a bill comes to. Pure.
 
 Money is counted in millionths of a currency (micro-units) as whole numbers, rounded up once a turn;
 prices are whole micro-units a million tokens. All of it is an estimate: what is paid is what the

@@ -1,4 +1,4 @@
-"""The spending's rows keep what each turn has used and cost, and what was allowed beyond the limits.
+"""The spending's rows keep what each turn used and cost, and what was allowed beyond the limits.
 
 Rows are made and read here. Amounts are micro-units, times Unix seconds. What was spent in another
 currency than the one asked for counts by its dollars.
