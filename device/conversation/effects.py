@@ -28,6 +28,11 @@ class MeetFailure:
 
 
 @dataclass(frozen=True, slots=True)
+class MeetLimit:
+    """Somebody has met the limit of money: it is told anew."""
+
+
+@dataclass(frozen=True, slots=True)
 class Apologise:
     """The server owed an answer and none came: a fault, and its session is not resumed."""
 
@@ -227,6 +232,7 @@ class StartTimer:
 Effect = (
     Entered
     | MeetFailure
+    | MeetLimit
     | Apologise
     | AskAgain
     | GiveUpAsking
@@ -258,5 +264,5 @@ Effect = (
     | StartTimer
 )
 
-TOLD_BEFORE = (MeetFailure, Apologise, GiveUpAsking, BeginReply)
+TOLD_BEFORE = (MeetFailure, MeetLimit, Apologise, GiveUpAsking, BeginReply)
 """Effects that are told before the state that follows from them."""

@@ -53,6 +53,7 @@ from device.conversation.effects import (
     WaitASecond,
 )
 from device.conversation.hold_to_talk import held
+from device.conversation.limit import at_the_limit, refused, spent_out
 from device.conversation.moves import (
     Step,
     ask,
@@ -71,7 +72,7 @@ from device.conversation.moves import (
 )
 from device.conversation.notes import is_stale, noted
 from device.conversation.personas import calls_another
-from device.conversation.reasons import NO_ANSWER, is_unanswered, reason
+from device.conversation.reasons import LIMIT, NO_ANSWER, is_unanswered, reason
 from device.conversation.ringing import over_ringing
 from device.conversation.states import (
     AWAITING_SERVER,
@@ -138,6 +139,9 @@ ANOTHER = "another persona was called"
 
 def step(c: Conversation, news: News) -> Step:
     """Return what `news` makes of the conversation, and what to do about it, in order."""
+    if (no := refused(c, news)) is not None:
+        met, effects = no
+        return met, _told(c, met, effects, LIMIT)
     remembered = noted(c, news)
     if is_stale(c, news):
         return remembered, ()
@@ -149,8 +153,10 @@ def step(c: Conversation, news: News) -> Step:
         # A kept session that breaks while nobody talks is no fault: the next wake opens another.
         effects = (MeetFailure(news.failure), *effects)
     effects = _told(c, after, effects, reason(remembered, news))
-    ended, more = _expire(after)
-    return ended, (*effects, *_told(after, ended, more, EXPIRED))
+    for end, why in ((_expire, EXPIRED), (at_the_limit, LIMIT)):
+        before, (after, more) = after, end(after)
+        effects = (*effects, *_told(before, after, more, why))
+    return after, effects
 
 
 def _decide(c: Conversation, news: News) -> Step:  # noqa: C901, PLR0911, PLR0912, PLR0915 - the specification, in one match
@@ -308,6 +314,10 @@ def _decide(c: Conversation, news: News) -> Step:  # noqa: C901, PLR0911, PLR091
             return to(c, c.state)
         case ((State.SPEAKING | State.ONE_SHOT_SPEAKING), PlaybackDrained()) if c.leaving:
             return leave(c)
+        case ((State.SPEAKING | State.ONE_SHOT_SPEAKING), PlaybackDrained()) if c.spent and not (
+            c.promised or c.calls
+        ):
+            return spent_out(c)
         case State.SPEAKING, PlaybackDrained() if c.promised or c.calls:
             return to(c, State.THINKING)
         case State.ONE_SHOT_SPEAKING, PlaybackDrained() if c.promised or c.calls:

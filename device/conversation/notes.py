@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from device.conversation.states import RESTING, Conversation, State
+from device.conversation.states import RESTING, UPLINK_OPEN, Conversation, State
 from device.news import (
     Ask,
     BargedIn,
@@ -31,6 +31,7 @@ from device.news import (
     SessionOpened,
     SettingsChanged,
     SpeechChanged,
+    SpendingLimit,
     TimedOut,
     TimerNews,
     ToolNews,
@@ -49,35 +50,48 @@ CLOSING = " \n\t\"'*)\u00bb\u201d\u2019\u300d"
 def noted(c: Conversation, news: News) -> Conversation:
     """Remember what is no step by itself, but decides about later ones."""
     match news:
-        case HabitsChanged(follow_up, resume_reply):
-            return replace(c, follow_up=follow_up, resume_reply=resume_reply)
-        case PersonasChanged(first, known):
-            free = not c.session and (c.state in RESTING or c.persona not in {"", *known})
-            return replace(c, first=first, persona=first if free else c.persona)
+        case HabitsChanged() | PersonasChanged() | SettingsChanged() | SpendingLimit():
+            return _noted_of_the_owner(c, news)
         case SpeechChanged(speaking=True) | Hold():
             return replace(c, attempts=0, promised=False, leaving="")
+        case SpeechChanged() if c.state in UPLINK_OPEN and not c.spent:
+            return replace(c, asked=True)
         case Detection():
             rang = bool(c.ringing)
             return replace(c, addressed=True, attempts=0, promised=False, leaving="", rang=rang)
         case Ask():
             return replace(c, addressed=True, attempts=0, promised=False, leaving="", rang=False)
         case Pressed():
-            return replace(c, addressed=True, rang=False)
+            return replace(c, addressed=c.addressed or not c.spent, rang=False)
         case BargedIn() if c.state is State.SPEAKING:
             return replace(c, addressed=True)
         case PlaybackDrained(turn=turn):
             starved = c.starved and turn != c.turn
-            return replace(c, addressed=False, attempts=0, starved=starved)
+            return replace(c, addressed=False, asked=False, attempts=0, starved=starved)
         case TimerNews(what="ringing", id=number):
             return replace(c, ringing=c.ringing | {number})
         case TimerNews(what="stopped", id=number):
             return replace(c, ringing=c.ringing - {number})
         case SessionAged(session) if session == c.session:
             return replace(c, aged=True)
-        case SettingsChanged() if c.session:
-            return replace(c, outdated=True)
         case _:
             return _noted_of_the_model(c, news)
+
+
+def _noted_of_the_owner(
+    c: Conversation, news: HabitsChanged | PersonasChanged | SettingsChanged | SpendingLimit
+) -> Conversation:
+    """Remember what the owner wants, and what they do not want to pay for."""
+    match news:
+        case HabitsChanged(follow_up, resume_reply):
+            return replace(c, follow_up=follow_up, resume_reply=resume_reply)
+        case PersonasChanged(first, known):
+            free = not c.session and (c.state in RESTING or c.persona not in {"", *known})
+            return replace(c, first=first, persona=first if free else c.persona)
+        case SettingsChanged():
+            return replace(c, outdated=bool(c.session))
+        case SpendingLimit(reached):
+            return replace(c, spent=reached)
 
 
 def _noted_of_the_model(c: Conversation, news: News) -> Conversation:

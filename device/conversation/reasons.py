@@ -26,6 +26,7 @@ from device.news import (
     SessionFailed,
     SessionOpened,
     SpeechChanged,
+    SpendingLimit,
     Stop,
     StopWord,
     Tap,
@@ -37,6 +38,7 @@ from device.news import (
 )
 
 NO_ANSWER = "no answer came"
+LIMIT = "the spending limit is reached"
 
 REASONS: dict[type[News], str] = {
     Detection: "wake word",
@@ -63,6 +65,7 @@ REASONS: dict[type[News], str] = {
     Unheard: "no answer was heard",
     ToolNews: "a function is called",
     PersonasChanged: "persona gone",
+    SpendingLimit: LIMIT,
 }
 """Why a state changed, for the `state` event, where the news does not say it itself."""
 

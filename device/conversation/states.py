@@ -177,10 +177,19 @@ class Conversation:
     """Whether the session is as old as the owner allows: it ends where nobody is interrupted."""
     outdated: bool = False
     """Whether the session has settings that are no longer those in force: it ends at rest."""
+    asked: bool = False
+    """Whether the user has said something since the last reply was heard."""
+    spent: bool = False
+    """Whether a limit of money is reached: what is owed is still given, and nothing more."""
     persona: str = ""
     """Whose the session is, or the newest was; empty: nobody's in particular."""
     first: str = ""
     """Whom the button and a typed question mean where nobody talks."""
+
+    @property
+    def owed(self) -> bool:
+        """Whether the user waits for an answer, or for the rest of one."""
+        return self.addressed or self.asked or self.promised or self.calls > 0
 
     @property
     def listens_for_stop(self) -> bool:

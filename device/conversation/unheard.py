@@ -21,6 +21,8 @@ from device.news import Unheard
 
 MOST_ATTEMPTS = 2
 """How often a question is asked again: no server gets it more than three times."""
+ATTEMPTS_AT_THE_LIMIT = 1
+"""The same where a limit of money is reached: each time is paid for."""
 
 
 def unheard(c: Conversation, news: Unheard) -> Step:
@@ -35,7 +37,7 @@ def unheard(c: Conversation, news: Unheard) -> Step:
         # It may have been meant for somebody else: asked twice is enough.
         return to(replace(c, cut=news.turn), State.LISTENING, AcceptSilence())
     silenced = replace(c, cut=max(c.cut, news.turn), attempts=c.attempts + 1)
-    if c.attempts >= MOST_ATTEMPTS:
+    if c.attempts >= (ATTEMPTS_AT_THE_LIMIT if c.spent else MOST_ATTEMPTS):
         close = CloseSession(c.session, f"no answer could be heard ({news.why})")
         over = replace(silenced, session=0)
         return to(over, State.FAULT, GiveUpAsking(news.why), *hush(c), Alarm(), close)

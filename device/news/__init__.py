@@ -67,6 +67,7 @@ from device.news.sound import (
     SpeakerOpened,
     TalkedOver,
 )
+from device.news.spending import SpendingLimit
 from device.news.timers import TimerNews
 from device.news.wake import (
     Detection,
@@ -153,6 +154,7 @@ __all__ = [
     "SpeakerOpened",
     "SpeechChanged",
     "SpeechJudged",
+    "SpendingLimit",
     "Stalled",
     "StillWaiting",
     "Stop",
@@ -182,6 +184,7 @@ News = (
     | BoardNews
     | TimerNews
     | RecordsTrouble
+    | SpendingLimit
     | Wish
     | Moment
 )

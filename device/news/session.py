@@ -262,6 +262,9 @@ class Usage:
     time: float
     searches: int = 0
     """How many different queries were put to Google Search."""
+    cost: float | None = None
+    """What all of that comes to, an estimate in ``currency``; None: nobody has reckoned yet."""
+    currency: str = ""
 
 
 SessionNews = (
