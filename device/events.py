@@ -60,6 +60,7 @@ class EventName(StrEnum):
     PICTURE = "picture"
     FAULT = "fault"
     USAGE = "usage"
+    SPENDING = "spending"
     TIMER = "timer"
     MCP_SERVER = "mcp_server"
     BARGE_IN = "barge_in"
@@ -129,8 +130,10 @@ def public(news: News, whose: Callable[[int], str] = _nobodys) -> PublicEvent | 
             return PublicEvent(EventName.TOOL, at, {"what": what, "name": name})
         case Transcript(_, _, who, text, final, at):
             return PublicEvent(EventName.TRANSCRIPT, at, {"who": who, "text": text, "final": final})
-        case Usage(_, turn, tokens, at):
-            return PublicEvent(EventName.USAGE, at, {"turn": turn, **tokens})
+        case Usage(_, turn, tokens, at, searches, cost, currency):
+            fields = {"turn": turn, **tokens, "searches": searches}
+            priced = {} if cost is None else {"cost": cost, "currency": currency}
+            return PublicEvent(EventName.USAGE, at, {**fields, **priced})
         case FirstSound(turn, at):
             return reply("first_sound", turn, 0, at)
         case PlaybackDrained(turn, played_ms, at):

@@ -35,8 +35,13 @@ PROMETHEUS = "prometheus"
 """The kind of a file of figures that cannot be written where its owner wants it."""
 WAKE_CLIPS = "wake_clips"
 """The kind of clips of wake words that cannot be kept, though their owner wants them."""
-ATTENDED = frozenset({CONFIG, RECORDS, PROMETHEUS, WAKE_CLIPS})
+SPENDING_NEAR = "spending_near"
+"""The kind of a limit of money that is near, until its owner was told."""
+ATTENDED = frozenset({CONFIG, RECORDS, PROMETHEUS, WAKE_CLIPS, SPENDING_NEAR})
 """Kinds without a signal that are shown all the same: their owner should see to them some day."""
+
+SPENDING = "spending"
+"""The kind of a limit of money that is reached."""
 
 DEVICE = Signal("fault", "standing", "error")
 NETWORK = Signal("fault_network", "standing_network", "error_network")
@@ -57,6 +62,7 @@ SIGNALS: dict[str, Signal] = {
     FailureKind.TOKEN: ACCOUNT,
     FailureKind.QUOTA: ACCOUNT,
     FailureKind.BILLING: ACCOUNT,
+    SPENDING: ACCOUNT,
     FailureKind.MODEL: SERVICE,
     FailureKind.SETTINGS: SERVICE,
     FailureKind.SERVER: SERVICE,
@@ -65,7 +71,7 @@ SIGNALS: dict[str, Signal] = {
 """Every kind that keeps the speaker from listening or answering."""
 
 
-WATCHED = ATTENDED | {"microphone", "speaker", FailureKind.OFFLINE, FailureKind.CLOCK}
+WATCHED = ATTENDED | {SPENDING, "microphone", "speaker", FailureKind.OFFLINE, FailureKind.CLOCK}
 """Whose end is seen by the device itself, whether or not anybody tries."""
 
 PRESUMED_S = 600.0

@@ -26,6 +26,8 @@ def perform(hub: Assistant, effect: e.Effect) -> None:  # noqa: C901, PLR0912, P
             _enter(hub, effect)
         case e.MeetFailure(failure):
             hub.session_faults.met(failure)
+        case e.MeetLimit():
+            hub.spending.met()
         case e.Apologise():
             hub.session_faults.apologise()
             # What the session would be resumed on is as deaf.
@@ -126,6 +128,7 @@ def _enter(hub: Assistant, entered: e.Entered) -> None:
         hub.sessions.session.forget_pictures()
     if state in RESTING and before not in RESTING:
         hub.records.save()
+        hub.tell_of_spending()
     if state.label != before.label:
         fields = {"from": before.label, "to": state.label, "reason": entered.reason}
         hub.bus.publish(PublicEvent(EventName.STATE, time.monotonic(), fields))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from device.assistant.audit import Audit
+from device.assistant.books import Books
 from device.assistant.house import House
 from device.assistant.output import Output
 from device.assistant.pictures import Pictures
@@ -17,7 +16,6 @@ from device.assistant.settings import Settings, TalkSettings
 from device.assistant.talk import Talk
 from device.config import as_persona, may_use
 from device.conversation.states import RESTING
-from device.errors import RecordsError
 from device.faults import Faults
 from device.news import Ask, Leaving, Post, ReplyAudio, Transcript
 from device.ports import PICTURE, Declaration
@@ -32,9 +30,6 @@ log = logging.getLogger(__name__)
 
 _NOT_ANY_MORE = "the owner has switched the camera off meanwhile: say that you cannot look"
 
-PATIENCE_S = 3.0
-"""A model that has asked what was sent is not kept waiting for a disk."""
-
 SHOWN_CHARACTERS = 200
 """Of a call's arguments, in the journal."""
 
@@ -45,14 +40,14 @@ class OwnDevice:
     def __init__(
         self,
         output: Output,
-        audit: Audit,
+        books: Books,
         faults: Faults,
         set_volume: Callable[[int], None],
         post: Post,
     ) -> None:
         """`set_volume` also shows it on the lights."""
         self._output = output
-        self._audit = audit
+        self._books = books
         self._faults = faults
         self._set_volume = set_volume
         self._post = post
@@ -68,7 +63,7 @@ class OwnDevice:
 
     def called_by_hand(self, name: str) -> Callable[[str], None]:
         """Put on record that the owner calls a function; what is returned takes its outcome."""
-        return self._audit.by_hand(name)
+        return self._books.called_by_hand(name)
 
     def leave(self, *, mutes: bool) -> None:
         """End the talk, or mute, when what is being said has been heard."""
@@ -80,21 +75,7 @@ class OwnDevice:
         return {
             "wrong": faults or "nothing",
             "volume_percent": self.volume,
-            "sent_today": await self._sent_today(),
-        }
-
-    async def _sent_today(self) -> Mapping[str, Any] | str:
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                sums = await self._audit.today()
-        except (RecordsError, TimeoutError) as error:
-            return f"not known: {str(error) or 'the disk does not answer'}"
-        return {
-            "sound_s": round(sums.seconds, 1),
-            "sound_bytes": sums.bytes,
-            "pictures": sums.pictures,
-            "texts": sums.texts,
-            "function_calls": sums.calls,
+            **await self._books.today(),
         }
 
 

@@ -9,11 +9,14 @@ any of them ends the process, and systemd starts it again.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 from device import news as n
 from device.announcements.announcer import Announcer
 from device.assistant.activity import Activity
 from device.assistant.audit import Audit
+from device.assistant.billing import Billing
+from device.assistant.books import Books
 from device.assistant.button import Button
 from device.assistant.countdown import Countdown
 from device.assistant.echo import EchoControl
@@ -24,6 +27,7 @@ from device.assistant.gauges import Gauges
 from device.assistant.hot_plug import HotPlug
 from device.assistant.house import House
 from device.assistant.input import Input
+from device.assistant.ledger import Ledger
 from device.assistant.mute import Mute
 from device.assistant.output import Output
 from device.assistant.panel import Hardware, Panel
@@ -34,6 +38,7 @@ from device.assistant.prometheus import PrometheusFile
 from device.assistant.ringing import Ringing
 from device.assistant.sessions import Sessions
 from device.assistant.settings import Settings, TalkSettings
+from device.assistant.spending import Spending
 from device.assistant.statistics import Statistics
 from device.assistant.status import SignsOfLife, headline
 from device.assistant.talk import Talk
@@ -42,7 +47,7 @@ from device.assistant.wake_clips import WakeClips
 from device.assistant.wake_word import WakeWord
 from device.board.profiles import Profile
 from device.config import Config, as_persona, model_key
-from device.conversation.states import RESTING, TRACK_SPEECH
+from device.conversation.states import RESTING, TRACK_SPEECH, State
 from device.events import EventBus, EventName, PublicEvent, public
 from device.faults import Faults, SessionFaults
 from device.frames import Frame
@@ -112,12 +117,18 @@ class Assistant:
         gauges = Gauges(parts.resident, parts.celsius, self.wake_word.counters)
         prometheus = PrometheusFile(self.settings, self.faults)
         self.statistics = Statistics(self.records, self.latency, gauges, prometheus)
-        kept = parts.wake_clips
-        self.wake_clips = WakeClips(kept, self.settings, self.talk, self.records, self.faults)
-        own = OwnDevice(self.output, self.audit, self.faults, self.set_volume, self.post)
+        ledger = Ledger(self.records, self.settings)
+        self.billing = Billing(self.records, ledger, self.settings, whose)
+        self.spending = Spending(ledger, parts.clocks(), self.faults, self.bus, self.post)
+        self.wake_clips = WakeClips(
+            parts.wake_clips, self.settings, self.talk, self.records, self.faults
+        )
+        books = Books(self.audit, self.spending)
+        own = OwnDevice(self.output, books, self.faults, self.set_volume, self.post)
         shutter = Shutter(self.panel, self.output)
-        pictures = Pictures(parts.camera, self.settings, self.talk, self.faults, shutter)
-        self.pictures = pictures
+        self.pictures = pictures = Pictures(
+            parts.camera, self.settings, self.talk, self.faults, shutter
+        )
         self.picture_stream = PictureStream(pictures, self.talk_settings, self.talk, self.sessions)
         self.functions = ModelFunctions(self.settings, self.talk, own, clock, self.house, pictures)
         self.measurement = EchoMeasurement(parts, self.echo, self.input, self.talk, self.settings)
@@ -131,6 +142,7 @@ class Assistant:
             async with self._tasks as tasks:
                 self.records.start(tasks)
                 self.statistics.start(tasks)
+                self.spending.start(tasks)
                 self.sessions.start(tasks, self.functions.of)
                 self.hot_plug.start(tasks)
                 self.tell_missing_key()
@@ -143,6 +155,8 @@ class Assistant:
                 self.prepare_sentences()
                 tasks.create_task(self.measurement.at_first_start(), name="first measurement")
                 self.wake_clips.tell()
+                # Nobody is asked anything before it is known whether that may cost something.
+                await self.spending.known()
                 self.wake_word.start(tasks)
                 self.ringing.start(tasks)
                 self.house.start(tasks)
@@ -216,6 +230,7 @@ class Assistant:
 
     def _sent(self, departure: Departure) -> None:
         self.audit.leaves(departure)
+        self.billing.leaves(departure)
         if isinstance(departure, SoundLeft):
             self.latency.sent(departure.captured, departure.time)
             self.statistics.sent(departure.frames)
@@ -227,6 +242,7 @@ class Assistant:
         if isinstance(news, n.SpeechChanged) and self.talk.state not in TRACK_SPEECH:
             return  # It was on its way while we ceased to follow it.
         self.latency.note(news)
+        news = self.billing.take(news)
         event = public(news, self.sessions.whose)
         if event is not None:
             self.bus.publish(event)
@@ -279,7 +295,7 @@ class Assistant:
             case n.MicrophoneDelivers():
                 self._microphone_delivers()
 
-    def _after_the_step(self, news: n.News) -> None:  # noqa: C901, PLR0912 - a line for each news
+    def _after_the_step(self, news: n.News) -> None:  # noqa: C901, PLR0912, PLR0915 - a line for each news
         """Let the parts do what follows from the news, however the conversation stands."""
         match news:
             case n.Detection():
@@ -319,6 +335,8 @@ class Assistant:
                 self.set_levels()
             case n.UplinkChanged(flowing=flowing):
                 self.panel.streaming(on=flowing)
+            case n.Usage() | n.TurnComplete(cut_off=True) | n.SessionClosed() | n.SessionFailed():
+                self.spending.judge()
             case n.PictureSent():
                 self.pictures.sent(news)
             case n.DuplexDecided():
@@ -330,6 +348,16 @@ class Assistant:
             case n.Plugged():
                 if self.board.hot_plug or self.faults.in_force("lights", "button"):
                     self.choose_board(self.board)
+
+    def tell_of_spending(self) -> None:
+        """Say at rest, once, that a limit of money is near, where sentences are wanted."""
+        now, config = self.talk.now, self.talk_settings.now
+        if (
+            config.audio.announcements
+            and now.state in {State.IDLE, State.MUTED}
+            and not now.ringing
+        ):
+            self.spending.say_near(partial(self.announcer.tell, config))
 
     # --- the board, and what the owner changes ---
 

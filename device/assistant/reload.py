@@ -107,6 +107,7 @@ class Reloader:
             (("tools.camera", "camera.source", "camera.rotate"), self._assistant.pictures.replace),
             (("live.", "tools.", "camera.stream", "place"), self._session),
             (("live.token_url",), self._assistant.tell_missing_key),
+            (("spending.",), self._assistant.spending.changed),
             (("records.prometheus",), self._assistant.statistics.export),
             (("conversation.max_session_s",), self._assistant.sessions.limit_age),
             (("conversation.follow_up", "conversation.resume_reply"), self._assistant.tell_habits),

@@ -101,6 +101,7 @@ class Status:
             "echo": echo["echo"],
             "outlook": asdict(room) if (room := outlook(echo["echo"], echo["duplex"])) else None,
             "wake_clips": hub.wake_clips.as_dict(),
+            "spending": hub.spending.as_dict(),
             "timers": hub.ringing.as_dict(),
             "mcp_servers": hub.house.as_list(),
             "camera": hub.pictures.as_dict(),

@@ -25,6 +25,7 @@ from device.config.keys import (
     Output,
     Persona,
     Privacy,
+    Spending,
     Wake,
     Word,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "Output",
     "Persona",
     "Privacy",
+    "Spending",
     "Wake",
     "Word",
     "as_persona",

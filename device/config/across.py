@@ -15,6 +15,9 @@ from device.config.mixer import across_mixer
 from device.config.personas import sources
 from device.config.yaml import KeyPath, shortened
 
+DOLLAR = "USD"
+"""What prices are in."""
+
 
 def across_keys(data: object) -> Iterator[tuple[KeyPath, str]]:
     """Compare keys with each other: the key to blame, and what is wrong with it.
@@ -32,6 +35,7 @@ def across_keys(data: object) -> Iterator[tuple[KeyPath, str]]:
         yield (*servers, *path), message
     for path, message in across_mixer(_written(data, ("mixer",))):
         yield ("mixer", *path), message
+    yield from _currency(data)
     pins, pin = _setting(data, ("lights", "pins")), _setting(data, ("button", "pin"))
     if _setting(data, ("lights", "driver")) == "gpio" and isinstance(pins, tuple) and pin in pins:
         yield ("button", "pin"), f"GPIO {pin} is one of lights.pins: choose another for one of them"
@@ -50,6 +54,16 @@ def _compression(data: object) -> Iterator[tuple[KeyPath, str]]:
         blamed = "target_tokens" if "target_tokens" in written else "trigger_tokens"
         message = f"target_tokens ({target}) must be less than trigger_tokens ({trigger})"
         yield (*section, blamed), f"{message}: choose half of it, {trigger // 2}"
+
+
+def _currency(data: object) -> Iterator[tuple[KeyPath, str]]:
+    currency = _setting(data, ("spending", "currency"))
+    rate = _setting(data, ("spending", "per_usd"))
+    if isinstance(currency, str) and currency != DOLLAR and rate is None:
+        message = f"prices are in {DOLLAR}: write spending.per_usd, how much of a dollar's worth"
+        yield ("spending", "currency"), f"{message} in {shortened(currency)} is, e.g. 0.92"
+    if currency == DOLLAR and isinstance(rate, int | float) and rate != 1:
+        yield ("spending", "per_usd"), f"a dollar is one {DOLLAR}: delete it, or set the currency"
 
 
 def _personas(data: object) -> Iterator[tuple[KeyPath, str]]:

@@ -383,6 +383,42 @@ def _nothing_written(value: object) -> object:
     return {} if value is None else value
 
 
+class ModelPrices(_Section):
+    """What a model costs, in US dollars a million tokens; null is as in Parley's own table."""
+
+    text_in: float | None = Field(default=None, ge=0, le=100_000, examples=[0.75])
+    """Text on its way to the model, instructions and declared functions among it."""
+    audio_in: float | None = Field(default=None, ge=0, le=100_000, examples=[3.0])
+    """Sound on its way to the model."""
+    image_in: float | None = Field(default=None, ge=0, le=100_000, examples=[1.0])
+    """Pictures."""
+    text_out: float | None = Field(default=None, ge=0, le=100_000, examples=[4.5])
+    """Text that the model writes."""
+    audio_out: float | None = Field(default=None, ge=0, le=100_000, examples=[12.0])
+    """What the model says, and thinks."""
+    search_per_1000: float | None = Field(default=None, ge=0, le=100_000, examples=[14.0])
+    """A thousand searches with Google, beyond the free ones of a month."""
+
+
+class Spending(_Section):
+    """What the model may cost, by an estimate: prices times the tokens that the server counts."""
+
+    currency: Annotated[
+        str, shape(r"[A-Z]{3}", "is no currency: write three letters such as USD or EUR")
+    ] = "USD"
+    """In what the limits are, and what is shown; by its three letters."""
+    per_usd: float | None = Field(default=None, gt=0, le=1_000_000, examples=[0.92])
+    """How much of that currency a US dollar is; needed for any other than USD."""
+    day: float | None = Field(default=None, ge=0.01, le=1_000_000, examples=[0.5])
+    """How much may be spent from midnight to midnight, local time; null is no limit."""
+    month: float | None = Field(default=None, ge=0.01, le=1_000_000, examples=[10.0])
+    """How much may be spent in a month of the calendar; null is no limit."""
+    prices: Annotated[Mapping[LiveModel, ModelPrices], BeforeValidator(_nothing_written)] = Field(
+        default={}, max_length=50, examples=[{"gemini-3.8-live": {"audio_in": 3.0}}]
+    )
+    """Prices of models, by their names, where they are others than in Parley's own table."""
+
+
 class Persona(_Section):
     """Who answers to a wake word of its own. What is null is as in live and tools."""
 
@@ -446,6 +482,8 @@ class Config(_Section):
     """Timers, alarms and reminders, whoever sets them."""
     records: Records = Records()
     """What is written down of what left the device, and what it cost."""
+    spending: Spending = Spending()
+    """What the model may cost."""
     personas: Annotated[Mapping[PersonaName, Persona], BeforeValidator(_nothing_written)] = Field(
         default={}, max_length=MOST_PERSONAS, examples=[{"puck": {"voice": "Puck"}}]
     )

@@ -140,8 +140,8 @@ ANOTHER = "another persona was called"
 def step(c: Conversation, news: News) -> Step:
     """Return what `news` makes of the conversation, and what to do about it, in order."""
     if (no := refused(c, news)) is not None:
-        met, effects = no
-        return met, _told(c, met, effects, LIMIT)
+        after, effects = no
+        return _over(after, _told(c, after, effects, LIMIT))
     remembered = noted(c, news)
     if is_stale(c, news):
         return remembered, ()
@@ -153,10 +153,15 @@ def step(c: Conversation, news: News) -> Step:
         # A kept session that breaks while nobody talks is no fault: the next wake opens another.
         effects = (MeetFailure(news.failure), *effects)
     effects = _told(c, after, effects, reason(remembered, news))
+    return _over(after, effects)
+
+
+def _over(c: Conversation, effects: tuple[Effect, ...]) -> Step:
+    """End what should not go on from here."""
     for end, why in ((_expire, EXPIRED), (at_the_limit, LIMIT)):
-        before, (after, more) = after, end(after)
-        effects = (*effects, *_told(before, after, more, why))
-    return after, effects
+        before, (c, more) = c, end(c)
+        effects = (*effects, *_told(before, c, more, why))
+    return c, effects
 
 
 def _decide(c: Conversation, news: News) -> Step:  # noqa: C901, PLR0911, PLR0912, PLR0915 - the specification, in one match

@@ -110,9 +110,9 @@ def functions(device: Device) -> Sequence[Function]:
         ),
         Function(
             "get_status",
-            "Tell what is wrong with this speaker, how loud it is, and what it has sent today: "
-            "sound, pictures, texts and calls of functions.",
-            "say how it stands and what it has sent today",
+            "Tell what is wrong with this speaker, how loud it is, what it has sent today (sound, "
+            "pictures, texts, calls of functions), and what it has cost (an estimate).",
+            "say how it stands, what it has sent today and what that cost",
             NoArguments,
             get_status,
         ),

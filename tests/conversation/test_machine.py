@@ -70,6 +70,7 @@ EVENTS: dict[str, n.News] = {
     "FirstSound": n.FirstSound(3, 1.0),
     "PlaybackDrained": n.PlaybackDrained(3, 900, 1.0),
     "PlaybackStarved": n.PlaybackStarved(3, 1.0),
+    "SpendingLimit": n.SpendingLimit(True, 1.0),
     "Rings": n.TimerNews("ringing", 7, "tea", None, "timer", "", 1.0),
     "StopWord": n.StopWord(1, 1.0),
     "NearMiss": n.NearMiss("hey_jarvis", 0.3, 1.0),
@@ -93,6 +94,9 @@ IDLE             Mute             MUTED         rest:MUTED CloseMicrophone Close
 IDLE             MicrophoneLost   FAULT         rest:FAULT timer:keep
 IDLE             SessionClosed    IDLE
 IDLE             SessionFailed    IDLE
+IDLE             SpendingLimit    IDLE          CloseSession
+MUTED            SpendingLimit    MUTED         CloseSession
+LISTENING SpendingLimit FAULT MeetLimit StopUplink Alarm CloseSession timer:fault_shown
 IDLE             SessionAged      IDLE          CloseSession
 IDLE             FirstChunk       IDLE
 IDLE             Interrupted      IDLE
@@ -404,7 +408,7 @@ def cells() -> dict[tuple[State, str], tuple[State, list[str]]]:
 def remembered(after: Conversation) -> Conversation:
     """The conversation without what it only remembers for later steps."""
     forgotten = replace(after, addressed=False, aged=False, outdated=False, question=False)
-    forgotten = replace(forgotten, persona="jarvis", first="jarvis")
+    forgotten = replace(forgotten, persona="jarvis", first="jarvis", asked=False, spent=False)
     return replace(forgotten, calls=0, promised=False, leaving="", ringing=frozenset(), rang=False)
 
 
@@ -953,6 +957,7 @@ class Life(RuleBasedStateMachine):
         match effect:
             case e.OpenSession(number, persona):
                 assert not self.sessions, "two sessions at once"
+                assert not self.c.spent, "a session is opened though nothing more may be spent"
                 self.sessions.add(number)
                 self.owner = persona
             case e.CloseSession(number):
@@ -997,7 +1002,7 @@ class Life(RuleBasedStateMachine):
         heard = self.c.rest is State.IDLE and self.c.state not in HOLDING
         if name == "AskAnother" or self.microphone:
             self.happen(EVENTS[name])
-        if name == "AskAnother" or heard:
+        if (name == "AskAnother" or heard) and not self.c.spent:
             assert self.owner == "puck", "somebody else answers than was called"
 
     @rule(first=st.sampled_from(["", "puck"]), there=st.booleans())
@@ -1017,6 +1022,10 @@ class Life(RuleBasedStateMachine):
     @rule()
     def speech_ended(self) -> None:
         self.happen(EVENTS["SpeechEnded"])
+
+    @rule(reached=st.booleans())
+    def limit(self, *, reached: bool) -> None:
+        self.happen(n.SpendingLimit(reached, 1.0))
 
     @rule()
     def settings_changed(self) -> None:
@@ -1086,6 +1095,12 @@ class Life(RuleBasedStateMachine):
         waiting = {State.LISTENING, State.THINKING, State.ONE_SHOT_THINKING}
         if self.c.state in waiting or (self.c.state in RESTING and self.c.session):
             assert self.timer == self.c.clock
+
+    @invariant()
+    def at_the_limit_only_what_is_owed_goes_on(self) -> None:
+        if self.c.spent and self.c.session:
+            assert self.c.state not in RESTING
+            assert self.c.owed or self.c.state is not State.LISTENING
 
     @invariant()
     def rest_is_a_resting_state(self) -> None:
