@@ -24,6 +24,7 @@ GROUPS = {
     "device.cli.timers": {"timers"},
     "device.cli.tools": {"tools"},
     "device.cli.audit": {"audit"},
+    "device.cli.spending": {"spending"},
     "device.cli.stats": {"stats"},
     "device.cli.wakes": {"wakes"},
     "device.cli.devices": {"devices"},

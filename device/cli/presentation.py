@@ -10,6 +10,7 @@ from rich.table import Table
 
 from device.cli import timer_sentences as sentences
 from device.cli import tool_sentences
+from device.cli.spending_sentences import summary as spending_summary
 from device.echo import outlook
 from device.text import printable_record
 
@@ -72,6 +73,8 @@ def status(answer: dict[str, Any], console: Console) -> None:
         table.add_row("camera", escape(_camera(answer["camera"])))
     if answer.get("wake_clips", {}).get("keep", "none") != "none":
         table.add_row("wake clips", escape(_wake_clips(answer["wake_clips"])))
+    if spent := spending_summary(answer["spending"]) if "spending" in answer else "":
+        table.add_row("spending", escape(f"{spent} (an estimate)"))
     latency = _latency(answer.get("latency_ms", {}))
     if latency:
         table.add_row("latency", latency)

@@ -13,7 +13,7 @@ from device.assistant.hub import Assistant
 from device.assistant.status import Status
 from device.config import DEFAULT_PERSONA, describe
 from device.config.file import ConfigFile
-from device.control import audit, statistics, timers, tools, wakes
+from device.control import audit, spending, statistics, timers, tools, wakes
 from device.control.enclosure import MOST_BYTES, enclosed
 from device.control.meter import Meter
 from device.control.socket import Command, Record, Records
@@ -25,9 +25,11 @@ from device.text import printable
 ASK_TEXT_CHARACTERS = 4000
 SHOWN_NAME = 40
 """Characters of a persona's name in an error; none has more than 32."""
-LASTING = frozenset({"ask", "audit", "measure", "meter", "stats", "tools", "wakes", "watch"})
-"""The commands that are not over at once; of `tools`, a call of what a slow server does, of `audit`
-and `stats` what a slow disk does."""
+LASTING = frozenset(
+    {"ask", "audit", "measure", "meter", "spending", "stats", "tools", "wakes", "watch"}
+)
+"""The commands that are not over at once; of `tools`, a call of what a slow server does, of those
+that ask the books what a slow disk does."""
 ATTACHED = {"ask": MOST_BYTES}
 """What may come with a command beside its line: a picture, with a question."""
 
@@ -52,6 +54,7 @@ class Commands:
             "meter": self._meter,
             "mute": self._mute,
             "reload": self._reload_config,
+            "spending": self._spending,
             "stats": self._stats,
             "status": self._status,
             "stop": self._stop,
@@ -72,6 +75,9 @@ class Commands:
 
     async def _stats(self, request: Record) -> Records:
         yield {"result": await statistics.answer(self._assistant.statistics, request)}
+
+    async def _spending(self, request: Record) -> Records:
+        yield {"result": await spending.answer(self._assistant.spending, request)}
 
     async def _config(self, _: Record) -> Records:
         """Every setting in force, as YAML, and where it comes from."""
@@ -163,6 +169,10 @@ class Commands:
         attached = request.get("attached")
         picture = enclosed(attached) if isinstance(attached, bytes) else None
         question = Ask(text.strip(), picture, persona=self._persona(request.get("as")))
+        if refusal := self._assistant.spending.refusal:
+            # Told aloud as well: it is as if somebody had called.
+            self._assistant.post(question)
+            raise ControlError(refusal)
         answer = _Answer(self._assistant.talk.now.turn)
 
         def ask() -> None:

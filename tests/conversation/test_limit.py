@@ -97,7 +97,9 @@ def test_a_talk_ends_after_its_answer(speaking: State) -> None:
     assert is_told(live(c, n.PlaybackDrained(3, 900, 1.0)))
 
 
-@pytest.mark.parametrize("waiting", [State.THINKING, State.ONE_SHOT_THINKING, *CALLING])
+@pytest.mark.parametrize(
+    "waiting", [State.THINKING, State.ONE_SHOT_THINKING, *sorted(CALLING, key=str)]
+)
 def test_what_was_asked_before_is_answered(waiting: State) -> None:
     """Also over a session that is not open yet."""
     c, _ = step(at(waiting, spent=False, addressed=True), REACHED)
