@@ -71,6 +71,7 @@ from device.news import (
     SpeakerOpened,
     SpeechChanged,
     SpeechJudged,
+    SpendingLimit,
     Stalled,
     StillWaiting,
     Stop,
@@ -207,7 +208,21 @@ CONTRACT: list[tuple[News, dict[str, object] | None]] = [
         PictureSent(1, "asked", 61_234, 768, 432, 7.5),
         {"event": "picture", "bytes": 61_234, "reason": "asked", "width": 768, "height": 432},
     ),
-    (Usage(1, 3, {"total": 40}, 7.5), {"event": "usage", "turn": 3, "total": 40}),
+    (
+        Usage(1, 3, {"total": 40}, 7.5, 2, 0.25, "EUR"),
+        {
+            "event": "usage",
+            "turn": 3,
+            "total": 40,
+            "searches": 2,
+            "cost": 0.25,
+            "currency": "EUR",
+        },
+    ),
+    (
+        Usage(1, 3, {"total": 40}, 7.5),
+        {"event": "usage", "turn": 3, "total": 40, "searches": 0},
+    ),
     (
         TimerNews("ringing", 3, "pasta", "2026-12-01T07:00:00+01:00", "reminder", "drain it", 7.5),
         {
@@ -224,6 +239,7 @@ CONTRACT: list[tuple[News, dict[str, object] | None]] = [
     (MuteSwitched(True, 7.5), None),
     (PartLost("lights", "gone", 7.5), None),
     (RecordsTrouble("the disk is full", 7.5), None),
+    (SpendingLimit(True, 7.5), None),
     (SpeechJudged(0.5, 0, 512, 7.5), None),
     (StopWord(48_000, 7.5), None),
     (NearMiss("hey_jarvis", 0.31, 7.5), None),

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from device import news as n
-from device.assistant import functions
+from device.assistant import books
 from device.config import parse
 from device.live.departures import SoundLeaves, SoundLeft, TextLeaves
 from tests.records.test_store import wait_for
@@ -114,7 +114,7 @@ async def test_a_disk_that_does_not_answer_keeps_no_model_waiting(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It is told that nobody knows."""
-    monkeypatch.setattr(functions, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(books, "PATIENCE_S", 0.01)
     hub = Hub()
     async with hub.running():
         await asked(hub)
