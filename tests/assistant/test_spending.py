@@ -307,7 +307,8 @@ class Spender(Hub):
         session = self.session
         session.say(turn)
         session.post(TurnComplete(session.number, turn, time.monotonic()))
-        tokens = {"prompt": 10_000 * cents, "prompt_text": 10_000 * cents}
+        read = max(10_000 * cents, 1)
+        tokens = {"prompt": read, "prompt_text": read}
         session.post(Usage(session.number, turn, tokens, time.monotonic()))
 
     def drained(self, turn: int) -> None:
