@@ -239,12 +239,13 @@ class Downlink:
 
     def _post_bill(self, turn: int) -> None:
         """Post what a turn has used, if that is known and was not told."""
-        heard_s = self._heard_bytes / (REPLY_RATE_HZ * SAMPLE_BYTES)
-        if turn != self._used_by or not self._used.is_news(heard_s):
+        if turn != self._used_by:
             return
-        counts = self._used.tokens(heard_s)
-        self.prompt_tokens = counts.get("prompt", self.prompt_tokens)
-        self._post(Usage(self._session, turn, counts, time.monotonic(), self._used.searches))
+        counts = self._used.news(self._heard_bytes / (REPLY_RATE_HZ * SAMPLE_BYTES))
+        if counts is not None:
+            self.prompt_tokens = counts.get("prompt", self.prompt_tokens)
+            now = time.monotonic()
+            self._post(Usage(self._session, turn, counts, now, self._used.searches))
 
     def take(self, content: types.LiveServerContent) -> None:
         """Post all that one server message holds."""

@@ -119,7 +119,7 @@ class TurnUsage:
         """
         web, images = metadata.web_search_queries, metadata.image_search_queries
         self._ask(hashed(query) for query in web or () if query)
-        self._ask(hashed(f"image {query}") for query in images or () if query)
+        self._ask(hashed(f"\0{query}") for query in images or () if query)
         self._found |= bool(metadata.grounding_chunks or metadata.search_entry_point)
 
     def add(self, other: TurnUsage) -> None:
@@ -129,25 +129,29 @@ class TurnUsage:
         self._ask(other._queries)
         self._found |= other._found
 
-    def tokens(self, heard_s: float) -> Mapping[str, int]:
+    def tokens(self, heard_s: float) -> dict[str, int]:
         """Return the turn's counts, under the names of `tokens`.
 
         ``heard_s``: of sound that the turn has brought, in seconds.
         """
         sound = heard_s * TOKENS_PER_S
         counts = dict(self._largest)
-        if "response" not in counts or counts["response"] * WHOLE >= sound:
+        modalities = sum(count for name, count in counts.items() if name.startswith("response_"))
+        if max(counts.get("response", 0), modalities) * WHOLE >= sound:
             return counts
         most = math.ceil(sound * WHOLE)
         for name, count in self._pieces.items():
             counts[name] = max(counts[name], min(count, most))
         return _summed(counts)
 
-    def is_news(self, heard_s: float) -> bool:
-        """Tell whether there is another count than when this was asked last."""
-        now = (self.tokens(heard_s), self.searches)
-        before, self._told = self._told, now
-        return now not in (before, ({}, 0))
+    def news(self, heard_s: float) -> Mapping[str, int] | None:
+        """Return `tokens` where there is more than when this was asked last; it never goes down.
+
+        That may be of searches only. None: there is not.
+        """
+        before, (counts, _) = self._told, self._told
+        self._told = larger(counts, self.tokens(heard_s)), self.searches
+        return None if self._told == before else self._told[0]
 
     def _add_pieces(self, counts: Mapping[str, int]) -> None:
         for name, count in counts.items():
