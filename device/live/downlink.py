@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
+from device.frames import REPLY_RATE_HZ, SAMPLE_BYTES
 from device.live.answers import Answer, Why
 from device.live.repeat import Unanswered
 from device.live.sound import Blob, Sound
@@ -92,6 +93,8 @@ class Downlink:
         self._used_by: int | None = None
         self._fresh = TurnUsage()
         """What the present message says was used, by whichever turn."""
+        self._heard_bytes = 0
+        """Of sound that came in the turn under way, or the one that ended last."""
         self.prompt_tokens = 0
         """Of the newest bill; what the server's context holds."""
         self.same_turn = False
@@ -146,6 +149,7 @@ class Downlink:
             self._turn = self._coming()
             self._next = None
             self._answer = Answer()
+            self._heard_bytes = 0
             self._provoked = self._unanswered.pending
             self._hopeless = self._generated = False
             self.asked_at = None
@@ -173,7 +177,7 @@ class Downlink:
         self._stalls.turn_ended(self.ended_at)
         more = more and not cut_off
         self._post(TurnComplete(self._session, turn, self.ended_at, more, cut_off))
-        self.settle_bill()
+        self._post_bill(turn)
 
     def _judge(self, turn: int) -> None:
         """Tell a turn that was no answer to what was asked; any other is done with."""
@@ -187,6 +191,8 @@ class Downlink:
         """Tell that no turn at all has answered."""
         turn, self._next = self._coming(), None
         self._tell_unheard(turn, "nothing")
+        self._heard_bytes = 0
+        self._post_bill(turn)
 
     def _tell_unheard(self, turn: int, why: Why | Literal["nothing"]) -> None:
         chosen = self._stalls.may_be_chosen and why == "empty"
@@ -199,6 +205,10 @@ class Downlink:
         self._last = None
         self._conclude("user")
         self._conclude("model")
+        if self._next is not None and self._next == self._used_by:
+            # A turn that was counted and never came is paid for; the next one has its own count.
+            turn, self._next, self._heard_bytes = self._next, None, 0
+            self._post_bill(turn)
 
     def bill(self, usage: types.UsageMetadata) -> None:
         """Keep a usage message until it is known whose it is."""
@@ -211,17 +221,28 @@ class Downlink:
         comes after its turn's end is told with all of that turn, once more. What comes before
         the first turn of a connection is of the turn to come.
         """
-        fresh, self._fresh = self._fresh, TurnUsage()
         turn = self._turn if self._turn is not None else self._last
         if turn is None:
-            if fresh.empty:
+            if self._fresh.empty:
                 return
             turn = self._coming()
+        self._charge(turn)
+        if turn == self._last and self._turn is None:
+            self._post_bill(turn)
+
+    def _charge(self, turn: int) -> None:
+        """Put what the present message counts to a turn."""
+        fresh, self._fresh = self._fresh, TurnUsage()
         if turn != self._used_by:
             self._used, self._used_by = TurnUsage(), turn
         self._used.add(fresh)
-        if self._turn is None and self._used.is_news():
-            counts = self._used.tokens
+
+    def _post_bill(self, turn: int) -> None:
+        """Post what a turn has used, if that is known and was not told."""
+        if turn != self._used_by:
+            return
+        counts = self._used.news(self._heard_bytes / (REPLY_RATE_HZ * SAMPLE_BYTES))
+        if counts is not None:
             self.prompt_tokens = counts.get("prompt", self.prompt_tokens)
             now = time.monotonic()
             self._post(Usage(self._session, turn, counts, now, self._used.searches))
@@ -272,6 +293,7 @@ class Downlink:
             self._sound(turn, part.data)
 
     def _sound(self, turn: int, pcm: bytes) -> None:
+        self._heard_bytes += len(pcm)
         if self._hopeless:
             return
         heard_before = self._answer.audible
@@ -285,7 +307,7 @@ class Downlink:
             self._tell_unheard(turn, why)
 
     def _completed(self, content: types.LiveServerContent) -> None:
-        self._under_way()
+        self._charge(self._under_way())
         if content.turn_complete_reason is not None:
             reason = printable(content.turn_complete_reason.value, _REASON_CHARACTERS)
             _log.info("the server ended the turn: %s", reason)

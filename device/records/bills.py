@@ -3,8 +3,10 @@
 A turn's count holds the whole context, and all of it is paid for in each turn. Thoughts and what
 tools gave back stand beside prompt and response. Live API: the modalities that a count names do not
 always add up to it (25 to 51 tokens of a prompt were of none); what is of none is priced as the
-dearest of its side, and so is whatever else is not known. Where the server never counted, `guess`
-goes by the sound that went up and came down.
+dearest of its side, and so is whatever else is not known. What a total holds beyond the sides is of
+no side, and priced as the dearest of all. No discount is given for what the server has cached: it
+is disputed whether there is one. Where the server never counted, `guess` goes by the sound that
+went up and came down.
 """
 
 from __future__ import annotations
@@ -63,7 +65,7 @@ class Bill:
         return {each.name: getattr(self, each.name) for each in fields(self)}
 
     def or_more(self, other: Bill) -> Bill:
-        """Return the dearer of both for each side: in, and out."""
+        """Return the one with more tokens for each side, as it divides them: in, and out."""
         into = self if self.going_in >= other.going_in else other
         out = self if self.coming_out >= other.coming_out else other
         return Bill(
@@ -84,7 +86,8 @@ KINDS: Final = tuple(each.name for each in fields(Bill))
 def bill(counts: Mapping[str, int]) -> Bill:
     """Return what a turn's counts come to, under the names of the event `usage`.
 
-    A side whose modalities come to more than its count has as much as they come to.
+    A side whose modalities come to more than its count has as much as they come to. What is
+    negative counts as nothing.
     """
     sums = dict.fromkeys(KINDS, 0)
     for side, prices in _SIDES.items():
@@ -95,9 +98,8 @@ def bill(counts: Mapping[str, int]) -> Bill:
             left -= count
         sums[_REST[side]] += max(left, 0)
     sums["thoughts"] = max(counts.get("thoughts", 0), 0)
-    if not any(sums.values()):
-        # Of a total alone nobody knows which side it is of.
-        sums["other_out"] = max(counts.get("total", 0), 0)
+    # What only the total knows of may be of either side.
+    sums["other_out"] += max(counts.get("total", 0) - sum(sums.values()), 0)
     return Bill(**sums)
 
 

@@ -4,8 +4,9 @@ Days and months are those of the local calendar at the time of asking: they begi
 whatever summer time or another zone does to their length. Theory of the clock: a period has spent
 all that is on record from its beginning on, also what is dated behind its end. So a clock that ran
 ahead and was put back has bought nothing twice: what was spent in the wrong future counts today,
-and once more when that day comes. An allowance belongs to one day or month by its name, and is good
-in that one only.
+and once more when that day comes. It does not count on every day until then: a turn that was put on
+record later, and is dated before a period, tells that this was before it too. An allowance belongs
+to one day or month by its name, and is good in that one only.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from datetime import date, time, timedelta, tzinfo
 from typing import Final, Literal
 
-from device.records.prices import MICRO
+from device.records.prices import micro
 from device.timers.local_time import local_day, moment
 
 Period = Literal["day", "month"]
@@ -47,8 +48,14 @@ class Span:
 
 
 def span(period: Period, at: float, zone: tzinfo) -> Span:
-    """Return the day or month that a moment is in."""
+    """Return the day or month that a moment is in.
+
+    A day that has begun does not end again: where summer time ends a minute after midnight, the
+    hour that comes twice is of the new day the second time.
+    """
     day = local_day(at, zone)
+    if at >= _midnight(_next(day), zone):
+        day = _next(day)
     if period == "day":
         return Span("day", day.isoformat(), _midnight(day, zone), _midnight(_next(day), zone))
     first = day.replace(day=1)
@@ -110,7 +117,7 @@ def allowance(text: object) -> int:
             f"{str(text)[:40]!r} is no amount: give one from {LEAST_ALLOWED:.2f} to "
             f"{MOST_ALLOWED:.0f}, such as 2.00"
         )
-    return round(amount * MICRO)
+    return micro(amount)
 
 
 def raised(standings: Mapping[Period, Standing]) -> tuple[Period, ...]:

@@ -20,6 +20,9 @@ from device.records.bills import Bill
 
 AS_OF: Final = date(2026, 9, 21)
 MICRO: Final = 1_000_000
+MOST: Final = 10**15
+"""The largest amount of a turn, a thousand million of a currency; what costs more costs this. The
+records hold whole numbers of 64 bits, and the sum of nine thousand turns must be one too."""
 FREE_SEARCHES: Final = 5_000
 """So many a month cost nothing, of all models of a project together."""
 DOLLAR: Final = "USD"
@@ -119,7 +122,7 @@ class Cost:
 
 
 def cost(bill: Bill, prices: Prices, searches: int = 0, per_usd: float = 1.0) -> Cost:
-    """Return what a bill and so many searches beyond the free ones cost, rounded up.
+    """Return what a bill and so many searches beyond the free ones cost, rounded up, up to `MOST`.
 
     ``per_usd``: units of the owner's currency a dollar.
     """
@@ -133,7 +136,7 @@ def cost(bill: Bill, prices: Prices, searches: int = 0, per_usd: float = 1.0) ->
         + bill.other_out * prices.dearest_out
     )
     exact = Fraction(of_tokens, MICRO) + Fraction(searches * prices.search_per_1000, 1_000)
-    return Cost(_up(exact), converted(exact, per_usd))
+    return Cost(min(_up(exact), MOST), min(converted(exact, per_usd), MOST))
 
 
 def converted(usd: Fraction | int, per_usd: float) -> int:

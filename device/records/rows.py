@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 Scalar = str | int | float | None
+LATEST_S: Final = 1e11
+"""Unix seconds. A row with a later time is damaged; so is one with a text there, which SQLite takes
+for later than any number."""
 NO_VALUE: Final = (
     OverflowError,
     UnicodeEncodeError,

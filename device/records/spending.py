@@ -1,7 +1,9 @@
 """The spending's rows keep what each turn used and cost, and what was allowed beyond the limits.
 
 Rows are made and read here. Amounts are micro-units, times Unix seconds. What was spent in another
-currency than the one asked for counts by its dollars.
+currency than the one asked for counts by its dollars, and so does what has no amount that makes
+sense. A value that makes none counts as nothing, the rest of its row as ever: a file that was
+damaged ends nothing.
 """
 
 from __future__ import annotations
@@ -13,8 +15,8 @@ from typing import Any, Final
 
 from device.records.bills import KINDS, Bill
 from device.records.budget import PERIODS, Period, Span
-from device.records.prices import MICRO, converted
-from device.records.rows import Row, Table
+from device.records.prices import MICRO, MOST, converted
+from device.records.rows import LATEST_S, Row, Table
 
 _KEPT_DAYS: Final = 62
 """The running month and the one before, whatever the owner wants: a limit of a month needs it."""
@@ -111,12 +113,42 @@ class Books:
     """This month."""
 
 
+def _whole(column: str) -> str:
+    """Return SQL for a column's value: 0 for what is none, such as a text, which SQLite adds up."""
+    return f"CASE WHEN {column} BETWEEN 0 AND {MOST} THEN {column} ELSE 0 END"
+
+
+_OURS = f"currency = :currency AND cost BETWEEN 0 AND {MOST}"
+_SPENT = (
+    f"total(CASE WHEN {_OURS} THEN cost ELSE 0 END), "
+    f"total(CASE WHEN {_OURS} THEN 0 ELSE {_whole('usd')} END)"
+)
+"""In the currency, and what there is only in dollars. `total` knows no overflow, and is exact up to
+nine thousand million of a currency."""
+_IN = (
+    "at >= :begins AND at < :latest AND (at < :ends OR "
+    "rowid > (SELECT coalesce(max(rowid), 0) FROM usage WHERE at < :begins))"
+)
+"""What counts in a period: `device.records.budget` has the theory. Rows are numbered as they
+come, and keep their number when another takes their place."""
+
+
+def _of(span: Span, currency: Currency) -> dict[str, str | float]:
+    times = {"begins": span.begins, "ends": span.ends, "latest": LATEST_S}
+    return {**times, "currency": currency.name}
+
+
+def _micro(own: float, usd: float, currency: Currency) -> int:
+    return round(own) + converted(round(usd), currency.per_usd)
+
+
 def books(
     connection: sqlite3.Connection, spans: Mapping[Period, Span], currency: Currency
 ) -> Books:
     """Return what is on record of these periods."""
     found = connection.execute(
-        "SELECT total(searches) FROM usage WHERE at >= ?", (spans["month"].begins,)
+        f"SELECT total({_whole('searches')}) FROM usage WHERE {_IN}",  # noqa: S608 - of names above
+        _of(spans["month"], currency),
     )
     told = {
         period
@@ -130,67 +162,60 @@ def books(
         {period: _spent(connection, spans[period], currency) for period in PERIODS},
         {period: _allowed(connection, spans[period], currency) for period in PERIODS},
         frozenset(told),
-        int(found.fetchone()[0]),
+        round(found.fetchone()[0]),
     )
 
 
 def _spent(connection: sqlite3.Connection, span: Span, currency: Currency) -> int:
     found = connection.execute(
-        "SELECT currency, sum(cost), sum(usd) FROM usage WHERE at >= ? GROUP BY currency",
-        (span.begins,),
+        f"SELECT {_SPENT} FROM usage WHERE {_IN}",  # noqa: S608 - of names above
+        _of(span, currency),
     )
-    return sum(_in(currency, *row) for row in found)
-
-
-def _in(wanted: Currency, currency: str, own: int | None, usd: int | None) -> int:
-    if currency == wanted.name:
-        return own or 0
-    return converted(usd or 0, wanted.per_usd)
+    own, usd = found.fetchone()
+    return _micro(own, usd, currency)
 
 
 def _allowed(connection: sqlite3.Connection, span: Span, currency: Currency) -> int:
     """What was allowed in another currency is gone with it: nobody has said how much that is."""
     found = connection.execute(
-        "SELECT sum(amount) FROM budget WHERE what = ? AND period = ? AND span = ?"
-        " AND currency = ?",
+        f"SELECT total({_whole('amount')}) FROM budget"  # noqa: S608 - of names above
+        " WHERE what = ? AND period = ? AND span = ? AND currency = ?",
         (ALLOWED, span.period, span.name, currency.name),
     )
-    return found.fetchone()[0] or 0
+    return round(float(found.fetchone()[0]))
+
+
+_KINDS_AND_SEARCHES = (*KINDS, "searches")
 
 
 def by_model(
     connection: sqlite3.Connection, span: Span, currency: Currency
 ) -> list[dict[str, Any]]:
     """Return what each model and persona has used and cost in a period, the dearest first."""
-    sums = ", ".join(f"sum({kind})" for kind in (*KINDS, "searches", "guessed", "cost", "usd"))
+    sums = ", ".join(f"total({_whole(name)})" for name in _KINDS_AND_SEARCHES)
+    # As bytes: a text that is none would be raised by the fetching.
+    whose = "CAST(model AS BLOB), CAST(persona AS BLOB)"
     found = connection.execute(
-        f"SELECT model, persona, currency, count(*), min(priced), {sums} FROM usage"  # noqa: S608 - of names above
-        " WHERE at >= ? GROUP BY model, persona, currency",
-        (span.begins,),
+        f"SELECT {whose}, count(*), total(guessed = 1), total(priced = 0), "  # noqa: S608 - of names above
+        f"{_SPENT}, {sums} FROM usage WHERE {_IN} GROUP BY 1, 2",
+        _of(span, currency),
     )
-    entries: dict[tuple[str, str], dict[str, Any]] = {}
-    for model, persona, money, turns, priced, *rest in found:
-        *tokens, searches, guessed, own, usd = rest
-        entry = entries.setdefault((model, persona), _nothing(model, persona))
-        entry["turns"] += turns
-        entry["guessed"] += guessed
-        entry["price_known"] = entry["price_known"] and bool(priced)
-        entry["searches"] += searches
-        for kind, count in zip(KINDS, tokens, strict=True):
-            entry["tokens"][kind] += count
-        entry["micro"] += _in(currency, money, own, usd)
-    made = sorted(entries.values(), key=lambda entry: (-entry["micro"], entry["model"]))
-    return [{**entry, "cost": entry.pop("micro") / MICRO} for entry in made]
+    entries = [_entry(currency, *row) for row in found]
+    return sorted(entries, key=lambda entry: (-entry["cost"], entry["model"], entry["persona"]))
 
 
-def _nothing(model: str, persona: str) -> dict[str, Any]:
+def _entry(
+    currency: Currency, model: bytes | None, persona: bytes | None, *sums: float
+) -> dict[str, Any]:
+    turns, guessed, unpriced, own, usd, *rest = sums
+    counts = dict(zip(_KINDS_AND_SEARCHES, map(round, rest), strict=True))
     return {
-        "model": model,
-        "persona": persona,
-        "turns": 0,
-        "guessed": 0,
-        "price_known": True,
-        "searches": 0,
-        "tokens": dict.fromkeys(KINDS, 0),
-        "micro": 0,
+        "model": (model or b"").decode("utf-8", "replace"),
+        "persona": (persona or b"").decode("utf-8", "replace"),
+        "turns": round(turns),
+        "guessed": round(guessed),
+        "price_known": not unpriced,
+        "searches": counts.pop("searches"),
+        "tokens": counts,
+        "cost": _micro(own, usd, currency) / MICRO,
     }

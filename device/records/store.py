@@ -26,7 +26,7 @@ from device.errors import RecordsError
 from device.news import Post, RecordsTrouble
 from device.records.clock import RecordClock
 from device.records.pending import Pending
-from device.records.rows import Row, Table
+from device.records.rows import LATEST_S, Row, Table
 from device.records.trouble import HANGS, LOST
 from device.records.writer import MOST_ROWS, Place, Writer
 from device.threads import tell
@@ -111,7 +111,10 @@ class Records:
 
         def newest(database: sqlite3.Connection) -> None:
             times = [
-                database.execute(f"SELECT max(at) FROM {table.name}").fetchone()[0]  # noqa: S608 - ours
+                database.execute(
+                    f"SELECT max(at) FROM {table.name} WHERE at < ?",  # noqa: S608 - ours
+                    (LATEST_S,),
+                ).fetchone()[0]
                 for table in self._tables
             ]
             tell(loop, self._clock.is_behind, max((at for at in times if at), default=0.0))

@@ -231,7 +231,7 @@ def test_model_transcript_before_its_audio_has_the_same_number(heard: Heard) -> 
     assert [(n.who, n.turn, n.final) for n in said] == [("model", 1, False), ("model", 1, True)]
 
 
-def test_last_usage_until_the_turns_end_is_the_bill(heard: Heard) -> None:
+def test_largest_count_until_the_turns_end_is_the_bill(heard: Heard) -> None:
     """Live API: the messages are not to be summed."""
     heard.down.bill(types.UsageMetadata(prompt_token_count=1))
     heard.down.bill(types.UsageMetadata(prompt_token_count=5))
@@ -241,23 +241,135 @@ def test_last_usage_until_the_turns_end_is_the_bill(heard: Heard) -> None:
     assert [(n.turn, n.tokens["prompt"]) for n in bills] == [(1, 5)]
 
 
+def bills(heard: Heard) -> list[tuple[int, int]]:
+    return [(n.turn, n.tokens["prompt"]) for n in heard.news if isinstance(n, Usage)]
+
+
+def count(heard: Heard, prompt: int, **content: Any) -> None:
+    """Take a message with a count, as `Traffic` does."""
+    heard.down.bill(types.UsageMetadata(prompt_token_count=prompt))
+    if content:
+        heard.take(**content)
+    heard.down.settle_bill()
+
+
 def test_bill_that_comes_late_is_the_last_turns(heard: Heard) -> None:
     """It is posted at once, and never for a turn that it does not belong to."""
-    heard.down.bill(types.UsageMetadata(prompt_token_count=1))
-    heard.down.settle_bill()
     heard.take(model_turn=audio(), turn_complete=True)
-    heard.down.bill(types.UsageMetadata(prompt_token_count=5))
     heard.down.settle_bill()
+    assert bills(heard) == []
+    count(heard, 5)
+    assert bills(heard) == [(1, 5)]
+    count(heard, 3)
+    count(heard, 5)
+    assert bills(heard) == [(1, 5)]
     heard.take(model_turn=audio())
-    heard.down.bill(types.UsageMetadata(prompt_token_count=7))
-    heard.down.settle_bill()
-    assert len([n for n in heard.news if isinstance(n, Usage)]) == 1
+    count(heard, 7)
+    assert bills(heard) == [(1, 5)]
     heard.take(turn_complete=True)
+    assert bills(heard) == [(1, 5), (2, 7)]
+    count(heard, 9)
+    assert bills(heard) == [(1, 5), (2, 7), (2, 9)]
+
+
+def test_count_before_the_first_turn_of_a_connection_is_of_the_turn_to_come(heard: Heard) -> None:
+    """It is told with that turn's end, and not before."""
+    count(heard, 4)
+    assert bills(heard) == []
+    heard.take(model_turn=audio())
+    count(heard, 6, turn_complete=True)
+    assert bills(heard) == [(1, 6)]
     heard.down.give_up()
-    heard.down.bill(types.UsageMetadata(prompt_token_count=9))
+    count(heard, 8)
+    assert bills(heard) == [(1, 6)]
+    heard.take(model_turn=audio(), turn_complete=True)
+    assert bills(heard) == [(1, 6), (2, 8)]
+
+
+def test_count_of_a_turn_that_never_came_is_paid_for_all_the_same(heard: Heard) -> None:
+    """The connection went, or nothing answered; what comes then is counted by itself."""
+    count(heard, 4)
+    heard.down.give_up()
+    assert bills(heard) == [(1, 4)]
+    count(heard, 5)
+    heard.down.nothing_came()
+    assert bills(heard) == [(1, 4), (2, 5)]
+    count(heard, 6, model_turn=audio(), turn_complete=True)
+    assert bills(heard) == [(1, 4), (2, 5), (3, 6)]
+    assert [n.turn for n in heard.news if isinstance(n, ReplyAudio)] == [3]
+
+
+def test_count_of_a_turn_that_is_cut_off_is_told_with_its_end(heard: Heard) -> None:
+    """And a new connection goes on with the next number and with nothing counted."""
+    count(heard, 900, model_turn=audio())
+    heard.down.give_up()
+    assert bills(heard) == [(1, 900)]
+    heard.take(model_turn=audio(), turn_complete=True)
+    count(heard, 50)
+    assert bills(heard) == [(1, 900), (2, 50)]
+
+
+def test_count_beside_the_first_sound_after_a_forgotten_end_is_the_new_turns(heard: Heard) -> None:
+    """The message that begins a turn is no late count of the turn that it ends."""
+    count(heard, 5, model_turn=audio())
+    heard.take(generation_complete=True)
+    count(heard, 70, model_turn=audio())
+    assert bills(heard) == [(1, 5)]
+    heard.take(turn_complete=True)
+    assert bills(heard) == [(1, 5), (2, 70)]
+
+
+def test_messages_that_hold_nothing_bill_nothing(heard: Heard) -> None:
+    """Live API: many come in a row that are `{}`."""
+    empty = types.LiveServerMessage.model_validate({"usageMetadata": {}})
+    assert empty.usage_metadata is not None
+    for turn in range(2):
+        heard.down.bill(empty.usage_metadata)
+        heard.down.settle_bill()
+        heard.down.settle_bill()
+        assert bills(heard) == []
+        if turn == 0:
+            heard.take(model_turn=audio(), turn_complete=True)
+
+
+def test_count_of_an_interrupted_turn_is_its_own(heard: Heard) -> None:
+    """It comes between ``interrupted`` and ``turnComplete``, or after that."""
+    heard.take(model_turn=audio())
+    count(heard, 5, interrupted=True)
+    count(heard, 6)
+    assert bills(heard) == []
+    heard.take(turn_complete=True)
+    assert bills(heard) == [(1, 6)]
+
+
+def test_searches_are_told_with_the_turn_that_rests_on_them(heard: Heard) -> None:
+    """Once each, however often their grounding comes; also where it comes late."""
+    grounding = {"web_search_queries": ["rain in Berlin"]}
+    heard.take(model_turn=audio(), grounding_metadata=grounding)
     heard.down.settle_bill()
-    bills = [n for n in heard.news if isinstance(n, Usage)]
-    assert [(n.turn, n.tokens["prompt"]) for n in bills] == [(1, 5), (2, 7)]
+    heard.take(grounding_metadata=grounding, turn_complete=True)
+    heard.down.settle_bill()
+    late = {"web_search_queries": ["rain in Berlin", "snow in Berlin"]}
+    heard.take(grounding_metadata=late)
+    heard.down.settle_bill()
+    told = [(n.turn, n.searches) for n in heard.news if isinstance(n, Usage)]
+    assert told == [(1, 1), (1, 2)]
+
+
+def test_sound_tells_pieces_from_a_whole_count(heard: Heard) -> None:
+    """Two seconds in ten messages of five tokens each; what comes next is measured by itself."""
+    for _ in range(10):
+        heard.down.bill(types.UsageMetadata(prompt_token_count=500, response_token_count=5))
+        heard.take(model_turn=audio(bytes(9_600)))
+        heard.down.settle_bill()
+    heard.take(turn_complete=True)
+    heard.down.bill(types.UsageMetadata(prompt_token_count=600, response_token_count=5))
+    heard.take(model_turn=audio(bytes(9_600)), turn_complete=True)
+    told = [dict(n.tokens) for n in heard.news if isinstance(n, Usage)]
+    assert told == [
+        {"prompt": 500, "response": 50, "total": 550},
+        {"prompt": 600, "response": 5, "total": 605},
+    ]
 
 
 def test_thinking_in_the_background_is_not_quiet(heard: Heard) -> None:

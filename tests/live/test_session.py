@@ -237,7 +237,7 @@ async def test_bill_that_comes_after_its_turn_is_told_at_once(tmp_path: Path) ->
         await talk.server.do(Send({"serverContent": speech} | usage))
         await talk.server.do(Send({"serverContent": {"turnComplete": True}}))
         assert (await talk.ear.until(Usage, 3)).turn == 2
-        told = [bill.tokens["total"] for bill in talk.ear.all(Usage)]
+        told = [bill.tokens["prompt"] for bill in talk.ear.all(Usage)]
         assert told[1:] == [7, 7]
 
 
