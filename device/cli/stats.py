@@ -94,13 +94,12 @@ def _days(text: str) -> int:
 
 def _read(args: argparse.Namespace, by: str) -> dict[str, Any]:
     """Read the books of a speaker that does not run. Raises RecordsError."""
-    from device.records.reader import read_records  # noqa: PLC0415 - only where no speaker runs
+    from device.records.reader import ask_records  # noqa: PLC0415 - only where no speaker runs
     from device.records.statistics import report  # noqa: PLC0415
     from device.records.tables import TABLES  # noqa: PLC0415
     from device.timers.clocks import local_zone  # noqa: PLC0415
 
-    database = read_records(*speaker_folders(args), TABLES)
-    try:
-        return report(database, time.time(), args.days, local_zone(), by)
-    finally:
-        database.close()
+    now, zone = time.time(), local_zone()
+    return ask_records(
+        *speaker_folders(args), TABLES, lambda books: report(books, now, args.days, zone, by)
+    )

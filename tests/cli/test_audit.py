@@ -16,7 +16,7 @@ from device.cli import audit_sentences as sentences
 from device.cli.presentation import print_table
 from device.records.audit import SOUND
 from device.records.rows import Row, Scalar
-from tests.records.test_books import write
+from tests.records.test_books import books_with_a_damaged_page, write
 
 SOUND_ENTRY: dict[str, Any] = {
     "kind": "sound",
@@ -136,6 +136,13 @@ def test_without_a_speaker_its_file_is_read(
     assert [each["frames"] for each in found["entries"]] == [50, 100]
     assert found["live"] is False
     assert before == sorted((each.name, each.stat().st_mtime_ns) for each in books.rglob("*"))
+
+
+def test_a_damaged_page_is_told(books: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With the file it is in."""
+    books_with_a_damaged_page(books, SOUND)
+    assert main(["audit", "--since", "all", "--socket", str(books / "nobody.sock")]) == 1
+    assert "records.sqlite cannot be read" in capsys.readouterr().err
 
 
 def test_nothing_is_said_as_well(books: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,7 +20,7 @@ from device.records.figures import STATISTICS, Figures
 from device.records.rows import Row
 from device.records.statistics import hour_of, key_of
 from device.timers.clocks import local_zone
-from tests.records.test_books import write
+from tests.records.test_books import books_with_a_damaged_page, write
 
 DAY = Figures().as_dict()
 GOOD = {
@@ -279,5 +279,9 @@ def test_records_that_cannot_be_read_are_told(
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
     (tmp_path / "records").mkdir()
     (tmp_path / "records" / "records.sqlite").write_bytes(b"no database at all, " * 500)
+    assert main(["stats", "--socket", str(tmp_path / "nobody.sock")]) == 1
+    assert "records.sqlite cannot be read" in capsys.readouterr().err
+    (tmp_path / "records" / "records.sqlite").unlink()
+    books_with_a_damaged_page(tmp_path, STATISTICS)
     assert main(["stats", "--socket", str(tmp_path / "nobody.sock")]) == 1
     assert "records.sqlite cannot be read" in capsys.readouterr().err
