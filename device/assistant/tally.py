@@ -11,13 +11,18 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from device.conversation.reasons import REASONS
 from device.events import EventName, PublicEvent
+from device.news import BargedIn, Detection, Interrupted
 from device.records.figures import MICRO, Figures
 
 AT_REST: Final = frozenset({"starting", "idle", "muted", "fault"})
 """The states of the event stream in which no talk goes on."""
-WAKE_WORD: Final = "wake word"
+WAKE_WORD: Final = REASONS[Detection]
 """The reason of a state that a wake word led to."""
+SPOKEN_OVER: Final = frozenset({WAKE_WORD, REASONS[BargedIn], REASONS[Interrupted]})
+"""The reasons for which an answer falls silent since somebody speaks: whether the server has heard
+that, our own ears, or the wake word's networks."""
 LATE_TURNS: Final = 32
 """So many turns may begin before the last is told of one."""
 MOST_TOKENS: Final = 10**9
@@ -46,7 +51,6 @@ class Tally:
             EventName.REPLY: self._reply,
             EventName.TRANSCRIPT: self._transcript,
             EventName.UNHEARD: self._unheard,
-            EventName.BARGE_IN: self._barge_in,
             EventName.REPEATED: self._repeated,
             EventName.DROPPED: self._dropped,
             EventName.FAULT: self._fault,
@@ -73,6 +77,8 @@ class Tally:
 
     def _state(self, event: PublicEvent) -> None:
         rests = event.fields["to"] in AT_REST
+        if event.fields["from"] == "speaking" and event.fields["reason"] in SPOKEN_OVER:
+            self.figures.numbers["barge_ins"] += 1
         if self._began is None and not rests:
             self._began = event.time
             self._woken = event.fields["reason"] == WAKE_WORD
@@ -114,9 +120,6 @@ class Tally:
 
     def _unheard(self, _event: PublicEvent) -> None:
         self.figures.numbers["unheard"] += 1
-
-    def _barge_in(self, event: PublicEvent) -> None:
-        self.figures.numbers["barge_ins"] += event.fields["what"] == "confirmed"
 
     # --- what goes wrong, and what it costs -------------------------------------------------------
 

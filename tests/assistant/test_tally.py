@@ -53,7 +53,7 @@ some_events = st.lists(
             st.sampled_from(STATES),
             st.sampled_from(STATES),
             times,
-            st.sampled_from(["wake word", "button", ""]),
+            st.sampled_from(["wake word", "interrupted by speech", "button", ""]),
         ),
         st.builds(lambda word: event(EventName.WAKE, word=word, score=0.5), st.sampled_from("abc")),
         st.builds(
@@ -111,7 +111,12 @@ def test_sums_are_those_of_a_naive_count(events: list[PublicEvent]) -> None:
         assert found.named["faults"][kind] == len(told)
     assert numbers["answers"] == len(of(events, EventName.REPLY, what="first_sound"))
     assert numbers["unheard"] == len(of(events, EventName.UNHEARD))
-    assert numbers["barge_ins"] == len(of(events, EventName.BARGE_IN, what="confirmed"))
+    silenced = [
+        each
+        for reason in ("wake word", "interrupted by speech")
+        for each in of(events, EventName.STATE, **{"from": "speaking", "reason": reason})
+    ]
+    assert numbers["barge_ins"] == len(silenced)
     for name in (EventName.REPEATED, EventName.DROPPED):
         frames = sum(each.fields["frames"] for each in of(events, name))
         assert numbers[f"{name.value}_frames"] == frames
