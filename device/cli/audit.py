@@ -59,15 +59,12 @@ def audit(args: argparse.Namespace) -> int:
         print(json.dumps(told, ensure_ascii=False, indent=2))
         return 0
     told = printable_record(told)
-    for line in sentences.head(told):
-        print(line)
+    screen = console()
+    shown.print_lines(sentences.head(told), screen)
     if entries := told["entries"]:
-        screen = console()
         shown.print_table(sentences.table(entries, screen.width), screen)
-        for line in sentences.letters(entries, screen.width):
-            print(line)
-    for line in sentences.total(told):
-        print(line)
+        shown.print_lines(sentences.letters(entries, screen.width), screen)
+    shown.print_lines(sentences.total(told), screen)
     return 0
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from device.cli import stats_sentences as sentences
-from device.cli.presentation import print_table
+from device.cli.presentation import print_lines, print_table
 from device.cli.remote import result
 from device.cli.speaker_folders import speaker_folders
 from device.errors import UnansweredError
@@ -59,8 +59,7 @@ def stats(args: argparse.Namespace) -> int:
     told = printable_record(told)
     screen = _screen()
     blocks = sentences.FINE if screen.encoding.lower().startswith("utf") else sentences.PLAIN
-    for line in sentences.head(told):
-        screen.print(line, markup=False, soft_wrap=not screen.is_terminal)
+    print_lines(sentences.head(told), screen)
     if not told["sums"]["ran_s"]:
         return 0
     screen.print()

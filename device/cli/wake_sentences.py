@@ -31,6 +31,8 @@ def head(told: Told) -> list[str]:
         lines.append("No speaker runs here: this is what it has kept.")
     elif told["keep"] == "none":
         lines.append("No clips are kept now (wake.keep: none).")
+        if told["clips"]:
+            lines.append("These are from before; parley wakes clear deletes them.")
     else:
         what = "near misses" if told["keep"] == "near" else "wakes and near misses"
         lines.append(f"Clips of {what} are kept on this device (wake.keep: {told['keep']}).")
@@ -70,7 +72,8 @@ def table(clips: Sequence[Told], columns: int) -> Table:
 def strange(told: Told) -> list[str]:
     """Return what is in the folder beside clips, and what is left to do."""
     lines = [
-        f"{each['file']} is damaged: {each['why']} (parley wakes clear deletes it)"
+        f"{each['file']} is damaged: {each['why']} "
+        f"(parley wakes clear {each['file'].removesuffix('.wav')} deletes it)"
         for each in told["damaged"]
     ]
     if told["foreign"]:
@@ -79,7 +82,10 @@ def strange(told: Told) -> list[str]:
         lines.append(f"In the folder and not the speaker's: {names}{more}; left alone.")
     unlabelled = sum(each["said"] is None for each in told["clips"])
     if unlabelled:
-        lines.append(f"{unlabelled} without a label: parley wakes play ID, then label ID yes|no.")
+        lines.append(
+            f"{unlabelled} without a label: parley wakes play ID, then parley wakes label ID "
+            "yes|no."
+        )
     return lines
 
 

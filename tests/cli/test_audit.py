@@ -148,7 +148,7 @@ def test_a_damaged_page_is_told(books: Path, capsys: pytest.CaptureFixture[str])
 def test_nothing_is_said_as_well(books: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Where nothing was ever written, too."""
     told = run(capsys)
-    assert "Nothing left it since 2" in told
+    assert "Nothing left this device since 2" in told
     assert "In all 0.0 s of sound (0 bytes)" in told
     assert not (books / "records").exists()
 
