@@ -26,6 +26,7 @@ from device.records.database import FOLDER, NAME, require_ours
 from device.records.pending import WHATEVER_IT_IS, Line, waiting
 from device.records.rows import NO_VALUE, Table
 from device.records.schema import bring_up
+from device.state.store import reason
 
 _T = TypeVar("_T")
 
@@ -76,8 +77,9 @@ def read_records(
 
 def _unreadable(folder: Path | None, error: Exception) -> RecordsError:
     path = (folder or Path()) / FOLDER / NAME
+    why = reason(error) if isinstance(error, OSError) else error
     return RecordsError(
-        f"the records {path} cannot be read: {error}; sudo parley doctor says what to do"
+        f"the records {path} cannot be read: {why}; sudo parley doctor says what to do"
     )
 
 

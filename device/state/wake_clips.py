@@ -240,7 +240,7 @@ class ClipFolder:
         there = sorted((each for each in there if each.at >= oldest), key=lambda each: each.at)
         # What its owner has listened to is worth more than what nobody has; but the newest always
         # finds room: whoever tries the word now wants to hear that.
-        newest = there[-1:]
+        newest = new[-1:]
         there.sort(key=lambda each: (each in newest, each.is_labelled))
         while len(there) > MOST_CLIPS or sum(each.size for each in there) > MOST_BYTES:
             there.pop(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
@@ -64,6 +65,16 @@ def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
         RecordsError, match=r"records\.sqlite cannot be read: file is not a database"
     ):
         read_records(tmp_path, None, TABLES)
+
+
+def test_what_is_no_file_is_told(tmp_path: Path) -> None:
+    """Once, and without the system's number for it."""
+    (tmp_path / "records").mkdir()
+    path = tmp_path / "records" / "records.sqlite"
+    os.mkfifo(path)
+    with pytest.raises(RecordsError) as told:
+        ask_records(tmp_path, None, TABLES, lambda _: None)
+    assert str(told.value).startswith(f"the records {path} cannot be read: it is no file; sudo")
 
 
 def test_what_may_not_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
