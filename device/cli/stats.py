@@ -40,7 +40,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--by",
         choices=BY,
-        help="what is summed up (default: the day; a longer time is shown by week or month)",
+        help="what is summed up: the day, week or month (default: by how long the time is)",
     )
     parser.set_defaults(run=stats)
 

@@ -149,8 +149,8 @@ def _lines(sums: Told) -> dict[str, str]:
     lines["sound"] = ", ".join(sound)
     connection = sums["connection_ms"]
     if connection["count"]:
-        lines["connection"] = (
-            f"half are open within {_seconds(connection['p50'])}, 19 of 20 within "
+        lines["connects"] = (
+            f"half within {_seconds(connection['p50'])}, 19 of 20 within "
             f"{_seconds(connection['p95'])}"
         )
     tokens = sums["tokens"]
@@ -168,7 +168,7 @@ def _machine(sums: Told) -> list[str]:
     if sums["cpu_percent"] is not None:
         told.append(f"{sums['cpu_percent']:g} % of a core")
     if sums["memory_bytes"]:
-        told.append(f"at most {sums['memory_bytes'] / 1e6:.0f} MB")
+        told.append(f"up to {sums['memory_bytes'] / 1e6:.0f} MB")
     if sums["hottest_c"] is not None:
         told.append(f"{sums['hottest_c']:.0f} °C")
     return told

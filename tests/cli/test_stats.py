@@ -185,9 +185,9 @@ def test_the_rest_is_told_in_plain_words() -> None:
         "answers": "30 answers, 2 of them spoken over",
         "sound": "95 s sent, 4 min heard, 0.4 s sent twice over a new connection, 2 h lost while "
         "there was none",
-        "connection": "half are open within 81 ms, 19 of 20 within 0.4 s",
+        "connects": "half within 81 ms, 19 of 20 within 0.4 s",
         "tokens": "10,234 (9,000 up, 1,234 down), about 0.31 USD",
-        "machine": "ran 24 h, 1 start, 4 % of a core, at most 140 MB, 51 °C",
+        "machine": "ran 24 h, 1 start, 4 % of a core, up to 140 MB, 51 °C",
     }
     assert sentences._lines(DAY)["wake words"] == "none; 0 near misses"
     odd = {**GOOD, "words": {"[bold]x": 1}, "cost": {"[red]": 1.0}}
