@@ -19,6 +19,8 @@ Told = dict[str, Any]
 
 KEPT = {"hit": "woke it", "near_miss": "near miss"}
 SAID = {True: "yes", False: "no", None: "-"}
+OVER = " *"
+"""Marks what was said over the speaker's own sound."""
 RAISING = {"raise": "raising", "lower": "lowering"}
 WIDE = 72
 """Columns for the year, the threshold and the length as well."""
@@ -54,7 +56,7 @@ def table(clips: Sequence[Told], columns: int) -> Table:
         )
     for each in clips:
         then = datetime.fromisoformat(each["at"])
-        over = ", over its own sound" if each["over_our_own"] else ""
+        over = OVER if each["over_our_own"] else ""
         more = (f"{each['threshold']:.2f}", f"{each['seconds']:.1f} s") if wide else ()
         cells = (
             each["id"],
@@ -70,8 +72,11 @@ def table(clips: Sequence[Told], columns: int) -> Table:
 
 
 def strange(told: Told) -> list[str]:
-    """Return what is in the folder beside clips, and what is left to do."""
-    lines = [
+    """Return what a mark means, what is in the folder beside clips, and what is left to do."""
+    lines = []
+    if any(each["over_our_own"] for each in told["clips"]):
+        lines.append("* Over the speaker's own sound, where playback_threshold is in force.")
+    lines += [
         f"{each['file']} is damaged: {each['why']} "
         f"(parley wakes clear {each['file'].removesuffix('.wav')} deletes it)"
         for each in told["damaged"]

@@ -262,6 +262,17 @@ def test_a_speaker_that_runs_is_asked(
     ]
 
 
+def test_what_was_said_over_its_own_sound_is_marked(state: Path, capsys: Capture) -> None:
+    """With a mark that is explained where it is used: another threshold is in force then."""
+    fill(state, kept("aaaaa"))
+    assert "*" not in run(capsys)
+    fill(state, kept("bbbbb", woke=True, threshold=0.3, over_our_own=True))
+    plain, marked, *rest = run(capsys).splitlines()[2:]
+    assert "near miss  " in plain
+    assert "woke it *  " in marked
+    assert rest[0] == "* Over the speaker's own sound, where playback_threshold is in force."
+
+
 def test_what_is_there_from_before_is_no_contradiction() -> None:
     """Where none are kept any more."""
     told = {"keep": "none", "clips": [{}]}
