@@ -160,3 +160,15 @@ async def test_what_cannot_be_done_is_told(
     with pytest.raises(ControlError) as told:
         await wakes.answer(house.hub.assistant, request_)
     assert why in str(told.value)
+
+
+async def test_the_map_says_what_every_field_is(house: House) -> None:
+    """Scripts are written by it."""
+    text = (Path(wakes.__file__).parents[1] / "README.md").read_text()
+    told = text.split("## What `parley wakes --json` says")[1].split("\n## ")[0]
+    fill(house.state, kept("aaaaa", said=True))
+    listed, advice = await house.ask(), await house.ask("advise")
+    word = advice["words"]["hey_jarvis"]
+    for record in (listed, listed["clips"][0], advice, word, word["outcomes"][0]):
+        for name in record:
+            assert f"`{name}`" in told
