@@ -14,7 +14,6 @@ from device.cli import presentation as shown
 from device.cli import wake_sentences as sentences
 from device.cli.remote import console, result
 from device.cli.speaker_folders import speaker_folders
-from device.control.socket import SERVICE, socket_path
 from device.errors import UnansweredError, WakeClipError
 from device.text import printable_record
 
@@ -192,15 +191,9 @@ def _advise(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _folder(args: argparse.Namespace) -> ClipFolder:
-    """Return the clips of the speaker that is meant. Raises WakeClipError where that is unclear."""
+    """Return the clips of the speaker that is meant. Raises ControlError where that is unclear."""
     from device.state.wake_clips import ClipFolder  # noqa: PLC0415 - without a speaker
 
-    asked = socket_path(args.socket, os.environ)
-    if args.socket is not None and asked != SERVICE and not os.environ.get("STATE_DIRECTORY"):
-        raise WakeClipError(
-            f"nobody answers on {asked}, and whose clips are meant cannot be told from a socket: "
-            "set STATE_DIRECTORY to that speaker's folder"
-        )
     return ClipFolder(speaker_folders(args)[0])
 
 

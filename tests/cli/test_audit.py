@@ -138,6 +138,24 @@ def test_without_a_speaker_its_file_is_read(
     assert before == sorted((each.name, each.stat().st_mtime_ns) for each in books.rglob("*"))
 
 
+@pytest.mark.parametrize("command", ["audit", "stats"])
+def test_a_socket_alone_does_not_say_whose_records_are_meant(
+    command: str, books: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing of another speaker's is told for its own; without the socket it is."""
+    own = books / "home" / "parley"
+    write(own, [row("a", 1.7e9, 50)])
+    monkeypatch.delenv("STATE_DIRECTORY")
+    monkeypatch.setenv("XDG_STATE_HOME", str(own.parent))
+    monkeypatch.setenv("HOME", str(books))
+    socket = str(books / "misspelt.sock")
+    assert main([command, "--socket", socket]) == 1
+    assert capsys.readouterr().err == (
+        f"parley: nobody answers on {socket}, and whose folder is meant cannot be told from a "
+        "socket: set STATE_DIRECTORY to that speaker's folder, or leave --socket out\n"
+    )
+
+
 def test_a_damaged_page_is_told(books: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """With the file it is in."""
     books_with_a_damaged_page(books, SOUND)

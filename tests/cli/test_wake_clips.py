@@ -187,7 +187,7 @@ def test_a_socket_alone_does_not_say_whose_clips_are_meant(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     fill(tmp_path / "parley", kept("aaaaa"))
     told = fails(capsys, *words, "--socket", str(tmp_path / "other.sock"))
-    assert "whose clips are meant cannot be told from a socket: set STATE_DIRECTORY" in told
+    assert "whose folder is meant cannot be told from a socket: set STATE_DIRECTORY" in told
     assert ClipFolder(tmp_path / "parley").clip("aaaaa").said is None
 
 
