@@ -278,6 +278,7 @@ def test_the_whole_doctor_on_a_machine_with_next_to_nothing(
         "wake speed",
         "wake words",
         "wake opinion",
+        "wake clips",
         "processor",
         "kernel log",
         "sound servers",

@@ -323,6 +323,11 @@ def torn(path: Path) -> None:
     path.write_bytes(content[:2048] + os.urandom(len(content) - 2048))
 
 
+def damaged_further_in(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[:-4096] + b"\xff" * 4096)
+
+
 def of_a_newer_release(path: Path) -> None:
     with contextlib.closing(sqlite3.connect(path)) as newer:
         newer.execute("PRAGMA user_version = 1000")
@@ -336,7 +341,10 @@ def of_another_program(path: Path) -> None:
     other.close()
 
 
-@pytest.mark.parametrize("break_it", [not_a_database, torn, of_another_program, of_a_newer_release])
+@pytest.mark.parametrize(
+    "break_it",
+    [not_a_database, torn, damaged_further_in, of_another_program, of_a_newer_release],
+)
 async def test_a_damaged_file_is_kept_beside_and_told(
     tmp_path: Path, break_it: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -357,6 +365,8 @@ async def test_a_damaged_file_is_kept_beside_and_told(
         (told,) = again.troubles
         assert told is not None
         assert told.startswith("the records were damaged (")
+        assert "\n" not in told
+        assert "***" not in told
         (kept,) = database.damaged(tmp_path / FOLDER)
         assert told.endswith(f"the old ones are kept as {kept}")
     assert kept.read_bytes() == broken
