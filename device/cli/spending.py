@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
+from device.cli import spending_sentences as sentences
 from device.cli.presentation import print_table
 from device.cli.remote import console, result
-from device.cli.spending_sentences import TITLES, amount, ceiling
 from device.records.budget import PERIODS, allowance
 from device.text import printable_record
 
@@ -23,8 +24,16 @@ if TYPE_CHECKING:
 
 Told = Mapping[str, Any]
 BAR_COLUMNS: Final = 20
+LEAST_BAR_COLUMNS: Final = 6
 FINE, PLAIN = "█░", "#."
 STYLES: Final = {"": "green", "near": "yellow", "reached": "bold red"}
+_LEAST_FIRST: Final = (("tokens in", "tokens out"), ("searches",), ("answers",))
+"""What is left out of a table that has no room for it; all of it is told to a pipe."""
+_GAP: Final = 2
+"""Between two columns."""
+_DIGITS, _FEW_DIGITS = 4, 2
+_LARGE: Final = 1_000
+"""From here on nobody looks for a hundredth of a cent."""
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -56,14 +65,8 @@ def show(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(told, ensure_ascii=False, indent=2))
         return 0
-    told, screen = printable_record(told), console()
-    print_table(_standings(told, _blocks(screen)), screen)
-    for line in _notes(told):
-        screen.print(line, markup=False, highlight=False)
-    for period in PERIODS:
-        if told["by_model"][period] and (period == "month" or _differs(told)):
-            screen.print()
-            print_table(_by_model(told, period), screen)
+    screen = console()
+    show_on(screen, printable_record(told), _blocks(screen))
     return 0
 
 
@@ -76,80 +79,116 @@ def allow(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(told, ensure_ascii=False, indent=2))
         return 0
-    currency, more = told["currency"], told["allowed"]["amount"]
-    for period in told["allowed"]["periods"]:
-        left = told[period]["left"]
-        print(f"{more:.2f} {currency} more for {TITLES[period]}: {left:.2f} {currency} are left")
-    for period in PERIODS:
-        if told[period]["level"] == "reached":
-            print(
-                f"the limit of {TITLES[period]} is still reached: {amount(told, period)}; "
-                f"parley spending allow AMOUNT --period {period}"
-            )
+    for line in sentences.granted(printable_record(told)):
+        print(line)
     return 0
 
 
-def _standings(told: Told, blocks: str) -> Table:
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="bold")
-    for _ in range(3):
-        table.add_column(no_wrap=True)
+def show_on(screen: Console, told: Told, blocks: str) -> None:
+    """Print all of it: how it stands, what follows, whose it was, and how sure that is."""
+    print_table(_standings(told, screen.width, blocks), screen)
+    _print(sentences.outlook(told), screen)
     for period in PERIODS:
-        about, most = told[period], ceiling(told[period])
-        style = STYLES.get(about["level"], "white")
-        bar = share = ""
-        if most:
-            filled = min(round(BAR_COLUMNS * about["spent"] / most), BAR_COLUMNS)
-            bar = f"[{style}]{blocks[0] * filled}{blocks[1] * (BAR_COLUMNS - filled)}[/]"
-            share = f"{100 * about['spent'] / most:.0f} %"
-            if about["level"] == "reached":
-                share += ", the limit is reached: parley spending allow 2.00"
-            elif about["allowed"]:
-                share += f", {about['allowed']:.2f} of it allowed beyond the limit"
-        else:
-            bar = "no limit is set"
-        table.add_row(TITLES[period], escape(amount(told, period)), bar, share)
+        if told["by_model"][period] and (period == "month" or _differs(told)):
+            screen.print()
+            print_table(_by_model(told, period, screen.width), screen)
+    screen.print()
+    _print((("", line) for line in sentences.notes(told)), screen, "dim")
+
+
+def _print(lines: Iterable[tuple[str, str]], screen: Console, style: str = "") -> None:
+    table = Table.grid()
+    for level, line in lines:
+        table.add_row(Text(line, STYLES[level] if level else style))
+    if table.rows:
+        print_table(table, screen)
+
+
+def _standings(told: Told, columns: int, blocks: str) -> Table:
+    """Return a row for the day and one for the month; bars take the room that there is."""
+    rows = [(sentences.TITLES[each], sentences.amount(told, each)) for each in PERIODS]
+    shares = [sentences.percent(told[each]) for each in PERIODS]
+    taken = sum(max(map(len, column)) + _GAP for column in (*zip(*rows, strict=True), shares))
+    bar = min(columns - taken, BAR_COLUMNS)
+    bars = bar >= LEAST_BAR_COLUMNS and any(told[each]["limit"] is not None for each in PERIODS)
+    table = Table.grid(padding=(0, _GAP))
+    table.add_column(style="bold", no_wrap=True)
+    for _ in range(3 if bars else 2):
+        table.add_column()
+    for period, (title, amount), share in zip(PERIODS, rows, shares, strict=True):
+        style = STYLES[told[period]["level"]]
+        cells = [Text(title), Text(amount)]
+        if bars:
+            cells.append(Text(_bar(told[period], bar, blocks), style))
+        table.add_row(*cells, Text(share, style if told[period]["level"] else ""))
     return table
 
 
-def _notes(told: Told) -> list[str]:
-    about = f"by the prices of {told['prices_as_of']} or your own"
-    lines = [
-        f"An estimate: tokens as the server counts them, {about}. What is paid is the invoice."
+def _bar(about: Told, columns: int, blocks: str) -> str:
+    """Return a bar that is full where the limit is reached, and empty where nothing was spent."""
+    if about["limit"] is None:
+        return ""
+    filled = int(sentences.share(about) * columns)
+    filled = max(filled, 1) if about["spent"] else 0
+    return blocks[0] * filled + blocks[1] * (columns - filled)
+
+
+class _Column(NamedTuple):
+    """A column of figures."""
+
+    name: str
+    cells: Sequence[str]
+
+    @property
+    def width(self) -> int:
+        return max(map(len, (self.name, *self.cells))) + _GAP
+
+
+def _by_model(told: Told, period: str, columns: int) -> Table:
+    """Return a row for each model and persona; figures without room are left out, the cost last."""
+    entries = told["by_model"][period]
+    names = [_name(entry) for entry in entries]
+    room = columns - max(map(len, (sentences.TITLES[period], *names)))
+    figures = _figures(entries, told["currency"])
+    for least in _LEAST_FIRST:
+        if sum(each.width for each in figures) > room:
+            figures = [each for each in figures if each.name not in least]
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="dim")
+    table.add_column(sentences.TITLES[period], overflow="fold")
+    for figure in figures:
+        table.add_column(Text(figure.name), justify="right", no_wrap=True)
+    for name, *cells in zip(names, *(each.cells for each in figures), strict=True):
+        table.add_row(Text(name), *map(Text, cells))
+    return table
+
+
+def _name(entry: Told) -> str:
+    model = entry["model"] or "not known"
+    return f"{model} ({entry['persona']})" if entry["persona"] else str(model)
+
+
+def _figures(entries: Sequence[Told], currency: str) -> list[_Column]:
+    going_in = [_tokens(entry, going_in=True) for entry in entries]
+    coming_out = [_tokens(entry, going_in=False) for entry in entries]
+    digits = _DIGITS if max(entry["cost"] for entry in entries) < _LARGE else _FEW_DIGITS
+    found = [
+        _Column("answers", [f"{entry['turns']:,}" for entry in entries]),
+        _Column("tokens in", [f"{count:,}" for count in going_in]),
+        _Column("tokens out", [f"{count:,}" for count in coming_out]),
+        _Column("searches", [f"{entry['searches']:,}" for entry in entries]),
+        _Column(currency, [_cost(entry["cost"], digits) for entry in entries]),
     ]
-    entries = told["by_model"]["month"]
-    unknown = sorted({entry["model"] for entry in entries if not entry["price_known"]})
-    for model in unknown:
-        name = f"the model {model}" if model else "a model that is not known"
-        lines.append(
-            f"No price of {name} is known: it is counted as the dearest. Yours: spending.prices"
-        )
-    guessed = sum(entry["guessed"] for entry in entries)
-    if guessed:
-        turns = "1 answer was" if guessed == 1 else f"{guessed} answers were"
-        lines.append(f"{turns} not counted to the end by the server, and guessed by the sound.")
-    return lines
+    return [each for each in found if each.name != "searches" or set(each.cells) != {"0"}]
 
 
-def _by_model(told: Told, period: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for name in (TITLES[period], "persona"):
-        table.add_column(name)
-    for name in ("answers", "tokens in", "tokens out", "searches", told["currency"]):
-        table.add_column(name, justify="right", no_wrap=True)
-    for entry in told["by_model"][period]:
-        tokens = entry["tokens"]
-        going_in = sum(count for kind, count in tokens.items() if kind.endswith("_in"))
-        table.add_row(
-            escape(entry["model"] or "not known"),
-            escape(entry["persona"] or "-"),
-            f"{entry['turns']:,}",
-            f"{going_in:,}",
-            f"{sum(tokens.values()) - going_in:,}",
-            f"{entry['searches']:,}",
-            f"{entry['cost']:.4f}",
-        )
-    return table
+def _tokens(entry: Told, *, going_in: bool) -> int:
+    counts = entry["tokens"].items()
+    return sum(count for kind, count in counts if kind.endswith("_in") is going_in)
+
+
+def _cost(cost: float, digits: int) -> str:
+    least = 10.0**-digits
+    return f"<{least:.{digits}f}" if 0 < cost < least else f"{cost:,.{digits}f}"
 
 
 def _differs(told: Told) -> bool:
@@ -162,6 +201,9 @@ def _blocks(screen: Console) -> str:
 
 
 def _amount(text: str) -> float:
+    if "," in text:
+        meant = text.replace(",", ".") if re.fullmatch(r"\d+,\d{1,2}", text) else "e.g. 2.00"
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} has a comma: write {meant}")
     try:
         allowance(text)
     except ValueError as error:

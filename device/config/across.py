@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from device.config.keys import Config
+from device.config.kinds import is_currency
 from device.config.mcp import across_servers
 from device.config.mixer import across_mixer
 from device.config.personas import sources
@@ -36,6 +37,7 @@ def across_keys(data: object) -> Iterator[tuple[KeyPath, str]]:
     for path, message in across_mixer(_written(data, ("mixer",))):
         yield ("mixer", *path), message
     yield from _currency(data)
+    yield from _prices(data)
     pins, pin = _setting(data, ("lights", "pins")), _setting(data, ("button", "pin"))
     if _setting(data, ("lights", "driver")) == "gpio" and isinstance(pins, tuple) and pin in pins:
         yield ("button", "pin"), f"GPIO {pin} is one of lights.pins: choose another for one of them"
@@ -59,11 +61,22 @@ def _compression(data: object) -> Iterator[tuple[KeyPath, str]]:
 def _currency(data: object) -> Iterator[tuple[KeyPath, str]]:
     currency = _setting(data, ("spending", "currency"))
     rate = _setting(data, ("spending", "per_usd"))
-    if isinstance(currency, str) and currency != DOLLAR and rate is None:
-        message = f"prices are in {DOLLAR}: write spending.per_usd, how much of a dollar's worth"
-        yield ("spending", "currency"), f"{message} in {shortened(currency)} is, e.g. 0.92"
-    if currency == DOLLAR and isinstance(rate, int | float) and rate != 1:
-        yield ("spending", "per_usd"), f"a dollar is one {DOLLAR}: delete it, or set the currency"
+    if isinstance(currency, str) and is_currency(currency) and currency != DOLLAR and rate is None:
+        message = f"prices are in {DOLLAR}: write spending.per_usd too, how many {currency} a US"
+        yield ("spending", "currency"), f"{message} dollar is, e.g. 0.92"
+    if currency == DOLLAR and type(rate) in {int, float} and rate != 1:
+        message = f"a US dollar is 1 {DOLLAR}: delete this, or write spending.currency too"
+        yield ("spending", "per_usd"), f"{shortened(rate)} beside the currency {DOLLAR}: {message}"
+
+
+def _prices(data: object) -> Iterator[tuple[KeyPath, str]]:
+    """Find a model that has its prices twice, since a name may begin with ``models/``."""
+    section: KeyPath = ("spending", "prices")
+    written = _written(data, section)
+    for name in written:
+        bare = str(name).removeprefix("models/")
+        if bare != name and bare in written:
+            yield (*section, name), f"{shortened(bare)} has prices too: delete one of them"
 
 
 def _personas(data: object) -> Iterator[tuple[KeyPath, str]]:

@@ -25,12 +25,14 @@ from device.config.kinds import (
     ApiVersion,
     AutoOnOff,
     ButtonAction,
+    Currency,
     DeviceName,
     EchoCancellation,
     Endpoint,
     Gpio,
     HoldAction,
     Language,
+    Limit,
     LiveModel,
     NightHours,
     OnOff,
@@ -403,15 +405,13 @@ class ModelPrices(_Section):
 class Spending(_Section):
     """What the model may cost, by an estimate: prices times the tokens that the server counts."""
 
-    currency: Annotated[
-        str, shape(r"[A-Z]{3}", "is no currency: write three letters such as USD or EUR")
-    ] = "USD"
+    currency: Currency = "USD"
     """In what the limits are, and what is shown; by its three letters."""
     per_usd: float | None = Field(default=None, gt=0, le=1_000_000, examples=[0.92])
     """How much of that currency a US dollar is; needed for any other than USD."""
-    day: float | None = Field(default=None, ge=0.01, le=1_000_000, examples=[0.5])
+    day: Limit = Field(default=None, ge=0.01, le=1_000_000, examples=[0.5])
     """How much may be spent from midnight to midnight, local time; null is no limit."""
-    month: float | None = Field(default=None, ge=0.01, le=1_000_000, examples=[10.0])
+    month: Limit = Field(default=None, ge=0.01, le=1_000_000, examples=[10.0])
     """How much may be spent in a month of the calendar; null is no limit."""
     prices: Annotated[Mapping[LiveModel, ModelPrices], BeforeValidator(_nothing_written)] = Field(
         default={}, max_length=50, examples=[{"gemini-3.8-live": {"audio_in": 3.0}}]

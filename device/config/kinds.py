@@ -184,6 +184,26 @@ def three_pins(value: object) -> object:
     return value
 
 
+def is_currency(text: str) -> bool:
+    """Tell whether this can be a currency's code (ISO 4217)."""
+    return re.fullmatch(r"[A-Z]{3}", text) is not None
+
+
+def _currency(text: str) -> str:
+    if is_currency(text):
+        return text
+    code = text.strip().upper()
+    code = {"€": "EUR", "EURO": "EUR", "EUROS": "EUR", "$": "USD", "£": "GBP"}.get(code, code)
+    example = code if is_currency(code) else "three capital letters such as USD or EUR"
+    raise ValueError(f"{shortened(text)} is no currency: write {example}")
+
+
+def _limit(value: object) -> object:
+    if type(value) in {int, float} and value == 0:
+        raise ValueError("0 leaves nothing to answer for: write 0.01 or more; null is no limit")
+    return value
+
+
 def _no_hold(value: object) -> object:
     if value == "push_to_talk":
         raise ValueError("push_to_talk lasts while the button is held: only hold can do it")
@@ -197,6 +217,9 @@ def _auto_or_on_off(value: object, _: object) -> object:
     raise ValueError("is neither auto, true nor false")
 
 
+Currency = Annotated[str, AfterValidator(_currency)]
+Limit = Annotated[float | None, BeforeValidator(_limit)]
+"""Of money; its range is the key's own."""
 AutoOnOff = Annotated[
     bool | Literal["auto"],
     WrapValidator(

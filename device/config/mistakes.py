@@ -186,6 +186,9 @@ def _not_a_section(value: object, expected: _Expected) -> str:
 def _not_a_number(value: object, expected: _Expected) -> str:
     if isinstance(value, str) and re.fullmatch(r"[-+]?[0-9]{1,12}(\.[0-9]{1,12})?", value):
         return f"{shortened(value)} is text: write {value} without quotes"
+    decimal = isinstance(value, str) and re.fullmatch(r"[-+]?[0-9]{1,12},[0-9]{1,12}", value)
+    if decimal and expected.kind is float:
+        return f"{shortened(value)} has a comma: write {str(value).replace(',', '.')}"
     what = "a whole number" if expected.kind is int and isinstance(value, float) else "a number"
     return f"{shortened(value)} is not {what}: choose{_example(expected)[1:]}"
 

@@ -39,6 +39,7 @@ from device.doctor.records import records
 from device.doctor.scene import Account, Scene
 from device.doctor.sound_cards import sound_cards
 from device.doctor.sound_servers import sound_servers
+from device.doctor.spending import spending
 from device.doctor.wake_clips import wake_clips
 from device.errors import ConfigError, ControlError
 from device.state.folders import SERVICE_STATE, state_folder
@@ -59,6 +60,7 @@ CHECKS = (
     Check("service", "credentials", credentials.credentials),
     Check("service", "state", service.state),
     Check("service", "records", records, 15.0),
+    Check("service", "spending", spending),
     Check("service", "unit", service.unit, 15.0),
     Check("service", "speaker", service.speaker),
     Check("service", "faults", service.faults, 15.0),

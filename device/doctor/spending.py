@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from device.assistant.billing import own_prices
 from device.config import as_persona, personas_in_use
 from device.doctor.result import Result, fine, hint, skipped
 from device.doctor.scene import Scene
-from device.records.budget import PERIODS
-from device.records.prices import prices_of
+from device.records.amounts import spent
+from device.records.budget import PERIODS, Level, Period
+from device.records.prices import KEYS, bare, prices_of
+
+LEVELS: Final[tuple[Level, ...]] = ("near", "reached")
+_WHEN: Final[Mapping[Period, str]] = {"day": "today", "month": "this month"}
 
 
 def spending(scene: Scene) -> Iterator[Result]:
@@ -25,29 +29,37 @@ def spending(scene: Scene) -> Iterator[Result]:
 
 def _standing(told: Mapping[str, Any]) -> Result:
     figures = {each: told[each]["spent"] for each in PERIODS} | {"currency": told["currency"]}
-    shown = "; ".join(_shown(told, each) for each in PERIODS)
-    for period in PERIODS:
-        if told[period]["level"] == "reached":
-            advice = f"parley spending allow 2.00, or another spending.{period}"
-            reached = f"the limit of the {period} is reached: {shown}"
-            return hint("spending", reached, advice, **figures)
-    return fine("spending", f"{shown}, an estimate", **figures)
+    shown = ", ".join(_shown(told, each) for each in PERIODS)
+    at = {level: [each for each in PERIODS if told[each]["level"] == level] for level in LEVELS}
+    if at["reached"]:
+        keys = " or ".join(f"spending.{each}" for each in at["reached"])
+        advice = f"allow more, such as parley spending allow 2.00, or write another {keys}"
+        reached = f"{_limits(at['reached'])} reached: {shown}, an estimate"
+        return hint("spending", reached, advice, **figures)
+    near = f"{_limits(at['near'])} near: " if at["near"] else ""
+    return fine("spending", f"{near}{shown}, an estimate", **figures)
 
 
-def _shown(told: Mapping[str, Any], period: str) -> str:
-    about = told[period]
-    spent = f"{about['spent']:.2f} {told['currency']} this {period}"
-    if about["limit"] is None:
-        return f"{spent}, without a limit"
-    return f"{spent} of {about['limit'] + about['allowed']:.2f}"
+def _limits(periods: list[Period]) -> str:
+    """Say ``the limit of the day is``, or that both are."""
+    of = " and ".join(f"of the {each}" for each in periods)
+    return f"the limits {of} are" if len(periods) > 1 else f"the limit {of} is"
+
+
+def _shown(told: Mapping[str, Any], period: Period) -> str:
+    without = " without a limit" if told[period]["limit"] is None else ""
+    return f"{_WHEN[period]} {spent(told[period], told['currency'])}{without}"
 
 
 def _unpriced(scene: Scene) -> Iterator[Result]:
-    own = own_prices(scene.config.spending)
-    in_use = {as_persona(scene.config, name).live.model for name in personas_in_use(scene.config)}
-    for model in sorted(in_use):
+    """Find models that may answer and have a price that is not known."""
+    config = scene.config
+    own = own_prices(config.spending)
+    in_use = {as_persona(config, name).live.model for name in personas_in_use(config)}
+    for model in sorted({bare(each) for each in (*in_use, *config.live.fallback_models)}):
         if not prices_of(model, own).known:
-            advice = f"look it up, and write it: spending.prices.{model}"
-            yield hint(
-                "spending", f"no price of {model} is known: it counts as the dearest", advice
-            )
+            written = own.get(model, {}).keys() | own.get(f"models/{model}", {}).keys()
+            missing = ", ".join(key for key in KEYS if key not in written)
+            unknown = f"not every price of {model} is known: what is missing counts as the dearest"
+            advice = f"look them up, and write them: spending.prices, {model}, {missing}"
+            yield hint("prices", unknown, advice, model=model)

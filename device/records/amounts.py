@@ -1,0 +1,50 @@
+"""`money` writes an amount for a person, and `spent` how much of a limit was spent. Pure.
+
+No rounding makes something look like nothing, or a limit reached that is not. What is asked about
+is told by a speaker, as `device.assistant.spending.Spending.as_dict` has a day and a month.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+_CENTS: Final = 2
+_DIGITS: Final = 4
+_ALL_DIGITS: Final = 6
+"""Amounts are counted in millionths."""
+_SMALL: Final = 0.1
+"""Below it hundredths tell too little."""
+
+Period = Mapping[str, Any]
+
+
+def money(value: float) -> str:
+    """Return an amount in hundredths, one below a tenth in up to four digits: never as 0.00."""
+    value = round(value, _ALL_DIGITS)
+    if not 0 < value < _SMALL:
+        return f"{value:,.{_CENTS}f}"
+    least = 10.0**-_DIGITS
+    if value < least:
+        return f"under {least:.{_DIGITS}f}"
+    text = f"{value:.{_DIGITS}f}"
+    return text[: _CENTS - _DIGITS] + text[_CENTS - _DIGITS :].rstrip("0")
+
+
+def ceiling(about: Period) -> float | None:
+    """Return how much may be spent in all in a period; None: anything."""
+    limit, allowed = about["limit"], about["allowed"]
+    return None if limit is None else round(limit + allowed, _ALL_DIGITS)
+
+
+def spent(about: Period, currency: str) -> str:
+    """Return what was spent in a period, and of how much, such as ``0.42 of 1.00 USD``."""
+    most, value = ceiling(about), about["spent"]
+    shown = money(value)
+    if most is None:
+        return f"{shown} {currency}"
+    digits = _CENTS
+    while about["level"] != "reached" and round(value, digits) >= most and digits < _ALL_DIGITS:
+        digits += 1
+        shown = f"{value:,.{digits}f}"
+    return f"{shown} of {money(most)} {currency}"
