@@ -342,6 +342,21 @@ def test_count_of_an_interrupted_turn_is_its_own(heard: Heard) -> None:
     assert bills(heard) == [(1, 6)]
 
 
+def test_context_is_what_a_turns_bill_says_it_is(heard: Heard) -> None:
+    """Once for each bill; a count in the middle of a turn says nothing of it yet."""
+    assert heard.down.new_context() is None
+    count(heard, 500, model_turn=audio())
+    assert heard.down.new_context() is None
+    heard.take(turn_complete=True)
+    heard.down.settle_bill()
+    assert heard.down.new_context() == 500
+    assert heard.down.new_context() is None
+    heard.down.bill(types.UsageMetadata(response_token_count=3))
+    heard.take(model_turn=audio(), turn_complete=True)
+    heard.down.settle_bill()
+    assert heard.down.new_context() is None
+
+
 def test_searches_are_told_with_the_turn_that_rests_on_them(heard: Heard) -> None:
     """Once each, however often their grounding comes; also where it comes late."""
     grounding = {"web_search_queries": ["rain in Berlin"]}
