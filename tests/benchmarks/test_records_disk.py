@@ -22,7 +22,10 @@ from pathlib import Path
 import pytest
 
 from device.records.audit import CALL, SOUND, TEXT
+from device.records.bills import KINDS
+from device.records.figures import NUMBERS, STATISTICS
 from device.records.rows import Row, Table
+from device.records.spending import USAGE
 from device.records.store import Records
 from device.records.tables import TABLES
 from device.records.writer import Place
@@ -31,10 +34,8 @@ from tests.rig.fakes import until
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(900)]
 
-FIGURES = Table("some_figures", ("name", "count", "low", "high", "sums"))
-BILLS = Table("some_bills", ("model", "audio_in", "audio_out", "text_in", "text_out", "cost"))
-"""As wide as what is counted and paid for."""
-EVERY_TABLE = (*TABLES, FIGURES, BILLS)
+LATENCIES = " ".join(f"{bucket}:{bucket % 7 + 1}" for bucket in range(120, 150, 3))
+"""As wide as those of an hour with talks."""
 IMAGE_BYTES = 256 * 1024 * 1024
 HOUR_S = 3_600.0
 TALKS = 50
@@ -129,6 +130,22 @@ class Day:
         self.commits = 0
         self._noted_by_event = False
 
+    @property
+    def hour(self) -> str:
+        """The key of the hour's row."""
+        return f"hour-{int(self.loop.time() // HOUR_S)}"
+
+    @staticmethod
+    def figures() -> dict[str, str | float]:
+        """What an hour with talks has counted."""
+        return {
+            **dict.fromkeys(NUMBERS, 12_345),
+            "words": '{"hey_jarvis":7,"alexa":2}',
+            "costs": '{"USD":51234}',
+            "connection": LATENCIES,
+            "answer": LATENCIES,
+        }
+
     def note(self, table: Table, key: str, **values: str | float) -> None:
         self.records.note(Row(table, key, self.records.now(), values))
 
@@ -171,13 +188,16 @@ class Day:
                 counted = {"frames": 50 * seconds, "bytes": 32_000 * seconds, "over": 0}
                 await noted(SOUND, stretch, why=why, word="hey_jarvis", **line, **counted)
             await noted(SOUND, stretch, why=why, word="hey_jarvis", over=1, **line)
-            await noted(BILLS, fresh(), model=line["model"], audio_in=800, audio_out=250, cost=0.01)
+            turn = fresh()
+            # A guess at its first sound, another five seconds later, and what the server counts.
+            for guessed in (1, 1, 0):
+                used = {**dict.fromkeys(KINDS, 800), "cost": 5_000, "usd": 5_000}
+                await noted(USAGE, turn, model=line["model"], guessed=guessed, **used)
         call = fresh()
         for outcome in ("", "answered"):
             await noted(CALL, call, name="set_timer", outcome=outcome)
         await noted(TEXT, fresh(), characters=20, **line)
-        for name in ("talks", "latency_ms", "answer_ms", "up_s", "down_s"):
-            await noted(FIGURES, f"{name}-{int(self.loop.time() // HOUR_S)}", name=name, count=1)
+        await noted(STATISTICS, self.hour, **self.figures())
         if not at_once:
             self.records.save()
             await self.passes(2.1)
@@ -187,9 +207,7 @@ class Day:
         """Rest; ``counted``: every hour has figures of processor, temperature and wakes."""
         for _ in range(hours):
             if counted:
-                for name in ("processor", "temperature", "memory", "near_misses"):
-                    key = f"{name}-{int(self.loop.time() // HOUR_S)}"
-                    self.note(FIGURES, key, name=name, count=60, low=1.0, high=2.0)
+                self.note(STATISTICS, self.hour, **self.figures())
             await self.passes(HOUR_S)
 
 
@@ -199,7 +217,7 @@ def in_a_day(work: Callable[[Day], Awaitable[None]], place: Place) -> None:
     async def live() -> None:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, TurnedLoop)
-        records = Records(place, EVERY_TABLE, lambda _: None, lambda: 90)
+        records = Records(place, TABLES, lambda _: None, lambda: 90)
         async with asyncio.TaskGroup() as tasks:
             records.start(tasks)
             day = Day(loop, records)

@@ -94,7 +94,7 @@ def _refuses(room: Room) -> None:
     assert "the spending limit of the day is reached" in asked.stderr
     assert daemon.cli("volume", "30").returncode == 0
     assert daemon.cli("timers", "set", "1s", "tea").returncode == 0
-    daemon.event("timer", after=after, what="ringing", name="tea")
+    daemon.event("timer", after=after, what="ringing")
     assert daemon.cli("stop").returncode == 0
     daemon.event("timer", after=after, what="stopped")
     daemon.wait(lambda: daemon.status()["state"] == "idle", "rest", 30)
