@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from tests.rig.sound import wait_until
 MODELS = ("gemini-3.1-flash-live-preview", "gemini-3.8-live")
 ANSWER_MS = 2_000
 ANSWER = Turn(heard="question", says="It is sunny.", audio=ANSWER_MS, delay_s=0.2)
+FIFTY = {"promptTokenCount": 100, "responseTokenCount": 50}
 DEAR: dict[str, float] = {"audio_out": 100_000.0}
 """A tenth of a dollar for each token: an answer of two seconds costs more than the limit."""
 
@@ -126,7 +128,7 @@ def test_a_limit_that_is_near_is_said_once_after_an_answer(model: str) -> None:
     """By event and sentence; a light shows it until then. The talk goes on as ever."""
     config = limited(model, day=6.0, audio_out=100_000.0)
     config["conversation"] = {"follow_up": "never"}
-    with open_room(Script(turns=(ANSWER, ANSWER)), config) as room:
+    with open_room(Script(turns=(replace(ANSWER, counts=FIFTY),)), config) as room:
         daemon = room.daemon
         said = sentence(room, SPENDING_NEAR)
         with room.sound.recorder() as recorder:
