@@ -55,8 +55,9 @@ async def test_another_zone_has_another_day(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever moves begins the day of where they are; the month is the same."""
-    async with open_till(tmp_path, at("2026-11-10 20:00")) as till:
+    async with open_till(tmp_path, NOON) as till:
         spend(till)
+        till.at = at("2026-11-10 20:00")
         monkeypatch.setenv("TZ", "Asia/Tokyo")
         assert await till.on_record() == (0, 10_000)
         assert till.ledger.spans["day"].name == "2026-11-11"
