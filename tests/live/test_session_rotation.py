@@ -125,7 +125,7 @@ async def test_counts_are_of_their_turns_over_every_connection(tmp_path: Path) -
     def bills() -> list[tuple[int, int]]:
         return [(bill.turn, bill.tokens["prompt"]) for bill in talk.ear.all(Usage)]
 
-    turn = Turn(says="Yes.", audio=100, plays_out=False, usage={"promptTokenCount": 300})
+    turn = Turn(says="Yes.", audio=100, plays_out=False, counts={"promptTokenCount": 300})
     async with talking(tmp_path, Script(turns=(turn,))) as talk:
         await talk.handle()
         talk.session.send_text("really?")
