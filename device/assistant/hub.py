@@ -119,7 +119,7 @@ class Assistant:
         self.statistics = Statistics(self.records, self.latency, gauges, prometheus)
         ledger = Ledger(self.records, self.settings)
         self.billing = Billing(self.records, ledger, self.settings, whose)
-        self.spending = Spending(ledger, parts.clocks(), self.faults, self.bus, self.post)
+        self.spending = Spending(ledger, parts.clocks, self.faults, self.bus, self.post)
         self.wake_clips = WakeClips(
             parts.wake_clips, self.settings, self.talk, self.records, self.faults
         )

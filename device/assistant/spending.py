@@ -41,9 +41,14 @@ class Spending:
     """Used from the event loop's thread only."""
 
     def __init__(
-        self, ledger: Ledger, clocks: Clocks, faults: Faults, bus: EventBus, post: Post
+        self,
+        ledger: Ledger,
+        clocks: Callable[[], Clocks],
+        faults: Faults,
+        bus: EventBus,
+        post: Post,
     ) -> None:
-        """`clocks` are for nobody else: they wake up one at a time."""
+        """`clocks` makes some that are for nobody else: they wake up one at a time."""
         self._ledger = ledger
         self._clocks = clocks
         self._faults = faults
@@ -72,16 +77,17 @@ class Spending:
             log.warning("the disk does not tell what was spent: it counts from nothing until then")
 
     async def _follow_the_calendar(self) -> None:
+        clocks = self._clocks()
         try:
             while True:
                 await self._look()
                 ends = self._ledger.spans["day"].ends + LATE_S
-                now = self._clocks.read(local_zone())
+                now = clocks.read(local_zone())
                 left_s = max(ends - self._ledger.now(), 0.0)
-                self._clocks.arm(Look(now.boot_s + left_s, ends))
-                await self._clocks.wait()
+                clocks.arm(Look(now.boot_s + left_s, ends))
+                await clocks.wait()
         finally:
-            self._clocks.close()
+            clocks.close()
 
     async def _look(self) -> None:
         await self._ledger.read()

@@ -49,7 +49,7 @@ class Purse:
         self.clocks = JumpingClocks(till.at)
         bus = EventBus(self.events.append)
         self.faults = Faults(bus)
-        self.spending = Spending(till.ledger, self.clocks, self.faults, bus, self.news.append)
+        self.spending = Spending(till.ledger, lambda: self.clocks, self.faults, bus, self.news.append)
 
     def spend(self, cents: int = 1) -> None:
         self.till.opened(1)
@@ -258,7 +258,7 @@ async def test_a_disk_that_hangs_at_the_start_holds_nobody_up_for_long(
     monkeypatch.setattr(module, "PATIENCE_S", 0.01)
     till = Till(None, NOON, LIMITS)
     bus = EventBus(lambda _event: None)
-    made = Spending(till.ledger, JumpingClocks(), Faults(bus), bus, lambda _news: None)
+    made = Spending(till.ledger, JumpingClocks, Faults(bus), bus, lambda _news: None)
     await made.known()
     assert "the disk does not tell what was spent" in caplog.text
     till.configure("")
