@@ -51,7 +51,7 @@ def add_parser(subparsers: Subparsers) -> None:
     allow_parser.add_argument(
         "--period",
         choices=PERIODS,
-        help="whose limit (default: those that are reached, else the day's, else the month's)",
+        help="day or month: whose limit (default: what is reached, else the day's, or the month's)",
     )
     allow_parser.add_argument(
         "--json", action="store_true", default=argparse.SUPPRESS, help="for a script"

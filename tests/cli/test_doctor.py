@@ -269,8 +269,8 @@ def test_the_whole_doctor_on_a_machine_with_next_to_nothing(
     found = {each["name"]: each for each in json.loads(printed.out)["checks"]}
     names = (
         "clock disk memory temperature power config key credentials state records spending unit "
-        "speaker faults kernel board devices lights button mixer microphone loudspeaker wifi dns tcp tls "
-        "websocket model camera"
+        "speaker faults kernel board devices lights button mixer microphone loudspeaker wifi dns "
+        "tcp tls websocket model camera"
     )
     two = (
         "array",
