@@ -62,6 +62,7 @@ SIGNALS: dict[str, Signal] = {
     FailureKind.TOKEN: ACCOUNT,
     FailureKind.QUOTA: ACCOUNT,
     FailureKind.BILLING: ACCOUNT,
+    FailureKind.CAP: ACCOUNT,
     SPENDING: ACCOUNT,
     FailureKind.MODEL: SERVICE,
     FailureKind.SETTINGS: SERVICE,

@@ -22,7 +22,8 @@ class Sentence:
     """One thing to say."""
 
     kind: str
-    """A value of `device.news.FailureKind`, ``microphone``, or ``hello``."""
+    """A value of `device.news.FailureKind`, ``spending``, ``spending_near``, ``microphone``,
+    ``missed``, or ``hello``."""
     language: str
     """That of the text: a primary subtag."""
     voice: str

@@ -1,25 +1,34 @@
 """`Tally` counts what the public events tell of a speaker: statistics are what `watch` shows.
 
 A talk lasts from the first state that is none of rest to the next one that is. One that a wake word
-began is a false start where the server was reached, understood no word and was not heard either:
-nobody had called.
+began is a false start where the server was reached, and nobody said a word: what was sent begins
+before the wake word, so the server may have understood that one, and answered it. Where it has
+understood nothing at all and was heard all the same, it has told nobody what was said to it.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from device.conversation.reasons import REASONS
 from device.events import EventName, PublicEvent
+from device.news import BargedIn, Detection, Interrupted
 from device.records.figures import MICRO, Figures
 
 AT_REST: Final = frozenset({"starting", "idle", "muted", "fault"})
 """The states of the event stream in which no talk goes on."""
-WAKE_WORD: Final = "wake word"
+WAKE_WORD: Final = REASONS[Detection]
 """The reason of a state that a wake word led to."""
+SPOKEN_OVER: Final = frozenset({WAKE_WORD, REASONS[BargedIn], REASONS[Interrupted]})
+"""The reasons for which an answer falls silent since somebody speaks: whether the server has heard
+that, our own ears, or the wake word's networks."""
 LATE_TURNS: Final = 32
 """So many turns may begin before the last is told of one."""
+_WORD: Final = re.compile(r"[^\W_]+")
+"""Of what was said, and of a network's name: ``hey_jarvis`` has two."""
 MOST_TOKENS: Final = 10**9
 MOST_MONEY: Final = 10**6
 """Of one turn: what is more is no count."""
@@ -33,8 +42,11 @@ class Tally:
         """What was counted since `take` was called last."""
         self._began: float | None = None
         """When the talk began that goes on."""
-        self._woken = self._understood = self._heard = self._failed = False
-        """Of that talk: how it began, and what has come of it."""
+        self._woken = self._called = self._understood = self._heard = self._failed = False
+        """Of that talk: how it began, and what has come of it. Called is who said the wake word, as
+        the server has understood it, understood who said anything else."""
+        self._names: set[str] = set()
+        """The parts of the wake words that have led to the talk."""
         self._played: tuple[int, int] = (0, 0)
         """The newest turn that was heard, and for how many ms so far."""
         self._billed: dict[int, dict[str, int]] = {}
@@ -46,7 +58,6 @@ class Tally:
             EventName.REPLY: self._reply,
             EventName.TRANSCRIPT: self._transcript,
             EventName.UNHEARD: self._unheard,
-            EventName.BARGE_IN: self._barge_in,
             EventName.REPEATED: self._repeated,
             EventName.DROPPED: self._dropped,
             EventName.FAULT: self._fault,
@@ -73,19 +84,24 @@ class Tally:
 
     def _state(self, event: PublicEvent) -> None:
         rests = event.fields["to"] in AT_REST
+        if event.fields["from"] == "speaking" and event.fields["reason"] in SPOKEN_OVER:
+            self.figures.numbers["barge_ins"] += 1
         if self._began is None and not rests:
             self._began = event.time
             self._woken = event.fields["reason"] == WAKE_WORD
-            self._understood = self._heard = self._failed = False
+            self._called = self._understood = self._heard = self._failed = False
             self.figures.numbers["talks"] += 1
         elif self._began is not None and rests:
             # A monotonic clock does not go back, but events of two threads may cross.
             self.figures.numbers["talk_ms"] += max(0, round(1000 * (event.time - self._began)))
             self._began = None
-            if self._woken and not (self._understood or self._heard or self._failed):
+            answered = self._heard and not self._called
+            if self._woken and not (self._understood or answered or self._failed):
                 self.figures.numbers["false_starts"] += 1
 
     def _wake(self, event: PublicEvent) -> None:
+        names = self._names if self.talks else set()
+        self._names = names | _words(event.fields["word"])
         self.figures.numbers["wakes"] += 1
         self.figures.name("words", event.fields["word"])
 
@@ -97,8 +113,9 @@ class Tally:
                 self._failed = True
 
     def _transcript(self, event: PublicEvent) -> None:
-        if event.fields["who"] == "user" and event.fields["text"].strip():
-            self._understood = True
+        if event.fields["who"] == "user" and (said := _words(event.fields["text"])):
+            self._called = True
+            self._understood = self._understood or not said <= self._names
 
     # --- answers ---------------------------------------------------------------------------------
 
@@ -114,9 +131,6 @@ class Tally:
 
     def _unheard(self, _event: PublicEvent) -> None:
         self.figures.numbers["unheard"] += 1
-
-    def _barge_in(self, event: PublicEvent) -> None:
-        self.figures.numbers["barge_ins"] += event.fields["what"] == "confirmed"
 
     # --- what goes wrong, and what it costs -------------------------------------------------------
 
@@ -152,6 +166,10 @@ class Tally:
             micro = _more(known, f"cost {currency}", round(cost * MICRO))
             if micro:
                 self.figures.name("costs", currency, micro)
+
+
+def _words(text: str) -> set[str]:
+    return set(_WORD.findall(text.casefold()))
 
 
 def _tokens(fields: Mapping[str, Any], *names: str) -> int:

@@ -1,7 +1,8 @@
 """`WakeClips` keeps clips of wake words where their owner wants them, out of the way of talks.
 
-What the detector cuts waits in memory. It is written at most every ten minutes, never during a
-talk, and at the goodbye: a memory card wears, and a power cut takes ten minutes of clips at most.
+What the detector cuts waits in memory. It is written at most every ten minutes, soon after one was
+labelled, never during a talk, and at the goodbye: a memory card wears, and a power cut takes ten
+minutes of clips at most, and no label.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from device.state.wake_clips import (
     Contents,
     KeptClip,
     fresh_id,
+    unknown_clip,
 )
 from device.threads import in_thread
 
@@ -141,8 +143,17 @@ class WakeClips:
         """Take note whether the word was said in a clip. Raises WakeClipError."""
         if name in self._waiting:
             self._waiting[name] = replace(self._waiting[name], said=said)
+            # Whoever has listened to it and said so is not to do that again after a power cut.
+            self._batch_at = self._monotonic()
             return self._waiting[name]
         return await self._in_thread(partial(self._folder.label, name, said=said))
+
+    async def remove(self, name: str) -> None:
+        """Remove one clip. Raises WakeClipError."""
+        waited = self._waiting.pop(name, None)
+        # One that waits may be on its way to the disk.
+        if not await self._in_thread(partial(self._folder.remove, name)) and waited is None:
+            raise unknown_clip(name)
 
     async def clear(self) -> int:
         """Remove every clip; return how many. Raises WakeClipError where the disk refuses."""

@@ -16,6 +16,10 @@ from device.errors import UnansweredError
 from device.text import printable_record
 
 if TYPE_CHECKING:
+    import sqlite3
+
+    from device.records.audit import Sums
+
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
@@ -55,15 +59,12 @@ def audit(args: argparse.Namespace) -> int:
         print(json.dumps(told, ensure_ascii=False, indent=2))
         return 0
     told = printable_record(told)
-    for line in sentences.head(told):
-        print(line)
+    screen = console()
+    shown.print_lines(sentences.head(told), screen)
     if entries := told["entries"]:
-        screen = console()
         shown.print_table(sentences.table(entries, screen.width), screen)
-        for line in sentences.letters(entries, screen.width):
-            print(line)
-    for line in sentences.total(told):
-        print(line)
+        shown.print_lines(sentences.letters(entries, screen.width), screen)
+    shown.print_lines(sentences.total(told), screen)
     return 0
 
 
@@ -80,22 +81,22 @@ def _ask(args: argparse.Namespace) -> dict[str, Any]:
 def _read(args: argparse.Namespace) -> dict[str, Any]:
     """Read the books of a speaker that does not run. Raises RecordsError."""
     from device.records import audit as kept  # noqa: PLC0415 - only where no speaker runs
-    from device.records.reader import read_records  # noqa: PLC0415
+    from device.records.reader import ask_records  # noqa: PLC0415
     from device.records.since import since  # noqa: PLC0415
     from device.records.tables import TABLES  # noqa: PLC0415
     from device.timers.clocks import local_zone  # noqa: PLC0415
 
     zone = local_zone()
     begin = since(args.since, time.time(), zone)
-    state, runtime = speaker_folders(args)
-    database = read_records(state, runtime, TABLES)
-    try:
-        entries, after = kept.page(database, begin, kept.START, zone)
+
+    def question(books: sqlite3.Connection) -> tuple[list[dict[str, Any]], Sums]:
+        entries, after = kept.page(books, begin, kept.START, zone)
         while after is not None:
-            more, after = kept.page(database, begin, after, zone)
+            more, after = kept.page(books, begin, after, zone)
             entries += more
-        sums = kept.sums(database, begin).as_dict()
-    finally:
-        database.close()
+        return entries, kept.sums(books, begin)
+
+    entries, found = ask_records(*speaker_folders(args), TABLES, question)
+    sums = found.as_dict()
     told = {"since": kept.moment_of(begin, zone), "entries": entries, "next": None, "sums": sums}
     return {**told, "camera": None, "wake_clips": None, "live": False}

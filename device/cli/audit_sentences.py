@@ -24,15 +24,14 @@ WHOLE_COLUMNS = 180
 def head(told: Entry) -> list[str]:
     """Return what stands before the list."""
     since = f"since {_day(told['since'])}" if told["since"] else "since the beginning"
-    lines = [f"What left this device {since}:" if told["entries"] else f"Nothing left it {since}."]
-    if not told["live"]:
-        lines.insert(0, "No speaker runs here: this is what it has written.")
+    lines = [] if told["live"] else ["No speaker runs here: this is what it has written."]
     if told["camera"]:
         lines.append("The camera is on: the model may ask for a picture in a talk.")
     if told.get("wake_clips") not in {None, "none"}:
         what = "near misses" if told["wake_clips"] == "near" else "wakes and near misses"
         lines.append(f"Clips of {what} are kept on this device and never leave it: parley wakes.")
-    return lines
+    some = f"What left this device {since}:"
+    return [*lines, some if told["entries"] else f"Nothing left this device {since}."]
 
 
 def table(entries: Sequence[Entry], columns: int = WHOLE_COLUMNS) -> Table:

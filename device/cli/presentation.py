@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import textwrap
+from collections.abc import Iterable
+from typing import Any, Final
 
 from rich.console import Console
 from rich.markup import escape
@@ -32,6 +34,8 @@ GESTURES = {
     "long_hold": "held for long, in silence",
     "release": "let go",
 }
+
+_LEAST_COLUMNS: Final = 20
 
 
 def status(answer: dict[str, Any], console: Console) -> None:
@@ -84,6 +88,23 @@ def status(answer: dict[str, Any], console: Console) -> None:
         ago = f"({_duration(last['age_s'])} ago)"
         table.add_row("last fault", f"{escape(last['message'])} {ago}")
     print_table(table, console)
+
+
+def print_lines(lines: Iterable[str], console: Console) -> None:
+    """Print sentences: a person's terminal breaks them between words, grep finds them whole."""
+    for line in lines:
+        shown = line
+        if console.is_terminal:
+            indent = " " * (len(line) - len(line.lstrip()))
+            shown = textwrap.fill(
+                line.strip(),
+                max(console.width, _LEAST_COLUMNS),
+                initial_indent=indent,
+                subsequent_indent=indent,
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+        console.file.write(f"{shown}\n")
 
 
 def print_table(table: Table, console: Console) -> None:

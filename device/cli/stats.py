@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from device.cli import stats_sentences as sentences
-from device.cli.presentation import print_table
+from device.cli.presentation import print_lines, print_table
 from device.cli.remote import result
 from device.cli.speaker_folders import speaker_folders
 from device.errors import UnansweredError
@@ -40,7 +40,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--by",
         choices=BY,
-        help="what is summed up (default: the day; a longer time is shown by week or month)",
+        help="what is summed up: the day, week or month (default: by how long the time is)",
     )
     parser.set_defaults(run=stats)
 
@@ -59,8 +59,7 @@ def stats(args: argparse.Namespace) -> int:
     told = printable_record(told)
     screen = _screen()
     blocks = sentences.FINE if screen.encoding.lower().startswith("utf") else sentences.PLAIN
-    for line in sentences.head(told):
-        screen.print(line, markup=False, soft_wrap=not screen.is_terminal)
+    print_lines(sentences.head(told), screen)
     if not told["sums"]["ran_s"]:
         return 0
     screen.print()
@@ -94,13 +93,12 @@ def _days(text: str) -> int:
 
 def _read(args: argparse.Namespace, by: str) -> dict[str, Any]:
     """Read the books of a speaker that does not run. Raises RecordsError."""
-    from device.records.reader import read_records  # noqa: PLC0415 - only where no speaker runs
+    from device.records.reader import ask_records  # noqa: PLC0415 - only where no speaker runs
     from device.records.statistics import report  # noqa: PLC0415
     from device.records.tables import TABLES  # noqa: PLC0415
     from device.timers.clocks import local_zone  # noqa: PLC0415
 
-    database = read_records(*speaker_folders(args), TABLES)
-    try:
-        return report(database, time.time(), args.days, local_zone(), by)
-    finally:
-        database.close()
+    now, zone = time.time(), local_zone()
+    return ask_records(
+        *speaker_folders(args), TABLES, lambda books: report(books, now, args.days, zone, by)
+    )

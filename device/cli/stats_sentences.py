@@ -37,21 +37,22 @@ _OFF: Final = "-"
 def head(told: Told) -> list[str]:
     """Return what is to be known first."""
     sums, spans = told["sums"], told["spans"]
-    days = round((_moment(told["until"]) - _moment(told["since"])).total_seconds() / 86_400 + 0.5)
+    # By the calendar: a day may have 23 or 25 hours.
+    days = (_moment(told["until"]).date() - _moment(told["since"]).date()).days + 1
     when = "Today" if days <= 1 else f"The last {days} days"
     lines = [] if told["live"] else ["No speaker runs here: this is what it has written."]
     if not sums["ran_s"]:
         return [*lines, f"{when}: nothing is on record."]
     ran = sum(span["ran_s"] > 0 for span in spans) if told["by"] == "day" else 0
-    each = f", {sums['talks'] / ran:.0f} a day" if ran > 1 and sums["talks"] else ""
+    each = f", {_average(sums['talks'] / ran)} a day" if ran > 1 and sums["talks"] else ""
     lines.append(f"{when}: {_count(sums['talks'], 'talk')}{each}.")
     answer = sums["answer_ms"]
     if answer["count"]:
         lines.append(
-            f"Answers begin after {_seconds(answer['p50'])}, 19 of 20 within "
+            f"Half the answers begin within {_seconds(answer['p50'])}, 19 of 20 within "
             f"{_seconds(answer['p95'])}."
         )
-    wrong = [f"{_kind(kind)} {count}" for kind, count in sums["faults"].items()]
+    wrong = [f"{_kind(kind)} {_count(count, 'time')}" for kind, count in sums["faults"].items()]
     if sums["unheard"]:
         wrong.append(
             _count(
@@ -68,7 +69,7 @@ def spans(told: Told, columns: int, blocks: str = FINE) -> Table:
     Where a terminal has fewer than `WHOLE_COLUMNS`, the bars are shorter, and the cost is left out.
     """
     found = told["spans"]
-    names = [told["by"], "talks", "answers", "19 of 20", "no word", "wrong"]
+    names = [told["by"], "talks", "half in", "19 of 20", "no word", "wrong"]
     rows = [_cells(span, told["by"]) for span in found]
     if columns >= WHOLE_COLUMNS and any(span["cost"] for span in found):
         names.append("cost")
@@ -139,7 +140,7 @@ def _lines(sums: Told) -> dict[str, str]:
     lines = {"wake words": woke}
     if sums["false_starts"]:
         lines["no word"] = f"{_count(sums['false_starts'], 'time')} it woke and nobody said a word"
-    lines["answers"] = f"{_count(sums['answers'], 'answer')}, {_cut(sums['barge_ins'])}"
+    lines["answers"] = f"{_count(sums['answers'], 'answer')}, {_over(sums['barge_ins'])}"
     sound = [f"{_duration(sums['up_s'])} sent", f"{_duration(sums['down_s'])} heard"]
     if sums["repeated_s"]:
         sound.append(f"{_duration(sums['repeated_s'])} sent twice over a new connection")
@@ -148,8 +149,8 @@ def _lines(sums: Told) -> dict[str, str]:
     lines["sound"] = ", ".join(sound)
     connection = sums["connection_ms"]
     if connection["count"]:
-        lines["connection"] = (
-            f"open after {_seconds(connection['p50'])}, 19 of 20 within "
+        lines["connects"] = (
+            f"half within {_seconds(connection['p50'])}, 19 of 20 within "
             f"{_seconds(connection['p95'])}"
         )
     tokens = sums["tokens"]
@@ -167,14 +168,14 @@ def _machine(sums: Told) -> list[str]:
     if sums["cpu_percent"] is not None:
         told.append(f"{sums['cpu_percent']:g} % of a core")
     if sums["memory_bytes"]:
-        told.append(f"at most {sums['memory_bytes'] / 1e6:.0f} MB")
+        told.append(f"up to {sums['memory_bytes'] / 1e6:.0f} MB")
     if sums["hottest_c"] is not None:
         told.append(f"{sums['hottest_c']:.0f} °C")
     return told
 
 
-def _cut(count: int) -> str:
-    return f"{count} of them cut short by somebody's voice" if count else "none cut short"
+def _over(count: int) -> str:
+    return f"{count:,} of them spoken over" if count else "none spoken over"
 
 
 def _bar(value: int, most: int, room: int, blocks: str) -> str:
@@ -194,6 +195,10 @@ def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
+def _average(value: float) -> str:
+    return f"{value:.0f}" if value >= 10 else f"{value:.1f}".removesuffix(".0")
+
+
 def _number(count: int) -> str:
     return f"{count:,}" if count else ""
 
@@ -207,6 +212,8 @@ def _seconds(milliseconds: float | None) -> str:
 def _duration(seconds: float) -> str:
     if seconds < 60:
         return f"{seconds:.1f} s" if seconds else "0 s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     if minutes < 120:
         return f"{minutes} min"

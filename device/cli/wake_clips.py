@@ -14,7 +14,6 @@ from device.cli import presentation as shown
 from device.cli import wake_sentences as sentences
 from device.cli.remote import console, result
 from device.cli.speaker_folders import speaker_folders
-from device.control.socket import SERVICE, socket_path
 from device.errors import UnansweredError, WakeClipError
 from device.text import printable_record
 
@@ -47,7 +46,9 @@ def add_commands(group: argparse.ArgumentParser, commands: Subparsers) -> None:
     advise_parser.add_argument(
         "--config", type=Path, metavar="PATH", help="the configuration file, where no speaker runs"
     )
-    command("clear", "delete every clip", clear)
+    about = "delete every clip, or the one that is named"
+    clear_parser = command("clear", about, clear)
+    clear_parser.add_argument("id", metavar="ID", nargs="?", help="only this one")
 
 
 def _add_json(parser: argparse.ArgumentParser, default: Any) -> None:
@@ -71,13 +72,11 @@ def show(args: argparse.Namespace) -> int:
     if args.json:
         return _print_json(told)
     told = printable_record(told)
-    for line in sentences.head(told):
-        print(line)
+    screen = console()
+    shown.print_lines(sentences.head(told), screen)
     if told["clips"]:
-        screen = console()
         shown.print_table(sentences.table(told["clips"], screen.width), screen)
-    for line in sentences.strange(told):
-        print(line)
+    shown.print_lines(sentences.strange(told), screen)
     return 0
 
 
@@ -122,23 +121,21 @@ def advise(args: argparse.Namespace) -> int:
     told = printable_record(told)
     screen = console()
     for word, advice in told["words"].items():
-        print(sentences.advice_head(word, advice))
+        shown.print_lines([sentences.advice_head(word, advice)], screen)
         if advice["said"] or advice["not_said"]:
             shown.print_table(sentences.outcomes(advice), screen)
-        for line in sentences.verdict(word, advice):
-            print(line)
-    for line in sentences.left_out(told):
-        print(line)
+        shown.print_lines(sentences.verdict(word, advice), screen)
+    shown.print_lines(sentences.left_out(told), screen)
     return 0
 
 
 def clear(args: argparse.Namespace) -> int:
-    """Delete every clip."""
+    """Delete every clip, or one."""
+    one = {} if args.id is None else {"id": args.id}
     try:
-        told = result(args, _request("clear"))
+        told = result(args, _request("clear", **one))
     except UnansweredError:
-        folder = _folder(args)
-        told = {"removed": _of_the_disk(args, folder.clear)}
+        told = {"removed": _clear(args)}
     if args.json:
         return _print_json(told)
     print(sentences.cleared(told["removed"]))
@@ -173,6 +170,17 @@ def _label(args: argparse.Namespace, *, said: bool) -> dict[str, Any]:
     return kept_record(_of_the_disk(args, lambda: folder.label(args.id, said=said)), local_zone())
 
 
+def _clear(args: argparse.Namespace) -> int:
+    from device.state.wake_clips import unknown_clip  # noqa: PLC0415 - without a speaker
+
+    folder, name = _folder(args), args.id
+    if name is None:
+        return _of_the_disk(args, folder.clear)
+    if not _of_the_disk(args, lambda: folder.remove(name)):
+        raise unknown_clip(name)
+    return 1
+
+
 def _advise(args: argparse.Namespace) -> dict[str, Any]:
     from device.build import checked_config  # noqa: PLC0415 - without a speaker
     from device.control.wake_records import advice_record  # noqa: PLC0415
@@ -183,15 +191,9 @@ def _advise(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _folder(args: argparse.Namespace) -> ClipFolder:
-    """Return the clips of the speaker that is meant. Raises WakeClipError where that is unclear."""
+    """Return the clips of the speaker that is meant. Raises ControlError where that is unclear."""
     from device.state.wake_clips import ClipFolder  # noqa: PLC0415 - without a speaker
 
-    asked = socket_path(args.socket, os.environ)
-    if args.socket is not None and asked != SERVICE and not os.environ.get("STATE_DIRECTORY"):
-        raise WakeClipError(
-            f"nobody answers on {asked}, and whose clips are meant cannot be told from a socket: "
-            "set STATE_DIRECTORY to that speaker's folder"
-        )
     return ClipFolder(speaker_folders(args)[0])
 
 

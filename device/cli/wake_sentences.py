@@ -19,6 +19,8 @@ Told = dict[str, Any]
 
 KEPT = {"hit": "woke it", "near_miss": "near miss"}
 SAID = {True: "yes", False: "no", None: "-"}
+OVER = " *"
+"""Marks what was said over the speaker's own sound."""
 RAISING = {"raise": "raising", "lower": "lowering"}
 WIDE = 72
 """Columns for the year, the threshold and the length as well."""
@@ -31,6 +33,8 @@ def head(told: Told) -> list[str]:
         lines.append("No speaker runs here: this is what it has kept.")
     elif told["keep"] == "none":
         lines.append("No clips are kept now (wake.keep: none).")
+        if told["clips"]:
+            lines.append("These are from before; parley wakes clear deletes them.")
     else:
         what = "near misses" if told["keep"] == "near" else "wakes and near misses"
         lines.append(f"Clips of {what} are kept on this device (wake.keep: {told['keep']}).")
@@ -52,7 +56,7 @@ def table(clips: Sequence[Told], columns: int) -> Table:
         )
     for each in clips:
         then = datetime.fromisoformat(each["at"])
-        over = ", over its own sound" if each["over_our_own"] else ""
+        over = OVER if each["over_our_own"] else ""
         more = (f"{each['threshold']:.2f}", f"{each['seconds']:.1f} s") if wide else ()
         cells = (
             each["id"],
@@ -68,9 +72,13 @@ def table(clips: Sequence[Told], columns: int) -> Table:
 
 
 def strange(told: Told) -> list[str]:
-    """Return what is in the folder beside clips, and what is left to do."""
-    lines = [
-        f"{each['file']} is damaged: {each['why']} (parley wakes clear deletes it)"
+    """Return what a mark means, what is in the folder beside clips, and what is left to do."""
+    lines = []
+    if any(each["over_our_own"] for each in told["clips"]):
+        lines.append("* Over the speaker's own sound, where playback_threshold is in force.")
+    lines += [
+        f"{each['file']} is damaged: {each['why']} "
+        f"(parley wakes clear {each['file'].removesuffix('.wav')} deletes it)"
         for each in told["damaged"]
     ]
     if told["foreign"]:
@@ -79,7 +87,10 @@ def strange(told: Told) -> list[str]:
         lines.append(f"In the folder and not the speaker's: {names}{more}; left alone.")
     unlabelled = sum(each["said"] is None for each in told["clips"])
     if unlabelled:
-        lines.append(f"{unlabelled} without a label: parley wakes play ID, then label ID yes|no.")
+        lines.append(
+            f"{unlabelled} without a label: parley wakes play ID, then parley wakes label ID "
+            "yes|no."
+        )
     return lines
 
 

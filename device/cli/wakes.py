@@ -33,7 +33,9 @@ SILENCE_MS = 700
 def add_parser(subparsers: Subparsers) -> None:
     """Add ``wakes`` and what can be done with recordings and with clips that were kept."""
     about = "clips of wakes and near misses, and how sure the networks are of recordings"
-    group = subparsers.add_parser("wakes", help=about, description=about)
+    group = subparsers.add_parser(
+        "wakes", help=about, description=f"{about}; without a COMMAND the clips are listed"
+    )
     commands = group.add_subparsers(metavar="COMMAND")
     wake_clips.add_commands(group, commands)
     about = "score your own recordings (WAV, any rate and number of channels) as it would hear them"

@@ -26,7 +26,7 @@ from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from device.errors import ControlError, UnansweredError
+from device.errors import ControlError, ParleyError, UnansweredError
 from device.text import printable_lines, printable_record
 
 log = logging.getLogger(__name__)
@@ -231,7 +231,8 @@ class ControlServer:
             if "attached_bytes" in request:
                 request["attached"] = await self._read_attached(request, reader)
             await self._send_all(command(request), reader, writer)
-        except ControlError as error:
+        except ParleyError as error:
+            # Of the records, say: whatever was raised on purpose has words for who asked.
             await _send(writer, {"error": str(error)})
 
     def _command(self, request: Record) -> Command:

@@ -2,7 +2,7 @@
 
 ``{"command": "wakes", "action": "label", "id": "k7m2p", "said": true}``: an action, and what it
 needs. ``list`` tells every clip that is kept, ``advise`` what their labels speak for, ``play``
-plays one through the loudspeaker, ``clear`` removes them all.
+plays one through the loudspeaker, ``clear`` removes one, or all of them.
 """
 
 from __future__ import annotations
@@ -72,8 +72,11 @@ async def _play(hub: Assistant, request: Mapping[str, Any]) -> dict[str, Any]:
     return kept_record(kept, local_zone())
 
 
-async def _clear(hub: Assistant, _request: Mapping[str, Any]) -> dict[str, Any]:
-    return {"removed": await hub.wake_clips.clear()}
+async def _clear(hub: Assistant, request: Mapping[str, Any]) -> dict[str, Any]:
+    if "id" not in request:
+        return {"removed": await hub.wake_clips.clear()}
+    await hub.wake_clips.remove(_id(request))
+    return {"removed": 1}
 
 
 def _id(request: Mapping[str, Any]) -> str:

@@ -35,9 +35,9 @@ def refused(c: Conversation, news: News) -> Step | None:
         case Tap() if c.state in BUFFERED:
             return hush_to(c, c.rest)
         case Detection() | Hold() if c.state in BUFFERED:
-            return spent_out(c)
+            return spent_out(c, *hush(c))
         case BargedIn() if c.state is State.SPEAKING:
-            return spent_out(c)
+            return spent_out(c, *hush(c))
         case Detection():
             # Whoever calls is being listened to, or waits for an answer that comes.
             return c, ()
@@ -62,11 +62,11 @@ def _at_rest(c: Conversation, news: News) -> Step | None:
             return None
 
 
-def spent_out(c: Conversation) -> Step:
+def spent_out(c: Conversation, *before: Effect) -> Step:
     """End the talk and its session, and tell the person why."""
     close: tuple[Effect, ...] = (CloseSession(c.session, LIMIT),) if c.session else ()
     over = replace(c, session=0, cut=max(c.cut, c.turn))
-    return to(over, State.FAULT, *hush(c), MeetLimit(), Alarm(), *close)
+    return to(over, State.FAULT, *before, MeetLimit(), Alarm(), *close)
 
 
 def at_the_limit(c: Conversation) -> Step:

@@ -319,8 +319,8 @@ def _decide(c: Conversation, news: News) -> Step:  # noqa: C901, PLR0911, PLR091
             return to(c, c.state)
         case ((State.SPEAKING | State.ONE_SHOT_SPEAKING), PlaybackDrained()) if c.leaving:
             return leave(c)
-        case ((State.SPEAKING | State.ONE_SHOT_SPEAKING), PlaybackDrained()) if c.spent and not (
-            c.promised or c.calls
+        case ((State.SPEAKING | State.ONE_SHOT_SPEAKING), PlaybackDrained()) if (
+            c.spent and not c.owed
         ):
             return spent_out(c)
         case State.SPEAKING, PlaybackDrained() if c.promised or c.calls:

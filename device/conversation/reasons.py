@@ -75,6 +75,8 @@ def reason(c: Conversation, news: News) -> str:
     match news:
         case SpeechChanged(speaking=speaking):
             return "speech began" if speaking else "speech ended"
+        case PlaybackDrained() if c.spent and not c.owed and not c.leaving:
+            return LIMIT
         case TimedOut() if is_unanswered(c, news):
             return NO_ANSWER
         case _:

@@ -13,7 +13,7 @@ from device.doctor.result import Result, broken, fine, hint, skipped
 from device.doctor.scene import Scene
 from device.errors import RecordsError
 from device.records.database import FOLDER, NAME, damaged
-from device.records.reader import read_records
+from device.records.reader import ask_records
 from device.records.tables import TABLES
 from device.signals import RECORDS
 from device.state.folders import SERVICE_RUNTIME, SERVICE_STATE, runtime_folder
@@ -81,17 +81,13 @@ def _there(scene: Scene, path: Path) -> Result:
     beside = (path, path.with_name(f"{NAME}-wal"))
     size = sum(each.stat().st_size for each in beside if each.exists())
     try:
-        database = read_records(scene.state_folder, _runtime(scene), TABLES)
+        rows, oldest = ask_records(scene.state_folder, _runtime(scene), TABLES, _extent)
     except RecordsError as error:
         if scene.status is not None or scene.alive:
             # It may have been written at that moment.
             return fine("records", f"{size / 1e6:.1f} MB", bytes=size)
         advice = "the speaker sets them aside when it starts, and begins anew"
         return hint("records", str(error), advice, bytes=size)
-    try:
-        rows, oldest = _extent(database)
-    finally:
-        database.close()
     if not rows:
         return fine("records", "nothing has left yet", bytes=size, rows=0)
     since = f"{datetime.fromtimestamp(oldest, local_zone()):%Y-%m-%d}"

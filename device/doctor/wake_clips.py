@@ -29,7 +29,7 @@ def wake_clips(scene: Scene) -> Iterator[Result]:
         yield hint(NAME, f"{path}: {error.strerror or error}", advice)
         return
     if damaged := len(contents.damaged):
-        advice = "parley wakes clear deletes them, and every other clip"
+        advice = "parley wakes lists them; parley wakes clear ID deletes one"
         yield hint(NAME, f"{damaged} damaged", advice, damaged=damaged)
     if contents.foreign:
         names = ", ".join(contents.foreign[:3])
@@ -37,11 +37,14 @@ def wake_clips(scene: Scene) -> Iterator[Result]:
         yield hint(NAME, f"not the speaker's: {names}", advice)
     count = len(contents.clips)
     there = f"{count} clip{'s' * (count != 1)} on this device, {contents.bytes / 1e6:.1f} MB"
-    figures = {"keep": keep, "clips": count, "bytes": contents.bytes}
+    waiting = (scene.status or {}).get("wake_clips", {}).get("waiting", 0)
+    if waiting:
+        there += f", {waiting} more in the speaker's memory"
+    figures = {"keep": keep, "clips": count, "waiting": waiting, "bytes": contents.bytes}
     if keep != "none":
         told = f"{KEPT[keep]} (wake.keep: {keep}), the newest {MOST_CLIPS}: {there}"
         yield fine(NAME, told, **figures)
-    elif count:
+    elif count or waiting:
         advice = "wake.keep is none, but what was kept before is there still: parley wakes clear"
         yield hint(NAME, there, advice, None, **figures)
     else:

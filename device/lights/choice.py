@@ -10,7 +10,8 @@ From the top:
 6. the conversation: speaking, thinking, listening, connecting (its state is one of them)
 7. a fault that stands, in a calm voice: it keeps the speaker from what it is for, but nobody asks
 8. what its owner should see to, in a calm voice too, while the speaker does all it is for: a
-   configuration file with a mistake, records that cannot be written or were lost
+   configuration file with a mistake, records that cannot be written or were lost, a limit of
+   spending that is near
 9. idle
 
 Two things are on no rung. That bytes leave the device, of sound or of pictures, is drawn over

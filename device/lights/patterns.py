@@ -28,7 +28,7 @@ class Pattern(StrEnum):
 
     A fault of the device itself is `FAULT`; others look like what there is to look after. The
     `STANDING` ones are the same codes in a calm voice: it is still so, and nobody has asked.
-    `MISTAKE` is as calm: the speaker works, but not as its owner has written.
+    `MISTAKE` is as calm: the speaker works, but its owner should see to something some day.
     """
 
     OFF = "off"
@@ -181,7 +181,8 @@ MOTIONS: dict[Pattern, Motion] = {
     ),
     Pattern.MISTAKE: Motion(
         "the configuration has a mistake, and the last good one is in force, or something cannot "
-        "be kept (records, clips of wakes, figures for Prometheus): parley doctor",
+        "be kept (records, clips of wakes, figures for Prometheus): parley doctor; or a limit of "
+        "spending is near: parley spending",
         _calm(_SKY),
         11.0,
         flashes=_MISTAKE,

@@ -95,8 +95,7 @@ class Downlink:
         """What the present message says was used, by whichever turn."""
         self._heard_bytes = 0
         """Of sound that came in the turn under way, or the one that ended last."""
-        self.prompt_tokens = 0
-        """Of the newest bill; what the server's context holds."""
+        self._prompt_tokens: int | None = None
         self.same_turn = False
         """Whether the model's turn goes on after the answer to a call."""
         self.cut_characters = 0
@@ -230,6 +229,14 @@ class Downlink:
         if turn == self._last and self._turn is None:
             self._post_bill(turn)
 
+    def new_context(self) -> int | None:
+        """Return how many tokens the server's context holds, by a bill since this was asked last.
+
+        None: there was none. A turn under way has no bill yet, whatever was counted of it.
+        """
+        prompt_tokens, self._prompt_tokens = self._prompt_tokens, None
+        return prompt_tokens
+
     def _charge(self, turn: int) -> None:
         """Put what the present message counts to a turn."""
         fresh, self._fresh = self._fresh, TurnUsage()
@@ -243,7 +250,7 @@ class Downlink:
             return
         counts = self._used.news(self._heard_bytes / (REPLY_RATE_HZ * SAMPLE_BYTES))
         if counts is not None:
-            self.prompt_tokens = counts.get("prompt", self.prompt_tokens)
+            self._prompt_tokens = counts.get("prompt", self._prompt_tokens)
             now = time.monotonic()
             self._post(Usage(self._session, turn, counts, now, self._used.searches))
 

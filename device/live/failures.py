@@ -131,10 +131,11 @@ _BY_TEXT = (
         r"|unauthenticated|invalid authentication",
     ),
     Row(
-        FailureKind.BILLING,
+        FailureKind.CAP,
         Remedy.STOP,
-        "the monthly spending cap of the key's project or account is reached: raise it, or wait "
-        "for the first of the month",
+        "Google's own spending cap of the key's project or account is reached: raise it on the "
+        "billing page of the key's account (https://aistudio.google.com), or wait for the first of "
+        "the month; `parley spending allow` raises the speaker's own limit only",
         text=r"(spend|spending|monthly|budget)[ _-]*(cap|limit)|cap .*(reached|exceeded)",
     ),
     Row(
@@ -448,7 +449,7 @@ _TABLE = (
     Row(FailureKind.SERVER, Remedy.WAIT, "the server {host} reported error {code}"),
 )
 
-_ACCOUNT = frozenset({FailureKind.KEY, FailureKind.BILLING, FailureKind.QUOTA})
+_ACCOUNT = frozenset({FailureKind.KEY, FailureKind.BILLING, FailureKind.CAP, FailureKind.QUOTA})
 _SERVER_SPOKE = frozenset({Family.CLOSED, Family.REFUSED, Family.ERROR})
 
 

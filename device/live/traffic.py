@@ -439,12 +439,13 @@ class Traffic:
                 self._stalls.calls_cancelled()
         # Only now it is known whether the message itself began or ended the turn it bills.
         self._downlink.settle_bill()
-        if message.usage_metadata is not None:
-            self._watch_context()
+        prompt_tokens = self._downlink.new_context()
+        if prompt_tokens is not None:
+            self._watch_context(prompt_tokens)
 
-    def _watch_context(self) -> None:
+    def _watch_context(self, prompt_tokens: int) -> None:
         """Go on over a fresh session, with the talk in words, where the server's memory fails."""
-        found = self._context.billed(self._downlink.prompt_tokens)
+        found = self._context.billed(prompt_tokens)
         if found is None:
             return
         now = time.monotonic()

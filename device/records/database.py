@@ -114,7 +114,8 @@ def _prepare(
     if examine:
         (judged,) = database.execute("PRAGMA quick_check(1)").fetchone()
         if judged != "ok":
-            raise NotOursError(str(judged))
+            # Before it stands a line that names the database, for whoever has several.
+            raise NotOursError(str(judged).splitlines()[-1])
     bring_up(database, tables)
 
 

@@ -21,7 +21,7 @@ _COUNTED: Final[Sequence[tuple[str, str, float, str]]] = (
     ("false_starts_total", "false_starts", 1, "Talks by wake word in which nobody said a word."),
     ("answers_total", "answers", 1, "Answers that began to sound."),
     ("unheard_answers_total", "unheard", 1, "Answers that nobody could hear."),
-    ("barge_ins_total", "barge_ins", 1, "Answers that somebody spoke over and stopped."),
+    ("barge_ins_total", "barge_ins", 1, "Answers that fell silent since somebody spoke."),
     (
         "repeated_seconds_total",
         "repeated_frames",

@@ -1,4 +1,4 @@
-"""`read_records` reads the records of a speaker that does not run, and leaves them as they are.
+"""`ask_records` asks the records of a speaker that does not run, and leaves them as they are.
 
 Theory of operation. SQLite writes beside a database that it opens, also to read it, where there is
 a log of what came last; whoever reads as root would leave files there that the speaker cannot open.
@@ -16,8 +16,9 @@ import shutil
 import sqlite3
 import stat
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import quote
 
 from device.errors import RecordsError
@@ -25,6 +26,29 @@ from device.records.database import FOLDER, NAME, require_ours
 from device.records.pending import WHATEVER_IT_IS, Line, waiting
 from device.records.rows import NO_VALUE, Table
 from device.records.schema import bring_up
+from device.state.store import reason
+
+_T = TypeVar("_T")
+
+
+def ask_records(
+    folder: Path | None,
+    runtime: Path | None,
+    tables: Sequence[Table],
+    question: Callable[[sqlite3.Connection], _T],
+) -> _T:
+    """Return what a question finds in them, as `Records.ask` does where a speaker runs. Blocks.
+
+    The rest is as with `read_records`. Raises RecordsError, also where the damage is met only by
+    the question: nobody has read the whole file before.
+    """
+    database = read_records(folder, runtime, tables)
+    try:
+        return question(database)
+    except sqlite3.Error as error:
+        raise _unreadable(folder, error) from error
+    finally:
+        database.close()
 
 
 def read_records(
@@ -48,9 +72,15 @@ def read_records(
             f"{error.filename or path} may not be read: use sudo, or start the speaker"
         ) from error
     except (sqlite3.Error, OSError) as error:
-        raise RecordsError(
-            f"the records {path} cannot be read: {error}; sudo parley doctor says what to do"
-        ) from error
+        raise _unreadable(folder, error) from error
+
+
+def _unreadable(folder: Path | None, error: Exception) -> RecordsError:
+    path = (folder or Path()) / FOLDER / NAME
+    why = reason(error) if isinstance(error, OSError) else error
+    return RecordsError(
+        f"the records {path} cannot be read: {why}; sudo parley doctor says what to do"
+    )
 
 
 def _size_of(path: Path) -> int:

@@ -30,7 +30,7 @@ def words(error: Exception, place: str, user: str) -> str:
             f"the disk is full: {_WAITS} until there is room; "
             "see what takes it with: sudo du -xh / | sort -h | tail"
         )
-    why = f"the records cannot be written ({error}): {_WAITS}"
+    why = f"the records cannot be written ({_said(error)}): {_WAITS}"
     if number == errno.EROFS:
         return f"{why}; the disk is read-only, see why with: sudo dmesg | tail"
     if number in _DENIED or primary in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}:
@@ -40,3 +40,10 @@ def words(error: Exception, place: str, user: str) -> str:
     if number in {errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.EINVAL}:
         return f"{why}; move away what is in their place, {place}, and they begin anew"
     return f"{why}; see what is wrong with the disk with: sudo dmesg | tail"
+
+
+def _said(error: Exception) -> str:
+    """Return what the system or SQLite says, without the number that the system has for it."""
+    if not isinstance(error, OSError) or error.strerror is None:
+        return str(error)
+    return f"{error.filename}: {error.strerror}" if error.filename else error.strerror

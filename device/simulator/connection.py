@@ -26,6 +26,7 @@ from device.simulator.script import Cues
 from device.simulator.setup_rules import Taken
 from device.simulator.stage import Stage
 from device.simulator.tokens import KEY_NOT_VALID
+from device.simulator.usage import Context, json_tokens, text_tokens
 from device.simulator.websocket import Wire
 
 GO_AWAY_IGNORED = (
@@ -97,13 +98,18 @@ class Connection:
                 self._memory.poison()
             case script.Interrupt(complete):
                 self._model.interrupt(complete=complete)
-            case script.LoseContext():
-                self._model.conversation.context_tokens = 0.0
-                self._model.conversation.picture_tokens = 0.0
+            case script.LoseContext() | script.TellUsage():
+                await self._do_with_context(action)
             case script.CancelCalls():
                 self._model.cancel_calls()
             case script.Reject():
                 raise TypeError("a request can only be rejected before the WebSocket is open")
+
+    async def _do_with_context(self, action: script.LoseContext | script.TellUsage) -> None:
+        if isinstance(action, script.LoseContext):
+            self._model.conversation.context = Context()
+        else:
+            await self._model.tell_usage(action.counts)
 
     async def _read(self) -> None:
         self._wire.spawn(functools.partial(self._reach, "opened"))
@@ -131,6 +137,7 @@ class Connection:
             await self._take_audio(asked, now)
             return
         self.record.messages.append((now, {kind: content}))
+        _remember(self._model.conversation.context, asked)
         match asked:
             case Taken():
                 self._take_setup(asked)
@@ -245,6 +252,18 @@ class Connection:
                 self._wire.later(event.after_s, functools.partial(self.do, event.do))
             else:
                 await self.do(event.do)
+
+
+def _remember(context: Context, asked: protocol.Input) -> None:
+    """Count what was written; sound and pictures are the model's own to count."""
+    match asked:
+        case protocol.Text(text):
+            context.text += text_tokens(text)
+        case protocol.Content(turns):
+            parts = [part for turn in turns for part in turn.get("parts", [])]
+            context.text += sum(text_tokens(part.get("text", "")) for part in parts)
+        case protocol.Answers(responses):
+            context.results += sum(json_tokens(each["response"]) for each in responses)
 
 
 def _literal(message: Mapping[str, object] | str | bytes) -> bytes:

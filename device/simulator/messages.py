@@ -8,21 +8,23 @@ from turn to turn, and a client that relies on one of them fails in some turn.
 from __future__ import annotations
 
 import base64
+import html
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from device.frames import REPLY_RATE_HZ
 from device.simulator.turns import Order, Tone, Turn
-
-TOKENS_PER_S = 25
-"""Live API: "Audio is about 25 tokens per second"."""
+from device.simulator.usage import TOKENS_PER_S, piece
 
 ROUNDING_S = 1e-6
 """Seconds of audio are a sum of many."""
 
 Message = dict[str, Any]
+WhenTold = Literal["along", "before", "late", "never", "repeated"]
+"""Where a turn's count stands: with ``turnComplete``, alone before or after it, in all of these
+places, or in none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,32 +104,6 @@ def fragments(text: str) -> list[str]:
     return re.findall(r"\s*(?:\S+\s*){1,3}", text)
 
 
-def usage(turn: Turn, prompt_tokens: int, reply_s: float, pictures: int = 0) -> Message:
-    """``usageMetadata`` of a whole turn.
-
-    ``pictures``: so many of the prompt's tokens are those of pictures.
-    """
-    if turn.usage is not None:
-        return {"usageMetadata": dict(turn.usage)}
-    sound = round(reply_s * TOKENS_PER_S)
-    text = len(turn.text.split())
-    counts = [("AUDIO", sound)] + ([("TEXT", text)] if text else [])
-    return {
-        "usageMetadata": {
-            "promptTokenCount": prompt_tokens,
-            "responseTokenCount": sound + text,
-            "totalTokenCount": prompt_tokens + sound + text,
-            "promptTokensDetails": [
-                {"modality": "AUDIO", "tokenCount": prompt_tokens - pictures},
-                *([{"modality": "VIDEO", "tokenCount": pictures}] if pictures else []),
-            ],
-            "responseTokensDetails": [
-                {"modality": modality, "tokenCount": count} for modality, count in counts
-            ],
-        }
-    }
-
-
 def generation(
     turn: Turn, number: int, pcm: bytes, *, transcribed: bool, question: Sequence[Message] = ()
 ) -> Iterator[Step]:
@@ -143,20 +119,42 @@ def generation(
         yield Step(_model_turn({"text": turn.text}))
     order = _BY_TURN[number % 3] if turn.order == "by_turn" else turn.order
     late = list(question)
-    for step in _ORDERS[order](turn, pcm, words):
+    for step in _grounded(turn, _ORDERS[order](turn, pcm, list(words))):
         yield step
         if step.audio_s and turn.heard_at == "around":
             yield from map(Step, late)
             late.clear()
     yield from map(Step, late)
-    if turn.search:
-        yield Step(server_content(groundingMetadata=_grounding(turn.search)))
+    if turn.searches:
+        yield Step(server_content(groundingMetadata=_grounding(turn, _supports(words))))
     if turn.generation_ends:
         yield Step(server_content(generationComplete=True))
 
 
-def turn_end(turn: Turn, number: int, used: Message, *, status: str) -> Iterator[Message]:
-    """Yield ``turnComplete`` with the usage of the turn, riding along or alone before it.
+def counted(steps: Iterator[Step], number: int) -> Iterator[Step]:
+    """Yield a reply with small counts of its sound: what came since the one before.
+
+    Every second piece of sound has one in its message, or in some turns in a message behind it.
+    """
+    sent_s, told = 0.0, 0
+    here = False
+    for step in steps:
+        here = not here if step.audio_s else here
+        sent_s += step.audio_s
+        tokens = round(sent_s * TOKENS_PER_S) - told
+        if not (step.audio_s and here and tokens):
+            yield step
+            continue
+        told += tokens
+        if number % 3:
+            yield replace(step, message={**step.message, **piece(tokens)})
+        else:
+            yield step
+            yield Step(piece(tokens))
+
+
+def turn_end(turn: Turn, used: Message, *, status: str, told: WhenTold) -> Iterator[Message]:
+    """Yield ``turnComplete`` with the usage of the turn.
 
     ``status`` is the ``interactionStatus``, none where it is empty.
     """
@@ -165,11 +163,12 @@ def turn_end(turn: Turn, number: int, used: Message, *, status: str) -> Iterator
         content["turnCompleteReason"] = turn.reason
     if status:
         content["interactionStatus"] = status
-    if number % 3 == 1:
+    complete = server_content(**content)
+    if told in ("before", "repeated"):
         yield used
-        yield server_content(**content)
-    else:
-        yield {**server_content(**content), **used}
+    yield {**complete, **used} if told in ("along", "repeated") else complete
+    if told in ("late", "repeated"):
+        yield used
 
 
 def _together(turn: Turn, pcm: bytes, words: list[str]) -> Iterator[Step]:
@@ -185,17 +184,14 @@ def _together(turn: Turn, pcm: bytes, words: list[str]) -> Iterator[Step]:
 
 
 def _text_first(turn: Turn, pcm: bytes, words: list[str]) -> Iterator[Step]:
-    """All of the transcription before the audio; some audio carries a usage count."""
+    """All of the transcription before the audio."""
     yield from _texts(words)
-    for step in _chunks(turn, pcm):
-        used = {"usageMetadata": {"responseTokenCount": round(step.audio_s * TOKENS_PER_S)}}
-        yield replace(step, message={**step.message, **used})
+    yield from _chunks(turn, pcm)
 
 
 def _text_last(turn: Turn, pcm: bytes, words: list[str]) -> Iterator[Step]:
-    """All of the transcription after the audio; a usage count alone in between."""
+    """All of the transcription after the audio."""
     yield from _chunks(turn, pcm)
-    yield Step({"usageMetadata": {"responseTokenCount": 1}})
     yield from _texts(words)
 
 
@@ -266,8 +262,38 @@ def _halves(part: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [_audio_part(half) for half in (pcm[:middle], pcm[middle:]) if half]
 
 
-def _grounding(query: str) -> Message:
+def _grounded(turn: Turn, steps: Iterator[Step]) -> Iterator[Step]:
+    """Add to each piece of the transcription what it rests on."""
+    at_bytes = 0
+    for step in steps:
+        content = step.message["serverContent"]
+        text = content.get("outputTranscription", {}).get("text", "")
+        if not (turn.searches and text):
+            yield step
+            continue
+        metadata = _grounding(turn, _supports([text], at_bytes))
+        at_bytes += len(text.encode())
+        yield replace(step, message=server_content(**content, groundingMetadata=metadata))
+
+
+def _supports(words: Sequence[str], at_bytes: int = 0) -> list[Message]:
+    """Which pieces of the answer rest on what was found; places are counted in bytes."""
+    supports = []
+    for text in words:
+        end = at_bytes + len(text.encode())
+        segment = ({"startIndex": at_bytes} if at_bytes else {}) | {"endIndex": end, "text": text}
+        supports.append({"segment": segment, "groundingChunkIndices": [0]})
+        at_bytes = end
+    return supports
+
+
+def _grounding(turn: Turn, supports: list[Message]) -> Message:
+    """``groundingMetadata``; the queries are in each of them."""
+    shown = "".join(f"<a>{html.escape(query)}</a>" for query in turn.searches)
+    web = {"uri": "https://example.org/", "title": "example.org"}
     return {
-        "webSearchQueries": [query],
-        "groundingChunks": [{"web": {"uri": "https://example.org/", "title": "example.org"}}],
+        "searchEntryPoint": {"renderedContent": shown},
+        "groundingChunks": [{"web": web}],
+        **({"groundingSupports": supports} if supports else {}),
+        "webSearchQueries": list(turn.searches),
     }

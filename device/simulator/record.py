@@ -101,6 +101,9 @@ class ConnectionRecord:
     its fields (``modelTurn``, ``turnComplete``, …), one entry each."""
     turns: int = 0
     """Replies finished or interrupted on this connection."""
+    counts: list[dict[str, Any]] = field(default_factory=list)
+    """The ``usageMetadata`` of each turn of the model that is over, told or not: what it is billed
+    for, in order. 3.8 has one more for each turn with function calls, 3.8x one for each filler."""
     refused: tuple[int, str] | None = None
     """Code and reason the server closed with, uncut."""
     closed_at: float | None = None

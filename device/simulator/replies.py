@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from device.simulator import declarations, messages
 from device.simulator.calls import Call, strongest
-from device.simulator.messages import Message
+from device.simulator.messages import Message, WhenTold
 from device.simulator.pictures import Shape, described
 from device.simulator.protocol import Protocol
 from device.simulator.record import Question
@@ -25,6 +26,7 @@ from device.simulator.script import Action, Cues, Point
 from device.simulator.setup_rules import Taken
 from device.simulator.stage import Reply, Stage
 from device.simulator.turns import Filler, Trigger, Turn
+from device.simulator.usage import THOUGHTS, Count, Prompt, fixed, json_tokens, text_tokens
 from device.simulator.voices import reply_pcm
 from device.simulator.websocket import Job, Wire
 
@@ -69,6 +71,8 @@ class Model:
         self._answered = asyncio.Event()
         self._calls_made = 0
         self._heard_since_turn_s = 0.0
+        self._count = Count()
+        """Of the turn that is going on."""
         self.conversation = Conversation(0)
         self.resumable = True
 
@@ -86,7 +90,7 @@ class Model:
 
     def heard(self, seconds: float) -> None:
         """Count microphone audio, whatever is in it."""
-        self.conversation.context_tokens += seconds * messages.TOKENS_PER_S
+        self.conversation.context.hear(seconds)
         self._heard_since_turn_s += seconds
         turn = self._stage.script.turn(self.conversation.turns_done + 1)
         if turn is not None and self._heard_since_turn_s * 1000 >= turn.audio_ms:
@@ -96,9 +100,7 @@ class Model:
         """Take a picture into the context; return whether it belongs to a turn at all."""
         if not (self._taken.sees_all or self._user_speaks):
             return False
-        tokens = self._taken.picture_tokens
-        self.conversation.context_tokens += tokens
-        self.conversation.picture_tokens += tokens
+        self.conversation.context.video += self._taken.picture_tokens
         self.conversation.shown = shape
         return True
 
@@ -196,6 +198,11 @@ class Model:
             self._wire.record.handles_sent.append(handle)
         await self._wire.send(messages.resumption_update(handle))
 
+    async def tell_usage(self, counts: Mapping[str, Any] | None) -> None:
+        """Send a count in a message of its own: this one, or of what a turn would read now."""
+        now = Count(self._prompt()).message()
+        await self._wire.send(now if counts is None else fixed(counts))
+
     # --- jobs ------------------------------------------------------------------------------------
 
     @property
@@ -255,6 +262,7 @@ class Model:
             return
         self._replying = reply
         self._grow(turn)
+        self._count = Count(self._prompt())
         await self.tell_resumption()
         first_at = asyncio.get_running_loop().time() + turn.delay_s
         for filler in turn.fillers:
@@ -266,38 +274,46 @@ class Model:
 
     async def _answer(self, reply: Reply, question: list[Message]) -> None:
         self._cues.arm("reply", reply.number)
-        used = await self._generate(reply, question)
-        await self._end_turn(reply, used)
+        self._count.thoughts = self._thoughts(reply.turn)
+        await self._generate(reply, question)
+        await self._end_turn(reply)
 
-    async def _generate(self, reply: Reply, question: list[Message]) -> Message:
-        """Send the reply and wait until it would be played; return what it used."""
-        turn = replace(reply.turn, says=described(reply.turn.says, self.conversation.shown))
+    async def _generate(self, reply: Reply, question: list[Message]) -> None:
+        """Send the reply and wait until it would be played."""
+        says = described(reply.turn.says, self.conversation.shown)
+        searches = reply.turn.searches if self._taken.searches else ()
+        turn = replace(reply.turn, says=says, searches=searches)
         loop = asyncio.get_running_loop()
         began = loop.time()
         sent_s = 0.0
         await self._fire(sent_s)
-        for step in messages.generation(
+        self._count.text += text_tokens(turn.text)
+        steps = messages.generation(
             turn,
             reply.number,
             reply_pcm(turn.audio),
             transcribed=self._taken.transcribes_output,
             question=question,
-        ):
+        )
+        if turn.usage == "chunks" or (self._tells_early and turn.usage != "never"):
+            steps = messages.counted(steps, reply.number)
+        for step in steps:
             await asyncio.sleep(began + sent_s / turn.speed - loop.time())
             await self._wire.send(step.message)
             if step.audio_s:
                 sent_s += step.audio_s
+                self._count.audio_s += step.audio_s
                 await self._fire(sent_s)
         if turn.plays_out:
             await asyncio.sleep(began + sent_s - loop.time())
-        return self._used(turn, sent_s)
 
     async def _fire(self, sent_s: float) -> None:
         for event in self._cues.due("reply", sent_s):
             await self._do(event.do)
 
-    async def _end_turn(self, reply: Reply, used: Message) -> None:
+    async def _end_turn(self, reply: Reply) -> None:
         turn = reply.turn
+        used = self._settled(turn)
         self._replying = None
         if reply.advances:
             self._memory.advance(self.conversation)
@@ -311,7 +327,10 @@ class Model:
         """Send ``turnComplete``; only extended thinking has a status of its own accord."""
         if self._taken.family != "3.8x" and reply.turn.status is None:
             status = ""
-        for message in messages.turn_end(reply.turn, reply.number, used, status=status):
+        told: WhenTold = "before" if self._tells_early and reply.number % 3 == 1 else "along"
+        if reply.turn.usage in ("late", "never", "repeated"):
+            told = reply.turn.usage
+        for message in messages.turn_end(reply.turn, used, status=status, told=told):
             await self._wire.send(message)
 
     async def _tell_interrupted(
@@ -321,10 +340,12 @@ class Model:
             await self._wire.send(messages.tool_call_cancellation(cancelled))
         await self._wire.send(messages.server_content(interrupted=True))
         number = reply.number if reply else self.conversation.turns_done + 1
-        cut = Reply(Turn(), number, "", advances=reply is None or reply.advances)
+        cut = Reply(_bare(reply), number, "", advances=reply is None or reply.advances)
         if complete:
-            await self._end_turn(cut, self._used(cut.turn))
-        elif cut.advances:
+            await self._end_turn(cut)
+            return
+        self._settled(cut.turn)
+        if cut.advances:
             self._memory.advance(self.conversation)
 
     async def _fill(self, reply: Reply, filler: Filler) -> None:
@@ -336,15 +357,15 @@ class Model:
             audio=filler.audio,
             thought="",
             text="",
-            search="",
+            searches=(),
             reason="",
-            usage=None,
             ends="both" if own_turn else "none",
         )
         filling = replace(reply, turn=said)
-        used = await self._generate(filling, [])
+        await self._generate(filling, [])
         if own_turn:
-            await self._complete(filling, used, "IN_PROGRESS")
+            await self._complete(filling, self._settled(said), "IN_PROGRESS")
+            self._count = Count(self._prompt())
         await asyncio.sleep(filler.pause_s)
 
     # --- function calls --------------------------------------------------------------------------
@@ -355,6 +376,7 @@ class Model:
             self._new_call(call.name, call.id, call.blocking) for call in reply.turn.calls
         )
         named = zip(calls, reply.turn.calls, strict=True)
+        self._count.text += sum(json_tokens([call.name, call.args]) for call in reply.turn.calls)
         self._answered.clear()
         self._calling = True
         await self._wire.send(
@@ -365,6 +387,8 @@ class Model:
             if any(call.blocking and call.state == "open" for call in calls):
                 await self._answered.wait()
                 await self._reach("answer", reply.number)
+            # What was shown and answered since is read for what comes now.
+            self._count.prompt = self._prompt()
             return True
         self._owed.append(Owed(replace(reply, advances=False), calls))
         await self._end_with_calls_open(reply)
@@ -384,12 +408,13 @@ class Model:
 
     async def _end_with_calls_open(self, reply: Reply) -> None:
         """End the turn of a model that says the answer in a new one."""
-        used = self._used(Turn())
+        self._count.thoughts = THOUGHTS if self._taken.thinks else 0
+        used = self._settled(reply.turn)
         await self._wire.send(messages.server_content(generationComplete=True))
         self._replying = None
         if reply.advances:
             self._memory.advance(self.conversation)
-        await self._complete(replace(reply, turn=Turn()), used, "IN_PROGRESS")
+        await self._complete(replace(reply, turn=_bare(reply)), used, "IN_PROGRESS")
         await self.tell_resumption()
 
     def _deliver(self, owed: Owed) -> None:
@@ -401,6 +426,7 @@ class Model:
                 await self.tell_resumption()
                 return
             self._replying = owed.reply
+            self._count = Count(self._prompt())
             await self.tell_resumption()
             await self._answer(owed.reply, [])
 
@@ -428,17 +454,40 @@ class Model:
 
     # --- the context -----------------------------------------------------------------------------
 
+    @property
+    def _tells_early(self) -> bool:
+        """Whether small counts come with the sound. Live API: from 3.8 on none does."""
+        return self._taken.family in ("2.5", "3.1")
+
     def _grow(self, turn: Turn) -> None:
         """Let the context grow by a turn, and cut it where that was agreed."""
-        conversation, agreed = self.conversation, self._taken.compression
-        conversation.context_tokens += turn.adds_tokens
-        over = agreed is not None and conversation.context_tokens > agreed.trigger_tokens
-        if agreed is not None and over and self._stage.script.compresses:
-            conversation.context_tokens = agreed.target_tokens
-            # The oldest turns go, whatever was in them.
-            conversation.picture_tokens = min(conversation.picture_tokens, agreed.target_tokens)
+        context, agreed = self.conversation.context, self._taken.compression
+        context.text += turn.adds_tokens
+        if agreed is None or not self._stage.script.compresses:
+            return
+        if self._taken.setup_tokens + context.total > agreed.trigger_tokens:
+            context.cut(agreed.target_tokens - self._taken.setup_tokens)
 
-    def _used(self, turn: Turn, reply_s: float = 0.0) -> Message:
-        conversation = self.conversation
-        pictures = round(conversation.picture_tokens)
-        return messages.usage(turn, round(conversation.context_tokens), reply_s, pictures)
+    def _prompt(self) -> Prompt:
+        return self.conversation.context.prompt(self._taken.setup_tokens)
+
+    def _thoughts(self, turn: Turn) -> int:
+        if turn.thought:
+            return text_tokens(turn.thought)
+        speaks = bool(turn.audio or turn.text or turn.calls)
+        return THOUGHTS if speaks and self._taken.thinks else 0
+
+    def _settled(self, turn: Turn) -> Message:
+        """Return the count of the turn that is over; what was said in it is remembered."""
+        count, self._count = self._count, Count()
+        if count.prompt is None:
+            count.prompt = self._prompt()
+        self.conversation.context.take(count)
+        used = count.message() if turn.counts is None else fixed(turn.counts)
+        self._wire.record.counts.append(used["usageMetadata"])
+        return used
+
+
+def _bare(reply: Reply | None) -> Turn:
+    """Return a turn that says nothing, and is counted and told as that of a reply."""
+    return Turn() if reply is None else Turn(usage=reply.turn.usage, counts=reply.turn.counts)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from device.simulator.pictures import Shape
 from device.simulator.schema import RefusedError
+from device.simulator.usage import Context
 
 
 def _nobody() -> bool:
@@ -22,10 +23,8 @@ class Conversation:
     number: int
     """From 1, in the order the conversations were begun."""
     turns_done: int = 0
-    context_tokens: float = 0.0
-    """All that it was told so far; every turn's prompt holds it all."""
-    picture_tokens: float = 0.0
-    """How many of them are pictures."""
+    context: Context = field(default_factory=Context)
+    """All that was told so far; every turn's prompt holds it all."""
     shown: Shape | None = None
     """The newest picture."""
     asked: Counter[int] = field(default_factory=Counter)
@@ -41,6 +40,8 @@ class _Handle:
     conversation: Conversation
     turns_done: int
     """When it was issued: what happened since is lost to who resumes on it."""
+    context: Context
+    """The same."""
     poisoned: bool
 
 
@@ -71,7 +72,10 @@ class Memory:
         """Return a new handle for this moment of a conversation."""
         handle = secrets.token_urlsafe(24)
         self._handles[handle] = _Handle(
-            conversation, conversation.turns_done, conversation.poisoned
+            conversation,
+            conversation.turns_done,
+            replace(conversation.context),
+            conversation.poisoned,
         )
         return handle
 
@@ -87,6 +91,7 @@ class Memory:
         if known.conversation.in_use():
             raise RefusedError(1011, "Internal error encountered.")
         known.conversation.turns_done = known.turns_done
+        known.conversation.context = replace(known.context)
         known.conversation.poisoned = known.poisoned
         return known.conversation
 

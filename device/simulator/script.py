@@ -63,6 +63,7 @@ __all__ = [
     "Script",
     "Send",
     "Silence",
+    "TellUsage",
     "TokenRules",
     "Tone",
     "ToolCall",
@@ -179,6 +180,14 @@ class LoseContext:
 
 
 @dataclass(frozen=True, slots=True)
+class TellUsage:
+    """Send a ``usageMetadata`` in a message of its own: at ``ready``, one before the first turn."""
+
+    counts: Mapping[str, Any] | None = None
+    """None: what a turn that begins now would read."""
+
+
+@dataclass(frozen=True, slots=True)
 class CancelCalls:
     """Cancel every open function call; a reply that waited for one comes without it."""
 
@@ -196,6 +205,7 @@ Action = (
     | Poison
     | Interrupt
     | LoseContext
+    | TellUsage
     | CancelCalls
 )
 TURN_POINTS: tuple[Point, ...] = ("call", "answer", "reply", "turn")
@@ -226,6 +236,8 @@ class Event:
         if self.at == "upgrade" and not isinstance(self.do, Reject | Drop | Silence):
             name = type(self.do).__name__
             raise ScriptError(f"event at upgrade: {name} needs a WebSocket; put it at opened")
+        if self.at == "opened" and isinstance(self.do, TellUsage):
+            raise ScriptError("event at opened: nothing is counted before setup; put it there")
         if self.turn and self.at not in TURN_POINTS:
             raise ScriptError(f"event at {self.at}: it has no turn; leave turn={self.turn} out")
 

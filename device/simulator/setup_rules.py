@@ -15,6 +15,7 @@ from typing import Any
 from device.simulator import declarations
 from device.simulator.pictures import TOKENS, TOKENS_UNTOLD
 from device.simulator.schema import INVALID_ARGUMENT, RefusedError
+from device.simulator.usage import json_tokens, text_tokens
 
 UNSUPPORTED = "Operation is not implemented, or supported, or enabled."
 WINDOW_TOKENS = 131_072
@@ -55,6 +56,12 @@ class Taken:
     """What a picture adds to the context."""
     sees_all: bool
     """Whether a picture counts that comes while nobody speaks."""
+    setup_tokens: int
+    """What the instruction and the declared functions add to each prompt."""
+    searches: bool
+    """Whether Google is searched."""
+    thinks: bool
+    """Whether thoughts come before an answer."""
 
     @property
     def family(self) -> str:
@@ -104,7 +111,27 @@ def take_setup(setup: Mapping[str, Any], models: Sequence[str], version: str) ->
         compression=compression,
         picture_tokens=TOKENS.get(generation.get("mediaResolution", ""), TOKENS_UNTOLD),
         sees_all=_sees_all(realtime.get("turnCoverage"), family(name)),
+        setup_tokens=_tokens(setup),
+        searches=any("googleSearch" in tool for tool in setup.get("tools", [])),
+        thinks=_thinks(generation.get("thinkingConfig", {}), family(name)),
     )
+
+
+def _tokens(setup: Mapping[str, Any]) -> int:
+    parts = setup.get("systemInstruction", {}).get("parts", [])
+    declared = declarations.functions(setup.get("tools", []))
+    return sum(text_tokens(part.get("text", "")) for part in parts) + sum(
+        json_tokens(function) for _, function in declared
+    )
+
+
+def _thinks(thinking: Mapping[str, Any], kind: str) -> bool:
+    """Live API: 3.8 is not asked whether it thinks; 3.1 does not unless it is asked to."""
+    if kind in ("3.8", "3.8x"):
+        return True
+    if kind == "3.1":
+        return str(thinking.get("thinkingLevel", "MINIMAL")) != "MINIMAL"
+    return int(thinking.get("thinkingBudget", 0)) != 0
 
 
 def _sees_all(coverage: str | None, kind: str) -> bool:

@@ -21,6 +21,7 @@ from device.errors import ScriptError
 Trigger = Literal["speech", "text", "audio", "open"]
 Order = Literal["by_turn", "together", "text_first", "text_last", "text_around", "paced"]
 Ends = Literal["both", "turn", "generation", "none"]
+Told = Literal["late", "never", "repeated", "chunks"]
 
 
 # --- the sound of a reply ------------------------------------------------------------------------
@@ -125,10 +126,18 @@ class Turn:
     """A thought part, which must be neither shown nor spoken."""
     calls: tuple[ToolCall, ...] = ()
     """All in one message."""
-    search: str = ""
-    """A query the model searched the web for: sends grounding metadata."""
-    usage: Mapping[str, Any] | None = None
-    """The ``usageMetadata`` at the end of the turn; None: counted at 25 tokens a second."""
+    searches: tuple[str, ...] = ()
+    """Queries put to Google: grounding metadata names them with each piece of the answer, and once
+    more with all of it. Only where the setup has ``googleSearch``."""
+    usage: Told | None = None
+    """How the tokens are told. None: as the model does it, 3.8 with ``turnComplete``, earlier ones
+    also with some of the sound, and at the end with ``turnComplete`` or right before it. ``late``:
+    the turn's count comes after ``turnComplete``, in a message of its own. ``never``.
+    ``repeated``: it comes alone, with ``turnComplete``, and alone again. ``chunks``: small counts
+    also with some of the sound, whatever the model."""
+    counts: Mapping[str, Any] | None = None
+    """The ``usageMetadata`` of the turn, and of each turn that 3.8 makes of it; None: counted from
+    what went over the wire."""
 
     text: str = ""
     """A text part, where sound should be."""
@@ -154,7 +163,8 @@ class Turn:
     interruption_completes: bool = True
     """Whether ``turnComplete`` follows ``interrupted`` when the user interrupts this reply."""
     adds_tokens: int = 0
-    """So much the context grows by with this turn, beside the user's audio."""
+    """So much text the context grows by with this turn, beside all that goes over the wire: what a
+    search has found, or a talk that was longer."""
 
     first: tuple[Turn, ...] = ()
     """What comes in its place the first times its question is asked, one a time; the question

@@ -94,6 +94,10 @@ class _Found:
     kept: KeptClip | None
     why: str = ""
 
+    @property
+    def is_labelled(self) -> bool:
+        return self.kept is not None and self.kept.said is not None
+
 
 @dataclass(slots=True)
 class _Look:
@@ -118,7 +122,7 @@ class ClipFolder:
 
     @property
     def clearings(self) -> int:
-        """How often everything was removed."""
+        """How often anything was removed by hand."""
         return self._clearings
 
     def contents(self) -> Contents:
@@ -133,18 +137,17 @@ class ClipFolder:
     def add(self, clips: Sequence[KeptClip], oldest: float, clearings: int) -> list[KeptClip]:
         """Keep these and remove what is too much or was heard before `oldest` (Unix seconds).
 
-        Returns those that are on the disk now: none of them where everything was removed since
-        there were so many `clearings`. Raises OSError where the disk takes no more; what was
-        written until then is complete.
+        Returns those that need to wait no longer, since they are on the disk, or there are 50 that
+        are worth more: none of them where anything was removed by hand since there were so many
+        `clearings`. Raises OSError where the disk takes no more; what was written until then is
+        complete.
         """
         with self._lock:
             if self.path is None or clearings != self._clearings:
                 return []
             _make(self.path)
-            self._remove_too_much(oldest, room_for=len(clips))
-            for each in clips:
+            for each in self._remove_too_much(oldest, clips):
                 self._write(each)
-            self._remove_too_much(oldest)
             return list(clips)
 
     def tidy(self, oldest: float) -> None:
@@ -163,6 +166,15 @@ class ClipFolder:
         """Return a clip. Raises WakeClipError, OSError."""
         with self._lock:
             return self._kept(name)
+
+    def remove(self, name: str) -> bool:
+        """Remove one clip, damaged or not; tell whether there was one. Raises OSError."""
+        with self._lock:
+            self._clearings += 1
+            path = self._path(name)
+            if path is not None:
+                path.unlink(missing_ok=True)
+            return path is not None
 
     def clear(self) -> int:
         """Remove every clip, damaged ones too; return how many. Raises OSError."""
@@ -190,42 +202,57 @@ class ClipFolder:
         look.found.sort(key=lambda each: (each.at, each.path.name))
         return look
 
-    def _kept(self, name: str) -> KeptClip:
+    def _path(self, name: str) -> Path | None:
         if self.path is None or not _NAME.fullmatch(f"{name}.wav") or not _is_folder(self.path):
-            raise _unknown(name)
+            return None
         path = self.path / f"{name}.wav"
         try:
-            is_file = stat.S_ISREG(path.lstat().st_mode)
+            return path if stat.S_ISREG(path.lstat().st_mode) else None
         except FileNotFoundError:
-            is_file = False
-        if not is_file:
-            raise _unknown(name)
+            return None
+
+    def _kept(self, name: str) -> KeptClip:
+        path = self._path(name)
+        if path is None:
+            raise unknown_clip(name)
         found = _found(path)
         if found.kept is None:
             raise WakeClipError(
-                f"the clip {name} is damaged ({found.why}): parley wakes clear removes it"
+                f"the clip {name} is damaged ({found.why}): parley wakes clear {name} deletes it"
             )
         return found.kept
 
     def _write(self, kept: KeptClip) -> None:
         DurableFile(self.path, f"{kept.id}.wav", mode=0o600).write(as_wav(kept))
 
-    def _remove_too_much(self, oldest: float, room_for: int = 0) -> None:
+    def _remove_too_much(
+        self, oldest: float, coming: Sequence[KeptClip] = ()
+    ) -> Sequence[KeptClip]:
+        """Make room for what is coming; return what of that is worth a place."""
+        if self.path is None:
+            return []
         look = self._look()
         for path in look.left:
             path.unlink(missing_ok=True)
-        expired = [each for each in look.found if each.at < oldest]
-        left = [each for each in look.found if each.at >= oldest]
-        # What its owner has listened to is worth more than what nobody has.
-        left.sort(key=lambda each: each.kept is not None and each.kept.said is not None)
-        room = max(0, MOST_CLIPS - room_for)
-        while left and (len(left) > room or sum(each.size for each in left) > MOST_BYTES):
-            expired.append(left.pop(0))
-        for each in expired:
-            each.path.unlink(missing_ok=True)
+        new = [_Found(self.path / f"{c.id}.wav", c.at, len(as_wav(c)), c) for c in coming]
+        paths = {each.path for each in new}
+        there = [*(each for each in look.found if each.path not in paths), *new]
+        there = sorted((each for each in there if each.at >= oldest), key=lambda each: each.at)
+        # What its owner has listened to is worth more than what nobody has; but the newest always
+        # finds room: whoever tries the word now wants to hear that.
+        newest = new[-1:]
+        there.sort(key=lambda each: (each in newest, each.is_labelled))
+        while len(there) > MOST_CLIPS or sum(each.size for each in there) > MOST_BYTES:
+            there.pop(0)
+        stays = {each.path.stem for each in there}
+        for each in look.found:
+            if each.path.stem not in stays:
+                each.path.unlink(missing_ok=True)
+        return [each for each in coming if each.id in stays]
 
 
-def _unknown(name: str) -> WakeClipError:
+def unknown_clip(name: str) -> WakeClipError:
+    """Return the error of who names a clip that is not there."""
     return WakeClipError(f"there is no clip {name!r:.40}: parley wakes lists those there are")
 
 

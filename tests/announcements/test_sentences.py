@@ -8,9 +8,11 @@ import pytest
 
 from device.announcements.sentences import Sentence, languages, sentence, sentences
 from device.news import FailureKind
+from device.signals import SPENDING, SPENDING_NEAR
 from device.wake.catalogue import bundled_words
 
-KINDS = {*FailureKind, "microphone", "missed", "hello"}
+KINDS = {*FailureKind, SPENDING, SPENDING_NEAR, "microphone", "missed", "hello"}
+ALLOW = "parley spending allow"
 
 
 @pytest.mark.parametrize("language", languages())
@@ -43,6 +45,13 @@ def test_no_text_says_a_wake_word(language: str) -> None:
     words = {part for word in bundled_words() for part in word.split("_")}
     for each in sentences(language):
         assert not words & set(each.text.lower().split()), each.text
+
+
+@pytest.mark.parametrize("language", languages())
+def test_the_command_is_named_where_it_helps_and_only_there(language: str) -> None:
+    """It raises the speaker's own limit; nothing on the device raises a cap on the account."""
+    named = {each.kind for each in sentences(language) if ALLOW in each.text}
+    assert named == {SPENDING}
 
 
 @pytest.mark.parametrize(

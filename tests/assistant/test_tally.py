@@ -53,7 +53,7 @@ some_events = st.lists(
             st.sampled_from(STATES),
             st.sampled_from(STATES),
             times,
-            st.sampled_from(["wake word", "button", ""]),
+            st.sampled_from(["wake word", "interrupted by speech", "button", ""]),
         ),
         st.builds(lambda word: event(EventName.WAKE, word=word, score=0.5), st.sampled_from("abc")),
         st.builds(
@@ -111,7 +111,12 @@ def test_sums_are_those_of_a_naive_count(events: list[PublicEvent]) -> None:
         assert found.named["faults"][kind] == len(told)
     assert numbers["answers"] == len(of(events, EventName.REPLY, what="first_sound"))
     assert numbers["unheard"] == len(of(events, EventName.UNHEARD))
-    assert numbers["barge_ins"] == len(of(events, EventName.BARGE_IN, what="confirmed"))
+    silenced = [
+        each
+        for reason in ("wake word", "interrupted by speech")
+        for each in of(events, EventName.STATE, **{"from": "speaking", "reason": reason})
+    ]
+    assert numbers["barge_ins"] == len(silenced)
     for name in (EventName.REPEATED, EventName.DROPPED):
         frames = sum(each.fields["frames"] for each in of(events, name))
         assert numbers[f"{name.value}_frames"] == frames
@@ -144,6 +149,8 @@ def test_what_is_taken_on_the_way_adds_up(events: list[PublicEvent], place: int)
 
 TALK = (state("idle", "connecting", 10.0, "wake word"), session("opened", 11.0, latency_ms=400))
 
+HEARD = reply("first_sound", 1, 0, 12.0)
+
 
 def test_a_talk_lasts_until_it_rests() -> None:
     """Its states on the way are one talk."""
@@ -164,15 +171,21 @@ def test_a_talk_lasts_until_it_rests() -> None:
         ((said(" "),), True),
         ((said("hello", "model"),), True),
         ((said("hello"),), False),
-        ((reply("first_sound", 1, 0, 12.0),), False),
+        ((HEARD,), False),
         ((session("failed", 12.0),), False),
+        ((said("Hey, "), said("JARVIS."), said("Hey, JARVIS.")), True),
+        ((said("Hey Jarvis?"), HEARD), True),
+        ((said("Hey Jarvis?"), HEARD, said("the weather")), False),
+        ((said("Alexa!"),), False),
+        ((event(EventName.WAKE, word="alexa", score=0.7), said("Alexa!"), said("jarvis")), True),
     ],
 )
 def test_a_false_start_is_one_in_which_nobody_said_a_word(
     between: tuple[PublicEvent, ...], false: bool
 ) -> None:
-    """And it is no fault of the connection's."""
-    found = counted(*TALK, *between, state("listening", "idle", 20.0))
+    """But the wake word; and it is no fault of the connection's."""
+    woke = event(EventName.WAKE, word="hey_jarvis", score=0.6)
+    found = counted(woke, *TALK, *between, state("listening", "idle", 20.0))
     assert found.numbers["false_starts"] == false
 
 
@@ -181,6 +194,14 @@ def test_a_press_without_a_word_is_no_false_start() -> None:
     found = counted(state("idle", "listening", 1.0, "button"), state("listening", "idle", 9.0))
     assert found.numbers["false_starts"] == 0
     assert found.numbers["talks"] == 1
+
+
+def test_the_word_of_an_earlier_talk_is_a_word_like_others() -> None:
+    """Somebody who says it now has said something."""
+    over = state("listening", "idle", 20.0)
+    woke = [event(EventName.WAKE, word=word, score=0.6) for word in ("alexa", "hey_jarvis")]
+    found = counted(woke[0], *TALK, over, woke[1], *TALK, said("Alexa"), over)
+    assert found.numbers["false_starts"] == 1
 
 
 def test_a_false_start_does_not_make_one_of_the_next_talk() -> None:

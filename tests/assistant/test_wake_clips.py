@@ -293,6 +293,41 @@ async def test_a_label_that_comes_while_the_clip_is_written_is_not_lost(house: H
     assert house.folder.clip(name).said is True
 
 
+async def test_what_was_labelled_is_written_soon(house: House) -> None:
+    """Nobody listens to a clip twice since the power was cut."""
+    house.folder.goes_on.set()
+    house.hear()
+    (clip,) = (await house.clips.contents()).clips
+    house.clips.beat()
+    assert house.folder.writes == []
+    await house.clips.label(clip.id, said=False)
+    house.clips.beat()
+    await until(lambda: not house.waiting)
+    assert house.folder.clip(clip.id).said is False
+
+
+async def test_one_clip_is_removed_wherever_it_is(house: House) -> None:
+    """Waiting, on its way to the disk, or there; the others stay."""
+    house.hear()
+    house.now += BATCH_S
+    house.hear()
+    house.clips.beat()
+    await until(lambda: house.folder.writes)
+    ((first, second),) = house.folder.writes
+    removing = asyncio.create_task(house.clips.remove(first))
+    house.folder.goes_on.set()
+    await removing
+    await until(lambda: house.clips._writing is None)
+    house.hear()
+    (third,) = {each.id for each in (await house.clips.contents()).clips} - {second}
+    await house.clips.remove(third)
+    with pytest.raises(WakeClipError, match=f"there is no clip '{third}'"):
+        await house.clips.remove(third)
+    assert [each.id for each in (await house.clips.contents()).clips] == [second]
+    await house.clips.kept()
+    assert [each.id for each in house.folder.contents().clips] == [second]
+
+
 async def test_cleared_is_what_waits_and_what_is_on_its_way_too(house: House) -> None:
     """Nothing comes back."""
     house.hear()

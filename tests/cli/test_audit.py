@@ -16,7 +16,7 @@ from device.cli import audit_sentences as sentences
 from device.cli.presentation import print_table
 from device.records.audit import SOUND
 from device.records.rows import Row, Scalar
-from tests.records.test_books import write
+from tests.records.test_books import books_with_a_damaged_page, write
 
 SOUND_ENTRY: dict[str, Any] = {
     "kind": "sound",
@@ -138,10 +138,35 @@ def test_without_a_speaker_its_file_is_read(
     assert before == sorted((each.name, each.stat().st_mtime_ns) for each in books.rglob("*"))
 
 
+@pytest.mark.parametrize("command", ["audit", "stats"])
+def test_a_socket_alone_does_not_say_whose_records_are_meant(
+    command: str, books: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing of another speaker's is told for its own; without the socket it is."""
+    own = books / "home" / "parley"
+    write(own, [row("a", 1.7e9, 50)])
+    monkeypatch.delenv("STATE_DIRECTORY")
+    monkeypatch.setenv("XDG_STATE_HOME", str(own.parent))
+    monkeypatch.setenv("HOME", str(books))
+    socket = str(books / "misspelt.sock")
+    assert main([command, "--socket", socket]) == 1
+    assert capsys.readouterr().err == (
+        f"parley: nobody answers on {socket}, and whose folder is meant cannot be told from a "
+        "socket: set STATE_DIRECTORY to that speaker's folder, or leave --socket out\n"
+    )
+
+
+def test_a_damaged_page_is_told(books: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With the file it is in."""
+    books_with_a_damaged_page(books, SOUND)
+    assert main(["audit", "--since", "all", "--socket", str(books / "nobody.sock")]) == 1
+    assert "records.sqlite cannot be read" in capsys.readouterr().err
+
+
 def test_nothing_is_said_as_well(books: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Where nothing was ever written, too."""
     told = run(capsys)
-    assert "Nothing left it since 2" in told
+    assert "Nothing left this device since 2" in told
     assert "In all 0.0 s of sound (0 bytes)" in told
     assert not (books / "records").exists()
 

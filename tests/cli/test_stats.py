@@ -20,7 +20,7 @@ from device.records.figures import STATISTICS, Figures
 from device.records.rows import Row
 from device.records.statistics import hour_of, key_of
 from device.timers.clocks import local_zone
-from tests.records.test_books import write
+from tests.records.test_books import books_with_a_damaged_page, write
 
 DAY = Figures().as_dict()
 GOOD = {
@@ -91,15 +91,38 @@ def test_what_is_to_be_known_first_comes_first() -> None:
     """Whether it was used, how soon it answers, and whether anything went wrong."""
     assert sentences.head(told(GOOD, GOOD)) == [
         "The last 2 days: 12 talks, 6 a day.",
-        "Answers begin after 0.9 s, 19 of 20 within 1.6 s.",
+        "Half the answers begin within 0.9 s, 19 of 20 within 1.6 s.",
         "Nothing went wrong.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "when"),
+    [
+        ("2026-11-01T00:00:00+01:00", "2026-11-01T23:59:59+01:00", "Today"),
+        ("2026-10-25T00:00:00+02:00", "2026-10-25T23:59:00+01:00", "Today"),
+        ("2026-03-24T00:00:00+01:00", "2026-03-30T00:10:00+02:00", "The last 7 days"),
+        ("2026-10-24T00:00:00+02:00", "2026-10-30T23:50:00+01:00", "The last 7 days"),
+    ],
+)
+def test_days_are_those_of_the_calendar(since: str, until: str, when: str) -> None:
+    """Also where one of them has 23 or 25 hours."""
+    assert sentences.head(told(GOOD, since=since, until=until))[0].startswith(f"{when}: 12 talks")
+
+
+@pytest.mark.parametrize(
+    ("talks", "each"), [(1, "0.3 a day"), (3, "1 a day"), (8, "2.7 a day"), (99, "33 a day")]
+)
+def test_few_talks_a_day_are_not_none(talks: int, each: str) -> None:
+    """Nor twice as many."""
+    answer = told(GOOD, GOOD, GOOD, sums={**GOOD, "talks": talks})
+    assert sentences.head(answer)[0].endswith(f", {each}.")
 
 
 def test_what_went_wrong_is_named() -> None:
     """Each with how often."""
     assert sentences.head(told(BAD))[-1] == (
-        "Went wrong: model replaced 2, [red]odd[/] 1, 1 answer that nobody could hear."
+        "Went wrong: model replaced 2 times, [red]odd[/] 1 time, 1 answer that nobody could hear."
     )
 
 
@@ -159,12 +182,12 @@ def test_the_rest_is_told_in_plain_words() -> None:
         "wake words": "hey_jarvis 9, alexa 3; 1 near miss; 4 times it heard its own voice and "
         "kept still",
         "no word": "2 times it woke and nobody said a word",
-        "answers": "30 answers, 2 of them cut short by somebody's voice",
-        "sound": "2 min sent, 4 min heard, 0.4 s sent twice over a new connection, 2 h lost while "
+        "answers": "30 answers, 2 of them spoken over",
+        "sound": "95 s sent, 4 min heard, 0.4 s sent twice over a new connection, 2 h lost while "
         "there was none",
-        "connection": "open after 81 ms, 19 of 20 within 0.4 s",
+        "connects": "half within 81 ms, 19 of 20 within 0.4 s",
         "tokens": "10,234 (9,000 up, 1,234 down), about 0.31 USD",
-        "machine": "ran 24 h, 1 start, 4 % of a core, at most 140 MB, 51 °C",
+        "machine": "ran 24 h, 1 start, 4 % of a core, up to 140 MB, 51 °C",
     }
     assert sentences._lines(DAY)["wake words"] == "none; 0 near misses"
     odd = {**GOOD, "words": {"[bold]x": 1}, "cost": {"[red]": 1.0}}
@@ -279,5 +302,9 @@ def test_records_that_cannot_be_read_are_told(
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
     (tmp_path / "records").mkdir()
     (tmp_path / "records" / "records.sqlite").write_bytes(b"no database at all, " * 500)
+    assert main(["stats", "--socket", str(tmp_path / "nobody.sock")]) == 1
+    assert "records.sqlite cannot be read" in capsys.readouterr().err
+    (tmp_path / "records" / "records.sqlite").unlink()
+    books_with_a_damaged_page(tmp_path, STATISTICS)
     assert main(["stats", "--socket", str(tmp_path / "nobody.sock")]) == 1
     assert "records.sqlite cannot be read" in capsys.readouterr().err

@@ -16,7 +16,7 @@ from rich.console import Console
 from device.__main__ import main
 from device.cli import wake_clips as command
 from device.cli import wake_sentences as sentences
-from device.cli.presentation import print_table
+from device.cli.presentation import print_lines, print_table
 from device.config import parse
 from device.control.wake_records import advice_record, contents_record
 from device.state.wake_clips import ClipFolder
@@ -87,9 +87,9 @@ def test_without_a_speaker_its_folder_is_read(state: Path, capsys: Capture) -> N
         *("bbbbb", "hey_jarvis", "0.91", "0.50", "3.2", "s", "woke", "it", "yes"),
     )
     assert lines[4:] == [
-        "ccccc.wav is damaged: it is no WAV file (parley wakes clear deletes it)",
+        "ccccc.wav is damaged: it is no WAV file (parley wakes clear ccccc deletes it)",
         "In the folder and not the speaker's: notes.txt; left alone.",
-        "1 without a label: parley wakes play ID, then label ID yes|no.",
+        "1 without a label: parley wakes play ID, then parley wakes label ID yes|no.",
     ]
     told = json.loads(run(capsys, "--json"))
     assert [each["id"] for each in told["clips"]] == ["aaaaa", "bbbbb"]
@@ -170,6 +170,9 @@ def test_clips_are_deleted_without_a_speaker(state: Path, capsys: Capture) -> No
     other = state / "other"
     fill(other, kept("bbbbb"))
     fill(state, kept("aaaaa"))
+    fill(state, kept("ccccc"))
+    assert run(capsys, "clear", "aaaaa") == "1 clip deleted\n"
+    assert "there is no clip 'aaaaa'" in fails(capsys, "clear", "aaaaa")
     assert run(capsys, "clear") == "1 clip deleted\n"
     assert run(capsys, "clear", "--json") == '{\n  "removed": 0\n}\n'
     assert len(ClipFolder(other).contents().clips) == 1
@@ -184,7 +187,7 @@ def test_a_socket_alone_does_not_say_whose_clips_are_meant(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     fill(tmp_path / "parley", kept("aaaaa"))
     told = fails(capsys, *words, "--socket", str(tmp_path / "other.sock"))
-    assert "whose clips are meant cannot be told from a socket: set STATE_DIRECTORY" in told
+    assert "whose folder is meant cannot be told from a socket: set STATE_DIRECTORY" in told
     assert ClipFolder(tmp_path / "parley").clip("aaaaa").said is None
 
 
@@ -248,13 +251,50 @@ def test_a_speaker_that_runs_is_asked(
     assert run(capsys, "label", "aaaa2", "no") == "aaaa2: hey_jarvis was not said (score 0.40)\n"
     assert "lowering it to 0.3" in run(capsys, "advise")
     assert run(capsys, "clear") == "13 clips deleted\n"
+    run(capsys, "clear", "aaaa2")
     assert asked == [
         {"command": "wakes", "action": "list"},
         {"command": "wakes", "action": "play", "id": "aaaa2"},
         {"command": "wakes", "action": "label", "id": "aaaa2", "said": False},
         {"command": "wakes", "action": "advise"},
         {"command": "wakes", "action": "clear"},
+        {"command": "wakes", "action": "clear", "id": "aaaa2"},
     ]
+
+
+def test_what_was_said_over_its_own_sound_is_marked(state: Path, capsys: Capture) -> None:
+    """With a mark that is explained where it is used: another threshold is in force then."""
+    fill(state, kept("aaaaa"))
+    assert "*" not in run(capsys)
+    fill(state, kept("bbbbb", woke=True, threshold=0.3, over_our_own=True))
+    plain, marked, *rest = run(capsys).splitlines()[2:]
+    assert "near miss  " in plain
+    assert "woke it *  " in marked
+    assert rest[0] == "* Over the speaker's own sound, where playback_threshold is in force."
+
+
+def test_what_is_there_from_before_is_no_contradiction() -> None:
+    """Where none are kept any more."""
+    told = {"keep": "none", "clips": [{}]}
+    assert sentences.head(told)[1] == "These are from before; parley wakes clear deletes them."
+    assert sentences.head({**told, "clips": []})[1:] == ["There are none."]
+
+
+def test_sentences_are_broken_between_words_for_a_person_only(tmp_path: Path) -> None:
+    """No terminal cuts one in two; what is piped can be searched."""
+    labelled(tmp_path)
+    told = advice_record(ClipFolder(tmp_path).contents(), parse("", "x.yaml").wake)
+    lines = [*sentences.verdict("hey_jarvis", told["words"]["hey_jarvis"]), "x" * 70]
+    for terminal in (True, False):
+        file = io.StringIO()
+        print_lines(lines, Console(width=60, file=file, force_terminal=terminal))
+        printed = file.getvalue().splitlines()
+        if terminal:
+            assert max(map(len, printed[:-1])) <= 60
+            assert all(line.startswith("  ") for line in printed[:-1])
+            assert " ".join(" ".join(printed).split()) == " ".join(" ".join(lines).split())
+        else:
+            assert printed == lines
 
 
 @pytest.mark.parametrize("columns", [60, 80])

@@ -25,7 +25,7 @@ from device.control.socket import (
     listening_path,
     socket_path,
 )
-from device.errors import ControlError
+from device.errors import ControlError, RecordsError
 from tests.rig.fakes import PATIENCE_S, until
 
 ATTACHED_BYTES = 100_000
@@ -203,6 +203,22 @@ async def test_a_refused_command_is_an_error_for_the_client(house: House, path: 
     with pytest.raises(ControlError, match=r"^not today$"):
         await listen()
     assert records == [{"event": "number", "number": 0}]
+
+
+async def test_whatever_was_raised_on_purpose_is_told(path: Path) -> None:
+    """The client is not left alone with a connection that ended."""
+
+    async def read(_: Record) -> Records:
+        yield {"event": "number", "number": 0}
+        raise RecordsError("the records cannot be read: no disk")
+
+    async def listen() -> None:
+        async for record in call(path, {"command": "read"}):
+            assert record == {"event": "number", "number": 0}
+
+    async with ControlServer(path, {"read": read}):
+        with pytest.raises(ControlError, match=r"^the records cannot be read: no disk$"):
+            await listen()
 
 
 async def test_an_event_that_has_an_error_is_no_refusal(path: Path) -> None:

@@ -117,6 +117,13 @@ async def test_all_clips_are_cleared(house: House) -> None:
     assert (await house.ask())["clips"] == []
 
 
+async def test_one_clip_is_cleared(house: House) -> None:
+    """The one that is named."""
+    fill(house.state, kept("aaaaa"), kept("bbbbb"))
+    assert await house.ask("clear", id="aaaaa") == {"removed": 1}
+    assert [each["id"] for each in (await house.ask())["clips"]] == ["bbbbb"]
+
+
 async def test_advice_is_by_the_settings_in_force(house: House) -> None:
     """For each word that is listened for; what says nothing of it is counted."""
     said = [kept(f"aaaa{each}", said=True, score=0.4) for each in "23456"]
@@ -141,6 +148,8 @@ async def test_advice_is_by_the_settings_in_force(house: House) -> None:
         ({"action": "label", "id": "aaaaa"}, "said is None: say whether the word was said"),
         ({"action": "label", "id": "aaaaa", "said": "yes"}, "said is 'yes'"),
         ({"action": "label", "id": "nnnnn", "said": True}, "there is no clip 'nnnnn'"),
+        ({"action": "clear", "id": "nnnnn"}, "there is no clip 'nnnnn'"),
+        ({"action": "clear", "id": None}, "id is None: give the name of a clip"),
         ({"action": "play", "id": "../mute.json"}, "there is no clip '../mute.json'"),
     ],
 )
@@ -151,3 +160,15 @@ async def test_what_cannot_be_done_is_told(
     with pytest.raises(ControlError) as told:
         await wakes.answer(house.hub.assistant, request_)
     assert why in str(told.value)
+
+
+async def test_the_map_says_what_every_field_is(house: House) -> None:
+    """Scripts are written by it."""
+    text = (Path(wakes.__file__).parents[1] / "README.md").read_text()
+    told = text.split("## What `parley wakes --json` says")[1].split("\n## ")[0]
+    fill(house.state, kept("aaaaa", said=True))
+    listed, advice = await house.ask(), await house.ask("advise")
+    word = advice["words"]["hey_jarvis"]
+    for record in (listed, listed["clips"][0], advice, word, word["outcomes"][0]):
+        for name in record:
+            assert f"`{name}`" in told

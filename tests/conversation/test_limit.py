@@ -94,7 +94,10 @@ def test_a_talk_ends_after_its_answer(speaking: State) -> None:
     c, effects = live(at(speaking, spent=False), REACHED, n.TurnComplete(1, 3, 1.0))
     assert c.state is speaking
     assert "ClearPlayback" not in kinds(effects)
-    assert is_told(live(c, n.PlaybackDrained(3, 900, 1.0)))
+    after, effects = live(c, n.PlaybackDrained(3, 900, 1.0))
+    assert is_told((after, effects))
+    assert "ClearPlayback" not in kinds(effects)
+    assert [each.reason for each in effects if isinstance(each, e.Entered)] == [LIMIT]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from device.doctor.scene import Scene
 from device.live.probe import goal_of
 from device.news import Failure, FailureKind
 from device.simulator.certificate import make_certificate
+from device.simulator.refusals import PROJECT_CAP
 from device.simulator.script import Event, Reject, Script, Turn
 from tests.rig.scene import by_name, machine, only
 from tests.rig.server import ServerThread
@@ -263,7 +264,11 @@ async def test_the_model_answers_a_sentence(scene: Scene, server: ServerThread) 
 
 @pytest.mark.parametrize(
     ("refused", "kind"),
-    [(Reject(401, "API key not valid"), "key"), (Reject(429, "quota exceeded"), "quota")],
+    [
+        (Reject(401, "API key not valid"), "key"),
+        (Reject(429, "quota exceeded"), "quota"),
+        (Reject(429, PROJECT_CAP), "cap"),
+    ],
 )
 async def test_a_server_that_refuses_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: Reject, kind: str

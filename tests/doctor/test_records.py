@@ -15,7 +15,7 @@ from device.doctor.scene import Account, Scene
 from device.records.audit import CALL
 from device.records.database import FOLDER, NAME
 from device.records.rows import Row
-from tests.records.test_books import write
+from tests.records.test_books import books_with_a_damaged_page, write
 from tests.rig.scene import machine, only
 
 CALLED = Row(CALL, "k", 1.8e9, {"name": "get_time"})
@@ -114,8 +114,13 @@ def test_what_cannot_be_read_is_told_unless_a_speaker_writes_it(tmp_path: Path) 
     told = only(records(scene))
     assert told.verdict is Verdict.HINT
     assert "file is not a database" in told.figure
+    (scene.state_folder / FOLDER / NAME).unlink()
+    books_with_a_damaged_page(scene.state_folder, CALL)
+    told = only(records(scene))
+    assert told.verdict is Verdict.HINT
+    assert "malformed" in told.figure
     running = only(records(scene_in(tmp_path, status=status())))
-    assert (running.verdict, running.figure) == (Verdict.FINE, "0.0 MB")
+    assert (running.verdict, running.figure) == (Verdict.FINE, "0.1 MB")
 
 
 def test_without_a_state_directory_there_is_nothing_to_look_at(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,13 +14,16 @@ from device.doctor.wake_clips import wake_clips
 from tests.state.clips import fill, kept
 
 
-def looked(state: Path | None, keep: str = "none") -> list[Result]:
+def looked(
+    state: Path | None, keep: str = "none", status: dict[str, Any] | None = None
+) -> list[Result]:
     scene = Scene(
         config=parse(f"wake: {{keep: {keep}}}", "x.yaml"),
         config_path=Path("x.yaml"),
         socket=Path("x.sock"),
         account=Account("parley", 1, frozenset()),
         state_folder=state,
+        status=status,
     )
     return list(wake_clips(scene))
 
@@ -49,6 +53,16 @@ def test_that_clips_are_kept_is_told(tmp_path: Path, keep: str, figure: str) -> 
     assert found.figures["clips"] == 2
 
 
+def test_what_waits_in_a_speaker_is_there_as_well(tmp_path: Path) -> None:
+    """As `parley wakes` lists it; also where none are kept any more."""
+    status = {"wake_clips": {"keep": "none", "waiting": 3, "counters": {}}}
+    (found,) = looked(tmp_path, "all", status)
+    assert found.figure.endswith("0 clips on this device, 0.0 MB, 3 more in the speaker's memory")
+    assert found.figures["waiting"] == 3
+    (found,) = looked(tmp_path, "none", status)
+    assert found.verdict is Verdict.HINT
+
+
 def test_what_was_left_when_it_was_switched_off_is_a_hint(tmp_path: Path) -> None:
     """With what deletes it."""
     fill(tmp_path, kept("aaaaa"))
@@ -65,6 +79,7 @@ def test_what_is_damaged_or_strange_is_a_hint(tmp_path: Path) -> None:
     (tmp_path / "wakes" / "link.wav").symlink_to("/etc/hostname")
     damaged, strange, found = looked(tmp_path, "near")
     assert damaged.figure == "1 damaged"
+    assert "parley wakes clear ID" in damaged.advice
     assert strange.figure == "not the speaker's: link.wav"
     assert [each.verdict for each in (damaged, strange, found)] == [
         *(Verdict.HINT, Verdict.HINT, Verdict.FINE),

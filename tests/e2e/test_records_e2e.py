@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -68,4 +69,29 @@ def test_damaged_records_are_told_and_cost_no_talk() -> None:
         assert aside.read_bytes() == b"no database at all, " * 1_000
         assert "the records were damaged" in daemon.log()
         daemon.stop()
+        assert stretches(room)
+
+
+def test_what_is_in_their_place_is_told_to_whoever_asks() -> None:
+    """A pipe holds nobody up, running or not, and no talk; the lines wait for a file."""
+    with open_room(Script(turns=(SHORT,))) as room:
+        daemon = room.daemon
+        daemon.stop()
+        path: Path = daemon.path / FOLDER / NAME
+        path.unlink()
+        os.mkfifo(path)
+        for command in ("audit", "stats"):
+            done = daemon.cli(command)
+            assert done.returncode == 1
+            assert f"the records {path} cannot be read: it is no file" in done.stderr
+            assert "Traceback" not in done.stderr
+        daemon.restart()
+        room.wake_and_ask()
+        daemon.event("reply", what="drained")
+        for command in ("audit", "stats"):
+            done = daemon.cli(command)
+            assert done.returncode == 1
+            assert f"the records cannot be written ({path}: it is no file)" in done.stderr
+        path.unlink()
+        assert daemon.stop()[0] == 0
         assert stretches(room)

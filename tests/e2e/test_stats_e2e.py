@@ -74,6 +74,24 @@ def test_talks_are_told_live_after_a_kill_and_from_the_file() -> None:
             assert "The last 7 days: 2 talks." in shown.stdout
 
 
+def test_an_answer_that_somebody_speaks_over_is_counted() -> None:
+    """Once, though nobody but the server has noticed, whose ears are better."""
+    story = Turn(heard="story", says="once upon a time", audio=20_000, delay_s=0.2)
+    with open_room(Script(turns=(story, SHORT))) as room:
+        before = room.daemon.here
+        room.wake_and_ask("hey jarvis, tell me a story")
+        room.daemon.state("speaking", after=before)
+        room.say("no thank you, tell me about the weather instead", after_ms=2_000)
+        room.daemon.event("reply", what="interrupted")
+        room.daemon.event("reply", what="drained")
+        room.daemon.event("state", after=before, to="idle")
+        found = sums(room)
+        over = room.daemon.seen("state", **{"from": "speaking", "reason": "interrupted by speech"})
+        assert found["barge_ins"] == len(over) == 1
+        assert found["answers"] == 2
+        assert "2 answers, 1 of them spoken over" in room.daemon.cli("stats").stdout
+
+
 def test_a_file_that_cannot_be_written_costs_no_talk_and_is_told() -> None:
     """By event, light and status, until the owner has mended it."""
     with tempfile.TemporaryDirectory() as folder:

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from device.announcements.clips import Clips
+from device.simulator.refusals import PROJECT_CAP
 from device.simulator.script import Close, Event, Reject, Script, Turn
 from tests.rig.daemon import Daemon
 from tests.rig.room import CALL_OVER_S, Room, loud, open_room, similarity
@@ -31,6 +32,7 @@ def clip(room: Room, kind: str, language: str) -> bytes:
         (Script(api_keys=("another",)), "key", "en-US"),
         (Script(models=()), "model", "de-DE"),
         (Script(events=(Event("setup", Close(1011, CREDITS)),)), "billing", "fr-FR"),
+        (Script(events=(Event("setup", Close(1008, PROJECT_CAP[:123])),)), "cap", "sv-SE"),
         (Script(events=(Event("setup", Close(1011, QUOTA)),)), "quota", "nl"),
         (Script(events=(Event("upgrade", Reject(302)),)), "portal", "pl-PL"),
         (Script(events=(Event("upgrade", Reject(503)),)), "server", "ja-JP"),

@@ -9,14 +9,21 @@ import pytest
 
 from device.conversation.states import PATTERNS, RESTING, State
 from device.lights.choice import LADDER, Situation, shown
-from device.lights.patterns import Pattern
+from device.lights.patterns import MOTIONS, Pattern
 from device.signals import (
     ACCOUNT,
+    ATTENDED,
+    CONFIG,
     DEVICE,
     NETWORK,
     PRESUMED_S,
+    PROMETHEUS,
+    RECORDS,
     SERVICE,
     SIGNALS,
+    SPENDING,
+    SPENDING_NEAR,
+    WAKE_CLIPS,
     newest,
     presumed_s,
 )
@@ -61,6 +68,13 @@ RESTS = [State.STARTING, State.IDLE, State.MUTED, State.FAULT]
         (Situation(State.IDLE, State.IDLE, ("wake_clips",)), Pattern.MISTAKE),
         (Situation(State.SPEAKING, State.IDLE, ("wake_clips",)), Pattern.SPEAKING),
         (Situation(State.IDLE, State.IDLE, ("wake_clips", "dns")), Pattern.STANDING_NETWORK),
+        # A limit that is near hinders nobody; one that is reached does, whoever's it is.
+        (Situation(State.IDLE, State.IDLE, (SPENDING_NEAR,)), Pattern.MISTAKE),
+        (Situation(State.SPEAKING, State.IDLE, (SPENDING_NEAR,)), Pattern.SPEAKING),
+        (Situation(State.IDLE, State.IDLE, (SPENDING, SPENDING_NEAR)), Pattern.STANDING_ACCOUNT),
+        (Situation(State.FAULT, State.IDLE, (SPENDING,), alarming=True), Pattern.FAULT_ACCOUNT),
+        (Situation(State.FAULT, State.IDLE, ("cap",), alarming=True), Pattern.FAULT_ACCOUNT),
+        (Situation(State.IDLE, State.IDLE, ("cap",)), Pattern.STANDING_ACCOUNT),
         (Situation(State.IDLE, State.IDLE, ("dns", "config")), Pattern.STANDING_NETWORK),
         (Situation(State.LISTENING, State.IDLE, ("config",)), Pattern.LISTENING),
         (Situation(State.MUTED, State.MUTED, ("config",)), Pattern.MUTED),
@@ -153,6 +167,21 @@ def test_every_pattern_but_off_is_on_the_ladder() -> None:
     assert len(LADDER) == 9
 
 
+def test_the_light_for_the_owner_names_whatever_it_may_be_shown_for() -> None:
+    """Whoever looks it up in `parley lights` finds the thing, and the command that tells more."""
+    words = {
+        CONFIG: "configuration",
+        RECORDS: "records",
+        WAKE_CLIPS: "clips of wakes",
+        PROMETHEUS: "Prometheus",
+        SPENDING_NEAR: "a limit of spending is near: parley spending",
+    }
+    assert set(words) == ATTENDED
+    for kind, told in words.items():
+        assert told in MOTIONS[Pattern.MISTAKE].means, kind
+        assert shown(Situation(State.IDLE, State.IDLE, (kind,))) is Pattern.MISTAKE
+
+
 def test_what_the_owner_wants_dark_is_dark_and_nothing_else() -> None:
     """By the state's public name; what stands higher still shows."""
     off = frozenset({"idle", "listening"})
@@ -182,6 +211,9 @@ def test_each_family_has_its_own_patterns_and_chime() -> None:
         ("model", True, math.inf),
         ("microphone", False, math.inf),
         ("offline", False, math.inf),
+        ("cap", True, math.inf),
+        (SPENDING, False, math.inf),
+        (SPENDING_NEAR, False, math.inf),
         ("network", False, PRESUMED_S),
         ("server", False, PRESUMED_S),
     ],

@@ -342,6 +342,21 @@ def test_count_of_an_interrupted_turn_is_its_own(heard: Heard) -> None:
     assert bills(heard) == [(1, 6)]
 
 
+def test_context_is_what_a_turns_bill_says_it_is(heard: Heard) -> None:
+    """Once for each bill; a count in the middle of a turn says nothing of it yet."""
+    assert heard.down.new_context() is None
+    count(heard, 500, model_turn=audio())
+    assert heard.down.new_context() is None
+    heard.take(turn_complete=True)
+    heard.down.settle_bill()
+    assert heard.down.new_context() == 500
+    assert heard.down.new_context() is None
+    heard.down.bill(types.UsageMetadata(response_token_count=3))
+    heard.take(model_turn=audio(), turn_complete=True)
+    heard.down.settle_bill()
+    assert heard.down.new_context() is None
+
+
 def test_searches_are_told_with_the_turn_that_rests_on_them(heard: Heard) -> None:
     """Once each, however often their grounding comes; also where it comes late."""
     grounding = {"web_search_queries": ["rain in Berlin"]}
@@ -357,19 +372,35 @@ def test_searches_are_told_with_the_turn_that_rests_on_them(heard: Heard) -> Non
 
 
 def test_sound_tells_pieces_from_a_whole_count(heard: Heard) -> None:
-    """Two seconds in ten messages of five tokens each; what comes next is measured by itself."""
+    """Two seconds in ten messages of five tokens each; the next turn is measured by its own."""
     for _ in range(10):
         heard.down.bill(types.UsageMetadata(prompt_token_count=500, response_token_count=5))
         heard.take(model_turn=audio(bytes(9_600)))
         heard.down.settle_bill()
     heard.take(turn_complete=True)
-    heard.down.bill(types.UsageMetadata(prompt_token_count=600, response_token_count=5))
-    heard.take(model_turn=audio(bytes(9_600)), turn_complete=True)
+    for _ in range(2):
+        heard.down.bill(types.UsageMetadata(prompt_token_count=600, response_token_count=5))
+        heard.take(model_turn=audio(bytes(9_600)))
+        heard.down.settle_bill()
+    heard.take(turn_complete=True)
     told = [dict(n.tokens) for n in heard.news if isinstance(n, Usage)]
     assert told == [
         {"prompt": 500, "response": 50, "total": 550},
         {"prompt": 600, "response": 5, "total": 605},
     ]
+
+
+@pytest.mark.parametrize("end", ["give_up", "nothing_came"])
+def test_sound_of_another_turn_tells_nothing_of_one_that_never_came(heard: Heard, end: str) -> None:
+    """Its counts are as they came, though the turn before was long."""
+    heard.take(model_turn=audio(bytes(96_000)), turn_complete=True)
+    heard.down.give_up()
+    for _ in range(2):
+        heard.down.bill(types.UsageMetadata(prompt_token_count=600, response_token_count=5))
+        heard.down.settle_bill()
+    getattr(heard.down, end)()
+    told = [(n.turn, dict(n.tokens)) for n in heard.news if isinstance(n, Usage)]
+    assert told == [(2, {"prompt": 600, "response": 5, "total": 605})]
 
 
 def test_thinking_in_the_background_is_not_quiet(heard: Heard) -> None:

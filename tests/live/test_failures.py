@@ -211,10 +211,10 @@ def test_message_tells_the_owner_what_to_do_and_what_the_server_said() -> None:
     ("code", "text", "kind", "remedy", "advice"),
     [
         (1008, ACCESS_DENIED, Kind.KEY, Remedy.NEXT_MODEL, "Google refuses the project behind"),
-        (1008, PROJECT_CAP, Kind.BILLING, Remedy.STOP, "raise it, or wait for the first"),
-        (1011, PROJECT_CAP, Kind.BILLING, Remedy.STOP, "raise it, or wait for the first"),
-        (1008, ACCOUNT_CAP, Kind.BILLING, Remedy.STOP, "raise it, or wait for the first"),
-        (1011, ACCOUNT_CAP, Kind.BILLING, Remedy.STOP, "raise it, or wait for the first"),
+        (1008, PROJECT_CAP, Kind.CAP, Remedy.STOP, "billing page of the key's account"),
+        (1011, PROJECT_CAP, Kind.CAP, Remedy.STOP, "billing page of the key's account"),
+        (1008, ACCOUNT_CAP, Kind.CAP, Remedy.STOP, "billing page of the key's account"),
+        (1011, ACCOUNT_CAP, Kind.CAP, Remedy.STOP, "billing page of the key's account"),
         (1008, API_BLOCKED, Kind.KEY, Remedy.STOP, "take the key's API restriction off"),
     ],
 )
@@ -225,6 +225,29 @@ def test_who_is_to_blame_for_a_refused_account(
     found = diagnose(Symptom(place, Family.CLOSED, code, text[:LONGEST_REASON], model="m"))
     assert (found.failure.kind, found.remedy) == (kind, remedy)
     assert advice in found.failure.message
+
+
+def test_a_cap_of_google_is_told_from_the_speakers_own_limit_and_from_an_empty_account() -> None:
+    """Where it is raised, when it is over, and which command has nothing to do with it."""
+    cap = diagnose(Symptom(Place.OPEN, Family.CLOSED, 1011, ACCOUNT_CAP)).failure
+    for words in (
+        "Google's own spending cap",
+        "https://aistudio.google.com",
+        "wait for the first of the month",
+        "`parley spending allow` raises the speaker's own limit only",
+    ):
+        assert words in cap.message
+    assert not cap.retryable
+    empty = diagnose(Symptom(Place.OPEN, Family.CLOSED, 1011, "Your billing account must be paid"))
+    assert empty.failure.kind is Kind.BILLING
+    assert "spending" not in empty.failure.message
+
+
+@pytest.mark.parametrize("family", [Family.NETWORK, Family.TLS, Family.PROXY, Family.ODD])
+def test_no_error_on_this_device_is_a_cap(family: Family) -> None:
+    """Only who bills can say so."""
+    found = diagnose(Symptom(Place.DIAL, family, 0, "the monthly budget limit was exceeded"))
+    assert found.failure.kind is not Kind.CAP
 
 
 def test_message_names_model_and_host() -> None:
@@ -269,7 +292,7 @@ def test_what_has_nothing_to_do_with_the_token_is_what_it_is() -> None:
     for text, code, kind in (
         (QUOTA, 1011, Kind.QUOTA),
         (NO_MODEL, 1008, Kind.MODEL),
-        (PROJECT_CAP, 1008, Kind.BILLING),
+        (PROJECT_CAP, 1008, Kind.CAP),
         ("", 1006, Kind.NETWORK),
     ):
         found = diagnose(Symptom(Place.SETUP, Family.CLOSED, code, text, token=True))

@@ -194,6 +194,23 @@ async def test_a_resume_that_has_lost_the_talk_goes_on_over_a_fresh_session_that
         assert talk.server.attempts == 3
 
 
+async def test_a_count_in_mid_turn_hides_no_lost_talk(tmp_path: Path) -> None:
+    """Live API: small counts come beside the sound, before the one that tells of the context."""
+    long = Turn(says="It is this.", audio=300, pace="burst", plays_out=False, adds_tokens=4_000)
+    counts = replace(GOOD, order="text_first")
+    script = Script(
+        turns=(long, GOOD, counts), events=(Event("setup", LoseContext(), connections=(2,)),)
+    )
+    async with talking(tmp_path, script) as talk:
+        await answered(talk)
+        await answered(talk, 2)
+        await talk.handle()
+        await talk.server.drop()
+        assert (await talk.ear.until(SessionOpened, 2)).resumed
+        await answered(talk, 3)
+        assert (await talk.ear.until(ContextFailed)).what == "lost"
+
+
 async def test_a_context_that_is_never_compressed_is_left_for_a_fresh_one(tmp_path: Path) -> None:
     """Beyond twice the trigger each turn would be billed with all of it."""
     grows = Turn(says="It is this.", audio=300, pace="burst", plays_out=False, adds_tokens=30_000)

@@ -19,6 +19,7 @@ from device.news import (
     TurnComplete,
     UplinkChanged,
 )
+from device.simulator.refusals import ACCOUNT_CAP, PROJECT_CAP
 from device.simulator.script import (
     Close,
     Deaf,
@@ -35,6 +36,8 @@ from tests.live.talk import PATIENCE_S, Ear, Settings, past_of, session_of, talk
 
 pytestmark = pytest.mark.usefixtures("sooner")
 
+LONGEST_REASON = 123
+"""Of a close frame, in bytes: RFC 6455, section 5.5."""
 LONG = Turn(says="Once upon a time", audio=30_000, pace="realtime")
 
 
@@ -151,6 +154,8 @@ async def test_close_while_an_odd_connection_closes_is_harmless(tmp_path: Path) 
             FailureKind.SETTINGS,
         ),
         (Event("setup", Close(1011, "Your prepayment credits are depleted.")), FailureKind.BILLING),
+        (Event("setup", Close(1008, PROJECT_CAP[:LONGEST_REASON])), FailureKind.CAP),
+        (Event("ready", Close(1011, ACCOUNT_CAP[:LONGEST_REASON])), FailureKind.CAP),
         (Event("setup", Send("not json")), FailureKind.SERVER),
         (Event("setup", Send("[1]")), FailureKind.SERVER),
         (Event("setup", Send('"text"')), FailureKind.SERVER),

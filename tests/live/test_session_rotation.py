@@ -9,7 +9,14 @@ import pytest
 
 from device.live.traffic import UNNOTICED_S
 from device.news import GoAway as GoAwayNews
-from device.news import ReplyAudio, SessionOpened, Transcript, TurnComplete, UplinkChanged
+from device.news import (
+    ReplyAudio,
+    SessionOpened,
+    Transcript,
+    TurnComplete,
+    UplinkChanged,
+    Usage,
+)
 from device.simulator.record import ConnectionRecord
 from device.simulator.script import Deaf, Event, GoAway, Resumable, Script, Send, Turn
 from tests.live.talk import PATIENCE_S, Talk, talking
@@ -110,6 +117,29 @@ async def test_go_away_that_cannot_wait_ends_the_reply(tmp_path: Path) -> None:
         talk.session.send_text("go on")
         await talk.ear.until(ReplyAudio, len(talk.ear.all(ReplyAudio)) + 1)
         assert talk.ear.all(ReplyAudio)[-1].turn == 2
+
+
+async def test_counts_are_of_their_turns_over_every_connection(tmp_path: Path) -> None:
+    """One that comes late before a rotation, one that comes early after it; numbers go on."""
+
+    def bills() -> list[tuple[int, int]]:
+        return [(bill.turn, bill.tokens["prompt"]) for bill in talk.ear.all(Usage)]
+
+    turn = Turn(says="Yes.", audio=100, plays_out=False, counts={"promptTokenCount": 300})
+    async with talking(tmp_path, Script(turns=(turn,))) as talk:
+        await talk.handle()
+        talk.session.send_text("really?")
+        await talk.ear.until(Usage)
+        await talk.server.do(Send({"usageMetadata": {"promptTokenCount": 310}}))
+        await talk.ear.until(Usage, 2)
+        await talk.handle()
+        await talk.server.go_away(20.0)
+        assert (await talk.ear.until(SessionOpened, 2)).resumed
+        await talk.server.do(Send({"usageMetadata": {"promptTokenCount": 350}}))
+        talk.session.send_text("go on")
+        await talk.ear.until(Usage, 3)
+        assert bills() == [(1, 300), (1, 310), (2, 350)]
+        assert [ended.turn for ended in talk.ear.all(TurnComplete)] == [1, 2]
 
 
 async def test_go_away_without_notice_changes_at_once(tmp_path: Path) -> None:

@@ -126,6 +126,37 @@ async def test_what_is_noted_is_there_to_be_asked_at_once_and_later(tmp_path: Pa
         assert await again.records.ask(all_of) == {"a": 3, "b": 2}
 
 
+@pytest.mark.parametrize("moment", ["some day", b"\xff", None, math.inf, 1e300])
+async def test_a_damaged_time_ends_no_start_and_sets_no_clock(tmp_path: Path, moment: Any) -> None:
+    """Of one row in one of the tables."""
+    place = Place(tmp_path)
+    clock = RecordClock(
+        0.0, wall=lambda: 1_799_996_400.0, monotonic=lambda: 50.0, known=lambda: False
+    )
+    row = Row(TABLES[-1], "sound", 1_800_000_000.0)
+    for damaged in (False, True):
+        records = Records(place, TABLES, lambda _news: None, lambda: 90, clock)
+        async with asyncio.TaskGroup() as tasks:
+            records.start(tasks)
+            records.note(row)
+            assert await records.ask(partial(count, TABLES[-1])) == 1 + damaged
+            await records.kept()
+        if not damaged:
+            with sqlite3.connect(tmp_path / FOLDER / DATABASE) as hand:
+                hand.execute(
+                    f"INSERT INTO {TABLES[0].name} (key, at) VALUES ('hurt', ?)", (moment,)
+                )
+                hand.execute(
+                    f"INSERT INTO {TABLES[-1].name} (key, at) VALUES ('hurt', ?)", (moment,)
+                )
+            hand.close()
+    assert clock.now() == 1_800_000_000.0
+
+
+def count(table: Table, database: sqlite3.Connection) -> int:
+    return int(database.execute(f"SELECT count(*) FROM {table.name}").fetchone()[0])
+
+
 async def test_keys_are_fresh_over_all_lives(tmp_path: Path) -> None:
     """Two processes never have one in common."""
     keys = [Books(tmp_path).records.fresh_key() for _ in range(5)]
@@ -323,6 +354,11 @@ def torn(path: Path) -> None:
     path.write_bytes(content[:2048] + os.urandom(len(content) - 2048))
 
 
+def damaged_further_in(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[:-4096] + b"\xff" * 4096)
+
+
 def of_a_newer_release(path: Path) -> None:
     with contextlib.closing(sqlite3.connect(path)) as newer:
         newer.execute("PRAGMA user_version = 1000")
@@ -336,7 +372,10 @@ def of_another_program(path: Path) -> None:
     other.close()
 
 
-@pytest.mark.parametrize("break_it", [not_a_database, torn, of_another_program, of_a_newer_release])
+@pytest.mark.parametrize(
+    "break_it",
+    [not_a_database, torn, damaged_further_in, of_another_program, of_a_newer_release],
+)
 async def test_a_damaged_file_is_kept_beside_and_told(
     tmp_path: Path, break_it: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -357,6 +396,8 @@ async def test_a_damaged_file_is_kept_beside_and_told(
         (told,) = again.troubles
         assert told is not None
         assert told.startswith("the records were damaged (")
+        assert "\n" not in told
+        assert "***" not in told
         (kept,) = database.damaged(tmp_path / FOLDER)
         assert told.endswith(f"the old ones are kept as {kept}")
     assert kept.read_bytes() == broken

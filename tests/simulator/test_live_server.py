@@ -16,6 +16,7 @@ from device.errors import ScriptError
 from device.simulator.certificate import make_certificate
 from device.simulator.live_server import HANDSHAKE_TIMEOUT_S, LiveServer
 from device.simulator.script import Deaf, Interrupt, Script, ToolCall, Turn
+from device.simulator.usage import NO_MODALITY
 from device.simulator.voices import reply_pcm, tone
 from tests.simulator.raw_client import (
     PAUSE,
@@ -49,15 +50,17 @@ async def test_a_turn_has_all_its_parts_whatever_their_order(serve: Serve, numbe
     async with dial(server) as client:
         await client.begin()
         for _ in range(number):
-            await client.speak()
+            # Just as long as is heard before the turn: one second.
+            await client.speak(speech=tone(400, 16_000), pause=bytes(16_000 * 2 * 6 // 10))
             messages = await client.until("turnComplete")
         assert text_of(messages, "inputTranscription") == "what is the weather"
         assert text_of(messages, "outputTranscription") == SAYS
         assert reply_audio(messages) == pcm
         assert sum(has(message, "generationComplete") for message in messages) == 1
         used = [m["usageMetadata"] for m in messages if "promptTokenCount" in str(m)]
-        assert used[0]["promptTokenCount"] == 25 * number
-        assert used[0]["totalTokenCount"] == 25 * number + 11
+        prompt = round(25 * number + 11.25 * (number - 1)) + NO_MODALITY[13 * (number - 1)]
+        assert used[0]["promptTokenCount"] == prompt
+        assert used[0]["totalTokenCount"] == prompt + 11
         old = client.handle
         await client.until_handle()
         assert client.handle != old
@@ -286,10 +289,11 @@ async def test_a_turn_may_be_empty_or_not_answered_at_all(serve: Serve) -> None:
 
 async def test_thoughts_grounding_usage_and_status_come_along(serve: Serve) -> None:
     """Thought parts are marked; extended thinking ends with an interaction status."""
-    turn = Turn(thought="hm", search="weather berlin", usage={"promptTokenCount": 7}, audio=20)
+    counts = {"promptTokenCount": 7}
+    turn = Turn(thought="hm", searches=("weather berlin",), counts=counts, audio=20)
     server = await serve(turns=(turn,))
     async with dial(server) as client:
-        await client.begin(model="gemini-3.8-live-extended-thinking")
+        await client.begin(model="gemini-3.8-live-extended-thinking", tools=[{"googleSearch": {}}])
         await client.send(TEXT)
         messages = await client.until("turnComplete")
     everything = str(messages)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from google.genai import types
 
 from device.simulator import messages
 from device.simulator.script import Turn
@@ -44,20 +45,68 @@ def test_every_order_holds_the_same(number: int, audio_ms: int) -> None:
     assert sent[-1] == {"serverContent": {"generationComplete": True}}
 
 
-def test_usage_is_as_given_or_counted() -> None:
-    """25 tokens a second."""
-    assert messages.usage(Turn(usage={"a": 1}), 5, 1.0) == {"usageMetadata": {"a": 1}}
-    counted = messages.usage(Turn(), 5, 2.0)["usageMetadata"]
-    assert (counted["promptTokenCount"], counted["responseTokenCount"]) == (5, 50)
-
-
-def test_usage_rides_along_with_the_end_or_comes_before_it() -> None:
-    """Depending on the turn."""
+@pytest.mark.parametrize(
+    ("told", "places"),
+    [
+        ("along", ["both"]),
+        ("before", ["count", "end"]),
+        ("late", ["end", "count"]),
+        ("never", ["end"]),
+        ("repeated", ["count", "both", "count"]),
+    ],
+)
+def test_a_count_stands_where_it_is_wanted(told: messages.WhenTold, places: list[str]) -> None:
+    """With the end of the turn, alone before or after it, everywhere, or nowhere."""
     used = {"usageMetadata": {"totalTokenCount": 1}}
-    assert list(messages.turn_end(Turn(), 1, used, status="")) == [
-        used,
-        {"serverContent": {"turnComplete": True}},
+    end = {"serverContent": {"turnComplete": True, "interactionStatus": "IDLE"}}
+    sent = {"count": used, "end": end, "both": end | used}
+    made = list(messages.turn_end(Turn(), used, status="IDLE", told=told))
+    assert made == [sent[place] for place in places]
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_small_counts_are_of_what_came_since_the_one_before(number: int) -> None:
+    """They come with every second piece of sound, in its message or in one behind it."""
+    turn = Turn(says="one two three four")
+    plain = list(messages.generation(turn, number, bytes(48_000), transcribed=True))
+    steps = list(messages.counted(iter(plain), number))
+    counts = [step.message["usageMetadata"] for step in steps if "usageMetadata" in step.message]
+    # After 0.1, 0.3, 0.5, 0.7 and 0.9 s of 25 tokens each.
+    assert [count["responseTokenCount"] for count in counts] == [2, 6, 4, 6, 4]
+    assert counts[1]["responseTokensDetails"] == [{"modality": "AUDIO", "tokenCount": 6}]
+    alone = [step for step in steps if list(step.message) == ["usageMetadata"]]
+    assert len(alone) == (5 if number == 3 else 0)
+    kept = [{k: v for k, v in s.message.items() if k != "usageMetadata"} for s in steps]
+    assert [message for message in kept if message] == [step.message for step in plain]
+
+
+def test_what_is_too_short_for_a_token_has_no_small_count() -> None:
+    """The end of the turn counts it."""
+    steps = list(messages.generation(Turn(), 1, bytes(960), transcribed=True))
+    assert list(messages.counted(iter(steps), 1)) == steps
+
+
+@pytest.mark.parametrize("transcribed", [True, False])
+def test_each_piece_of_an_answer_names_the_queries_it_rests_on(*, transcribed: bool) -> None:
+    """And once more the whole does; places are in bytes. Without pieces only that one comes."""
+    says = "fünf Grad in Köln & Bonn"
+    turn = Turn(says=says, searches=("weather köln", "a & b"))
+    sent = [s.message for s in messages.generation(turn, 2, bytes(960), transcribed=transcribed)]
+    found = [
+        content["groundingMetadata"]
+        for content in (message["serverContent"] for message in sent)
+        if "groundingMetadata" in content
     ]
-    assert list(messages.turn_end(Turn(), 2, used, status="IDLE")) == [
-        {"serverContent": {"turnComplete": True, "interactionStatus": "IDLE"}, **used}
-    ]
+    assert [each["webSearchQueries"] for each in found] == [["weather köln", "a & b"]] * len(found)
+    assert len(found) == (3 if transcribed else 1)
+    assert "a &amp; b" in found[-1]["searchEntryPoint"]["renderedContent"]
+    assert found[-1]["groundingChunks"][0]["web"]["uri"].startswith("https://")
+    whole = found[-1].get("groundingSupports", [])
+    pieces = [support for each in found[:-1] for support in each["groundingSupports"]]
+    assert whole == pieces
+    for support in whole:
+        segment = support["segment"]
+        cut = says.encode()[segment.get("startIndex", 0) : segment["endIndex"]]
+        assert cut.decode() == segment["text"]
+    assert "".join(support["segment"]["text"] for support in whole) == (says if transcribed else "")
+    types.GroundingMetadata.model_validate(found[-1])

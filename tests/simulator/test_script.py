@@ -19,6 +19,7 @@ from device.simulator.script import (
     Script,
     Send,
     Silence,
+    TellUsage,
     ToolCall,
     Turn,
 )
@@ -37,7 +38,9 @@ turns:
     audio: 300
     pace: 2
   - audio: null
-    usage: {promptTokenCount: 3}
+    usage: late
+    counts: {promptTokenCount: 3}
+    searches: [one, two]
 events:
   - {at: turn, turn: 1, do: {go_away: {time_left_s: 5}}}
   - {at: reply, after_s: 0.5, connections: [1, 2], do: drop}
@@ -45,6 +48,8 @@ events:
   - {at: ready, do: {send: {message: {a: 1}, padding_bytes: 9}}}
   - {at: opened, do: {send: {message: "not JSON"}}}
   - {at: upgrade, do: {reject: {status: 503}}}
+  - {at: ready, do: tell_usage}
+  - {at: turn, after_s: 1, do: {tell_usage: {counts: {totalTokenCount: 9}}}}
 """
 
 
@@ -63,7 +68,12 @@ def test_a_script_is_read_from_yaml() -> None:
                 chunk_ms=(20, 40),
             ),
             Turn(calls=(ToolCall("lamp", {"state": "on"}, blocking=False),), audio=300, pace=2.0),
-            Turn(audio=None, usage={"promptTokenCount": 3}),
+            Turn(
+                audio=None,
+                usage="late",
+                counts={"promptTokenCount": 3},
+                searches=("one", "two"),
+            ),
         ),
         events=(
             Event("turn", GoAway(5.0), turn=1),
@@ -72,6 +82,8 @@ def test_a_script_is_read_from_yaml() -> None:
             Event("ready", Send({"a": 1}, padding_bytes=9)),
             Event("opened", Send("not JSON")),
             Event("upgrade", Reject(503)),
+            Event("ready", TellUsage()),
+            Event("turn", TellUsage({"totalTokenCount": 9}), after_s=1.0),
         ),
     )
 
@@ -100,6 +112,11 @@ def test_nothing_is_a_script_too() -> None:
             {"turns": [{"audio": 1.5}]},
             "audio: 1.5 does not fit; expected str or int or bytes or No",
         ),
+        (
+            {"turns": [{"usage": "sometimes"}]},
+            "usage: 'sometimes' does not fit; expected late, never, repeated, chunks or NoneType",
+        ),
+        ({"turns": [{"searches": "x"}]}, "script.turns[0].searches: 'x' is not a list"),
         ({"turns": [{"calls": [{}]}]}, "script.turns[0].calls[0]: name is missing"),
         ({"setup_delay_s": True}, "script.setup_delay_s: True does not fit; expected float"),
         ({"silence_ms": True}, "script.silence_ms: True does not fit; expected int"),
@@ -124,6 +141,7 @@ def test_a_mistake_is_told_with_its_place(mapping: Any, message: str) -> None:
         (lambda: Event("ready", Drop(), after_s=math.inf), "after_s is inf"),
         (lambda: Event("ready", Reject(503)), "only a request at upgrade can be rejected"),
         (lambda: Event("upgrade", Close(1011)), "Close needs a WebSocket; put it at opened"),
+        (lambda: Event("opened", TellUsage()), "nothing is counted before setup"),
         (lambda: Event("audio", Drop(), turn=2), "it has no turn; leave turn=2 out"),
         (lambda: Turn(chunk_ms=()), "chunk_ms is []; give lengths above 0"),
         (lambda: Turn(chunk_ms=(20, 0)), "chunk_ms is [20, 0]; give lengths above 0"),

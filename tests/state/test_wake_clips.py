@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import wave
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,51 @@ def test_the_fifty_first_takes_the_place_of_the_oldest(tmp_path: Path) -> None:
     folder.add([kept("newes", NOW + 100)], LONG_AGO, 0)
     assert ids(folder) == [clips[1].id, *[each.id for each in clips[3:]], "newer", "newes"]
     assert len(list((tmp_path / "wakes").iterdir())) == MOST_CLIPS
+
+
+def test_what_was_labelled_makes_no_room_for_what_nobody_has_heard(tmp_path: Path) -> None:
+    """However many come at once; what finds no place is not written for nothing."""
+    heard = [kept(name_of(number), NOW + number, said=True) for number in range(45)]
+    folder = fill(tmp_path, *heard)
+    new = [kept(name_of(number), NOW + number) for number in range(100, 120)]
+    assert folder.add(new, LONG_AGO, 0) == new, "none of them has to wait any longer"
+    assert ids(folder) == [each.id for each in (*heard, *new[-5:])]
+
+
+def test_where_all_are_labelled_the_newest_finds_room(tmp_path: Path) -> None:
+    """Whoever tries the word wants to hear that; it costs one place, whatever comes after it."""
+    heard = [kept(name_of(number), NOW + number, said=True) for number in range(MOST_CLIPS)]
+    folder = fill(tmp_path, *heard)
+    for number in range(100, 110, 2):
+        new = [kept(name_of(number + more), NOW + number + more) for more in range(2)]
+        folder.add(new, LONG_AGO, 0)
+        assert ids(folder) == [each.id for each in (*heard[1:], new[-1])]
+
+
+def test_a_clip_that_is_written_again_takes_no_second_place(tmp_path: Path) -> None:
+    """It was labelled while it was on its way."""
+    clips = [kept(name_of(number), NOW + number) for number in range(MOST_CLIPS)]
+    folder = fill(tmp_path, *clips)
+    folder.add([replace(clips[0], said=True)], LONG_AGO, 0)
+    assert ids(folder) == [each.id for each in clips]
+    assert folder.clip(clips[0].id).said is True
+
+
+def test_one_clip_is_removed(tmp_path: Path) -> None:
+    """Damaged or not; what is no clip stays, and nothing comes back that was on its way."""
+    folder = fill(tmp_path, kept("aaaaa"), kept("bbbbb"))
+    place = tmp_path / "wakes"
+    (place / "ccccc.wav").write_bytes(b"half a")
+    (place / "ddddd.wav").symlink_to(place / "bbbbb.wav")
+    before = folder.clearings
+    assert folder.remove("aaaaa")
+    assert folder.remove("ccccc")
+    for name in ("aaaaa", "ddddd", "nnnnn", "../wakes/bbbbb", ""):
+        assert not folder.remove(name)
+    assert sorted(path.name for path in place.iterdir()) == ["bbbbb.wav", "ddddd.wav"]
+    assert folder.add([kept("aaaaa")], LONG_AGO, before) == []
+    assert not ClipFolder(tmp_path / "none").remove("aaaaa")
+    assert not ClipFolder(None).remove("aaaaa")
 
 
 def test_all_of_them_take_no_more_than_there_is_room_for(tmp_path: Path) -> None:
@@ -210,7 +256,9 @@ def test_a_damaged_clip_is_listed_as_such(tmp_path: Path, content: bytes, why: s
     ((name, told),) = found.damaged
     assert name == "aaaaa.wav"
     assert why in told
-    with pytest.raises(WakeClipError, match=r"the clip aaaaa is damaged .*parley wakes clear"):
+    with pytest.raises(
+        WakeClipError, match=r"the clip aaaaa is damaged .*parley wakes clear aaaaa"
+    ):
         folder.label("aaaaa", said=True)
 
 
