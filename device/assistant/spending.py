@@ -21,6 +21,7 @@ from device.errors import ControlError
 from device.events import EventBus, EventName, PublicEvent
 from device.faults import Faults
 from device.news import Post, SpendingLimit
+from device.records.amounts import spent
 from device.records.budget import PERIODS, Level, Period, Standing, allowance, raised
 from device.records.prices import AS_OF, MICRO
 from device.signals import SPENDING, SPENDING_NEAR
@@ -112,8 +113,7 @@ class Spending:
         )
 
     def _figures(self, standing: Standing) -> str:
-        spent, ceiling = standing.spent / MICRO, (standing.ceiling or 0) / MICRO
-        return f"{spent:.2f} of {ceiling:.2f} {self._ledger.currency.name}, an estimate"
+        return f"{spent(_shown(standing), self._ledger.currency.name)}, an estimate"
 
     def judge(self) -> None:
         """Tell what has changed: a limit is near, reached, or neither any more."""
