@@ -210,11 +210,13 @@ class Billing:
 
 def _used(account: _Account) -> tuple[Bill, bool]:
     """Return what a turn comes to, and whether that is a guess."""
-    counted = bill(account.counts)
-    if account.counts.get("prompt") and not account.cut_off:
-        return counted, False
-    heard_s = account.heard_bytes / REPLY_BYTES_S
+    counted, heard_s = bill(account.counts), account.heard_bytes / REPLY_BYTES_S
     guessed = guess(account.context, replace(account.traffic, heard_s=heard_s))
+    if account.counts.get("prompt") and not account.cut_off:
+        if counted.coming_out or not heard_s:
+            return counted, False
+        # What was read is counted, and what was said is not.
+        guessed = Bill(audio_out=guessed.audio_out)
     dearer = counted.or_more(guessed)
     return dearer, dearer != counted
 

@@ -227,7 +227,10 @@ class Writer:
             log.warning("a row of %s is left out: %s", row.table.name, error)
 
     def _tidy(self, database: sqlite3.Connection, now: float, keep_days: int) -> None:
-        found = database.execute("SELECT at, steady FROM looks").fetchone()
+        found = database.execute(
+            "SELECT at, steady FROM looks"
+            " WHERE typeof(at) IN ('real', 'integer') AND typeof(steady) = 'integer'"
+        ).fetchone()
         before = Look(*found) if found else Look(-1.0)
         look, old_ones_go = before.next(now)
         if look is before:

@@ -143,6 +143,21 @@ async def test_a_turn_without_a_prompt_count_is_guessed_on_that_side(tmp_path: P
     assert (row["audio_in"], row["audio_out"], row["guessed"]) == (200, 30, 1)
 
 
+async def test_a_turn_whose_sound_was_not_counted_is_guessed_on_that_side(tmp_path: Path) -> None:
+    """Its prompt is what the server says, also where a guess would be more."""
+    async with open_till(tmp_path, NOON) as till:
+        till.opened(1)
+        till.sent(1, 100.0)
+        till.says(1, 1, 2.0)
+        till.ends(1, 1)
+        till.counted(1, 1, {"prompt": 30, "prompt_audio": 30, "total": 30})
+        till.ends(1, 2)
+        till.counted(1, 2, {"prompt": 40, "prompt_audio": 40, "total": 40})
+    heard, silent = rows(tmp_path)
+    assert (heard["audio_in"], heard["audio_out"], heard["guessed"]) == (30, 50, 1)
+    assert (silent["audio_in"], silent["audio_out"], silent["guessed"]) == (40, 0, 0)
+
+
 async def test_searches_cost_nothing_up_to_the_free_ones_of_the_month(tmp_path: Path) -> None:
     """And 14 dollars a thousand beyond, over restarts."""
     nothing = {"prompt": 1, "prompt_text": 1}

@@ -51,6 +51,20 @@ async def test_a_day_ends_at_local_midnight_and_a_month_on_its_last_day(tmp_path
         assert till.spent() == (0, 0)
 
 
+async def test_another_zone_has_another_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever moves begins the day of where they are; the month is the same."""
+    async with open_till(tmp_path, NOON) as till:
+        spend(till)
+        till.at = at("2026-11-10 20:00")
+        monkeypatch.setenv("TZ", "Asia/Tokyo")
+        assert await till.on_record() == (0, 10_000)
+        assert till.ledger.spans["day"].name == "2026-11-11"
+        monkeypatch.setenv("TZ", "America/Los_Angeles")
+        assert await till.on_record() == (10_000, 10_000)
+
+
 async def test_a_day_that_ends_in_a_running_process_is_read_anew(tmp_path: Path) -> None:
     """What comes in the first moment counts for the day in which its turn began."""
     async with open_till(tmp_path, at("2026-11-10 23:59")) as till:

@@ -246,7 +246,7 @@ async def test_a_guess_of_a_turn_that_goes_on_reaches_no_limit(tmp_path: Path) -
         owner.till.says(1, 1, 600.0)
         assert owner.spending.as_dict()["day"]["spent"] > 0.05
         owner.till.ends(1, 1)
-        owner.till.counted(1, 1, CENT)
+        owner.till.counted(1, 1, {**CENT, "response": 1})
         owner.spending.judge()
         assert owner.told() == []
 

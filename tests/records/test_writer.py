@@ -119,6 +119,24 @@ def test_the_lives_of_processes_are_bounded(
         assert len(made.ask(keys, NOW)) == 20
 
 
+@pytest.mark.parametrize("wrong", ["at = NULL", "at = 'noon'", "steady = NULL", "steady = 'x'"])
+def test_a_look_at_the_clock_that_makes_no_sense_is_as_if_there_was_none(
+    tmp_path: Path, wrong: str
+) -> None:
+    """Whoever wrote it into the file: nothing ends, and nothing goes for it."""
+    with books(tmp_path) as made:
+        made.put(1, thing("a"))
+        made.commit(NOW, 90)
+    (path,) = (tmp_path / "records").glob("*.sqlite")
+    with sqlite3.connect(path) as database:
+        database.execute(f"UPDATE looks SET {wrong}")
+    database.close()
+    with books(tmp_path, "another life") as made:
+        made.put(1, thing("b"))
+        assert made.commit(NOW, 90) == 1
+        assert made.ask(keys, NOW) == ["a", "b"]
+
+
 def test_what_is_to_be_kept_longer_outlives_the_owner_s_days(tmp_path: Path) -> None:
     """The running month's bills are needed for its limit, also where a day is all that is kept."""
     bills = Table("bills", ("tokens",), least_days=32)

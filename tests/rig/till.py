@@ -84,7 +84,7 @@ class Till:
         return told
 
     def turn(
-        self, session: int, tokens: Mapping[str, int], searches: int = 0, *, heard_s: float = 1.0
+        self, session: int, tokens: Mapping[str, int], searches: int = 0, *, heard_s: float = 0.0
     ) -> Usage:
         """A turn from its first sound to its count."""
         turn = next(_TURNS)
