@@ -99,7 +99,8 @@ def show_on(screen: Console, told: Told, blocks: str) -> None:
 def _print(lines: Iterable[tuple[str, str]], screen: Console, style: str = "") -> None:
     table = Table.grid()
     for level, line in lines:
-        table.add_row(Text(line, STYLES[level] if level else style))
+        # A style of the whole cell would be one of the spaces behind the line, too.
+        table.add_row(Text.assemble((line, STYLES[level] if level else style)))
     if table.rows:
         print_table(table, screen)
 

@@ -333,6 +333,7 @@ def test_a_terminal_gets_colours_and_fine_bars(monkeypatch: pytest.MonkeyPatch) 
     assert "\x1b[1;31m████████████████████\x1b[0m" in shown.getvalue()
     plain = re.sub(r"\x1b\[[\d;]*m", "", shown.getvalue())
     assert max(map(len, plain.splitlines())) <= 60
+    assert "\x1b[1;31m  parley spending allow 0.50\x1b[0m\n" in shown.getvalue()
 
 
 def test_a_script_gets_everything(
