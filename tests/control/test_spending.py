@@ -45,7 +45,7 @@ async def test_what_was_spent_is_told_as_the_map_says() -> None:
             "model": MODEL,
             "persona": "",
             "turns": 1,
-            "guessed": 0,
+            "guessed": 1,  # of what it said nothing was counted
             "price_known": False,
             "searches": 0,
             "cost": 0.02,
