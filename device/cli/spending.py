@@ -51,7 +51,7 @@ def add_parser(subparsers: Subparsers) -> None:
     allow_parser.add_argument(
         "--period",
         choices=PERIODS,
-        help="whose limit (default: those that are reached, else the day's, else the month's)",
+        help="day or month: whose limit (default: what is reached, else the day's, or the month's)",
     )
     allow_parser.add_argument(
         "--json", action="store_true", default=argparse.SUPPRESS, help="for a script"
@@ -99,7 +99,8 @@ def show_on(screen: Console, told: Told, blocks: str) -> None:
 def _print(lines: Iterable[tuple[str, str]], screen: Console, style: str = "") -> None:
     table = Table.grid()
     for level, line in lines:
-        table.add_row(Text(line, STYLES[level] if level else style))
+        # A style of the whole cell would be one of the spaces behind the line, too.
+        table.add_row(Text.assemble((line, STYLES[level] if level else style)))
     if table.rows:
         print_table(table, screen)
 

@@ -25,10 +25,13 @@ def money(value: float) -> str:
     if not 0 < value < _SMALL:
         return f"{value:,.{_CENTS}f}"
     least = 10.0**-_DIGITS
-    if value < least:
-        return f"under {least:.{_DIGITS}f}"
-    text = f"{value:.{_DIGITS}f}"
-    return text[: _CENTS - _DIGITS] + text[_CENTS - _DIGITS :].rstrip("0")
+    return f"under {least:.{_DIGITS}f}" if value < least else _trimmed(value, _DIGITS)
+
+
+def _trimmed(value: float, digits: int) -> str:
+    """Return a value in so many digits, without the zeros at its end beyond hundredths."""
+    text = f"{value:,.{digits}f}"
+    return text[: _CENTS - digits] + text[_CENTS - digits :].rstrip("0")
 
 
 def ceiling(about: Period) -> float | None:
@@ -43,8 +46,9 @@ def spent(about: Period, currency: str) -> str:
     shown = money(value)
     if most is None:
         return f"{shown} {currency}"
-    digits = _CENTS
-    while about["level"] != "reached" and round(value, digits) >= most and digits < _ALL_DIGITS:
+    digits = _DIGITS if value < _SMALL else _CENTS
+    reached = about["level"] == "reached"
+    while (round(value, digits) >= most) != reached and digits < _ALL_DIGITS:
         digits += 1
-        shown = f"{value:,.{digits}f}"
-    return f"{shown} of {money(most)} {currency}"
+        shown = _trimmed(value, digits)
+    return f"{shown} of {_trimmed(most, _ALL_DIGITS)} {currency}"

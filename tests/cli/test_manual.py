@@ -83,6 +83,8 @@ def test_bash_completes() -> None:
     assert {"--config", "--socket"} <= completed("parley config check")
     assert {"bash", "zsh", "fish"} <= completed("parley completion")
     assert {"call", "--json"} <= completed("parley tools")
+    assert {"allow", "--json"} <= completed("parley spending")
+    assert {"--period", "--json"} <= completed("parley spending allow")
     assert "--json" in completed("parley --socket /x status")
     assert "--json" not in completed("parley run")
     assert "pyproject.toml" in completed("parley run --config")

@@ -101,6 +101,32 @@ def test_timers_are_told() -> None:
     ) in " ".join(status(timers=some))
 
 
+def test_what_was_spent_is_told() -> None:
+    """In a line, where anything was or may be; no small amount looks like none."""
+    nothing: dict[str, Any] = {
+        "limit": None,
+        "allowed": 0.0,
+        "spent": 0.0,
+        "left": None,
+        "level": "",
+    }
+
+    def money(day: dict[str, Any], month: dict[str, Any], currency: str = "USD") -> list[str]:
+        told = {"day": {**nothing, **day}, "month": {**nothing, **month}, "currency": currency}
+        return [line for line in status(spending=told) if line.startswith("spending")]
+
+    assert money({}, {}) == []
+    assert money({"spent": 0.0003}, {"spent": 3.1, "limit": 10.0}, "EUR") == [
+        "spending today 0.0003 EUR, this month 3.10 of 10.00 EUR (an estimate)"
+    ]
+    assert money({"limit": 0.5, "allowed": 2.0}, {}) == [
+        "spending today 0.00 of 2.50 USD (an estimate)"
+    ]
+    assert money({"limit": 0.5, "spent": 0.499_9, "level": "near"}, {"spent": 0.499_9}, "[b]") == [
+        "spending today 0.4999 of 0.50 [b], this month 0.50 [b] (an estimate)"
+    ]
+
+
 def test_a_server_that_is_not_ready_is_told_with_why() -> None:
     """One line for each; those that are ready need none."""
     ready: dict[str, Any] = {

@@ -94,6 +94,8 @@ async def test_the_status_is_whole(desk: Desk) -> None:
         "learned": False,
     }
     assert status.pop("outlook") is None
+    money = status.pop("spending")
+    assert (money["currency"], money["day"]["spent"], money["day"]["level"]) == ("USD", 0.0, "")
     nothing = {"p50": None, "p95": None, "max": None, "count": 0}
     assert status.pop("latency_ms") == dict.fromkeys(Kind, nothing)
     assert status == {

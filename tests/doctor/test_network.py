@@ -258,7 +258,8 @@ async def test_the_model_answers_a_sentence(scene: Scene, server: ServerThread) 
     assert "answered 'Ready.' after" in told.figure
     assert told.figures["first_sound_ms"] >= 0
     assert told.figures["sound_s"] == 0.5
-    assert "tokens, at most 0.0" in told.figure
+    assert told.figures["cents_at_most"] == round(0.0012 * told.figures["tokens"]["total"], 3)
+    assert f"tokens, at most {told.figures['cents_at_most']:.2f} cents" in told.figure
     assert KEY not in repr(told)
 
 
