@@ -49,7 +49,9 @@ class Purse:
         self.clocks = JumpingClocks(till.at)
         bus = EventBus(self.events.append)
         self.faults = Faults(bus)
-        self.spending = Spending(till.ledger, lambda: self.clocks, self.faults, bus, self.news.append)
+        self.spending = Spending(
+            till.ledger, lambda: self.clocks, self.faults, bus, self.news.append
+        )
 
     def spend(self, cents: int = 1) -> None:
         self.till.opened(1)
