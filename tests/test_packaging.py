@@ -160,7 +160,7 @@ class TestInstaller:
         (tmp_path / "config.yaml").write_text("live: {language: fr}")
         commands = ensuring_clips(tmp_path, 'echo "$@" >runuser; shift 3; "$@"')
         clips = tmp_path / "state" / "clips"
-        for made in (36, 0):
+        for made in (42, 0):
             done = sourced(f"cd {tmp_path}; {commands}")
             assert (done.returncode, done.stderr) == (0, "")
             assert done.stdout == f"    {clips}: {made} sentences made, 0 missing\n"
