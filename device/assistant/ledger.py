@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -102,8 +103,11 @@ class Ledger:
         if self._next is not None:
             self._next.add(at, micro_units, searches)
 
-    async def read(self) -> None:
-        """Ask the books, as of now; where they cannot be read, go on with what is known."""
+    async def read(self) -> bool:
+        """Ask the books, as of now; where they cannot be read, go on with what is known.
+
+        Returns whether they were.
+        """
         async with self._one_at_a_time:
             now = spans(self._records.now(), local_zone())
             fresh = self._next = Added(now)
@@ -113,6 +117,9 @@ class Ledger:
                 self._added = fresh
             except RecordsError:
                 self._begin_anew(fresh)
+                return False
+            else:
+                return True
             finally:
                 self._next = None
 
@@ -135,11 +142,16 @@ class Ledger:
     async def allow(self, periods: Iterable[Period], micro_units: int) -> None:
         """Allow so much more in these, for as long as they last."""
         at, currency = self._records.now(), self.currency.name
-        for period in periods:
+        of = {period: self.spans[period] for period in periods}
+        for span in of.values():
             key = self._records.fresh_key()
-            self._records.note(kept.allowed(key, at, self.spans[period], micro_units, currency))
+            self._records.note(kept.allowed(key, at, span, micro_units, currency))
         self._records.save()
-        await self.read()
+        if not await self.read():
+            # It is on its way to the disk; here it counts at once.
+            more = {each: micro_units for each, span in of.items() if self.spans[each] == span}
+            allowed = {each: n + more.get(each, 0) for each, n in self._books.allowed.items()}
+            self._books = replace(self._books, allowed=allowed)
 
     def tell_near(self, periods: Iterable[Period]) -> None:
         """Put on record that the owner was told of these."""

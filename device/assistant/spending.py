@@ -21,7 +21,7 @@ from device.errors import ControlError
 from device.events import EventBus, EventName, PublicEvent
 from device.faults import Faults
 from device.news import Post, SpendingLimit
-from device.records.amounts import spent
+from device.records.amounts import enough, spent
 from device.records.budget import PERIODS, Level, Period, Standing, allowance, raised
 from device.records.prices import AS_OF, MICRO
 from device.signals import SPENDING, SPENDING_NEAR
@@ -105,17 +105,20 @@ class Spending:
     def refusal(self) -> str:
         """Why the model is asked nothing, for the owner; empty: it may be asked."""
         standings = self._ledger.standings
-        told = [self._refused(each, standings[each]) for each in PERIODS if self._is_reached(each)]
+        # A limit that was taken away a moment ago is none, though that is not told yet.
+        reached = (each for each in PERIODS if self._is_reached(each) and standings[each].ceiling)
+        told = [self._refused(each, standings[each]) for each in reached]
         return "; ".join(told)
 
     def _is_reached(self, period: Period) -> bool:
         return self._levels[period] == "reached"
 
     def _refused(self, period: Period, standing: Standing) -> str:
+        more = enough(_shown(standing))
         return (
             f"the spending limit of the {period} is reached ({self._figures(standing)}): allow "
-            f"more with `parley spending allow 2.00`, set another spending.{period}, or wait until "
-            f"{_UNTIL[period]}"
+            f"more with `parley spending allow {more}`, set another spending.{period}, or wait "
+            f"until {_UNTIL[period]}"
         )
 
     def _figures(self, standing: Standing) -> str:

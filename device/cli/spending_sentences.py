@@ -12,8 +12,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from device.records.amounts import ceiling, money, spent
-from device.records.budget import LEAST_ALLOWED, MOST_ALLOWED
+from device.records.amounts import ceiling, enough, money, spent
 from device.records.prices import FREE_SEARCHES
 
 Told = Mapping[str, Any]
@@ -60,7 +59,7 @@ def outlook(told: Told) -> Iterator[tuple[str, str]]:
         asked = f"is reached: the model is asked nothing {until}"
         yield "reached", f"The limit of {TITLES[period]} {asked}"
         which = f" --period {period}" if len(reached) > 1 else ""
-        yield "reached", f"  parley spending allow {_enough(told[period])}{which}"
+        yield "reached", f"  parley spending allow {enough(told[period])}{which}"
     for period in TITLES:
         about, currency = told[period], told["currency"]
         if about["level"] == "near":
@@ -72,14 +71,6 @@ def outlook(told: Told) -> Iterator[tuple[str, str]]:
             yield "", f"{TITLES[period].capitalize()} {more} {beyond}."
     if all(told[period]["limit"] is None for period in TITLES):
         yield "", "No limit is set. One can be: spending.day or spending.month in config.yaml."
-
-
-def _enough(about: Told) -> str:
-    """Return what to allow: as much again as the limit, and what was spent far beyond it."""
-    limit, beyond = about["limit"], about["spent"] - (ceiling(about) or 0.0)
-    wanted = limit if 2 * beyond < limit else limit + beyond
-    cents = math.ceil(round(100 * wanted, 4)) / 100
-    return f"{min(max(cents, LEAST_ALLOWED), MOST_ALLOWED):.2f}"
 
 
 def granted(told: Told) -> Iterator[str]:
@@ -95,7 +86,7 @@ def granted(told: Told) -> Iterator[str]:
         about = told[period]
         if about["level"] == "reached":
             yield f"The limit of {TITLES[period]} is still reached, {amount(told, period)}:"
-            yield f"  parley spending allow {_enough(about)} --period {period}"
+            yield f"  parley spending allow {enough(about)} --period {period}"
         elif period not in given["periods"] and about["left"] is not None and about["left"] < least:
             yield f"Of the limit of {TITLES[period]} {money(about['left'])} {currency} are left."
 

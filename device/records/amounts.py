@@ -1,4 +1,4 @@
-"""`money` writes an amount for a person, and `spent` how much of a limit was spent. Pure.
+"""`money` writes an amount for a person, `spent` what a limit has left, `enough` what helps. Pure.
 
 No rounding makes something look like nothing, or a limit reached that is not. What is asked about
 is told by a speaker, as `device.assistant.spending.Spending.as_dict` has a day and a month.
@@ -6,8 +6,11 @@ is told by a speaker, as `device.assistant.spending.Spending.as_dict` has a day 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, Final
+
+from device.records.budget import LEAST_ALLOWED, MOST_ALLOWED
 
 _CENTS: Final = 2
 _DIGITS: Final = 4
@@ -52,3 +55,11 @@ def spent(about: Period, currency: str) -> str:
         digits += 1
         shown = _trimmed(value, digits)
     return f"{shown} of {_trimmed(most, _ALL_DIGITS)} {currency}"
+
+
+def enough(about: Period) -> str:
+    """Return what to allow at a limit: as much again as that, and what was spent far beyond it."""
+    limit, beyond = about["limit"], about["spent"] - (ceiling(about) or 0.0)
+    wanted = limit if 2 * beyond < limit else limit + beyond
+    cents = math.ceil(round(100 * wanted, 4)) / 100
+    return f"{min(max(cents, LEAST_ALLOWED), MOST_ALLOWED):.2f}"

@@ -27,8 +27,8 @@ Level = Literal["", "near", "reached"]
 NEAR_PERCENT: Final = 80
 """From here on the owner is told that the limit is near."""
 LEAST_ALLOWED: Final = 0.01
-MOST_ALLOWED: Final = 10_000.0
-"""More than that at once is a slip of a finger."""
+MOST_ALLOWED: Final = 1_000_000.0
+"""More than that at once is a slip of a finger, in any currency; no limit can be higher."""
 
 
 @dataclass(frozen=True, slots=True)

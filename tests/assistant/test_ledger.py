@@ -128,6 +128,21 @@ async def test_an_allowance_is_good_for_its_day_or_month(tmp_path: Path) -> None
         assert till.ledger.standings["month"].allowed == 0
 
 
+async def test_an_allowance_counts_though_the_books_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once: also when they can be again."""
+    async with open_till(tmp_path, NOON, LIMITS) as till:
+        monkeypatch.setattr(till.records, "ask", Unreadable().ask)
+        await till.ledger.allow(["day"], 30_000)
+        standings = till.ledger.standings
+        assert (standings["day"].allowed, standings["month"].allowed) == (30_000, 0)
+        monkeypatch.undo()
+        monkeypatch.setenv("TZ", "Europe/Berlin")
+        await till.ledger.read()
+        assert till.ledger.standings["day"].allowed == 30_000
+
+
 async def test_another_currency_knows_no_allowance_of_the_old_one(tmp_path: Path) -> None:
     """Nobody has said how much that is."""
     async with open_till(tmp_path, NOON, LIMITS) as till:

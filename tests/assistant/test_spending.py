@@ -108,7 +108,7 @@ async def test_near_is_told_once_and_reached_ends_it(tmp_path: Path) -> None:
         assert fault.kind == SPENDING
         assert fault.message == (
             "the spending limit of the day is reached (0.05 of 0.05 USD, an estimate): allow more "
-            "with `parley spending allow 2.00`, set another spending.day, or wait until midnight"
+            "with `parley spending allow 0.05`, set another spending.day, or wait until midnight"
         )
         assert owner.spending.refusal == fault.message
 
@@ -205,7 +205,7 @@ async def test_without_a_name_the_limits_that_are_reached_are_raised(tmp_path: P
 async def test_what_is_no_amount_is_refused(tmp_path: Path, amount: object) -> None:
     """With what can be given, and nothing changes."""
     async with purse(tmp_path) as owner:
-        with pytest.raises(ControlError, match=r"is no amount: give one from 0\.01 to 10000"):
+        with pytest.raises(ControlError, match=r"is no amount: give one from 0\.01 to 1000000"):
             await owner.spending.allow(amount)
         assert owner.spending.as_dict()["day"]["allowed"] == 0
 

@@ -164,7 +164,7 @@ def test_of_two_limits_that_are_reached_each_has_its_command() -> None:
         (period(0.76, 0.5), "0.76"),
         (period(2.6, 0.5, 2.0), "0.50"),
         (period(0.016, 0.015), "0.02"),
-        (period(90_000.0, 9_000.0), "10000.00"),
+        (period(9e6, 9e5), "1000000.00"),
     ],
 )
 def test_what_is_said_to_be_allowed_would_be_taken_and_help(
@@ -421,8 +421,11 @@ def test_what_an_allowance_comes_to_is_told(answer: dict[str, Any], lines: list[
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        (["abc"], "argument AMOUNT: 'abc' is no amount: give one from 0.01 to 10000, such as 2.00"),
-        (["-1"], "'-1' is no amount: give one from 0.01 to 10000"),
+        (
+            ["abc"],
+            "argument AMOUNT: 'abc' is no amount: give one from 0.01 to 1000000, such as 2.00",
+        ),
+        (["-1"], "'-1' is no amount: give one from 0.01 to 1000000"),
         (["nan"], "'nan' is no amount"),
         (["1e9"], "'1e9' is no amount"),
         (["0.001"], "'0.001' is no amount"),

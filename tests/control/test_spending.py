@@ -111,7 +111,7 @@ async def test_every_limit_that_is_reached_is_raised() -> None:
         assert {told[each]["level"] for each in ("day", "month")} == {"near"}
 
 
-AMOUNTS = "is no amount: give one from 0.01 to 10000, such as 2.00"
+AMOUNTS = "is no amount: give one from 0.01 to 1000000, such as 2.00"
 
 
 @pytest.mark.parametrize(
