@@ -25,8 +25,16 @@ def refused(c: Conversation, news: News) -> Step | None:
     """
     if not c.spent:
         return None
-    if c.state in RESTING:
-        return _at_rest(c, news)
+    rings = bool(c.ringing) and isinstance(news, Detection | Tap | Hold)
+    silence: tuple[Effect, ...] = (StopRinging(),) if rings else ()
+    if rings and (c.state in RESTING or (isinstance(news, Tap) and c.state not in BUFFERED)):
+        # They mean what rings.
+        return c, silence
+    found = _at_rest(c, news) if c.state in RESTING else _in_a_talk(c, news)
+    return None if found is None else (found[0], (*silence, *found[1]))
+
+
+def _in_a_talk(c: Conversation, news: News) -> Step | None:
     match news:
         case Ask():
             return c, (MeetLimit(),)
@@ -49,11 +57,6 @@ def refused(c: Conversation, news: News) -> Step | None:
 
 def _at_rest(c: Conversation, news: News) -> Step | None:
     match news:
-        case Detection() | Hold() if c.ringing:
-            # They mean what rings.
-            return c, (StopRinging(),)
-        case Tap() if c.ringing:
-            return None
         case Detection() | Tap() | Hold() if c.rest is not State.IDLE:
             return None
         case Detection() | Tap() | Hold() | Ask():

@@ -81,6 +81,19 @@ def test_what_rings_is_stopped_and_that_is_all(news: n.News) -> None:
     assert after.state is State.IDLE
 
 
+@pytest.mark.parametrize("news", [WORD, n.Hold(), n.Tap()])
+@pytest.mark.parametrize("state", [State.SPEAKING, State.PAUSED, State.THINKING])
+def test_what_rings_in_a_talk_is_stopped_as_ever(state: State, news: n.News) -> None:
+    """Whatever becomes of the talk; a tap while nothing can be heard means nothing else."""
+    c = at(state, ringing=frozenset({7}), addressed=True)
+    after, effects = step(c, news)
+    assert kinds(effects).count("StopRinging") == 1
+    if state is State.THINKING:
+        assert (after.state, after.session) == (state, 1)
+    else:
+        assert after.session == 0
+
+
 def test_the_kept_session_is_closed_when_the_limit_is_reached_at_rest() -> None:
     """Nothing of it is told aloud: nobody is there."""
     after, effects = step(at(State.IDLE, spent=False), REACHED)
