@@ -164,7 +164,7 @@ class Sessions:
         match news:
             case SettingRefused(setting=setting):
                 news = replace(news, setting=key_for(config, persona, setting))
-            case SessionFailed(failure=Failure(kind=FailureKind.MODEL, message=why)):
+            case SessionFailed(failure=Failure(message=why)) if "live.model" in why:
                 key = model_key(config, persona)
                 if key != model_key(config, ""):
                     told = replace(news.failure, message=f"{why}; for {persona} that is {key}")

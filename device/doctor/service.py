@@ -37,7 +37,10 @@ KEPT = {ECHO_FILE: MAX_BYTES, TALK_FILE: MAX_BYTES, TIMERS_FILE: TIMERS_MAX_BYTE
 TIMERS_LOST = "the timers and alarms in it are lost: set them again (parley timers)"
 LOST_ENTRY = "the others ring; see what there is and set the lost ones again: parley timers"
 NOT_KEPT = "a restart would lose timers and alarms: the disk must take what is written to it"
-REFUSED = "the server takes them not from this model or key: leave them out, or change live.model"
+REFUSED = (
+    "the server takes them not from this model or key: leave them out, or change live.model (of a "
+    "persona with its own: personas.NAME.model)"
+)
 PROPERTIES = (
     "LoadState,ActiveState,SubState,Result,NRestarts,ExecMainStatus,UnitFileState,StatusText"
 )

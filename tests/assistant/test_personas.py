@@ -368,9 +368,10 @@ async def test_a_model_that_is_gone_is_told_until_its_own_persona_has_it_again()
         assert told() == []
 
 
-async def test_a_model_that_no_server_has_is_told_by_its_own_key_too() -> None:
-    """Whoever changes live.model then would change nothing."""
-    gone = n.Failure(n.FailureKind.MODEL, "no model X: set another live.model", retryable=False)
+@pytest.mark.parametrize("kind", [n.FailureKind.MODEL, n.FailureKind.KEY])
+async def test_a_model_that_no_server_has_is_told_by_its_own_key_too(kind: n.FailureKind) -> None:
+    """Whoever changes live.model then would change nothing; some keys may use some models only."""
+    gone = n.Failure(kind, "no model X: set another live.model", retryable=False)
     async with two_words() as hub:
         for name in ("puck", "jarvis"):
             session = await hub.called(name)
