@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from device.records.pending import WHATEVER_IT_IS
-from device.records.rows import Table
+from device.records.rows import LATEST_S, Table
 from device.records.schema import NotOursError, bring_up
 from device.state.store import put_on_disk
 
@@ -187,9 +187,15 @@ def keep_newest(database: sqlite3.Connection, table: Table, most: int) -> None:
 
 
 def shrink(
-    database: sqlite3.Connection, tables: Sequence[Table], most_bytes: int = MOST_BYTES
+    database: sqlite3.Connection,
+    tables: Sequence[Table],
+    now: float,
+    most_bytes: int = MOST_BYTES,
 ) -> int:
-    """Delete the oldest where it has grown too large, within a transaction; returns how many."""
+    """Delete the oldest where it has grown too large, within a transaction; returns how many.
+
+    What a table keeps at least stays: of a limit's months there are no megabytes.
+    """
     (page_bytes,) = database.execute("PRAGMA page_size").fetchone()
     (pages,) = database.execute("PRAGMA page_count").fetchone()
     (free,) = database.execute("PRAGMA freelist_count").fetchone()
@@ -201,7 +207,7 @@ def shrink(
         (count,) = database.execute(f"SELECT count(*) FROM {table.name}").fetchone()  # noqa: S608 - ours
         gone += database.execute(
             f"DELETE FROM {table.name} WHERE key IN "  # noqa: S608 - ours
-            f"(SELECT key FROM {table.name} ORDER BY at LIMIT ?)",
-            (count // 5,),
+            f"(SELECT key FROM {table.name} WHERE at < ? ORDER BY at LIMIT ?)",
+            (now - table.least_days * 86_400 if table.least_days else LATEST_S, count // 5),
         ).rowcount
     return gone

@@ -239,7 +239,7 @@ class Writer:
         if old_ones_go:
             forget(database, self._own_tables, now, keep_days)
         keep_newest(database, LIVES, MOST_LIVES)
-        shrink(database, [table for table in self._own_tables if not table.least_days])
+        shrink(database, self._own_tables, now)
 
     def _fail(self, error: Exception, now: float) -> bool:
         """Let go of the database, and say why; what was put since the last commit is still here.

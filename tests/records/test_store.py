@@ -596,6 +596,29 @@ async def test_the_file_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert books.database.stat().st_size < 300_000
 
 
+async def test_what_must_be_kept_for_its_days_is_bounded_behind_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the bills of years would leave no room for anything beside them."""
+    monkeypatch.setattr("device.records.database.shrink.__defaults__", (200_000,))
+    wall = [1_800_000_000.0]
+    clock = RecordClock(0.0, wall=lambda: wall[0])
+    bills = Table("bills", ("name",), least_days=5)
+    monkeypatch.setitem(globals(), "TABLES_HERE", (THINGS, bills))
+    for day in range(12):
+        wall[0] += 86_400.0
+        async with running(tmp_path, clock=clock) as books:
+            for number in range(40):
+                values = {"name": "x" * 1_000}
+                books.records.note(Row(bills, f"{day:02}-{number:02}", wall[0] + number, values))
+            kept = await books.records.ask(
+                lambda found: [key for (key,) in found.execute("SELECT key FROM bills ORDER BY at")]
+            )
+    assert kept[-1] == "11-39"
+    assert kept[0] > "00-39"
+    assert {key[:2] for key in kept} >= {f"{day:02}" for day in range(7, 12)}
+
+
 async def test_before_the_time_is_known_rows_come_after_those_on_record(tmp_path: Path) -> None:
     """A Raspberry Pi without a battery begins in 1970."""
     async with running(tmp_path, clock=RecordClock(1.7e9, wall=lambda: 1.8e9)) as books:
