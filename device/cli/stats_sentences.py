@@ -17,6 +17,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from device.signals import SPENDING, SPENDING_NEAR
+
 Told = Mapping[str, Any]
 
 WHOLE_COLUMNS: Final = 80
@@ -52,7 +54,7 @@ def head(told: Told) -> list[str]:
             f"Half the answers begin within {_seconds(answer['p50'])}, 19 of 20 within "
             f"{_seconds(answer['p95'])}."
         )
-    wrong = [f"{_kind(kind)} {_count(count, 'time')}" for kind, count in sums["faults"].items()]
+    wrong = [f"{_kind(kind)} {_count(n, 'time')}" for kind, n in _faults(sums).items()]
     if sums["unheard"]:
         wrong.append(
             _count(
@@ -96,9 +98,15 @@ def _cells(span: Told, by: str) -> list[str]:
         _seconds(span["answer_ms"]["p50"]),
         _seconds(span["answer_ms"]["p95"]),
         _number(span["false_starts"]),
-        _number(sum(span["faults"].values()) + span["unheard"]),
+        _number(sum(_faults(span).values()) + span["unheard"]),
         _money(span["cost"]),
     ]
+
+
+def _faults(figures: Told) -> dict[str, int]:
+    """Return what went wrong: a limit of money that is kept is what its owner wants."""
+    wanted = {SPENDING, SPENDING_NEAR}
+    return {kind: count for kind, count in figures["faults"].items() if kind not in wanted}
 
 
 def hours(told: Told, blocks: str = FINE) -> list[str]:

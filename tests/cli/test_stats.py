@@ -51,7 +51,7 @@ BAD = {
     "barge_ins": 2,
     "repeated_s": 0.4,
     "dropped_s": 7_200.0,
-    "faults": {"model_replaced": 2, "[red]odd[/]": 1},
+    "faults": {"model_replaced": 2, "[red]odd[/]": 1, "spending": 5, "spending_near": 1},
 }
 NO_HOURS = [
     {"hour": hour, "talks": 0, "wakes": 0, "near_misses": 0, "false_starts": 0}
