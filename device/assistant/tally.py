@@ -16,7 +16,8 @@ from typing import Any, Final
 from device.conversation.reasons import REASONS
 from device.events import EventName, PublicEvent
 from device.news import BargedIn, Detection, Interrupted
-from device.records.figures import MICRO, Figures
+from device.records.figures import Figures
+from device.records.prices import MICRO
 
 AT_REST: Final = frozenset({"starting", "idle", "muted", "fault"})
 """The states of the event stream in which no talk goes on."""

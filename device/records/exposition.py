@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from device.frames import FRAME_MS
-from device.records.figures import MICRO, Figures
+from device.records.figures import Figures
 from device.records.histogram import PER_DECADE, Histogram
+from device.records.prices import MICRO
 
 _COUNTED: Final[Sequence[tuple[str, str, float, str]]] = (
     ("talks_total", "talks", 1, "Talks that began."),

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from device.frames import FRAME_MS
 from device.records.histogram import Histogram
+from device.records.prices import MICRO
 from device.records.rows import Scalar, Table
 
 NUMBERS: Final = (
@@ -38,7 +39,6 @@ MOST_NAMES: Final = 32
 """Of each kind of names in an hour; what comes beyond counts as `OTHERS`."""
 OTHERS: Final = "others"
 NAME_CHARACTERS: Final = 64
-MICRO: Final = 1_000_000
 
 
 class Figures:
